@@ -1,0 +1,93 @@
+//! What every source of rows delivers: features, treatment, outcome, and the truth where it is known.
+
+/// A row-major table of `f32`; NaN marks a missing value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Matrix {
+    /// Number of rows.
+    pub rows: usize,
+    /// Number of columns.
+    pub columns: usize,
+    /// `rows * columns` values, one row after another.
+    pub values: Vec<f32>,
+}
+
+impl Matrix {
+    /// One row.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.values[index * self.columns..(index + 1) * self.columns]
+    }
+}
+
+/// The code of a missing category.
+pub const MISSING: u32 = u32::MAX;
+
+/// A feature column as declared, in declared order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Feature {
+    /// Column name.
+    pub name: String,
+    /// Where its values are.
+    pub kind: FeatureKind,
+}
+
+/// Where the values of a feature are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FeatureKind {
+    /// A column of `Dataset::numeric`.
+    Numeric {
+        /// Index of the column.
+        column: usize,
+    },
+    /// Codes into `levels`, one per row; `MISSING` where the cell is empty.
+    Categorical {
+        /// Level names, sorted.
+        levels: Vec<String>,
+        /// One code per row.
+        codes: Vec<u32>,
+    },
+}
+
+/// What the generator knows and no model may see. Outcome units.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Truth {
+    /// `tau(x) = E[Y_1 | x] - E[Y_0 | x]`.
+    pub effect: Vec<f64>,
+    /// `E[Y_0 | x]`, where known.
+    pub expected_control: Option<Vec<f64>>,
+    /// `E[Y_1 | x]`, where known.
+    pub expected_treated: Option<Vec<f64>>,
+    /// `P(Y_0 > 0 | x)`, where known.
+    pub conversion_control: Option<Vec<f64>>,
+    /// `P(Y_1 > 0 | x)`, where known.
+    pub conversion_treated: Option<Vec<f64>>,
+}
+
+/// Rows to learn from and to be judged on. Every vector has one entry per row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Dataset {
+    /// Feature columns in declared order.
+    pub features: Vec<Feature>,
+    /// Values of the numeric features; NaN where missing.
+    pub numeric: Matrix,
+    /// Who was treated.
+    pub treatment: Vec<bool>,
+    /// What they spent.
+    pub outcome: Vec<f64>,
+    /// `P(T = 1 | x)` where it is known; inside (0, 1).
+    pub propensity: Option<Vec<f64>>,
+    /// The truth, where it is known.
+    pub truth: Option<Truth>,
+    /// Rows of one group must stand on one side of a split.
+    pub group: Option<Vec<u64>>,
+    /// For splits by time.
+    pub time: Option<Vec<f64>>,
+    /// What a reader of a table should know about these rows: dropped rows, stand-ins.
+    pub notes: Vec<String>,
+}
+
+impl Dataset {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.outcome.len()
+    }
+}

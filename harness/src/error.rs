@@ -1,0 +1,48 @@
+//! Errors that the user can mend: exit code 2.
+
+/// Something in the user's input: names the file, key, row or column, what was found, and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InputError(pub String);
+
+/// Builds an `anyhow::Error` that ends the program with exit code 2.
+#[macro_export]
+macro_rules! input_error {
+    ($($argument:tt)*) => {
+        ::anyhow::Error::new($crate::error::InputError(format!($($argument)*)))
+    };
+}
+
+/// Whether the user's input is what went wrong.
+pub fn is_input(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.is::<InputError>())
+}
+
+/// `; did you mean 'x'?` when one of `allowed` is close to `found`, else nothing.
+pub fn did_you_mean<'a>(found: &str, allowed: impl IntoIterator<Item = &'a str>) -> String {
+    let found = found.to_lowercase();
+    allowed
+        .into_iter()
+        .map(|name| (strsim::jaro_winkler(&found, &name.to_lowercase()), name))
+        .filter(|(closeness, _)| *closeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| format!("; did you mean '{name}'?"))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_name_is_offered_and_strangers_are_not() {
+        assert_eq!(did_you_mean("epoch", ["batch", "epochs"]), "; did you mean 'epochs'?");
+        assert_eq!(did_you_mean("zzz", ["batch", "epochs"]), "");
+    }
+
+    #[test]
+    fn context_does_not_hide_an_input_error() {
+        assert!(is_input(&input_error!("row 3").context("reading data.csv")));
+        assert!(!is_input(&anyhow::anyhow!("disk")));
+    }
+}

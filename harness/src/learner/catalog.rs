@@ -1,0 +1,1 @@
+//! Named methods and components: data, not classes.

@@ -1,0 +1,22 @@
+//! valor: a research harness for revenue uplift models.
+//!
+//! The modules in dependency order; arrows point up this list only.
+
+pub mod error;
+pub mod seed;
+
+pub mod data;
+pub mod metrics;
+pub mod stats;
+
+pub mod nets;
+pub mod objectives;
+
+pub mod learner;
+pub mod spec;
+
+pub mod record;
+
+pub mod store;
+
+pub mod report;

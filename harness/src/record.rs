@@ -1,0 +1,188 @@
+//! What was found: the content of a run directory.
+
+use crate::spec::RunSpec;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Version of the record format.
+pub const RECORD_VERSION: u32 = 1;
+
+/// The result of one run: one cell with one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Format version.
+    pub version: u32,
+    /// Identity: hash of the spec.
+    pub id: String,
+    /// What was asked.
+    pub spec: RunSpec,
+    /// How it ended.
+    pub status: Status,
+    /// Metric by name. Empty for a diverged run.
+    pub metrics: BTreeMap<String, MetricValue>,
+    /// Loss terms per epoch, epoch 1 first.
+    pub epochs: Vec<EpochLoss>,
+    /// Id of the rows that it was judged on (`Store::evaluation`).
+    pub evaluation: String,
+    /// Rows used for training, validation, test.
+    pub rows: RowCounts,
+    /// What was chosen from the training rows (ranking unit, propensity, ...), for the reader.
+    pub fitted: BTreeMap<String, f64>,
+    /// What depends on the machine and the moment; nothing else does.
+    pub measured: Measured,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Status {
+    /// All asked epochs, or stopped early on the validation rows.
+    Finished {
+        /// Epochs trained.
+        epochs: usize,
+        /// The epoch whose parameters were kept.
+        kept_epoch: usize,
+    },
+    /// The loss or its gradient stopped being finite.
+    Diverged {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Step within the epoch, from 1.
+        step: usize,
+        /// For the reader.
+        message: String,
+    },
+}
+
+/// A metric, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricValue {
+    /// The value, absent when undefined.
+    pub value: Option<f64>,
+    /// Why it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Mean loss terms of one epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochLoss {
+    /// From 1.
+    pub epoch: usize,
+    /// Weighted total on training batches; absent when not finite.
+    pub total: Option<f64>,
+    /// Each term before its weight; absent when not finite.
+    pub terms: BTreeMap<String, Option<f64>>,
+    /// Total on the validation rows, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+}
+
+/// Sizes of the parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RowCounts {
+    /// Training rows.
+    pub train: usize,
+    /// Validation rows.
+    pub validation: usize,
+    /// Test rows.
+    pub test: usize,
+}
+
+/// Facts of the machine and the moment. Times in seconds unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Start, RFC 3339 in UTC.
+    pub started: String,
+    /// Loading, splitting and encoding.
+    pub load_seconds: f64,
+    /// Training; a stack's time divided by its replicates.
+    pub train_seconds: f64,
+    /// Replicates that trained together.
+    pub stack: usize,
+    /// Inference latency.
+    pub latency: Option<Latency>,
+    /// Highest resident memory of the worker so far.
+    pub peak_memory_bytes: u64,
+    /// `cpu` or `cuda:0`, with the device's name.
+    pub device: String,
+    /// Host name.
+    pub host: String,
+    /// Processor.
+    pub processor: String,
+    /// Threads inside libtorch operations.
+    pub threads: usize,
+    /// libtorch version.
+    pub libtorch: String,
+    /// valor's version.
+    pub valor: String,
+    /// Commit that the binary was built from; empty if unknown.
+    pub commit: String,
+    /// Whether the tree had uncommitted changes.
+    pub dirty: bool,
+}
+
+/// Milliseconds per row.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// One row at a time, median.
+    pub single_median_ms: f64,
+    /// One row at a time, 95th percentile.
+    pub single_p95_ms: f64,
+    /// In batches.
+    pub batched_ms: f64,
+    /// Rows of such a batch.
+    pub batch: usize,
+}
+
+/// What a model said of each test row. Outcome units; one entry per test row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    /// `tau_hat(x)`: what rows are ranked by.
+    pub uplift: Vec<f32>,
+    /// `E[Y_0 | x]`.
+    pub expected_control: Vec<f32>,
+    /// `E[Y_1 | x]`.
+    pub expected_treated: Vec<f32>,
+    /// `P(Y_0 > 0 | x)`, from heads that have it.
+    pub conversion_control: Option<Vec<f32>>,
+    /// `P(Y_1 > 0 | x)`, from heads that have it.
+    pub conversion_treated: Option<Vec<f32>>,
+}
+
+/// The rows that models are judged on, shared by all runs of one dataset and split.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EvaluationRows {
+    /// Row number in the dataset.
+    pub row: Vec<u32>,
+    /// Who was treated.
+    pub treatment: Vec<bool>,
+    /// What they spent.
+    pub outcome: Vec<f64>,
+    /// Known propensity, else absent.
+    pub propensity: Option<Vec<f64>>,
+    /// True effect, else absent.
+    pub effect: Option<Vec<f64>>,
+    /// True `E[Y_0 | x]`, else absent.
+    pub expected_control: Option<Vec<f64>>,
+    /// True `E[Y_1 | x]`, else absent.
+    pub expected_treated: Option<Vec<f64>>,
+}
+
+/// A run that could not be completed: a crash, not a result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Id of the run.
+    pub id: String,
+    /// `panicked`, `killed`, `out-of-memory`, `disk`, `input`, `device`.
+    pub class: String,
+    /// What happened, for the reader.
+    pub message: String,
+}

@@ -1,0 +1,101 @@
+//! What was asked: experiment files, their grid, and the identity of every run.
+
+pub mod id;
+
+use crate::data::DataSpec;
+use crate::data::split::SplitSpec;
+use crate::learner::MethodSpec;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Raised whenever the same spec would give other numbers.
+pub const SCIENCE_VERSION: u32 = 1;
+
+/// One cell with one seed: everything that a number depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// Version of the science.
+    pub science: u32,
+    /// Where the rows come from.
+    pub data: DataSpec,
+    /// How they are parted.
+    pub split: SplitSpec,
+    /// What learns from them.
+    pub method: MethodSpec,
+    /// Initialisation and batch order.
+    pub seed: u64,
+}
+
+/// A question and a grid, for one profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// File stem.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The profile that was applied, `full` if none was named.
+    pub profile: String,
+    /// What a reader should know about the profile, e.g. that it is not evidence.
+    pub caption: Option<String>,
+    /// The question in prose.
+    pub question: String,
+    /// Blocks of the table.
+    pub datasets: Vec<NamedData>,
+    /// Rows of the table.
+    pub methods: Vec<NamedMethod>,
+    /// One split per experiment.
+    pub split: SplitSpec,
+    /// Seeds of every cell.
+    pub seeds: Vec<u64>,
+    /// Metrics of the table, first the primary one.
+    pub metrics: Vec<String>,
+    /// Name of the method that others are compared with.
+    pub baseline: String,
+    /// Stated before the results.
+    pub claims: Vec<Claim>,
+}
+
+/// A dataset as a table calls it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedData {
+    /// For the reader.
+    pub name: String,
+    /// The source.
+    pub spec: DataSpec,
+}
+
+/// A method as a table calls it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedMethod {
+    /// As the paper names it: `TARNet`, `VALOR (TARNet)`, `TARNet +ziln+focal`.
+    pub name: String,
+    /// `tarnet`, `t-learner`, ...
+    pub backbone: String,
+    /// Out of `ziln focal gti wr`.
+    pub components: Vec<String>,
+    /// The composition.
+    pub spec: MethodSpec,
+}
+
+/// A statement that the evidence decides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Claim {
+    /// Unique name.
+    pub id: String,
+    /// In prose.
+    pub text: String,
+    /// The method said to be better, by name.
+    pub better: String,
+    /// The method it is compared with, by name.
+    pub than: String,
+    /// Metric by name.
+    pub metric: String,
+    /// By at least this much, in units of the metric; 0 by default.
+    #[serde(default)]
+    pub by: f64,
+    /// Dataset by name; all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dataset: Option<String>,
+}
