@@ -1,5 +1,6 @@
 //! What was found: the content of a run directory.
 
+pub use crate::learner::{EpochLoss, Predictions, Status};
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,28 +34,6 @@ pub struct Record {
     pub measured: Measured,
 }
 
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Status {
-    /// All asked epochs, or stopped early on the validation rows.
-    Finished {
-        /// Epochs trained.
-        epochs: usize,
-        /// The epoch whose parameters were kept.
-        kept_epoch: usize,
-    },
-    /// The loss or its gradient stopped being finite.
-    Diverged {
-        /// Epoch, from 1.
-        epoch: usize,
-        /// Step within the epoch, from 1.
-        step: usize,
-        /// For the reader.
-        message: String,
-    },
-}
-
 /// A metric, or why there is none.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,21 +43,6 @@ pub struct MetricValue {
     /// Why it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-}
-
-/// Mean loss terms of one epoch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EpochLoss {
-    /// From 1.
-    pub epoch: usize,
-    /// Weighted total on training batches; absent when not finite.
-    pub total: Option<f64>,
-    /// Each term before its weight; absent when not finite.
-    pub terms: BTreeMap<String, Option<f64>>,
-    /// Total on the validation rows, where there are any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation: Option<f64>,
 }
 
 /// Sizes of the parts.
@@ -139,21 +103,6 @@ pub struct Latency {
     pub batched_ms: f64,
     /// Rows of such a batch.
     pub batch: usize,
-}
-
-/// What a model said of each test row. Outcome units; one entry per test row.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Predictions {
-    /// `tau_hat(x)`: what rows are ranked by.
-    pub uplift: Vec<f32>,
-    /// `E[Y_0 | x]`.
-    pub expected_control: Vec<f32>,
-    /// `E[Y_1 | x]`.
-    pub expected_treated: Vec<f32>,
-    /// `P(Y_0 > 0 | x)`, from heads that have it.
-    pub conversion_control: Option<Vec<f32>>,
-    /// `P(Y_1 > 0 | x)`, from heads that have it.
-    pub conversion_treated: Option<Vec<f32>>,
 }
 
 /// The rows that models are judged on, shared by all runs of one dataset and split.

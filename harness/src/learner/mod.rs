@@ -1,12 +1,16 @@
-//! The one door to all models.
+//! The one door to all models: what is asked of a method, what it is given, and what it gives back.
 
 pub mod catalog;
-pub mod training;
+pub mod neural;
+mod training;
 
-use crate::nets::NetworkSpec;
-use crate::objectives::TermSpec;
+pub use neural::NeuralSpec;
+pub use training::TrainingSpec;
+
+use crate::data::Matrix;
 use serde::{Deserialize, Serialize};
-use training::TrainingSpec;
+use std::collections::BTreeMap;
+use tch::Device;
 
 /// A method with all its options, nothing that does not matter to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -16,14 +20,115 @@ pub enum MethodSpec {
     Neural(NeuralSpec),
 }
 
-/// What a network computes, what it is trained for, and how.
+/// What a method learns from and is asked about.
+pub struct Task<'a> {
+    /// Encoded features of all rows.
+    pub features: Matrix,
+    /// Who was treated.
+    pub treatment: &'a [bool],
+    /// What they spent.
+    pub outcome: &'a [f64],
+    /// Known propensity.
+    pub propensity: Option<&'a [f64]>,
+    /// Rows to learn from.
+    pub train: &'a [u32],
+    /// Rows for early stopping.
+    pub validation: &'a [u32],
+    /// Rows to predict.
+    pub test: &'a [u32],
+}
+
+/// Where a method runs and whom it tells how far it is.
+pub struct Context<'a> {
+    /// The device.
+    pub device: Device,
+    /// Called now and then with steps done and steps in all.
+    pub progress: &'a mut dyn FnMut(usize, usize),
+}
+
+/// What one seed gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replicate {
+    /// How its training ended.
+    pub status: Status,
+    /// Loss per epoch.
+    pub epochs: Vec<EpochLoss>,
+    /// What it says of the test rows; absent if it diverged.
+    pub predictions: Option<Predictions>,
+    /// What was chosen from the training rows.
+    pub fitted: BTreeMap<String, f64>,
+}
+
+/// A trained stack: one replicate per asked seed, and a way to score more rows.
+pub struct Fitted {
+    /// In the order of the asked seeds.
+    pub replicates: Vec<Replicate>,
+    /// The first replicate as a scorer.
+    pub scorer: Box<dyn Scorer>,
+}
+
+/// Scores encoded rows, `rows x features` row-major. Returns one uplift per row.
+pub trait Scorer {
+    /// Uplift of each row, outcome units.
+    fn uplift(&self, rows: &Matrix) -> Vec<f32>;
+}
+
+/// How training ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct NeuralSpec {
-    /// What it computes.
-    pub network: NetworkSpec,
-    /// What it is trained for: the sum of these.
-    pub objective: Vec<TermSpec>,
-    /// How it is trained.
-    pub training: TrainingSpec,
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum Status {
+    /// All asked epochs, or stopped early on the validation rows.
+    Finished {
+        /// Epochs trained.
+        epochs: usize,
+        /// The epoch whose parameters were kept.
+        kept_epoch: usize,
+    },
+    /// The loss, its gradient or a prediction was not finite.
+    Diverged {
+        /// Epoch, from 1.
+        epoch: usize,
+        /// Step within the epoch, from 1.
+        step: usize,
+        /// For the reader.
+        message: String,
+    },
+}
+
+/// Mean loss terms of one epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochLoss {
+    /// From 1.
+    pub epoch: usize,
+    /// Weighted total on training batches; absent when not finite.
+    pub total: Option<f64>,
+    /// Each term before its weight; absent when not finite.
+    pub terms: BTreeMap<String, Option<f64>>,
+    /// Total on the validation rows, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+}
+
+/// What a model says of each test row. Outcome units; one entry per test row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    /// `tau_hat(x)`: what rows are ranked by.
+    pub uplift: Vec<f32>,
+    /// `E[Y_0 | x]`.
+    pub expected_control: Vec<f32>,
+    /// `E[Y_1 | x]`.
+    pub expected_treated: Vec<f32>,
+    /// `P(Y_0 > 0 | x)`, from heads that have it.
+    pub conversion_control: Option<Vec<f32>>,
+    /// `P(Y_1 > 0 | x)`, from heads that have it.
+    pub conversion_treated: Option<Vec<f32>>,
+}
+
+/// Trains a method once per seed. Seeds train together where the method allows; a replicate's numbers do not
+/// depend on the others.
+pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+    match spec {
+        MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context),
+    }
 }

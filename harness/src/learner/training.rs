@@ -1,5 +1,6 @@
 //! How a network is trained: options.
 
+use crate::input_error;
 use serde::{Deserialize, Serialize};
 
 /// Adam over shuffled batches.
@@ -14,16 +15,38 @@ pub struct TrainingSpec {
     pub learning_rate: f64,
     /// L2 penalty added to the gradient (Adam's `weight_decay`); 0 or more.
     pub weight_decay: f64,
-    /// Largest gradient norm per replicate; absent for none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip: Option<f64>,
-    /// Stop after this many epochs without a better validation loss; absent for never. Needs validation rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub patience: Option<usize>,
+    /// Largest gradient norm per replicate; 0 for no clipping.
+    pub clip: f64,
+    /// Stop after this many epochs without a better validation loss; 0 for never. Needs validation rows.
+    pub patience: usize,
 }
 
 impl Default for TrainingSpec {
     fn default() -> Self {
-        Self { epochs: 30, batch: 512, learning_rate: 5e-4, weight_decay: 0.0, clip: Some(1.0), patience: None }
+        Self { epochs: 30, batch: 512, learning_rate: 5e-4, weight_decay: 0.0, clip: 1.0, patience: 0 }
     }
+}
+
+impl TrainingSpec {
+    /// Checks the ranges.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        at_least("training.epochs", self.epochs, 1)?;
+        at_least("training.batch", self.batch, 2)?;
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return Err(input_error!("training.learning-rate: found {}; must be above 0", self.learning_rate));
+        }
+        for (key, value) in [("weight-decay", self.weight_decay), ("clip", self.clip)] {
+            if !(value >= 0.0 && value.is_finite()) {
+                return Err(input_error!("training.{key}: found {value}; must be 0 or more"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn at_least(key: &str, found: usize, least: usize) -> anyhow::Result<()> {
+    if found < least {
+        return Err(input_error!("{key}: found {found}; must be {least} or more"));
+    }
+    Ok(())
 }

@@ -1,0 +1,97 @@
+//! The dataset on the device: features and labels of all rows, uploaded once.
+
+use super::NeuralSpec;
+use crate::learner::Task;
+use crate::nets::OutcomeSummary;
+use crate::objectives::{Batch, Label, Labels};
+use std::collections::BTreeMap;
+use tch::{Device, Tensor};
+
+/// Features, labels, and what was learned from the training rows before training.
+pub struct DeviceRows {
+    /// `[N, d]`
+    pub features: Tensor,
+    /// `[N, Labels::COLUMNS]`
+    labels: Tensor,
+    /// Per row, whether its ranking label is not zero.
+    pub ranked: Vec<bool>,
+    /// Outcomes of the training rows.
+    pub summary: OutcomeSummary,
+    /// For the record.
+    pub fitted: BTreeMap<String, f64>,
+    /// Where they are.
+    pub device: Device,
+}
+
+impl DeviceRows {
+    /// Uploads the task's rows.
+    pub fn new(spec: &NeuralSpec, task: &Task, device: Device) -> Self {
+        let shape = [task.features.rows as i64, task.features.columns as i64];
+        let features = Tensor::from_slice(&task.features.values).view(shape).to_device(device);
+        let share = training_share(task);
+        let ranking = spec.objective.iter().find_map(|term| term.term.label());
+        let label = |row: usize| ranking.map_or(0.0, |label| ranking_label(label, task, row, share));
+        let table: Vec<f32> = (0..task.features.rows)
+            .flat_map(|row| Labels::row(task.treatment[row], task.outcome[row], label(row)))
+            .collect();
+        let ranked = table.chunks(Labels::COLUMNS).map(|row| row[Labels::COLUMNS - 1] != 0.0).collect();
+        let labels = Tensor::from_slice(&table).view([-1, Labels::COLUMNS as i64]).to_device(device);
+        let summary = summarise(task);
+        let fitted = BTreeMap::from([
+            ("training share treated".to_string(), share),
+            ("training mean outcome".to_string(), summary.mean),
+            ("training sd outcome".to_string(), summary.sd),
+        ]);
+        Self { features, labels, ranked, summary, fitted, device }
+    }
+
+    /// Features `[S, B, d]` and labels of the rows `[S, B]`.
+    pub fn gather(&self, rows: &Tensor, ranked_rows: usize) -> (Tensor, Batch) {
+        let (shape, flat) = (rows.size(), rows.reshape([-1]));
+        let take = |table: &Tensor| {
+            table.index_select(0, &flat).view([shape[0], shape[1], table.size()[1]])
+        };
+        (take(&self.features), Batch::new(&take(&self.labels), ranked_rows))
+    }
+}
+
+fn training_share(task: &Task) -> f64 {
+    let treated = task.train.iter().filter(|&&row| task.treatment[row as usize]).count();
+    treated as f64 / task.train.len() as f64
+}
+
+/// `z = y (t - e) / (e (1 - e))` with the known propensity, else the training share; or `y (2t - 1)`.
+fn ranking_label(label: Label, task: &Task, row: usize, share: f64) -> f64 {
+    let treated = f64::from(u8::from(task.treatment[row]));
+    match label {
+        Label::Transformed => {
+            let propensity = task.propensity.map_or(share, |known| known[row]);
+            task.outcome[row] * (treated - propensity) / (propensity * (1.0 - propensity))
+        }
+        Label::Signed => task.outcome[row] * (2.0 * treated - 1.0),
+    }
+}
+
+fn summarise(task: &Task) -> OutcomeSummary {
+    let outcomes = || task.train.iter().map(|&row| task.outcome[row as usize]);
+    let logs: Vec<f64> = outcomes().filter(|outcome| *outcome > 0.0).map(f64::ln).collect();
+    let (mean, sd) = moments(&outcomes().collect::<Vec<f64>>());
+    let (log_mean, log_sd) = moments(&logs);
+    let rows = task.train.len() as f64;
+    OutcomeSummary {
+        mean,
+        sd,
+        nonzero_share: outcomes().filter(|outcome| *outcome != 0.0).count() as f64 / rows,
+        positive_share: logs.len() as f64 / rows,
+        log_mean,
+        log_sd,
+    }
+}
+
+/// Mean and standard deviation (population form); zeros for no values.
+fn moments(values: &[f64]) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance.sqrt())
+}

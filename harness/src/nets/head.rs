@@ -1,0 +1,108 @@
+//! Heads: from an arm's representation to what is known about its outcome.
+
+use super::layers::{Linear, Mlp};
+use super::parameters::{Layout, Weights};
+use super::{HeadSpec, OutcomeSummary};
+use tch::Tensor;
+
+/// Smallest scale of a log-normal head.
+pub const SIGMA_MINIMUM: f64 = 1e-4;
+/// Largest scale of a log-normal head.
+pub const SIGMA_MAXIMUM: f64 = 3.0;
+/// Log-expectations are cut here (1e13 outcome units), so that a wild start gives a number, not an infinity.
+const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
+
+/// Hidden layers and an output layer for one arm.
+#[derive(Clone, Debug)]
+pub struct Head {
+    hidden: Mlp,
+    output: Linear,
+}
+
+impl Head {
+    /// A head on a representation of the given width. Its outputs start at the training rows' summary.
+    pub fn new(layout: &mut Layout, name: &str, shape: (i64, &[usize]), start: &[f32]) -> Self {
+        let hidden = Mlp::new(layout, name, shape.0, shape.1);
+        let output = Linear::starting_at(layout, &format!("{name}.output"), hidden.outputs(), start);
+        Self { hidden, output }
+    }
+
+    /// Raw outputs `[S, B, k]`.
+    pub fn forward(&self, weights: &Weights, representation: &Tensor) -> Tensor {
+        self.output.forward(weights, &self.hidden.forward(weights, representation))
+    }
+}
+
+impl HeadSpec {
+    /// Where the raw outputs start: the pooled training outcome, so that no head starts with an advantage.
+    pub fn start(&self, summary: &OutcomeSummary) -> Vec<f32> {
+        match self {
+            HeadSpec::Point => vec![summary.mean as f32],
+            HeadSpec::Ziln { .. } => {
+                let share = summary.positive_share.clamp(1e-4, 1.0 - 1e-4);
+                let sigma = summary.log_sd.clamp(0.05, SIGMA_MAXIMUM);
+                let raw = sigma.exp_m1().ln();
+                vec![(share / (1.0 - share)).ln() as f32, summary.log_mean as f32, raw as f32]
+            }
+        }
+    }
+
+    /// `E[y]` of raw outputs: `[S, B, k] -> [S, B]`, outcome units.
+    ///
+    /// ```text
+    /// point:  the output itself
+    /// ziln:   sigmoid(l) exp(mu + sigma^2 / 2)      without sigma_term: sigmoid(l) exp(mu)
+    /// ```
+    pub fn expectation(&self, raw: &Tensor) -> Tensor {
+        match self {
+            HeadSpec::Point => raw.squeeze_dim(-1),
+            HeadSpec::Ziln { .. } => self.log_expectation(raw).unwrap_or_else(|| raw.shallow_clone()).exp(),
+        }
+    }
+
+    /// `log E[y]` of raw outputs, from heads that put out a positive expectation.
+    pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
+        match self {
+            HeadSpec::Point => None,
+            HeadSpec::Ziln { sigma_term } => {
+                let parts = Ziln::new(raw);
+                let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
+                if *sigma_term {
+                    log_mean += parts.sigma().square() * 0.5;
+                }
+                Some(log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM))
+            }
+        }
+    }
+
+    /// `P(y > 0)` of raw outputs, from heads that have it.
+    pub fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
+        match self {
+            HeadSpec::Point => None,
+            HeadSpec::Ziln { .. } => Some(Ziln::new(raw).logit.sigmoid()),
+        }
+    }
+}
+
+/// The three outputs of a zero-inflated log-normal head, each `[S, B]`.
+pub struct Ziln {
+    /// Conversion logit `l`.
+    pub logit: Tensor,
+    /// Log-mean `mu`.
+    pub mu: Tensor,
+    raw_sigma: Tensor,
+}
+
+impl Ziln {
+    /// Takes `[S, B, 3]` apart.
+    pub fn new(raw: &Tensor) -> Self {
+        let mut parts = raw.unbind(-1).into_iter();
+        let mut next = || parts.next().unwrap_or_default();
+        Self { logit: next(), mu: next(), raw_sigma: next() }
+    }
+
+    /// `sigma = clamp(softplus(raw) + 1e-4, 1e-4, 3)`
+    pub fn sigma(&self) -> Tensor {
+        (self.raw_sigma.softplus() + SIGMA_MINIMUM).clamp(SIGMA_MINIMUM, SIGMA_MAXIMUM)
+    }
+}

@@ -1,0 +1,78 @@
+//! Stacked layers: every tensor carries the replicates in front.
+
+use super::parameters::{Init, Layout, Slot, Weights};
+use tch::Tensor;
+
+/// A linear layer per replicate: `x W + b`.
+///
+/// ```text
+/// x [S, B, inputs]   W [S, inputs, outputs]   b [S, outputs]   ->  [S, B, outputs]
+/// ```
+#[derive(Clone, Debug)]
+pub struct Linear {
+    weight: Slot,
+    bias: Slot,
+}
+
+impl Linear {
+    /// A layer with PyTorch's default initial law.
+    pub fn new(layout: &mut Layout, name: &str, inputs: i64, outputs: i64) -> Self {
+        let bias = layout_bias(layout, name, outputs, Init::FanIn(inputs));
+        Self::with_bias(layout, name, [inputs, outputs], bias)
+    }
+
+    /// A layer whose bias starts at `bias`.
+    pub fn starting_at(layout: &mut Layout, name: &str, inputs: i64, bias: &[f32]) -> Self {
+        let outputs = bias.len() as i64;
+        let bias = layout_bias(layout, name, outputs, Init::Values(bias.to_vec()));
+        Self::with_bias(layout, name, [inputs, outputs], bias)
+    }
+
+    /// Applies the layer.
+    pub fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
+        weights.get(self.bias).unsqueeze(1).baddbmm(inputs, weights.get(self.weight), 1, 1)
+    }
+
+    fn with_bias(layout: &mut Layout, name: &str, shape: [i64; 2], bias: Slot) -> Self {
+        let weight = layout.add(format!("{name}.weight"), &shape, Init::FanIn(shape[0]));
+        Self { weight, bias }
+    }
+}
+
+fn layout_bias(layout: &mut Layout, name: &str, outputs: i64, init: Init) -> Slot {
+    layout.add(format!("{name}.bias"), &[outputs], init)
+}
+
+/// Linear layers, each followed by ELU. Without layers it is the identity.
+#[derive(Clone, Debug)]
+pub struct Mlp {
+    layers: Vec<Linear>,
+    outputs: i64,
+}
+
+impl Mlp {
+    /// Layers of the given widths.
+    pub fn new(layout: &mut Layout, name: &str, inputs: i64, widths: &[usize]) -> Self {
+        let mut width = inputs;
+        let mut layers = Vec::with_capacity(widths.len());
+        for (index, &next) in widths.iter().enumerate() {
+            layers.push(Linear::new(layout, &format!("{name}.{index}"), width, next as i64));
+            width = next as i64;
+        }
+        Self { layers, outputs: width }
+    }
+
+    /// Width of what comes out.
+    pub fn outputs(&self) -> i64 {
+        self.outputs
+    }
+
+    /// Applies all layers.
+    pub fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
+        let mut hidden = inputs.shallow_clone();
+        for layer in &self.layers {
+            hidden = layer.forward(weights, &hidden).elu();
+        }
+        hidden
+    }
+}

@@ -1,0 +1,39 @@
+//! T-learner: two disjoint networks, one per arm (Kunzel et al., PNAS 2019).
+
+use super::arms::Arms;
+use super::layers::Mlp;
+use super::parameters::{Layout, Weights};
+use super::{Backbone, Sharing};
+
+/// `phi_0(x)` and `phi_1(x)`, with no parameter in common.
+pub struct TLearner {
+    control: Mlp,
+    treated: Mlp,
+}
+
+impl TLearner {
+    /// Two trunks of the given widths.
+    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
+        Self {
+            control: Mlp::new(layout, "trunk.control", inputs, widths),
+            treated: Mlp::new(layout, "trunk.treated", inputs, widths),
+        }
+    }
+}
+
+impl Backbone for TLearner {
+    fn sharing(&self) -> Sharing {
+        Sharing::Nothing
+    }
+
+    fn width(&self) -> i64 {
+        self.control.outputs()
+    }
+
+    fn represent(&self, weights: &Weights, features: &Arms) -> Arms {
+        Arms::Apart {
+            control: self.control.forward(weights, features.control()),
+            treated: self.treated.forward(weights, features.treated()),
+        }
+    }
+}

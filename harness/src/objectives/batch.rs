@@ -1,0 +1,92 @@
+//! What a term sees: the labels of a batch and what the network says of it.
+
+use crate::nets::{HeadSpec, Outputs};
+use tch::{Kind, Tensor};
+
+/// Label columns of all rows, `[rows, COLUMNS]`: gathered with the features, one lookup per batch.
+pub struct Labels;
+
+impl Labels {
+    /// treatment, outcome, log outcome (0 where not positive), positive, ranking label.
+    pub const COLUMNS: usize = 5;
+
+    /// One row. `ranking` is 0 where nothing is ranked.
+    pub fn row(treated: bool, outcome: f64, ranking: f64) -> [f32; Self::COLUMNS] {
+        let positive = outcome > 0.0;
+        let log = if positive { outcome.ln() as f32 } else { 0.0 };
+        [f32::from(u8::from(treated)), outcome as f32, log, f32::from(u8::from(positive)), ranking as f32]
+    }
+}
+
+/// Labels of a batch, each `[S, B]`.
+pub struct Batch {
+    /// 1 for treated rows.
+    pub treatment: Tensor,
+    /// Outcome.
+    pub outcome: Tensor,
+    /// Log outcome, 0 where the outcome is not positive.
+    pub log_outcome: Tensor,
+    /// 1 where the outcome is positive.
+    pub positive: Tensor,
+    /// The label that ranking compares.
+    pub ranking: Tensor,
+    /// The largest number of rows with a non-zero ranking label in any replicate. Those rows come first.
+    pub ranked_rows: usize,
+}
+
+impl Batch {
+    /// From gathered labels `[S, B, COLUMNS]`.
+    pub fn new(labels: &Tensor, ranked_rows: usize) -> Self {
+        let column = |index| labels.select(-1, index);
+        Self {
+            treatment: column(0),
+            outcome: column(1),
+            log_outcome: column(2),
+            positive: column(3),
+            ranking: column(4),
+            ranked_rows,
+        }
+    }
+}
+
+/// What the network says of a batch.
+pub struct Prediction<'a> {
+    head: &'a HeadSpec,
+    outputs: &'a Outputs,
+}
+
+impl<'a> Prediction<'a> {
+    /// Reads raw outputs by the head that made them.
+    pub fn new(head: &'a HeadSpec, outputs: &'a Outputs) -> Self {
+        Self { head, outputs }
+    }
+
+    /// Raw outputs of the arm that was observed, `[S, B, k]`.
+    pub fn observed(&self, batch: &Batch) -> Tensor {
+        let treated = batch.treatment.to_kind(Kind::Bool).unsqueeze(-1);
+        self.outputs.treated.where_self(&treated, &self.outputs.control)
+    }
+
+    /// `E[y]` under control and under treatment, `[S, B]`.
+    pub fn expectations(&self) -> (Tensor, Tensor) {
+        (self.head.expectation(&self.outputs.control), self.head.expectation(&self.outputs.treated))
+    }
+
+    /// `E[y]` of the observed arm, `[S, B]`.
+    pub fn observed_expectation(&self, batch: &Batch) -> Tensor {
+        self.head.expectation(&self.observed(batch))
+    }
+
+    /// `E_1 - E_0`, `[S, B]`.
+    pub fn uplift(&self) -> Tensor {
+        let (control, treated) = self.expectations();
+        treated - control
+    }
+
+    /// `log E_1 - log E_0`, `[S, B]`, from heads whose expectation is positive.
+    pub fn log_ratio(&self) -> Option<Tensor> {
+        let control = self.head.log_expectation(&self.outputs.control)?;
+        let treated = self.head.log_expectation(&self.outputs.treated)?;
+        Some(treated - control)
+    }
+}
