@@ -19,4 +19,6 @@ pub mod record;
 
 pub mod store;
 
+pub mod trial;
+
 pub mod report;

@@ -47,6 +47,16 @@ impl DataSpec {
         self
     }
 
+    /// What enters a run's identity: all of it, except a file's path, for which its content hash stands.
+    pub fn identity(&self) -> Self {
+        let mut identity = self.clone();
+        match &mut identity {
+            Self::B2bMimic(_) | Self::ValorRelease(_) => {}
+            Self::Table(spec) => spec.path = None,
+        }
+        identity
+    }
+
     /// Fills in what only the file knows: the hash of its content. Paths are relative to `root`.
     pub fn resolve(&mut self, root: &Path) -> anyhow::Result<()> {
         match self {
