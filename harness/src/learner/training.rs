@@ -24,13 +24,6 @@ pub struct TrainingSpec {
 
 impl Default for TrainingSpec {
     fn default() -> Self {
-        Self {
-            epochs: 30,
-            batch: 512,
-            learning_rate: 5e-4,
-            weight_decay: 0.0,
-            clip: Some(1.0),
-            patience: None,
-        }
+        Self { epochs: 30, batch: 512, learning_rate: 5e-4, weight_decay: 0.0, clip: Some(1.0), patience: None }
     }
 }
