@@ -2,9 +2,9 @@
 
 pub mod b2b_mimic;
 mod dataset;
-
+pub mod describe;
 mod draw;
-
+pub mod encode;
 pub mod split;
 pub mod table;
 pub mod valor_release;
