@@ -1,6 +1,7 @@
 //! What was found: the content of a run directory.
 
 pub use crate::learner::{EpochLoss, Predictions, Status};
+pub use crate::metrics::MetricValue;
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,17 +33,6 @@ pub struct Record {
     pub fitted: BTreeMap<String, f64>,
     /// What depends on the machine and the moment; nothing else does.
     pub measured: Measured,
-}
-
-/// A metric, or why there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricValue {
-    /// The value, absent when undefined.
-    pub value: Option<f64>,
-    /// Why it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// Sizes of the parts.

@@ -2,12 +2,17 @@
 
 pub mod b2b_mimic;
 mod dataset;
+
+mod draw;
+
 pub mod split;
 pub mod table;
 pub mod valor_release;
 
 pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth};
+
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 
 /// A source of rows with all its options. What is hashed into a run's identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,4 +24,52 @@ pub enum DataSpec {
     ValorRelease(valor_release::ValorReleaseSpec),
     /// A CSV or Parquet file.
     Table(table::TableSpec),
+}
+
+impl DataSpec {
+    /// Refuses options out of range, naming the key.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        match self {
+            Self::B2bMimic(spec) => spec.validate(),
+            Self::ValorRelease(spec) => spec.validate(),
+            Self::Table(spec) => spec.validate(),
+        }
+    }
+
+    /// The same source with `rows` rows, where it can be as large as one likes, else with at most that many.
+    pub fn with_rows(mut self, rows: usize) -> Self {
+        let at_most = |present: Option<usize>| Some(present.map_or(rows, |present| present.min(rows)));
+        match &mut self {
+            Self::B2bMimic(spec) => spec.rows = rows,
+            Self::ValorRelease(spec) => spec.rows = at_most(spec.rows),
+            Self::Table(spec) => spec.rows = at_most(spec.rows),
+        }
+        self
+    }
+
+    /// Fills in what only the file knows: the hash of its content. Paths are relative to `root`.
+    pub fn resolve(&mut self, root: &Path) -> anyhow::Result<()> {
+        match self {
+            Self::B2bMimic(_) | Self::ValorRelease(_) => Ok(()),
+            Self::Table(spec) => spec.resolve(root),
+        }
+    }
+}
+
+/// The rows of a source. Paths are relative to `root`.
+pub fn load(spec: &DataSpec, root: &Path) -> anyhow::Result<Dataset> {
+    spec.validate()?;
+    match spec {
+        DataSpec::B2bMimic(spec) => Ok(b2b_mimic::generate(spec)),
+        DataSpec::ValorRelease(spec) => Ok(valor_release::generate(spec)),
+        DataSpec::Table(spec) => table::load(spec, root),
+    }
+}
+
+/// Refuses a `rows` (or `users`) outside 1 to what a row number can hold.
+fn validate_count(source: &str, key: &str, count: usize, most: usize) -> anyhow::Result<()> {
+    if (1..=most).contains(&count) {
+        return Ok(());
+    }
+    Err(crate::input_error!("{source}: {key} = {count}: allowed are whole numbers from 1 to {most}"))
 }

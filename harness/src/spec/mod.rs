@@ -1,6 +1,14 @@
 //! What was asked: experiment files, their grid, and the identity of every run.
 
-pub mod id;
+mod error;
+mod id;
+mod load;
+mod wire;
+
+pub use id::hash;
+pub use load::{load, root};
+
+use error::ExperimentError;
 
 use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
@@ -54,6 +62,25 @@ pub struct Experiment {
     pub baseline: String,
     /// Stated before the results.
     pub claims: Vec<Claim>,
+}
+
+impl Experiment {
+    /// The run of one cell with one seed, by index of dataset and method.
+    pub fn run(&self, dataset: usize, method: usize, seed: u64) -> RunSpec {
+        RunSpec {
+            science: SCIENCE_VERSION,
+            data: self.datasets[dataset].spec.clone(),
+            split: self.split.clone(),
+            method: self.methods[method].spec.clone(),
+            seed,
+        }
+    }
+
+    /// All cells, dataset by dataset, as indices of dataset and method.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize)> {
+        let methods = self.methods.len();
+        (0..self.datasets.len()).flat_map(move |dataset| (0..methods).map(move |method| (dataset, method)))
+    }
 }
 
 /// A dataset as a table calls it.

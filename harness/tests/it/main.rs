@@ -1,9 +1,4 @@
-//! Integration tests: one binary, one module per subject.
-#![expect(
-    clippy::disallowed_methods,
-    clippy::unwrap_used,
-    reason = "tests make the files they need and may panic"
-)]
+//! The integration tests: one binary.
 
 mod setup;
 mod tidy;

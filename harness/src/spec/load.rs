@@ -1,0 +1,212 @@
+//! From a file to an experiment: expand the grid, fill in, check.
+
+use super::error::ExperimentError;
+use super::wire::{self, GridWire, MethodWire, SeedsWire, Wire};
+use super::{Claim, Experiment, NamedData, NamedMethod};
+use crate::error::did_you_mean;
+use crate::input_error;
+use crate::learner::TrainingSpec;
+use crate::learner::catalog::{self, Options};
+use crate::metrics;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// First of the default seeds: the paper's code runs 42 to 46.
+const FIRST_SEED: u64 = 42;
+const DEFAULT_SEEDS: u64 = 5;
+const DEFAULT_METRICS: [&str; 4] = ["auuc", "qini", "lift@30", "krcc"];
+
+/// Reads an experiment with a profile and `--set` assignments applied. Files are found from the folder above
+/// the experiment's own (the checkout), and their content enters the identity of every run.
+pub fn load(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Result<Experiment> {
+    let text = read(path)?;
+    let wire = wire::parse(&text, profile, sets).map_err(|error| error.in_file(path))?;
+    let mut experiment = resolve(path, profile, wire)
+        .map_err(|error| ExperimentError::plain(&format!("{error:#}")).in_file(path))?;
+    let root = root(path);
+    for dataset in &mut experiment.datasets {
+        dataset.spec.resolve(&root)?;
+    }
+    Ok(experiment)
+}
+
+/// The folder that paths in an experiment file start from.
+pub fn root(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    folder.join("..")
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| input_error!("{}: {error}", path.display()))?;
+    String::from_utf8(bytes).map_err(|_| input_error!("{}: not UTF-8 text", path.display()))
+}
+
+fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Experiment> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_string();
+    if ["", "templates", "paper", "published"].contains(&name.as_str()) {
+        return Err(input_error!("an experiment cannot be called '{name}'"));
+    }
+    let declared: Vec<String> = wire.dataset.iter().map(|dataset| dataset.name.clone()).collect();
+    let training = wire.training.clone().unwrap_or_default();
+    let model = wire.model.clone().unwrap_or_default();
+    let mut methods = match &wire.grid {
+        Some(grid) => expand(grid, &model, &training)?,
+        None => Vec::new(),
+    };
+    for method in &wire.method {
+        methods.push(listed(method)?);
+    }
+    let experiment = Experiment {
+        name,
+        path: path.to_path_buf(),
+        profile: profile.unwrap_or("full").to_string(),
+        caption: wire.caption.clone(),
+        question: wire.question.clone().unwrap_or_default().trim().to_string(),
+        datasets: datasets(&wire)?,
+        baseline: baseline(&wire, &methods)?,
+        methods,
+        split: wire.split.clone().unwrap_or_default(),
+        seeds: seeds(wire.seeds)?,
+        metrics: wire.metrics.unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec()),
+        claims: wire.claim,
+    };
+    check(&experiment, &declared.iter().map(String::as_str).collect::<Vec<_>>())?;
+    Ok(experiment)
+}
+
+fn expand(grid: &GridWire, model: &Options, training: &TrainingSpec) -> anyhow::Result<Vec<NamedMethod>> {
+    for exclude in &grid.exclude {
+        exclude.backbone.as_deref().map(catalog::backbone).transpose()?;
+        exclude.components.as_deref().map(catalog::components).transpose()?;
+    }
+    let excluded = |backbone: &str, components: &[String]| {
+        grid.exclude.iter().any(|exclude| {
+            let same = |listed: &Vec<String>| catalog::components(listed).is_ok_and(|listed| listed == components);
+            exclude.backbone.as_deref().is_none_or(|named| named == backbone)
+                && exclude.components.as_ref().is_none_or(same)
+        })
+    };
+    let mut methods = Vec::new();
+    for backbone in &grid.backbones {
+        for components in &grid.components {
+            let components = catalog::components(components)?;
+            if !excluded(backbone, &components) {
+                methods.push(composed(backbone, components, (model, training))?);
+            }
+        }
+    }
+    Ok(methods)
+}
+
+fn listed(wire: &MethodWire) -> anyhow::Result<NamedMethod> {
+    let components = catalog::components(&wire.components)?;
+    let (model, training) = (wire.model.clone().unwrap_or_default(), wire.training.clone().unwrap_or_default());
+    let mut method = composed(&wire.backbone, components, (&model, &training))?;
+    if let Some(name) = &wire.name {
+        method.name.clone_from(name);
+    }
+    Ok(method)
+}
+
+fn composed(
+    backbone: &str,
+    components: Vec<String>,
+    options: (&Options, &TrainingSpec),
+) -> anyhow::Result<NamedMethod> {
+    let row = catalog::backbone(backbone)?;
+    let spec = catalog::compose(row, &components, options.0, options.1)?;
+    Ok(NamedMethod { name: catalog::name(row, &components), backbone: backbone.to_string(), components, spec })
+}
+
+fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
+    let names: Vec<&str> = wire.dataset.iter().map(|dataset| dataset.name.as_str()).collect();
+    if let Some(unknown) = wire.datasets.iter().flatten().find(|name| !names.contains(&name.as_str())) {
+        return Err(missing("datasets", unknown, &names));
+    }
+    let wanted = |name: &str| wire.datasets.as_ref().is_none_or(|wanted| wanted.iter().any(|w| w == name));
+    let mut datasets = Vec::new();
+    for dataset in wire.dataset.iter().filter(|dataset| wanted(&dataset.name)) {
+        let name = dataset.name.clone();
+        let mut spec = dataset.clone().source()?;
+        if let Some(rows) = wire.rows {
+            spec = spec.with_rows(rows);
+        }
+        spec.validate().map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
+        datasets.push(NamedData { name, spec });
+    }
+    Ok(datasets)
+}
+
+fn seeds(wire: Option<SeedsWire>) -> anyhow::Result<Vec<u64>> {
+    let seeds = match wire.unwrap_or(SeedsWire::Count(DEFAULT_SEEDS)) {
+        SeedsWire::Count(count @ 1..=1000) => (FIRST_SEED..FIRST_SEED + count).collect(),
+        SeedsWire::Count(count) => return Err(input_error!("seeds: found {count}; allowed are 1 to 1000")),
+        SeedsWire::List(list) => list,
+    };
+    if seeds.is_empty() {
+        return Err(input_error!("seeds: the list is empty; name at least one"));
+    }
+    unique("seeds", seeds.iter().map(ToString::to_string))?;
+    Ok(seeds)
+}
+
+fn baseline(wire: &Wire, methods: &[NamedMethod]) -> anyhow::Result<String> {
+    match (&wire.baseline, methods.first()) {
+        (Some(name), _) => Ok(name.clone()),
+        (None, Some(first)) => Ok(first.name.clone()),
+        (None, None) => Err(input_error!("no methods: give [grid] or [[method]]")),
+    }
+}
+
+fn check(experiment: &Experiment, declared: &[&str]) -> anyhow::Result<()> {
+    if experiment.datasets.is_empty() {
+        return Err(input_error!("no datasets: give at least one [[dataset]]"));
+    }
+    experiment.split.validate()?;
+    unique("method", experiment.methods.iter().map(|method| method.name.clone()))?;
+    unique("dataset", experiment.datasets.iter().map(|dataset| dataset.name.clone()))?;
+    unique("claim", experiment.claims.iter().map(|claim| claim.id.clone()))?;
+    unique("metrics", experiment.metrics.iter().cloned())?;
+    if experiment.metrics.is_empty() {
+        return Err(input_error!("metrics: the list is empty; name at least one"));
+    }
+    experiment.metrics.iter().try_for_each(|name| metrics::find(name).map(|_| ()))?;
+    let methods: Vec<&str> = experiment.methods.iter().map(|method| method.name.as_str()).collect();
+    if !methods.contains(&experiment.baseline.as_str()) {
+        return Err(missing("baseline", &experiment.baseline, &methods));
+    }
+    experiment.claims.iter().try_for_each(|claim| check_claim(claim, declared, &methods))
+}
+
+/// A profile may leave datasets out; a claim may still name them.
+fn check_claim(claim: &Claim, datasets: &[&str], methods: &[&str]) -> anyhow::Result<()> {
+    let place = |key: &str| format!("claim '{}', {key}", claim.id);
+    for (key, method) in [("better", &claim.better), ("than", &claim.than)] {
+        if !methods.contains(&method.as_str()) {
+            return Err(missing(&place(key), method, methods));
+        }
+    }
+    metrics::find(&claim.metric).map_err(|error| input_error!("{}: {error:#}", place("metric")))?;
+    if !claim.by.is_finite() {
+        return Err(input_error!("{}: found {}; must be a finite number", place("by"), claim.by));
+    }
+    match &claim.dataset {
+        Some(name) if !datasets.contains(&name.as_str()) => Err(missing(&place("dataset"), name, datasets)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn missing(place: &str, found: &str, allowed: &[&str]) -> anyhow::Error {
+    let hint = did_you_mean(found, allowed.iter().copied());
+    input_error!("{place}: '{found}' is not defined; there are {}{hint}", allowed.join(", "))
+}
+
+fn unique(what: &str, names: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name.clone()) {
+            return Err(input_error!("{what}: '{name}' stands there twice"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,198 @@
+//! Experiment files as they are written: a strict mirror of the TOML, with lines and suggestions in errors.
+
+use super::{Claim, ExperimentError};
+use crate::data::DataSpec;
+use crate::data::b2b_mimic::B2bMimicSpec;
+use crate::data::split::SplitSpec;
+use crate::data::table::TableSpec;
+use crate::data::valor_release::ValorReleaseSpec;
+use crate::learner::TrainingSpec;
+use crate::learner::catalog::Options;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// A file, or the part of it that a profile overrides.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct Wire {
+    pub question: Option<String>,
+    pub caption: Option<String>,
+    pub seeds: Option<SeedsWire>,
+    pub rows: Option<usize>,
+    pub metrics: Option<Vec<String>>,
+    pub baseline: Option<String>,
+    pub datasets: Option<Vec<String>>,
+    #[serde(default)]
+    pub dataset: Vec<DatasetWire>,
+    pub split: Option<SplitSpec>,
+    pub training: Option<TrainingSpec>,
+    pub model: Option<Options>,
+    pub grid: Option<GridWire>,
+    #[serde(default)]
+    pub method: Vec<MethodWire>,
+    #[serde(default)]
+    pub claim: Vec<Claim>,
+    #[serde(default)]
+    pub profile: BTreeMap<String, Wire>,
+}
+
+/// How many seeds, or which.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum SeedsWire {
+    Count(u64),
+    List(Vec<u64>),
+}
+
+/// One block of the table; exactly one source.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct DatasetWire {
+    pub name: String,
+    pub b2b_mimic: Option<B2bMimicSpec>,
+    pub valor_release: Option<ValorReleaseSpec>,
+    pub table: Option<TableSpec>,
+}
+
+/// Backbones times components, less exclusions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct GridWire {
+    pub backbones: Vec<String>,
+    pub components: Vec<Vec<String>>,
+    #[serde(default)]
+    pub exclude: Vec<ExcludeWire>,
+}
+
+/// Cells to leave out; a key that is absent matches all.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExcludeWire {
+    pub backbone: Option<String>,
+    pub components: Option<Vec<String>>,
+}
+
+/// One method outside the grid.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MethodWire {
+    pub name: Option<String>,
+    pub backbone: String,
+    #[serde(default)]
+    pub components: Vec<String>,
+    pub model: Option<Options>,
+    pub training: Option<TrainingSpec>,
+}
+
+impl DatasetWire {
+    /// The one source that is named.
+    pub fn source(self) -> anyhow::Result<DataSpec> {
+        let sources = [
+            self.b2b_mimic.map(DataSpec::B2bMimic),
+            self.valor_release.map(DataSpec::ValorRelease),
+            self.table.map(DataSpec::Table),
+        ];
+        let mut named: Vec<DataSpec> = sources.into_iter().flatten().collect();
+        match (named.pop(), named.is_empty()) {
+            (Some(source), true) => Ok(source),
+            (found, _) => Err(crate::input_error!(
+                "dataset '{}': found {} sources; name exactly one of b2b-mimic, valor-release, table",
+                self.name,
+                named.len() + usize::from(found.is_some())
+            )),
+        }
+    }
+}
+
+/// Parses a file strictly, then overlays the profile and the `--set` assignments.
+pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Result<Wire, ExperimentError> {
+    let strict: Wire = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
+    let mut table: Table = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
+    let profiles = table.remove("profile");
+    if let Some(name) = profile {
+        match profiles.as_ref().and_then(|profiles| profiles.get(name)).and_then(Value::as_table) {
+            Some(overrides) => overlay(&mut table, overrides),
+            None if name == "full" => {}
+            None => return Err(ExperimentError::unknown_profile(name, strict.profile.keys())),
+        }
+    }
+    for assignment in sets {
+        assign(&mut table, assignment)?;
+    }
+    inherit(&mut table);
+    typed(table).map_err(|error| ExperimentError::plain(error.message()))
+}
+
+/// Tables are merged key by key; everything else is replaced.
+fn overlay(base: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (base.get_mut(key), value) {
+            (Some(Value::Table(base)), Value::Table(over)) => overlay(base, over),
+            _ => {
+                base.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+/// Every `[[method]]` starts from the experiment's own `[model]` and `[training]`.
+fn inherit(table: &mut Table) {
+    let shared: Vec<(&str, Table)> = ["model", "training"]
+        .into_iter()
+        .filter_map(|key| Some((key, table.get(key)?.as_table()?.clone())))
+        .collect();
+    let methods = table.get_mut("method").and_then(Value::as_array_mut);
+    for method in methods.into_iter().flatten().filter_map(Value::as_table_mut) {
+        for (key, base) in &shared {
+            let mut merged = base.clone();
+            if let Some(own) = method.get(*key).and_then(Value::as_table) {
+                overlay(&mut merged, own);
+            }
+            method.insert((*key).to_string(), Value::Table(merged));
+        }
+    }
+}
+
+/// Applies `training.epochs=3`. Numbers index lists: `dataset.0.b2b-mimic.rho=0.8`.
+fn assign(table: &mut Table, assignment: &str) -> Result<(), ExperimentError> {
+    let refuse = |why: &str| ExperimentError::plain(&format!("--set {assignment}: {why}"));
+    let (path, value) = assignment.split_once('=').ok_or_else(|| refuse("write it as key=value"))?;
+    let value = toml::from_str::<Table>(&format!("value = {value}"))
+        .ok()
+        .and_then(|mut table| table.remove("value"))
+        .unwrap_or_else(|| Value::String(value.to_string()));
+    let mut place = Value::Table(std::mem::take(table));
+    let set = put(&mut place, &path.split('.').collect::<Vec<_>>(), value);
+    *table = match place {
+        Value::Table(table) => table,
+        _ => Table::new(),
+    };
+    set.map_err(|why| refuse(&why))?;
+    typed(table.clone()).map(|_| ()).map_err(|error| refuse(&super::error::suggest(error.message())))
+}
+
+fn put(place: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
+    let Some((key, rest)) = path.split_first() else {
+        *place = value;
+        return Ok(());
+    };
+    match place {
+        Value::Table(table) => {
+            let next = table.entry((*key).to_string()).or_insert_with(|| Value::Table(Table::new()));
+            put(next, rest, value)
+        }
+        Value::Array(items) => {
+            let length = items.len();
+            match key.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
+                Some(item) => put(item, rest, value),
+                None => Err(format!("'{key}' is no position in a list of {length}, counted from 0")),
+            }
+        }
+        _ => Err(format!("nothing can be set below a plain value at '{key}'")),
+    }
+}
+
+fn typed(table: Table) -> Result<Wire, toml::de::Error> {
+    Value::Table(table).try_into()
+}
