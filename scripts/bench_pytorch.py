@@ -87,6 +87,13 @@ def median_ms(replicates, steps):
     return round(1000 * statistics.median(times[20:]), 3)
 
 
+def processor():
+    for line in open("/proc/cpuinfo"):
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.machine()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2)
@@ -100,7 +107,7 @@ def main():
         for with_ranking in (False, True)
         for count in (1, 5)
     }
-    facts = dict(torch=torch.__version__, threads=arguments.threads, steps=arguments.steps, machine=platform.processor() or platform.machine())
+    facts = dict(torch=torch.__version__, threads=arguments.threads, steps=arguments.steps, processor=processor())
     print(json.dumps(facts | dict(median_ms=cases), indent=2))
 
 
