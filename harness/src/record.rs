@@ -1,5 +1,6 @@
 //! What was found: the content of a run directory.
 
+pub use crate::metrics::MetricValue;
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -53,17 +54,6 @@ pub enum Status {
         /// For the reader.
         message: String,
     },
-}
-
-/// A metric, or why there is none.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricValue {
-    /// The value, absent when undefined.
-    pub value: Option<f64>,
-    /// Why it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
 }
 
 /// Mean loss terms of one epoch.

@@ -1,1 +1,32 @@
-//! How good a ranking is: pure functions on slices.
+//! How good a ranking is: pure functions on slices, one model at a time.
+//!
+//! Rows with equal scores form a tie block. Within it the sums that a metric is made of are shared out evenly,
+//! so the order of the rows in the input changes nothing, not even the last bit.
+
+mod binned;
+mod catalog;
+mod causalml;
+pub mod curve;
+mod devriendt;
+mod judged;
+pub mod rank;
+pub mod ranking;
+mod reference;
+mod registry;
+mod rerum;
+mod sklift;
+mod summary;
+mod sweep;
+mod truth;
+mod weighted;
+
+#[cfg(test)]
+mod fixtures;
+#[cfg(test)]
+mod properties;
+
+pub use judged::{Judged, Prepared};
+pub use reference::{RandomValue, random_reference};
+pub use registry::{Direction, Metric, MetricValue, Undefined, Value, evaluate, find, registry};
+pub use summary::{Summary, summary};
+pub use weighted::weighted;

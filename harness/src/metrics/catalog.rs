@@ -1,0 +1,73 @@
+//! The table of metrics: data, in the order in which they are explained.
+
+use super::registry::Direction::{self, Higher, Lower, Neither, One, Zero};
+use super::registry::{Compute, Metric};
+use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth};
+
+const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
+const CAUSALML: &str = "causalml 0.18.0";
+const SKLIFT: &str = "scikit-uplift 0.5.1";
+const RERUM: &str = "RERUM (He et al. 2024), released code";
+const DEVRIENDT: &str = "Devriendt et al. 2020, table 2";
+const HAJEK: &str = "VALOR's form with Hajek weights";
+const HERE: &str = "this project";
+const TEXTBOOK: &str = "textbook";
+
+const SHARE: &str = "share of the total";
+const OUTCOME: &str = "outcome";
+const ROWS: &str = "rows";
+const CORRELATION: &str = "correlation";
+const RATIO: &str = "ratio";
+const AREA: &str = "share of the perfect area";
+const SUM: &str = "outcome x rows";
+const MEANS: &str = "outcome x points";
+
+/// Everything that can be asked for.
+#[rustfmt::skip]
+pub(super) const METRICS: &[Metric] = &[
+    row("n", "rows", ROWS, Neither, TEXTBOOK, Compute::Observed(sweep::n)),
+    row("n_treated", "treated rows", ROWS, Neither, TEXTBOOK, Compute::Observed(sweep::n_treated)),
+    row("ate", "R_T(n)/N_T(n) - R_C(n)/N_C(n)", OUTCOME, Neither, TEXTBOOK, Compute::Observed(sweep::ate)),
+    row("auuc", "mean over k of V(k)/|V(n)| - 1/2, V(k) = (R_T/N_T - R_C/N_C) k", SHARE, Higher, VALOR, Compute::Observed(sweep::auuc)),
+    row("qini", "mean over k of (Q(k) - Q(n) k/n)/|Q(n)|, Q(k) = R_T - R_C N_T(n)/N_C(n)", SHARE, Higher, VALOR, Compute::Observed(sweep::qini)),
+    row("lift@30", "R_T(m)/N_T(m) - R_C(m)/N_C(m), m = int(0.3 n)", OUTCOME, Higher, VALOR, Compute::Observed(sweep::lift_at_30)),
+    row("krcc", "tau_b(score, true effect)", CORRELATION, Higher, "Kendall 1945; exact, on all rows", Compute::Ranked(rank::krcc)),
+    row("krcc@50bins", "tau_b(bucket, observed uplift of the bucket), 50 quantile buckets", CORRELATION, Higher, VALOR, Compute::Ranked(binned::krcc_50)),
+    row("krcc@100bins", "tau_b(bucket, observed uplift of the bucket), 100 quantile buckets", CORRELATION, Higher, RERUM, Compute::Ranked(binned::krcc_100)),
+    row("krcc.prognosis", "tau_b(score, true E[Y_0])", CORRELATION, Neither, HERE, Compute::Ranked(rank::krcc_prognosis)),
+    row("ate.true", "mean tau", OUTCOME, Neither, TEXTBOOK, Compute::Observed(sweep::ate_true)),
+    row("auuc.true", "(mean over k of E(k) - E(n)/2)/|E(n)|, E(k) = true effect of the top k", SHARE, Higher, HERE, Compute::Observed(sweep::auuc_true)),
+    row("effect@30", "E(m)/m, m = int(0.3 n)", OUTCOME, Higher, HERE, Compute::Observed(sweep::effect_at_30)),
+    row("pehe", "sqrt(mean (tau_hat - tau)^2)", OUTCOME, Lower, "Hill 2011, as a root", Compute::Means(truth::pehe)),
+    row("ate.error", "mean tau_hat - mean tau", OUTCOME, Zero, TEXTBOOK, Compute::Means(truth::ate_error)),
+    row("calibration.control", "mean predicted / mean observed outcome, control rows", RATIO, One, TEXTBOOK, Compute::Means(truth::calibration_control)),
+    row("calibration.treated", "mean predicted / mean observed outcome, treated rows", RATIO, One, TEXTBOOK, Compute::Means(truth::calibration_treated)),
+    row("ate.ipw", "ate with N and R summed over 1/P(own arm)", OUTCOME, Neither, "Hajek 1971", Compute::Inverse(sweep::ate)),
+    row("auuc.ipw", "auuc with N and R summed over 1/P(own arm)", SHARE, Higher, HAJEK, Compute::Inverse(sweep::auuc)),
+    row("qini.ipw", "qini with N and R summed over 1/P(own arm)", SHARE, Higher, HAJEK, Compute::Inverse(sweep::qini)),
+    row("lift@30.ipw", "lift@30 with N and R summed over 1/P(own arm)", OUTCOME, Higher, HAJEK, Compute::Inverse(sweep::lift_at_30)),
+    row("auuc.causalml", "sum over k = 0..n of V(k)/|V(n)|, over n+1; gaps interpolated", SHARE, Higher, CAUSALML, Compute::Ranked(causalml::auuc)),
+    row("qini.causalml", "sum over k = 0..n of (q(k) - q(n) k/n)/|q(n)|, over n+1; q = R_T - R_C N_T/N_C", SHARE, Higher, CAUSALML, Compute::Ranked(causalml::qini)),
+    row("auuc.sklift", "area of V above its chord / that of the perfect V; binary outcomes", AREA, Higher, SKLIFT, Compute::Ranked(sklift::auuc)),
+    row("qini.sklift", "area of q above its chord / that of the perfect q; binary outcomes", AREA, Higher, SKLIFT, Compute::Ranked(sklift::qini)),
+    row("auuc.rerum", "trapezoid area of V/|V(n)| at 100 score buckets, + 1 if V(n) < 0", SHARE, Higher, RERUM, Compute::Ranked(rerum::auuc)),
+    row("qini.rerum", "trapezoid area of q/|q(n)| at 100 score buckets, + 1 if q(n) < 0", SHARE, Higher, RERUM, Compute::Ranked(rerum::qini)),
+    row("auuc.devriendt.joint-absolute", "sum over k of (R_T/N_T - R_C/N_C) k", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::auuc_joint_absolute)),
+    row("auuc.devriendt.joint-relative", "sum over k of R_T/|T| - R_C/|C| (also the relative Qini form)", MEANS, Higher, DEVRIENDT, Compute::Ranked(devriendt::auuc_joint_relative)),
+    row("auuc.devriendt.separate-absolute", "sum over percents p of R(T,p|T|) - R(C,p|C|)", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::auuc_separate_absolute)),
+    row("auuc.devriendt.separate-relative", "sum over percents p of R(T,p|T|)/|T| - R(C,p|C|)/|C| (also the relative Qini form)", MEANS, Higher, DEVRIENDT, Compute::Ranked(devriendt::auuc_separate_relative)),
+    row("qini.devriendt.joint-absolute", "sum over k of R_T - R_C N_T/N_C", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::qini_joint_absolute)),
+    row("qini.devriendt.separate-absolute", "sum over percents p of R(T,p|T|) - R(C,p|C|) |T|/|C|", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::qini_separate_absolute)),
+];
+
+#[expect(clippy::too_many_arguments, reason = "one row of the table above")]
+const fn row(
+    name: &'static str,
+    formula: &'static str,
+    unit: &'static str,
+    direction: Direction,
+    source: &'static str,
+    compute: Compute,
+) -> Metric {
+    Metric { name, formula, unit, direction, source, compute }
+}

@@ -1,0 +1,167 @@
+//! Curves and groups for the report: what a reader sees of the sums behind the metrics.
+
+use super::judged::Prepared;
+use super::sweep::{CONTROL, CONTROL_OUTCOME, EFFECT, Step, TREATED, TREATED_OUTCOME, difference};
+use serde::{Deserialize, Serialize};
+
+/// A point of a curve.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CurvePoint {
+    /// Share of rows called, best first; in [0, 1].
+    pub share: f64,
+    /// Gain so far per row of the whole list, in outcome units; the last is the average effect.
+    pub gain: f64,
+    /// `gain` over the absolute last gain; absent when that is zero.
+    pub normalised: Option<f64>,
+}
+
+/// The uplift curve of `auuc`: `V(k) / n` at `points + 1` even shares from 0 to 1.
+pub fn uplift_curve(prepared: &Prepared, points: usize) -> Vec<CurvePoint> {
+    let rows = prepared.rows() as f64;
+    curve(prepared, points, |k, sums, _| difference(sums) * k / rows)
+}
+
+/// The Qini curve of `qini`: `Q(k) / N_T(n)` at `points + 1` even shares from 0 to 1.
+pub fn qini_curve(prepared: &Prepared, points: usize) -> Vec<CurvePoint> {
+    curve(prepared, points, |_, sums, all| {
+        sums[TREATED_OUTCOME] / all[TREATED] - sums[CONTROL_OUTCOME] / all[CONTROL]
+    })
+}
+
+/// The curve of the true effect, `E(k) / n`, where it is known.
+pub fn effect_curve(prepared: &Prepared, points: usize) -> Option<Vec<CurvePoint>> {
+    let rows = prepared.rows() as f64;
+    prepared.effect.as_ref().map(|_| curve(prepared, points, |_, sums, _| sums[EFFECT] / rows))
+}
+
+fn curve(prepared: &Prepared, points: usize, gain: impl Fn(f64, &Step, &Step) -> f64) -> Vec<CurvePoint> {
+    let at = even(prepared.rows(), points);
+    let sums = prepared.ranking.sums_at(&prepared.observed, &at);
+    let all = &sums[sums.len() - 1];
+    let last = gain(prepared.rows() as f64, all, all);
+    let point = |(&k, sums): (&usize, &Step)| {
+        let gain = gain(k as f64, sums, all);
+        CurvePoint {
+            share: k as f64 / prepared.rows() as f64,
+            gain,
+            normalised: (last != 0.0).then(|| gain / last.abs()),
+        }
+    };
+    at.iter().zip(&sums).map(point).collect()
+}
+
+/// A group of neighbours in the ranking. Outcome units.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Rows.
+    pub rows: usize,
+    /// Mean predicted uplift, else mean score.
+    pub predicted: f64,
+    /// Observed difference in means; absent when an arm is empty.
+    pub observed: Option<f64>,
+    /// Standard error of `observed`; absent when an arm has fewer than two rows.
+    pub standard_error: Option<f64>,
+    /// Mean true effect, where known.
+    pub effect: Option<f64>,
+}
+
+/// Treated, control, their outcomes, their squared outcomes, prediction, true effect.
+type Parts = [f64; 8];
+
+/// The ranking in `groups` groups of equal size (10 for deciles), best first; tie blocks are shared out.
+pub fn uplift_by_group(prepared: &Prepared, groups: usize) -> Vec<Group> {
+    let predicted = prepared.predicted_uplift.as_ref().unwrap_or(&prepared.score);
+    let parts = |(rank, step): (usize, &Step)| -> Parts {
+        let outcome = prepared.outcome[rank];
+        let [treated, control, treated_outcome, control_outcome, effect] = *step;
+        [
+            treated,
+            control,
+            treated_outcome,
+            control_outcome,
+            treated_outcome * outcome,
+            control_outcome * outcome,
+            predicted[rank],
+            effect,
+        ]
+    };
+    let parts: Vec<Parts> = prepared.observed.iter().enumerate().map(parts).collect();
+    let at = even(prepared.rows(), groups);
+    let sums = prepared.ranking.sums_at(&parts, &at);
+    let group = |(k, sums): (&[usize], &[Parts])| {
+        let inside: Parts = std::array::from_fn(|i| sums[1][i] - sums[0][i]);
+        describe(k[1] - k[0], &inside, prepared.effect.is_some())
+    };
+    at.windows(2).zip(sums.windows(2)).map(group).filter(|group| group.rows > 0).collect()
+}
+
+fn describe(rows: usize, sums: &Parts, truth: bool) -> Group {
+    let [
+        treated,
+        control,
+        treated_outcome,
+        control_outcome,
+        treated_square,
+        control_square,
+        predicted,
+        effect,
+    ] = *sums;
+    let count = rows as f64;
+    let both = treated > 0.0 && control > 0.0;
+    let variance = |n: f64, sum: f64, square: f64| ((square - sum * sum / n) / (n - 1.0)).max(0.0) / n;
+    let squared = |_| {
+        variance(treated, treated_outcome, treated_square)
+            + variance(control, control_outcome, control_square)
+    };
+    Group {
+        rows,
+        predicted: predicted / count,
+        observed: both.then(|| treated_outcome / treated - control_outcome / control),
+        standard_error: (treated > 1.0 && control > 1.0).then_some(()).map(squared).map(f64::sqrt),
+        effect: truth.then(|| effect / count),
+    }
+}
+
+/// 0, ..., `rows` in `parts` even steps.
+fn even(rows: usize, parts: usize) -> Vec<usize> {
+    (0..=parts).map(|part| part * rows / parts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Judged;
+
+    const TREATMENT: [bool; 4] = [true, false, true, false];
+    const OUTCOME: [f64; 4] = [6.0, 2.0, 4.0, 4.0];
+
+    #[test]
+    fn curves_by_hand() {
+        let effect = [4.0, 4.0, 0.0, 0.0];
+        let judged =
+            Judged { effect: Some(&effect), ..Judged::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &OUTCOME) };
+        let prepared = Prepared::new(&judged).unwrap();
+        let gains = |curve: Vec<CurvePoint>| curve.iter().map(|point| point.gain).collect::<Vec<_>>();
+        assert_eq!(gains(uplift_curve(&prepared, 2)), [0.0, 2.0, 2.0]);
+        assert_eq!(gains(qini_curve(&prepared, 2)), [0.0, 2.0, 2.0]);
+        assert_eq!(gains(effect_curve(&prepared, 4).unwrap()), [0.0, 1.0, 2.0, 2.0, 2.0]);
+        assert_eq!(uplift_curve(&prepared, 2)[1].normalised, Some(1.0));
+    }
+
+    #[test]
+    fn groups_by_hand() {
+        let score = [4.0, 4.0, 2.0, 1.0];
+        let groups = uplift_by_group(&Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap(), 1);
+        let expected = Group {
+            rows: 4,
+            predicted: 2.75,
+            observed: Some(2.0),
+            standard_error: Some(2f64.sqrt()),
+            effect: None,
+        };
+        assert_eq!(groups, [expected]);
+        let groups = uplift_by_group(&Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap(), 2);
+        assert_eq!((groups[0].observed, groups[1].observed), (Some(4.0), Some(0.0)));
+        assert_eq!(groups[0].standard_error, None);
+    }
+}

@@ -1,0 +1,212 @@
+//! What a model is judged on: checked, then brought into ranked order once.
+
+use super::ranking::Ranking;
+use super::sweep::{Step, Sweep};
+use crate::input_error;
+use std::cmp::Ordering;
+
+/// One model's scores beside what happened, one entry per row. Outcome units unless said otherwise.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<'a> {
+    /// What rows are ranked by; any unit, higher is called first.
+    pub score: &'a [f64],
+    /// Who was treated.
+    pub treatment: &'a [bool],
+    /// What they spent.
+    pub outcome: &'a [f64],
+    /// `P(T = 1 | x)`, known or estimated; inside (0, 1).
+    pub propensity: Option<&'a [f64]>,
+    /// True effect.
+    pub effect: Option<&'a [f64]>,
+    /// True `E[Y_0 | x]`.
+    pub expected_control: Option<&'a [f64]>,
+    /// The model's uplift, where it has outcome units.
+    pub predicted_uplift: Option<&'a [f64]>,
+    /// The model's `E[Y_0 | x]`.
+    pub predicted_control: Option<&'a [f64]>,
+    /// The model's `E[Y_1 | x]`.
+    pub predicted_treated: Option<&'a [f64]>,
+}
+
+impl<'a> Judged<'a> {
+    /// Scores, treatment and outcome alone; set the optional fields after.
+    pub fn new(score: &'a [f64], treatment: &'a [bool], outcome: &'a [f64]) -> Self {
+        Self {
+            score,
+            treatment,
+            outcome,
+            propensity: None,
+            effect: None,
+            expected_control: None,
+            predicted_uplift: None,
+            predicted_control: None,
+            predicted_treated: None,
+        }
+    }
+
+    fn optional(&self) -> [(&'static str, Option<&'a [f64]>); 6] {
+        [
+            ("propensity", self.propensity),
+            ("effect", self.effect),
+            ("expected_control", self.expected_control),
+            ("predicted_uplift", self.predicted_uplift),
+            ("predicted_control", self.predicted_control),
+            ("predicted_treated", self.predicted_treated),
+        ]
+    }
+
+    fn check(&self) -> anyhow::Result<()> {
+        let rows = self.score.len();
+        if rows < 2 {
+            return Err(input_error!("{rows} rows to judge: at least 2 are needed"));
+        }
+        if self.treatment.len() != rows {
+            return Err(input_error!("treatment has {} rows where score has {rows}", self.treatment.len()));
+        }
+        let treated = self.treatment.iter().filter(|&&treated| treated).count();
+        if treated == 0 || treated == rows {
+            let arm = if treated == 0 { "treated" } else { "control" };
+            return Err(input_error!("the {arm} arm is empty: {rows} rows, {treated} of them treated"));
+        }
+        check_column("score", self.score, rows)?;
+        check_column("outcome", self.outcome, rows)?;
+        for (name, column) in self.optional() {
+            column.map_or(Ok(()), |column| check_column(name, column, rows))?;
+        }
+        check_propensity(self.propensity.unwrap_or_default())
+    }
+
+    /// A total order of rows by content: rows that it calls equal are interchangeable.
+    fn compare(&self, a: usize, b: usize) -> Ordering {
+        let tied =
+            self.treatment[a].cmp(&self.treatment[b]).then(self.outcome[a].total_cmp(&self.outcome[b]));
+        let columns = self.optional().into_iter().filter_map(|(_, column)| column);
+        columns.fold(tied, |order, column| order.then_with(|| column[a].total_cmp(&column[b])))
+    }
+}
+
+/// A judged model in ranked order: sorted, tied and summed once.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    pub(super) ranking: Ranking,
+    pub(super) score: Vec<f64>,
+    pub(super) treatment: Vec<bool>,
+    pub(super) outcome: Vec<f64>,
+    pub(super) effect: Option<Vec<f64>>,
+    pub(super) expected_control: Option<Vec<f64>>,
+    pub(super) predicted_uplift: Option<Vec<f64>>,
+    pub(super) predicted_control: Option<Vec<f64>>,
+    pub(super) predicted_treated: Option<Vec<f64>>,
+    /// What each row adds to the arms as observed.
+    pub(super) observed: Vec<Step>,
+    /// The same with inverse-propensity weights.
+    pub(super) inverse: Option<Vec<Step>>,
+    pub(super) observed_sweep: Sweep,
+    pub(super) inverse_sweep: Option<Sweep>,
+}
+
+impl Prepared {
+    /// Checks and ranks.
+    ///
+    /// # Errors
+    ///
+    /// Input errors: fewer than two rows, unequal lengths, an empty arm, NaN or infinite values, a propensity
+    /// outside (0, 1).
+    pub fn new(judged: &Judged) -> anyhow::Result<Self> {
+        judged.check()?;
+        let ranking = Ranking::new(judged.score, |a, b| judged.compare(a, b));
+        let gather = |column: Option<&[f64]>| column.map(|values| ranking.gather(values));
+        let (treatment, outcome) = (ranking.gather(judged.treatment), ranking.gather(judged.outcome));
+        let effect = gather(judged.effect);
+        let steps = |propensity: Option<&[f64]>| steps(&treatment, &outcome, effect.as_deref(), propensity);
+        let observed = steps(None);
+        let inverse = gather(judged.propensity).map(|propensity| steps(Some(&propensity)));
+        let sweep = |steps: &Vec<Step>| Sweep::new(&ranking, steps, effect.is_some());
+        Ok(Self {
+            observed_sweep: sweep(&observed),
+            inverse_sweep: inverse.as_ref().map(sweep),
+            score: ranking.gather(judged.score),
+            expected_control: gather(judged.expected_control),
+            predicted_uplift: gather(judged.predicted_uplift),
+            predicted_control: gather(judged.predicted_control),
+            predicted_treated: gather(judged.predicted_treated),
+            treatment,
+            outcome,
+            effect,
+            observed,
+            inverse,
+            ranking,
+        })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.ranking.rows()
+    }
+}
+
+fn check_column(name: &str, values: &[f64], rows: usize) -> anyhow::Result<()> {
+    if values.len() != rows {
+        return Err(input_error!("{name} has {} rows where score has {rows}", values.len()));
+    }
+    match values.iter().position(|value| !value.is_finite()) {
+        Some(row) => Err(input_error!("{name}, row {}: {} is not a finite number", row + 1, values[row])),
+        None => Ok(()),
+    }
+}
+
+fn check_propensity(values: &[f64]) -> anyhow::Result<()> {
+    match values.iter().position(|&value| value <= 0.0 || value >= 1.0) {
+        Some(row) => Err(input_error!(
+            "propensity, row {}: {} is not between 0 and 1 (both excluded)",
+            row + 1,
+            values[row]
+        )),
+        None => Ok(()),
+    }
+}
+
+fn steps(
+    treatment: &[bool],
+    outcome: &[f64],
+    effect: Option<&[f64]>,
+    propensity: Option<&[f64]>,
+) -> Vec<Step> {
+    let step = |rank: usize| {
+        let chance = propensity.map_or(1.0, |e| if treatment[rank] { e[rank] } else { 1.0 - e[rank] });
+        let (weight, tau) = (1.0 / chance, effect.map_or(0.0, |effect| effect[rank]));
+        let worth = weight * outcome[rank];
+        if treatment[rank] { [weight, 0.0, worth, 0.0, tau] } else { [0.0, weight, 0.0, worth, tau] }
+    };
+    (0..outcome.len()).map(step).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(judged: &Judged) -> String {
+        let error = Prepared::new(judged).expect_err("bad input");
+        assert!(crate::error::is_input(&error));
+        error.to_string()
+    }
+
+    #[test]
+    fn bad_input_is_named() {
+        let (score, treatment, outcome) = ([1.0, 2.0], [true, false], [0.0, 3.0]);
+        let good = Judged::new(&score, &treatment, &outcome);
+        assert_eq!(Prepared::new(&good).unwrap().rows(), 2);
+        assert_eq!(
+            message(&Judged::new(&score, &[true, true], &outcome)),
+            "the control arm is empty: 2 rows, 2 of them treated"
+        );
+        assert_eq!(message(&Judged::new(&score, &treatment, &[1.0])), "outcome has 1 rows where score has 2");
+        assert_eq!(
+            message(&Judged::new(&[1.0, f64::NAN], &treatment, &outcome)),
+            "score, row 2: NaN is not a finite number"
+        );
+        let propensity = Judged { propensity: Some(&[0.5, 1.0]), ..good };
+        assert_eq!(message(&propensity), "propensity, row 2: 1 is not between 0 and 1 (both excluded)");
+        assert_eq!(message(&Judged::new(&[], &[], &[])), "0 rows to judge: at least 2 are needed");
+    }
+}

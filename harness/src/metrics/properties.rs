@@ -1,0 +1,189 @@
+//! What must hold for any rows: shuffling, scaling, swapping arms, repeating rows; and answers known by hand.
+
+use super::registry::Value;
+use super::{Judged, Metric, Prepared, find, registry, weighted};
+use proptest::prelude::*;
+
+/// Rows with many ties.
+#[derive(Clone, Debug, Default)]
+struct Rows {
+    score: Vec<f64>,
+    treatment: Vec<bool>,
+    outcome: Vec<f64>,
+    propensity: Vec<f64>,
+    effect: Vec<f64>,
+}
+
+impl Rows {
+    fn pick(&self, order: impl Iterator<Item = usize> + Clone) -> Self {
+        let pick = |values: &[f64]| order.clone().map(|row| values[row]).collect();
+        Self {
+            score: pick(&self.score),
+            treatment: order.clone().map(|row| self.treatment[row]).collect(),
+            outcome: pick(&self.outcome),
+            propensity: pick(&self.propensity),
+            effect: pick(&self.effect),
+        }
+    }
+
+    fn prepare(&self) -> Prepared {
+        let judged = Judged {
+            propensity: Some(&self.propensity),
+            effect: Some(&self.effect),
+            expected_control: Some(&self.effect),
+            predicted_uplift: Some(&self.score),
+            predicted_control: Some(&self.outcome),
+            predicted_treated: Some(&self.effect),
+            ..Judged::new(&self.score, &self.treatment, &self.outcome)
+        };
+        Prepared::new(&judged).unwrap()
+    }
+}
+
+fn any_rows() -> impl Strategy<Value = Rows> {
+    let row = (0..12i32, any::<bool>(), prop_oneof![Just(0.0), 0.1..100.0], 0.1..0.9, -5.0..9.0);
+    prop::collection::vec(row, 6..60).prop_map(|rows| {
+        let mut all = Rows::default();
+        for (index, (score, treated, outcome, propensity, effect)) in rows.into_iter().enumerate() {
+            all.score.push(f64::from(score) / 4.0);
+            all.treatment.push(if index < 2 { index == 0 } else { treated });
+            all.outcome.push(outcome);
+            all.propensity.push(propensity);
+            all.effect.push(effect);
+        }
+        all
+    })
+}
+
+fn close(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Ok(a), Ok(b)) => (a - b).abs() <= 1e-9 * a.abs().max(1.0),
+        (a, b) => a.is_err() == b.is_err(),
+    }
+}
+
+proptest! {
+    #[test]
+    fn shuffling_rows_changes_nothing(rows in any_rows(), stride in 1..40usize) {
+        let count = rows.score.len();
+        let mut order: Vec<usize> = (0..count).collect();
+        order.rotate_left(stride % count);
+        order.swap(0, count / 2);
+        order.reverse();
+        let (before, after) = (rows.prepare(), rows.pick(order.into_iter()).prepare());
+        for metric in registry() {
+            let (before, after) = (metric.compute(&before), metric.compute(&after));
+            prop_assert_eq!(&before, &after, "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn a_weighted_metric_is_that_of_repeated_rows(rows in any_rows(), weights in prop::collection::vec(0..4u8, 60)) {
+        let weights = &weights[..rows.score.len()];
+        let repeated = (0..weights.len()).flat_map(|row| vec![row; usize::from(weights[row])]);
+        let repeated = rows.pick(repeated);
+        prop_assume!(repeated.treatment.contains(&true) && repeated.treatment.contains(&false));
+        let metrics: Vec<&Metric> = registry().iter().filter(|metric| metric.has_weighted_form()).collect();
+        let found = weighted(&rows.prepare(), &metrics, weights).unwrap();
+        let repeated = repeated.prepare();
+        for (metric, found) in metrics.iter().zip(found) {
+            let expected = metric.compute(&repeated);
+            prop_assert!(close(&found, &expected), "{}: {:?} for {:?}", metric.name, found, expected);
+        }
+    }
+
+    #[test]
+    fn normalised_areas_do_not_depend_on_the_currency(rows in any_rows()) {
+        let mut cents = rows.clone();
+        cents.outcome.iter_mut().for_each(|outcome| *outcome *= 128.0);
+        let (rows, cents) = (rows.prepare(), cents.prepare());
+        for name in ["auuc", "qini", "auuc.ipw", "qini.ipw", "auuc.causalml", "qini.causalml", "auuc.rerum", "krcc@50bins"] {
+            let metric = find(name).unwrap();
+            prop_assert!(close(&metric.compute(&rows), &metric.compute(&cents)), "{name}");
+        }
+        let lift = find("lift@30").unwrap();
+        prop_assert!(close(&lift.compute(&rows).map(|lift| lift * 128.0), &lift.compute(&cents)));
+    }
+
+    #[test]
+    fn swapping_the_arms_mirrors_the_curve(rows in any_rows()) {
+        let mut swapped = rows.clone();
+        swapped.treatment.iter_mut().for_each(|treated| *treated = !*treated);
+        swapped.propensity.iter_mut().for_each(|chance| *chance = 1.0 - *chance);
+        let (rows, swapped) = (rows.prepare(), swapped.prepare());
+        for (name, centre) in [("auuc", -0.5), ("qini", 0.0), ("lift@30", 0.0), ("auuc.ipw", -0.5), ("lift@30.ipw", 0.0)] {
+            let metric = find(name).unwrap();
+            let mirrored = metric.compute(&swapped).map(|value| 2.0 * centre - value);
+            prop_assert!(close(&metric.compute(&rows), &mirrored), "{name}");
+        }
+    }
+
+    #[test]
+    fn equal_propensities_change_nothing(mut rows in any_rows()) {
+        rows.propensity.fill(0.3);
+        let rows = rows.prepare();
+        for name in ["ate", "auuc", "qini", "lift@30"] {
+            let plain = find(name).unwrap().compute(&rows);
+            prop_assert!(close(&plain, &find(&format!("{name}.ipw")).unwrap().compute(&rows)), "{name}");
+        }
+    }
+}
+
+fn compute(name: &str, judged: &Judged) -> Value {
+    find(name).unwrap().compute(&Prepared::new(judged).unwrap())
+}
+
+const TREATMENT: [bool; 4] = [true, false, true, false];
+
+#[test]
+fn four_rows_by_hand() {
+    // k:   1              2                3                  4
+    // V:   8 * 1 = 8      (8-2) * 2 = 12   (6-2) * 3 = 12     (6-3) * 4 = 12
+    // Q:   8              6                10                 6
+    let judged = Judged::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &[8.0, 2.0, 4.0, 4.0]);
+    assert_eq!(compute("auuc", &judged), Ok(44.0 / 12.0 / 4.0 - 0.5));
+    let line = [1.5, 3.0, 4.5, 6.0];
+    let above: f64 = [8.0, 6.0, 10.0, 6.0].iter().zip(line).map(|(curve, line)| curve - line).sum();
+    assert_eq!(compute("qini", &judged), Ok(above / 4.0 / 6.0));
+    assert_eq!(compute("lift@30", &judged).unwrap_err().0, "an arm is empty among the top 30 %");
+    assert_eq!(compute("ate", &judged), Ok(3.0));
+}
+
+#[test]
+fn a_constant_score_is_a_random_ranking() {
+    let judged = Judged {
+        effect: Some(&[1.0, 2.0, 3.0, 4.0]),
+        ..Judged::new(&[7.0; 4], &TREATMENT, &[8.0, 2.0, 4.0, 4.0])
+    };
+    for (name, expected) in
+        [("auuc", 1.0 / 8.0), ("qini", 0.0), ("lift@30", 3.0), ("auuc.true", 1.0 / 8.0), ("effect@30", 2.5)]
+    {
+        let found = compute(name, &judged).unwrap();
+        assert!((found - expected).abs() < 1e-12, "{name} is {found}");
+    }
+    assert!(compute("krcc", &judged).is_err());
+}
+
+#[test]
+fn the_true_order_is_the_best() {
+    let effect = [10.0, 4.0, -1.0, -3.0];
+    let best = Judged { effect: Some(&effect), ..Judged::new(&effect, &TREATMENT, &[1.0; 4]) };
+    assert_eq!(compute("krcc", &best), Ok(1.0));
+    assert_eq!(compute("auuc.true", &best), Ok((10.0 + 14.0 + 13.0 + 10.0) / 40.0 - 0.5));
+    let worst = Judged { score: &[1.0, 2.0, 3.0, 4.0], ..best };
+    assert_eq!(compute("krcc", &worst), Ok(-1.0));
+    assert!(compute("auuc.true", &worst).unwrap() < compute("auuc.true", &best).unwrap() - 0.5);
+    assert_eq!(
+        compute("auuc", &best).unwrap_err().0,
+        "the observed total uplift is zero: nothing to normalise by"
+    );
+}
+
+#[test]
+fn a_harmful_programme_keeps_the_direction() {
+    let effect = [-1.0, -2.0, -3.0, -4.0];
+    let best = Judged { effect: Some(&effect), ..Judged::new(&effect, &TREATMENT, &[1.0; 4]) };
+    let worst = Judged { score: &[1.0, 2.0, 3.0, 4.0], ..best };
+    assert_eq!(compute("auuc.true", &best), Ok((-1.0 - 3.0 - 6.0 - 10.0) / 40.0 + 0.5));
+    assert!(compute("auuc.true", &best).unwrap() > compute("auuc.true", &worst).unwrap());
+}

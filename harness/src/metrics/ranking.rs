@@ -1,0 +1,148 @@
+//! Rows sorted once by descending score, and the walk down that ranking on which every metric is built.
+
+use std::cmp::Ordering;
+
+/// Rows by descending score, in blocks of equal scores.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranking {
+    /// Row number at each rank, best first.
+    pub order: Vec<u32>,
+    /// Rank after the last row of each tie block, ascending; the last entry is the number of rows.
+    pub ends: Vec<u32>,
+}
+
+impl Ranking {
+    /// Sorts by descending score; `ties` orders the rows of a block so that sums over it have a fixed order.
+    ///
+    /// Scores are finite (`Prepared::new` checks it); -0 equals 0.
+    pub fn new(score: &[f64], ties: impl Fn(usize, usize) -> Ordering) -> Self {
+        let mut keyed: Vec<(u64, u32)> = score.iter().map(|&s| descending_key(s)).zip(0..).collect();
+        keyed.sort_unstable_by_key(|entry| entry.0);
+        let mut ends = Vec::with_capacity(score.len());
+        for block in keyed.chunk_by_mut(|a, b| a.0 == b.0) {
+            if block.len() > 1 {
+                block.sort_unstable_by(|a, b| ties(a.1 as usize, b.1 as usize));
+            }
+            ends.push(ends.last().copied().unwrap_or(0) + block.len() as u32);
+        }
+        Self { order: keyed.into_iter().map(|entry| entry.1).collect(), ends }
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.order.len()
+    }
+
+    /// `values` in ranked order.
+    pub fn gather<T: Copy>(&self, values: &[T]) -> Vec<T> {
+        self.order.iter().map(|&row| values[row as usize]).collect()
+    }
+
+    /// The blocks as ranges of ranks.
+    pub fn blocks(&self) -> impl Iterator<Item = std::ops::Range<usize>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, &end)| start as usize..end as usize)
+    }
+
+    /// Visits k = 1, 2, ... with the sums over the top k rows, and returns the sums over all of them.
+    ///
+    /// `rows` and `weight` are indexed by rank; a row of weight w counts as w equal rows. Within a block the
+    /// sums are interpolated linearly.
+    pub fn walk<const D: usize>(
+        &self,
+        rows: &[[f64; D]],
+        weight: impl Fn(usize) -> usize,
+        mut visit: impl FnMut(usize, &[f64; D]),
+    ) -> [f64; D] {
+        let (mut sums, mut k) = ([0.0; D], 0);
+        for block in self.blocks() {
+            if block.len() == 1 {
+                for _ in 0..weight(block.start) {
+                    sums = add(&sums, &rows[block.start], 1.0);
+                    k += 1;
+                    visit(k, &sums);
+                }
+                continue;
+            }
+            let (base, mut inside, mut size) = (sums, [0.0; D], 0);
+            for rank in block {
+                let copies = weight(rank);
+                inside = add(&inside, &rows[rank], copies as f64);
+                size += copies;
+            }
+            for position in 1..=size {
+                sums = add(&base, &inside, position as f64 / size as f64);
+                visit(k + position, &sums);
+            }
+            k += size;
+        }
+        sums
+    }
+
+    /// The sums over the top k rows for each k of `at` (ascending); k = 0 gives zeros.
+    pub fn sums_at<const D: usize>(&self, rows: &[[f64; D]], at: &[usize]) -> Vec<[f64; D]> {
+        let mut found = vec![[0.0; D]; at.iter().take_while(|&&k| k == 0).count()];
+        self.walk(
+            rows,
+            |_| 1,
+            |k, sums| {
+                while at.get(found.len()) == Some(&k) {
+                    found.push(*sums);
+                }
+            },
+        );
+        found
+    }
+}
+
+fn add<const D: usize>(a: &[f64; D], b: &[f64; D], factor: f64) -> [f64; D] {
+    std::array::from_fn(|i| a[i] + factor * b[i])
+}
+
+/// An integer that sorts ascending as the score sorts descending.
+fn descending_key(score: f64) -> u64 {
+    let bits = (score + 0.0).to_bits();
+    if bits >> 63 == 1 { bits } else { !(bits | 1 << 63) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rank(score: &[f64]) -> Ranking {
+        Ranking::new(score, |a, b| a.cmp(&b))
+    }
+
+    #[test]
+    fn rows_are_sorted_and_ties_are_found() {
+        let ranking = rank(&[0.5, -1.0, 2.0, 0.5, 0.0, -0.0, -7.0]);
+        assert_eq!(ranking.order, [2, 0, 3, 4, 5, 1, 6]);
+        assert_eq!(ranking.ends, [1, 3, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_block_is_shared_out_evenly() {
+        let mut seen = Vec::new();
+        let rows = [[3.0], [1.0], [5.0]];
+        rank(&[9.0, 1.0, 1.0]).walk(&rows, |_| 1, |k, sums| seen.push((k, sums[0])));
+        assert_eq!(seen, [(1, 3.0), (2, 6.0), (3, 9.0)]);
+    }
+
+    #[test]
+    fn a_weight_is_a_repetition() {
+        let mut seen = Vec::new();
+        let total = rank(&[2.0, 1.0, 0.0]).walk(
+            &[[1.0], [10.0], [100.0]],
+            |rank| [2, 0, 1][rank],
+            |_, sums| seen.push(sums[0]),
+        );
+        assert_eq!(seen, [1.0, 2.0, 102.0]);
+        assert_eq!(total, [102.0]);
+    }
+
+    #[test]
+    fn sums_are_read_at_the_asked_ranks() {
+        let sums = rank(&[3.0, 2.0, 1.0]).sums_at(&[[1.0], [1.0], [1.0]], &[0, 0, 2, 2, 3]);
+        assert_eq!(sums, [[0.0], [0.0], [2.0], [2.0], [3.0]]);
+    }
+}

@@ -1,0 +1,173 @@
+//! What a metric is, and how one is found by name and computed.
+
+use super::catalog::METRICS;
+use super::judged::Prepared;
+use super::sweep::Sweep;
+use super::weighted::Weights;
+use crate::error::did_you_mean;
+use crate::input_error;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A metric's value, or why there is none.
+pub type Value = Result<f64, Undefined>;
+
+/// Why a metric has no value on these rows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Undefined(pub String);
+
+impl Undefined {
+    pub(super) fn new(reason: &str) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+/// A metric as it is recorded: its value, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricValue {
+    /// The value, absent when undefined.
+    pub value: Option<f64>,
+    /// Why it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl From<Value> for MetricValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Ok(value) => Self { value: Some(value), reason: None },
+            Err(Undefined(reason)) => Self { value: None, reason: Some(reason) },
+        }
+    }
+}
+
+/// Which values are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+    /// Closer to 0 is better.
+    Zero,
+    /// Closer to 1 is better.
+    One,
+    /// A fact of the rows, not of the model.
+    Neither,
+}
+
+/// A registered metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Unique name.
+    pub name: &'static str,
+    /// Definition; symbols as in METHODS.md.
+    pub formula: &'static str,
+    /// Unit of the value.
+    pub unit: &'static str,
+    /// Which values are good.
+    pub direction: Direction,
+    /// Whose definition it is.
+    pub source: &'static str,
+    pub(super) compute: Compute,
+}
+
+/// How a metric is computed, and so whether rows can be weighted without a new sort.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Compute {
+    /// From one pass over the arms as observed.
+    Observed(fn(&Sweep) -> Value),
+    /// From one pass over the inverse-propensity-weighted arms.
+    Inverse(fn(&Sweep) -> Value),
+    /// From weighted means over rows.
+    Means(fn(&Prepared, &Weights) -> Value),
+    /// From the ranked rows; has no weighted form.
+    Ranked(fn(&Prepared) -> Value),
+}
+
+impl Metric {
+    /// The value on these rows.
+    pub fn compute(&self, prepared: &Prepared) -> Value {
+        let value = match self.compute {
+            Compute::Observed(metric) => metric(&prepared.observed_sweep),
+            Compute::Inverse(metric) => prepared.inverse_sweep.as_ref().map_or_else(no_propensity, metric),
+            Compute::Means(metric) => metric(prepared, &Weights::Ones),
+            Compute::Ranked(metric) => metric(prepared),
+        };
+        finite(value)
+    }
+
+    /// Whether `weighted` can compute it.
+    pub fn has_weighted_form(&self) -> bool {
+        !matches!(self.compute, Compute::Ranked(_))
+    }
+}
+
+/// All metrics in the order in which they are explained.
+pub fn registry() -> &'static [Metric] {
+    METRICS
+}
+
+/// The metric called `name`.
+///
+/// # Errors
+///
+/// An input error with the closest name when there is none.
+pub fn find(name: &str) -> anyhow::Result<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name).ok_or_else(|| {
+        let hint = did_you_mean(name, METRICS.iter().map(|metric| metric.name));
+        input_error!("unknown metric '{name}'{hint}")
+    })
+}
+
+/// The named metrics on these rows.
+///
+/// # Errors
+///
+/// An input error for an unknown name.
+pub fn evaluate<S: AsRef<str>>(
+    names: &[S],
+    prepared: &Prepared,
+) -> anyhow::Result<BTreeMap<String, MetricValue>> {
+    let entry =
+        |name: &S| find(name.as_ref()).map(|metric| (metric.name.into(), metric.compute(prepared).into()));
+    names.iter().map(entry).collect()
+}
+
+pub(super) fn no_propensity() -> Value {
+    Err(Undefined::new("the propensity is not known"))
+}
+
+pub(super) fn finite(value: Value) -> Value {
+    value.and_then(|value| {
+        if value.is_finite() { Ok(value) } else { Err(Undefined(format!("the value is {value}"))) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_everything_is_explained() {
+        let names: BTreeSet<&str> = registry().iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), registry().len());
+        for metric in registry() {
+            assert!(
+                [metric.formula, metric.unit, metric.source].iter().all(|text| !text.is_empty()),
+                "{}",
+                metric.name
+            );
+        }
+    }
+
+    #[test]
+    fn a_stranger_gets_the_closest_name() {
+        let error = find("auc").expect_err("no such metric");
+        assert_eq!(error.to_string(), "unknown metric 'auc'; did you mean 'auuc'?");
+    }
+}

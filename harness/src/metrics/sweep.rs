@@ -1,0 +1,205 @@
+//! One pass down the ranking: everything that AUUC, Qini, Lift@30 and their true counterparts are made of.
+//!
+//! The same pass serves observed arms, inverse-propensity-weighted arms and row weights of a bootstrap. With
+//! `N_T(k)`, `N_C(k)` the (weighted) rows of the arms among the top k and `R_T(k)`, `R_C(k)` the (weighted)
+//! sums of their outcomes.
+
+use super::ranking::Ranking;
+use super::registry::{Undefined, Value};
+
+/// What a row adds: treated, control, treated outcome, control outcome, true effect.
+pub(super) type Step = [f64; 5];
+
+pub(super) const TREATED: usize = 0;
+pub(super) const CONTROL: usize = 1;
+pub(super) const TREATED_OUTCOME: usize = 2;
+pub(super) const CONTROL_OUTCOME: usize = 3;
+pub(super) const EFFECT: usize = 4;
+
+/// Below this share of its parts a total counts as zero: what is left is rounding.
+const NOTHING: f64 = 1e-12;
+
+/// The sums of one pass.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sweep {
+    rows: usize,
+    truth: bool,
+    /// Sums over all rows.
+    total: Step,
+    /// Sums over the top `top_rows`.
+    top: Step,
+    top_rows: usize,
+    /// Sum over k of the sums over the top k.
+    area: Step,
+    /// Sum over k of `V(k)`.
+    gain: f64,
+}
+
+impl Sweep {
+    /// Every row once. `truth` says whether the steps carry true effects.
+    pub(super) fn new(ranking: &Ranking, steps: &[Step], truth: bool) -> Self {
+        Self::over(ranking, steps, truth, ranking.rows(), |_| 1)
+    }
+
+    /// Row at rank i counted `weights[i]` times.
+    pub(super) fn weighted(ranking: &Ranking, steps: &[Step], truth: bool, weights: &[u8]) -> Self {
+        let rows = weights.iter().map(|&weight| usize::from(weight)).sum();
+        Self::over(ranking, steps, truth, rows, |rank| usize::from(weights[rank]))
+    }
+
+    fn over(
+        ranking: &Ranking,
+        steps: &[Step],
+        truth: bool,
+        rows: usize,
+        weight: impl Fn(usize) -> usize,
+    ) -> Self {
+        let top_rows = top_30(rows);
+        let (mut top, mut area, mut gain) = ([0.0; 5], [0.0; 5], 0.0);
+        let total = ranking.walk(steps, weight, |k, sums| {
+            gain += difference(sums) * k as f64;
+            for (area, sum) in area.iter_mut().zip(sums) {
+                *area += sum;
+            }
+            if k == top_rows {
+                top = *sums;
+            }
+        });
+        Self { rows, truth, total, top, top_rows, area, gain }
+    }
+
+    fn arms(&self) -> Result<(), Undefined> {
+        if self.total[TREATED] > 0.0 && self.total[CONTROL] > 0.0 {
+            return Ok(());
+        }
+        Err(Undefined::new("an arm is empty"))
+    }
+
+    fn known_truth(&self) -> Result<(), Undefined> {
+        if self.truth { Ok(()) } else { Err(Undefined::new("the true effect is not known")) }
+    }
+}
+
+/// Rows in the top 30 %: `int(0.3 n)`.
+pub(super) fn top_30(rows: usize) -> usize {
+    (0.3 * rows as f64) as usize
+}
+
+/// Difference in mean outcome; the mean of an empty arm is taken as 0.
+pub(super) fn difference(sums: &Step) -> f64 {
+    let mean = |sum: f64, count: f64| if count > 0.0 { sum / count } else { 0.0 };
+    mean(sums[TREATED_OUTCOME], sums[TREATED]) - mean(sums[CONTROL_OUTCOME], sums[CONTROL])
+}
+
+/// Rows.
+pub(super) fn n(sweep: &Sweep) -> Value {
+    Ok(sweep.rows as f64)
+}
+
+/// Treated rows.
+pub(super) fn n_treated(sweep: &Sweep) -> Value {
+    Ok(sweep.total[TREATED])
+}
+
+/// Average effect as the difference in means.
+///
+/// ```text
+/// R_T(n) / N_T(n) - R_C(n) / N_C(n)
+/// ```
+///
+/// Outcome units. Undefined when an arm is empty.
+pub(super) fn ate(sweep: &Sweep) -> Value {
+    sweep.arms()?;
+    Ok(difference(&sweep.total))
+}
+
+/// Area under the joint, absolute uplift curve, normalised, minus that of a random ranking.
+///
+/// ```text
+/// V(k) = (R_T(k) / N_T(k) - R_C(k) / N_C(k)) k        mean over k = 1..n of V(k) / |V(n)|, minus 1/2
+/// ```
+///
+/// The mean of an arm that is empty among the top k is taken as 0, as in the authors' code. 0 for a random
+/// ranking (1/(2n) exactly) when V(n) > 0. Undefined when V(n) = 0. Source: VALOR, section 5.2, and
+/// `get_causalml_auuc` of its code, which prints it minus one half.
+pub(super) fn auuc(sweep: &Sweep) -> Value {
+    sweep.arms()?;
+    let rows = sweep.rows as f64;
+    let last = difference(&sweep.total);
+    let parts = sweep.total[TREATED_OUTCOME].abs() / sweep.total[TREATED]
+        + sweep.total[CONTROL_OUTCOME].abs() / sweep.total[CONTROL];
+    Ok(sweep.gain / (rows * nonzero(last * rows, parts * rows, "the observed total uplift")?) - 0.5)
+}
+
+/// Area between the Qini curve and the line of a random ranking, normalised.
+///
+/// ```text
+/// Q(k) = R_T(k) - R_C(k) N_T(n) / N_C(n)        mean over k = 1..n of (Q(k) - Q(n) k / n), over |Q(n)|
+/// ```
+///
+/// 0 for a random ranking. Undefined when Q(n) = 0. The ratio of arms is that of all rows, not of the top k
+/// (Devriendt's joint absolute form). Source: VALOR, `calc_qini` of its code.
+pub(super) fn qini(sweep: &Sweep) -> Value {
+    sweep.arms()?;
+    let rows = sweep.rows as f64;
+    let ratio = sweep.total[TREATED] / sweep.total[CONTROL];
+    let qini = |sums: &Step| sums[TREATED_OUTCOME] - ratio * sums[CONTROL_OUTCOME];
+    let last = qini(&sweep.total);
+    let parts = sweep.total[TREATED_OUTCOME].abs() + ratio * sweep.total[CONTROL_OUTCOME].abs();
+    let above = qini(&sweep.area) / rows - last * (rows + 1.0) / (2.0 * rows);
+    Ok(above / nonzero(last, parts, "the observed total uplift")?)
+}
+
+/// Mean outcome of treated minus control rows among the top 30 %.
+///
+/// ```text
+/// R_T(m) / N_T(m) - R_C(m) / N_C(m)        m = int(0.3 n)
+/// ```
+///
+/// Outcome units. A tie block at the boundary is taken in part. Undefined when an arm is empty among the top
+/// 30 %. Source: VALOR, `lift_h_metric` of its code.
+pub(super) fn lift_at_30(sweep: &Sweep) -> Value {
+    if sweep.top[TREATED] > 0.0 && sweep.top[CONTROL] > 0.0 {
+        return Ok(difference(&sweep.top));
+    }
+    Err(Undefined::new("an arm is empty among the top 30 %"))
+}
+
+/// Area under the curve of the true effect, normalised, minus that of a random ranking.
+///
+/// ```text
+/// E(k) = sum of the true effects of the top k        (mean over k = 1..n of E(k) - E(n) / 2) / |E(n)|
+/// ```
+///
+/// For E(n) > 0 this is the mean share of the total effect that the top k hold, minus one half: AUUC without
+/// outcome noise. For E(n) < 0 it stays the area above the random line, in units of |E(n)|: higher is better
+/// either way. Undefined when E(n) = 0.
+pub(super) fn auuc_true(sweep: &Sweep) -> Value {
+    sweep.known_truth()?;
+    let (rows, total) = (sweep.rows as f64, sweep.total[EFFECT]);
+    let mean = sweep.area[EFFECT] / rows;
+    Ok((mean - total / 2.0) / nonzero(total, mean, "the total true effect")?)
+}
+
+/// Mean true effect among the top 30 %. Outcome units.
+pub(super) fn effect_at_30(sweep: &Sweep) -> Value {
+    sweep.known_truth()?;
+    if sweep.top_rows == 0 {
+        return Err(Undefined::new("fewer than 4 rows: the top 30 % are empty"));
+    }
+    Ok(sweep.top[EFFECT] / sweep.top_rows as f64)
+}
+
+/// Mean true effect. Outcome units.
+pub(super) fn ate_true(sweep: &Sweep) -> Value {
+    sweep.known_truth()?;
+    Ok(sweep.total[EFFECT] / sweep.rows as f64)
+}
+
+/// `|total|`, unless nothing but rounding is left of its parts.
+pub(super) fn nonzero(total: f64, parts: f64, what: &str) -> Value {
+    if total.abs() <= NOTHING * parts.abs() {
+        return Err(Undefined(format!("{what} is zero: nothing to normalise by")));
+    }
+    Ok(total.abs())
+}
