@@ -1,14 +1,32 @@
 //! table.csv: every number of the report at full precision, one line per row of the table and metric.
 
+use super::view::View;
 use super::view::cell::{CellStatus, CellView, ReferenceView};
 use super::view::estimate::{Bounds, Estimate};
-use super::view::View;
 use anyhow::Result;
 
 const HEADER: [&str; 21] = [
-    "dataset", "kind", "method", "backbone", "components", "seeds_found", "seeds_failed", "seeds_asked", "status", "metric",
-    "mean", "sd", "ci_low", "ci_high", "ci_method", "ci_rows_low", "ci_rows_high", "ci_rows_method", "ci_rows_resamples",
-    "values", "reason",
+    "dataset",
+    "kind",
+    "method",
+    "backbone",
+    "components",
+    "seeds_found",
+    "seeds_failed",
+    "seeds_asked",
+    "status",
+    "metric",
+    "mean",
+    "sd",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "ci_rows_low",
+    "ci_rows_high",
+    "ci_rows_method",
+    "ci_rows_resamples",
+    "values",
+    "reason",
 ];
 
 /// The table as CSV.

@@ -14,7 +14,8 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut BufWriter<&File>) -> Result<()>) -> Result<()> {
     let folder = path.parent().context("a report file needs a folder")?;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let file = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in {}", folder.display()))?;
+    let file = tempfile::NamedTempFile::new_in(folder)
+        .with_context(|| format!("cannot write in {}", folder.display()))?;
     let mut buffer = BufWriter::new(file.as_file());
     fill(&mut buffer)
         .and_then(|()| Ok(buffer.flush()?))

@@ -32,7 +32,10 @@ pub fn render(view: &View, table: &Table) -> Result<String> {
     context.insert("missing", &missing(view));
     context.insert("claims", &view.claims);
     context.insert("machine", &view.machine);
-    context.insert("has_truth", &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")));
+    context.insert(
+        "has_truth",
+        &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")),
+    );
     tera.render("report.html", &context).context("the report's template is broken")
 }
 
@@ -122,7 +125,8 @@ fn test_facts(test: &TestRows) -> Vec<String> {
         format!("{:.1} % treated", 100.0 * test.treated as f64 / test.rows.max(1) as f64),
         format!("{:.1} % zero outcomes", 100.0 * test.zeros),
     ];
-    let effects = [("observed average effect", test.observed_effect), ("true average effect", test.true_effect)];
+    let effects =
+        [("observed average effect", test.observed_effect), ("true average effect", test.true_effect)];
     let number = |value: f64| format::number(value, format::decimals([value])).replace('-', "\u{2212}");
     facts.extend(effects.iter().filter_map(|(what, effect)| Some(format!("{what} {}", number((*effect)?)))));
     if test.splits > 1 {
@@ -138,7 +142,9 @@ fn times(cell: &CellView) -> Option<TimesRow<'_>> {
     Some(TimesRow {
         method: &cell.method,
         train: format::duration(times.train_seconds),
-        single: single.map(|(median, p95)| format!("{} ({})", milliseconds(median), milliseconds(p95))).unwrap_or_default(),
+        single: single
+            .map(|(median, p95)| format!("{} ({})", milliseconds(median), milliseconds(p95)))
+            .unwrap_or_default(),
         batched: times.batched_ms.map(milliseconds).unwrap_or_default(),
         memory: format!("{:.0} MiB", times.peak_memory_bytes as f64 / 1024.0 / 1024.0),
         devices: times.devices.join(", "),

@@ -30,7 +30,8 @@ pub fn render(view: &View, table: &Table) -> String {
 }
 
 fn header(columns: &[Column]) -> String {
-    let names: String = columns.iter().map(|column| format!(" {}{} |", escape(&column.name), arrow(column.better))).collect();
+    let names: String =
+        columns.iter().map(|column| format!(" {}{} |", escape(&column.name), arrow(column.better))).collect();
     format!("| Method | Seeds |{names}\n|:--|:--|{}\n", "--:|".repeat(columns.len()))
 }
 

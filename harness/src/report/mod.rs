@@ -11,6 +11,8 @@ mod predictions;
 mod summary;
 mod table;
 mod tex;
+#[cfg(test)]
+mod sample;
 pub mod view;
 
 pub use material::{CellMaterial, Material, Outcome, RunMaterial};

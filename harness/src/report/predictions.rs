@@ -4,7 +4,9 @@ use super::files;
 use super::material::{Material, Outcome};
 use crate::record::{EvaluationRows, Predictions};
 use anyhow::{Context, Result, ensure};
-use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -78,7 +80,9 @@ fn columns(run: &Run) -> Vec<(&'static str, ArrayRef)> {
     let count = run.rows.row.len();
     let text = |value: &str| Arc::new(StringArray::from(vec![value; count])) as ArrayRef;
     let known = |values: &Option<Vec<f64>>| -> ArrayRef {
-        Arc::new(values.as_ref().map_or_else(|| Float64Array::new_null(count), |values| values.clone().into()))
+        Arc::new(
+            values.as_ref().map_or_else(|| Float64Array::new_null(count), |values| values.clone().into()),
+        )
     };
     let said = |values: Option<&Vec<f32>>| -> ArrayRef {
         Arc::new(values.map_or_else(|| Float32Array::new_null(count), |values| values.clone().into()))
@@ -112,7 +116,8 @@ fn empty() -> (EvaluationRows, Predictions) {
 fn write_parquet(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
     let (rows, predictions) = empty();
     let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let properties =
+        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let mut writer = ArrowWriter::try_new(file, batch(&nothing)?.schema(), Some(properties))?;
     for run in runs {
         writer.write(&batch(run)?)?;
@@ -137,7 +142,9 @@ fn write_csv(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
 
 /// One line; what is unknown is empty.
 fn line(run: &Run, index: usize) -> [String; 13] {
-    let known = |values: &Option<Vec<f64>>| values.as_ref().map(|values| values[index].to_string()).unwrap_or_default();
+    let known = |values: &Option<Vec<f64>>| {
+        values.as_ref().map(|values| values[index].to_string()).unwrap_or_default()
+    };
     let said = |values: Option<&Vec<f32>>| values.map(|values| values[index].to_string()).unwrap_or_default();
     [
         run.dataset.to_string(),

@@ -136,9 +136,9 @@ struct Metric<'a> {
     reason: Option<&'a str>,
 }
 
-fn metrics(estimates: &BTreeMap<String, Estimate>) -> BTreeMap<&str, Metric<'_>> {
-    let entry = |estimate: &'_ Estimate| -> Metric<'_> {
-        Metric {
+impl<'a> Metric<'a> {
+    fn new(estimate: &'a Estimate) -> Self {
+        Self {
             mean: estimate.mean,
             sd: estimate.sd,
             ci: estimate.ci.as_ref().ok(),
@@ -148,6 +148,9 @@ fn metrics(estimates: &BTreeMap<String, Estimate>) -> BTreeMap<&str, Metric<'_>>
             per_seed: &estimate.per_seed,
             reason: estimate.reason.as_deref(),
         }
-    };
-    estimates.iter().map(|(name, estimate)| (name.as_str(), entry(estimate))).collect()
+    }
+}
+
+fn metrics(estimates: &BTreeMap<String, Estimate>) -> BTreeMap<&str, Metric<'_>> {
+    estimates.iter().map(|(name, estimate)| (name.as_str(), Metric::new(estimate))).collect()
 }

@@ -98,17 +98,32 @@ impl Table {
             .iter()
             .map(|block| TableBlock {
                 dataset: block.dataset.clone(),
-                methods: block.cells.iter().map(|cell| method_row(cell, &block.cells, &columns, &mut notes)).collect(),
-                references: block.references.iter().map(|row| reference_row(row, &columns, &mut notes)).collect(),
+                methods: block
+                    .cells
+                    .iter()
+                    .map(|cell| method_row(cell, &block.cells, &columns, &mut notes))
+                    .collect(),
+                references: block
+                    .references
+                    .iter()
+                    .map(|row| reference_row(row, &columns, &mut notes))
+                    .collect(),
             })
             .collect();
-        Self { blocks, row_notes: row_notes(view, &columns), columns, notes: notes.numbered(), legend: legend(view) }
+        Self {
+            blocks,
+            row_notes: row_notes(view, &columns),
+            columns,
+            notes: notes.numbered(),
+            legend: legend(view),
+        }
     }
 }
 
 /// Names the methods behind the numbers, as the estimates carry them.
 fn legend(view: &View) -> String {
-    let estimates = || view.blocks.iter().flat_map(|block| &block.cells).flat_map(|cell| cell.metrics.values());
+    let estimates =
+        || view.blocks.iter().flat_map(|block| &block.cells).flat_map(|cell| cell.metrics.values());
     let over_seeds = estimates().find_map(|estimate| estimate.ci.as_ref().ok());
     let mut text = "Mean \u{b1} standard deviation over seeds".to_string();
     if let Some(interval) = over_seeds {
@@ -136,7 +151,7 @@ fn method_row(cell: &CellView, block: &[CellView], columns: &[Column], notes: &m
         Cell {
             of: (estimate.mean.is_some() && estimate.per_seed.len() < cell.seeds.found)
                 .then(|| format!("{}/{}", estimate.per_seed.len(), cell.seeds.found)),
-            best: best(block, column) .is_some_and(|best| estimate.mean == Some(best))
+            best: best(block, column).is_some_and(|best| estimate.mean == Some(best))
                 && cell.seeds.status() == CellStatus::Complete,
             mark: reason.map(|reason| notes.mark(reason)),
             ..rounded(estimate, column.decimals)
@@ -163,7 +178,8 @@ fn reference_row(row: &ReferenceView, columns: &[Column], notes: &mut Notes) -> 
 
 fn rounded(estimate: &Estimate, decimals: usize) -> Cell {
     let text = |value: f64| format::number(value, decimals);
-    let bounds = |bounds: &Bounds| bounds.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]);
+    let bounds =
+        |bounds: &Bounds| bounds.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]);
     Cell {
         mean: estimate.mean.map(text),
         sd: estimate.sd.map(text),
@@ -192,9 +208,10 @@ fn best(block: &[CellView], column: &Column) -> Option<f64> {
     if means.len() < 2 {
         return None;
     }
-    means.into_iter().filter(|_| column.better != Direction::Neither).max_by(|a, b| {
-        score(column.better, *a).total_cmp(&score(column.better, *b))
-    })
+    means
+        .into_iter()
+        .filter(|_| column.better != Direction::Neither)
+        .max_by(|a, b| score(column.better, *a).total_cmp(&score(column.better, *b)))
 }
 
 /// A number that is larger for a better value.
@@ -211,8 +228,15 @@ fn score(direction: Direction, value: f64) -> f64 {
 fn row_notes(view: &View, columns: &[Column]) -> Vec<String> {
     let mut notes = Vec::new();
     for column in columns {
-        let estimates = view.blocks.iter().flat_map(|block| &block.cells).filter_map(|cell| cell.metrics.get(&column.name));
-        for reason in estimates.filter(|estimate| estimate.mean.is_some()).filter_map(|estimate| estimate.ci_rows.as_ref().err()) {
+        let estimates = view
+            .blocks
+            .iter()
+            .flat_map(|block| &block.cells)
+            .filter_map(|cell| cell.metrics.get(&column.name));
+        for reason in estimates
+            .filter(|estimate| estimate.mean.is_some())
+            .filter_map(|estimate| estimate.ci_rows.as_ref().err())
+        {
             let note = format!("{}: {reason}", column.name);
             if !notes.contains(&note) {
                 notes.push(note);

@@ -16,14 +16,23 @@ pub fn render(view: &View, table: &Table) -> String {
     if let Some(caption) = &view.caption {
         text += &format!("% {}\n", comment(caption));
     }
-    text += &format!("\\begin{{tabular}}{{ll{}}}\n\\toprule\n{}", "r".repeat(columns), header(&table.columns));
+    text +=
+        &format!("\\begin{{tabular}}{{ll{}}}\n\\toprule\n{}", "r".repeat(columns), header(&table.columns));
     for block in &table.blocks {
-        text += &format!("\\midrule\n\\multicolumn{{{}}}{{l}}{{\\emph{{{}}}}} \\\\\n", columns + 2, escape(&block.dataset));
+        text += &format!(
+            "\\midrule\n\\multicolumn{{{}}}{{l}}{{\\emph{{{}}}}} \\\\\n",
+            columns + 2,
+            escape(&block.dataset)
+        );
         text += &block.methods.iter().map(|row| lines(&escape(&row.name), row)).collect::<String>();
         if !block.references.is_empty() {
             text += &format!("\\cmidrule(l){{1-{}}}\n", columns + 2);
         }
-        text += &block.references.iter().map(|row| lines(&format!("\\textit{{{}}}", escape(&row.name)), row)).collect::<String>();
+        text += &block
+            .references
+            .iter()
+            .map(|row| lines(&format!("\\textit{{{}}}", escape(&row.name)), row))
+            .collect::<String>();
     }
     text += "\\bottomrule\n";
     for note in &table.notes {
@@ -38,7 +47,8 @@ pub fn render(view: &View, table: &Table) -> String {
 }
 
 fn header(columns: &[Column]) -> String {
-    let names: String = columns.iter().map(|column| format!(" & {}{}", escape(&column.name), arrow(column.better))).collect();
+    let names: String =
+        columns.iter().map(|column| format!(" & {}{}", escape(&column.name), arrow(column.better))).collect();
     format!("Method & Seeds{names} \\\\\n")
 }
 
@@ -108,7 +118,10 @@ mod tests {
     #[test]
     fn special_characters_are_escaped() {
         assert_eq!(escape("a&b%c$d#e_f{g}"), "a\\&b\\%c\\$d\\#e\\_f\\{g\\}");
-        assert_eq!(escape("\\~^<>|"), "\\textbackslash{}\\textasciitilde{}\\textasciicircum{}\\textless{}\\textgreater{}\\textbar{}");
+        assert_eq!(
+            escape("\\~^<>|"),
+            "\\textbackslash{}\\textasciitilde{}\\textasciicircum{}\\textless{}\\textgreater{}\\textbar{}"
+        );
         assert_eq!(comment("one\ntwo"), "one two");
     }
 }

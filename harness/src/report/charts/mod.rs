@@ -25,7 +25,10 @@ pub fn curves(what: &str, y_label: &str, curves: &Curves) -> Vec<Figure> {
     let methods = curves.methods.iter().flat_map(|band| band.low.iter().chain(&band.high));
     let references = curves.references.iter().flat_map(|line| &line.values);
     let y = range(methods.chain(references).copied());
-    groups(&curves.methods).into_iter().map(|group| curve_figure((what, y_label), curves, &group, y)).collect()
+    groups(&curves.methods)
+        .into_iter()
+        .map(|group| curve_figure((what, y_label), curves, &group, y))
+        .collect()
 }
 
 fn groups(methods: &[Band]) -> Vec<Vec<&Band>> {
@@ -39,15 +42,24 @@ fn groups(methods: &[Band]) -> Vec<Vec<&Band>> {
         return if methods.is_empty() { Vec::new() } else { vec![methods.iter().collect()] };
     }
     let of = |backbone: &&str| methods.iter().filter(|band| band.backbone == *backbone).collect::<Vec<_>>();
-    backbones.iter().map(of).flat_map(|group| group.chunks(SERIES).map(<[_]>::to_vec).collect::<Vec<_>>()).collect()
+    backbones
+        .iter()
+        .map(of)
+        .flat_map(|group| group.chunks(SERIES).map(<[_]>::to_vec).collect::<Vec<_>>())
+        .collect()
 }
 
 fn curve_figure((what, y_label): (&str, &str), curves: &Curves, group: &[&Band], y: (f64, f64)) -> Figure {
-    let points = |values: &[f64]| curves.share.iter().copied().zip(values.iter().copied()).collect::<Vec<_>>();
+    let points =
+        |values: &[f64]| curves.share.iter().copied().zip(values.iter().copied()).collect::<Vec<_>>();
     let mut layers = Vec::new();
     let mut legend = Vec::new();
     for (index, band) in group.iter().enumerate() {
-        let area = curves.share.iter().zip(band.low.iter().zip(&band.high)).map(|(x, (low, high))| (*x, *low, *high));
+        let area = curves
+            .share
+            .iter()
+            .zip(band.low.iter().zip(&band.high))
+            .map(|(x, (low, high))| (*x, *low, *high));
         layers.push(Layer::Band(Style::Band(index), area.collect()));
         legend.push((Style::Series(index), band.name.clone()));
     }
@@ -63,8 +75,15 @@ fn curve_figure((what, y_label): (&str, &str), curves: &Curves, group: &[&Band],
         heading: what.to_string(),
         panel: Panel {
             title: what.to_string(),
-            description: format!("{y_label} against the share of rows treated, best first: {}", names.join(", ")),
-            x: Axis { label: "share of rows treated, best first".to_string(), range: (0.0, 1.0), ticks: Ticks::Percent },
+            description: format!(
+                "{y_label} against the share of rows treated, best first: {}",
+                names.join(", ")
+            ),
+            x: Axis {
+                label: "share of rows treated, best first".to_string(),
+                range: (0.0, 1.0),
+                ticks: Ticks::Percent,
+            },
             y: Axis { label: y_label.to_string(), range: y, ticks: Ticks::Plain },
             layers,
         },
@@ -108,7 +127,8 @@ fn decile_figure(method: &Deciles, y: (f64, f64)) -> Figure {
         heading: method.name.clone(),
         panel: Panel {
             title: format!("Uplift by decile: {}", method.name),
-            description: "Observed and predicted uplift in each tenth of the test rows, best first".to_string(),
+            description: "Observed and predicted uplift in each tenth of the test rows, best first"
+                .to_string(),
             x: Axis { label: "decile, best first".to_string(), range: (0.5, 10.5), ticks: Ticks::Whole },
             y: Axis { label: "uplift per row".to_string(), range: y, ticks: Ticks::Plain },
             layers: vec![
@@ -134,7 +154,8 @@ fn loss_figure(method: &Losses) -> Figure {
     let seeds = || method.seeds.iter();
     let values = seeds().flat_map(|seed| seed.total.iter().chain(&seed.validation)).map(|(_, loss)| *loss);
     let last = seeds().flat_map(|seed| seed.total.last()).map(|(epoch, _)| *epoch).fold(2.0, f64::max);
-    let mut layers: Vec<Layer> = seeds().map(|seed| Layer::Line(Style::Series(0), seed.total.clone())).collect();
+    let mut layers: Vec<Layer> =
+        seeds().map(|seed| Layer::Line(Style::Series(0), seed.total.clone())).collect();
     let mut legend = vec![(Style::Series(0), "training, a line per seed".to_string())];
     if seeds().any(|seed| !seed.validation.is_empty()) {
         layers.extend(seeds().map(|seed| Layer::Line(Style::Series(1), seed.validation.clone())));
@@ -157,7 +178,8 @@ fn loss_figure(method: &Losses) -> Figure {
 }
 
 fn remark(method: &Losses) -> String {
-    let terms: Vec<String> = method.last_terms.iter().map(|(term, value)| format!("{term} {value:.4}")).collect();
+    let terms: Vec<String> =
+        method.last_terms.iter().map(|(term, value)| format!("{term} {value:.4}")).collect();
     let mut parts = Vec::new();
     if !terms.is_empty() {
         parts.push(format!("Last epoch, before weights: {}.", terms.join(", ")));

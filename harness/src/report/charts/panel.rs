@@ -65,7 +65,8 @@ pub enum Layer {
 /// A range with a little room around the finite values; a unit around a single value, 0 to 1 around none.
 pub fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let finite = values.into_iter().filter(|value| value.is_finite());
-    let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
+    let (low, high) = finite
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
     match high - low {
         spread if spread > 0.0 && spread.is_finite() => (low - 0.04 * spread, high + 0.04 * spread),
         _ if low.is_finite() => (low - 0.5, low + 0.5),
@@ -112,8 +113,11 @@ fn paint(panel: &Panel, text: &mut String) -> Result<(), Failed> {
     Ok(())
 }
 
-type Chart<'a, 'b> =
-    ChartContext<'a, SVGBackend<'b>, Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>>;
+type Chart<'a, 'b> = ChartContext<
+    'a,
+    SVGBackend<'b>,
+    Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
+>;
 
 fn paint_layer(chart: &mut Chart, layer: &Layer, panel: &Panel) -> Result<(), Failed> {
     let stroke = |style: &Style| style.colour().stroke_width(style.width() * SCALE / 2);
@@ -121,7 +125,10 @@ fn paint_layer(chart: &mut Chart, layer: &Layer, panel: &Panel) -> Result<(), Fa
         Layer::Band(style, points) => {
             let upper = points.iter().map(|(x, _, high)| (*x, *high));
             let lower = points.iter().rev().map(|(x, low, _)| (*x, *low));
-            chart.draw_series([Polygon::new(upper.chain(lower).collect::<Vec<_>>(), style.colour().filled())])?;
+            chart.draw_series([Polygon::new(
+                upper.chain(lower).collect::<Vec<_>>(),
+                style.colour().filled(),
+            )])?;
         }
         Layer::Line(style, points) => {
             chart.draw_series([PathElement::new(points.clone(), stroke(style))])?;
@@ -132,11 +139,14 @@ fn paint_layer(chart: &mut Chart, layer: &Layer, panel: &Panel) -> Result<(), Fa
         }
         Layer::Dashes(style, points) => {
             let half = (panel.x.range.1 - panel.x.range.0) / 40.0;
-            let dash = |(x, y): &(f64, f64)| PathElement::new(vec![(x - half, *y), (x + half, *y)], stroke(style));
+            let dash =
+                |(x, y): &(f64, f64)| PathElement::new(vec![(x - half, *y), (x + half, *y)], stroke(style));
             chart.draw_series(points.iter().map(dash))?;
         }
         Layer::Bars(style, points) => {
-            let bar = |(x, low, high): &(f64, f64, f64)| PathElement::new(vec![(*x, *low), (*x, *high)], stroke(style));
+            let bar = |(x, low, high): &(f64, f64, f64)| {
+                PathElement::new(vec![(*x, *low), (*x, *high)], stroke(style))
+            };
             chart.draw_series(points.iter().map(bar))?;
         }
     }

@@ -90,7 +90,8 @@ pub(super) fn themed(drawn: &str, title: &str, description: &str) -> String {
         text = text.replace(&format!("stroke={colour}"), &class).replace(&format!("fill={colour}"), &class);
     }
     let body = text.split_once('>').map(|(_, body)| body).unwrap_or_default();
-    let view_box = drawn.split("viewBox=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let view_box =
+        drawn.split("viewBox=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
     let (title, description) = (escape(title), escape(description));
     format!(
         "<svg class=\"chart\" viewBox=\"{view_box}\" role=\"img\" aria-label=\"{title}. {description}\"><title>{title}</title>{body}"
@@ -99,7 +100,11 @@ pub(super) fn themed(drawn: &str, title: &str, description: &str) -> String {
 
 /// Text inside XML, also inside quotes.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 /// A short line as a legend shows it.

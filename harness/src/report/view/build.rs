@@ -61,7 +61,8 @@ fn names(material: &Material) -> Result<Vec<String>> {
     for name in &names {
         metrics::find(name)?;
     }
-    let recorded: BTreeSet<&String> = records(material).flat_map(|(_, record)| record.metrics.keys()).collect();
+    let recorded: BTreeSet<&String> =
+        records(material).flat_map(|(_, record)| record.metrics.keys()).collect();
     let known = metrics::registry().iter().map(|metric| metric.name.to_string());
     let mut others: Vec<String> = known.filter(|name| recorded.contains(name)).collect();
     others.extend(recorded.iter().map(|name| (*name).clone()));
@@ -74,7 +75,8 @@ fn names(material: &Material) -> Result<Vec<String>> {
 }
 
 fn metric_view(name: &str, in_table: bool) -> MetricView {
-    let text = |found: fn(&Metric) -> &'static str| metrics::find(name).map(found).unwrap_or_default().to_string();
+    let text =
+        |found: fn(&Metric) -> &'static str| metrics::find(name).map(found).unwrap_or_default().to_string();
     MetricView {
         name: name.to_string(),
         formula: text(|metric| metric.formula),
@@ -88,7 +90,8 @@ fn metric_view(name: &str, in_table: bool) -> MetricView {
 /// Test rows of all asked runs together: what one resample would visit.
 fn visits(material: &Material) -> u64 {
     let cells = material.cells.iter().map(|cell| {
-        let rows = evaluations(material, cell.dataset).values().map(|rows| rows.outcome.len()).max().unwrap_or(0);
+        let rows =
+            evaluations(material, cell.dataset).values().map(|rows| rows.outcome.len()).max().unwrap_or(0);
         (rows * cell.runs.len()) as u64
     });
     cells.sum()
@@ -96,7 +99,8 @@ fn visits(material: &Material) -> u64 {
 
 /// The different test rows of a dataset, by id.
 fn evaluations(material: &Material, dataset: usize) -> BTreeMap<&str, &EvaluationRows> {
-    let ids = records(material).filter(|(cell, _)| cell.dataset == dataset).map(|(_, record)| &record.evaluation);
+    let ids =
+        records(material).filter(|(cell, _)| cell.dataset == dataset).map(|(_, record)| &record.evaluation);
     ids.filter_map(|id| Some((id.as_str(), material.evaluations.get(id)?))).collect()
 }
 
@@ -110,7 +114,8 @@ fn block(
     let name = &material.experiment.datasets[dataset].name;
     let evaluations = evaluations(material, dataset);
     let registered: Vec<&'static Metric> = names.iter().filter_map(|name| metrics::find(name).ok()).collect();
-    let splits: Vec<Judgement> = evaluations.iter().map(|(id, rows)| judgement(material, dataset, id, rows)).collect();
+    let splits: Vec<Judgement> =
+        evaluations.iter().map(|(id, rows)| judgement(material, dataset, id, rows)).collect();
     let references = references(name, &splits, &registered, resampling)?;
     let studies: Vec<Study> = cells().map(|cell| study(material, cell, names, resampling)).collect();
     let found = records(material).find(|(cell, _)| cell.dataset == dataset);
@@ -127,7 +132,8 @@ fn block(
 
 /// Rows of the table and data of the charts.
 fn drawn(studies: Vec<Study>, references: References) -> Block {
-    let share = studies.iter().map(|study| &study.share).find(|share| !share.is_empty()).cloned().unwrap_or_default();
+    let share =
+        studies.iter().map(|study| &study.share).find(|share| !share.is_empty()).cloned().unwrap_or_default();
     let curves = |methods, references| Curves { share: share.clone(), methods, references };
     Block {
         uplift: curves(studies.iter().filter_map(|study| study.uplift.clone()).collect(), references.uplift),
@@ -140,10 +146,16 @@ fn drawn(studies: Vec<Study>, references: References) -> Block {
     }
 }
 
-fn judgement<'a>(material: &'a Material, dataset: usize, id: &str, rows: &'a EvaluationRows) -> Judgement<'a> {
+fn judgement<'a>(
+    material: &'a Material,
+    dataset: usize,
+    id: &str,
+    rows: &'a EvaluationRows,
+) -> Judgement<'a> {
     let asked = &material.experiment;
     let cells = material.cells.iter().filter(|cell| cell.dataset == dataset);
-    let runs = cells.filter(|cell| asked.methods[cell.method].name == asked.baseline).flat_map(|cell| &cell.runs);
+    let runs =
+        cells.filter(|cell| asked.methods[cell.method].name == asked.baseline).flat_map(|cell| &cell.runs);
     let baseline = runs.filter_map(|run| match &run.outcome {
         Outcome::Found { record, predictions } if record.evaluation == id => predictions.as_ref(),
         Outcome::Found { .. } | Outcome::Failed(_) | Outcome::Missing => None,

@@ -18,7 +18,12 @@ pub fn judged<'a>(rows: &'a EvaluationRows, score: &'a [f64]) -> Judged<'a> {
 pub fn prepare(rows: &EvaluationRows, predictions: &Predictions) -> Result<Prepared> {
     let uplift = wide(&predictions.uplift);
     let (control, treated) = (wide(&predictions.expected_control), wide(&predictions.expected_treated));
-    ensure!(uplift.len() == rows.outcome.len(), "{} predictions for {} rows", uplift.len(), rows.outcome.len());
+    ensure!(
+        uplift.len() == rows.outcome.len(),
+        "{} predictions for {} rows",
+        uplift.len(),
+        rows.outcome.len()
+    );
     Prepared::new(&Judged {
         predicted_uplift: Some(&uplift),
         predicted_control: Some(&control),

@@ -34,6 +34,7 @@ fn commit(measured: &Measured) -> String {
 }
 
 fn distinct(measured: &[&Measured], value: impl Fn(&Measured) -> String) -> Vec<String> {
-    let values: BTreeSet<String> = measured.iter().map(|one| value(one)).filter(|value| !value.is_empty()).collect();
+    let values: BTreeSet<String> =
+        measured.iter().map(|one| value(one)).filter(|value| !value.is_empty()).collect();
     values.into_iter().collect()
 }

@@ -50,10 +50,13 @@ pub fn references(
     for (name, _) in ranked.first().into_iter().flatten() {
         let find = |split: &'_ Vec<(&str, Prepared)>| split.iter().position(|(other, _)| other == name);
         let of: Vec<&Prepared> = ranked.iter().filter_map(|split| Some(&split[find(split)?].1)).collect();
-        let rows = if *name == RANDOM { BTreeMap::new() } else { resampling.intervals_of_one_split(&of, metrics) };
+        let rows =
+            if *name == RANDOM { BTreeMap::new() } else { resampling.intervals_of_one_split(&of, metrics) };
         let estimate = |metric: &&'static Metric| {
             let estimate = match rows.get(metric.name) {
-                None if *name == RANDOM => random_estimate(random.iter().filter_map(|split| split.get(metric.name))),
+                None if *name == RANDOM => {
+                    random_estimate(random.iter().filter_map(|split| split.get(metric.name)))
+                }
                 rows => fixed(&of, metric, rows.cloned()),
             };
             (metric.name.to_string(), estimate)
@@ -87,12 +90,15 @@ fn rankers(split: &Judgement) -> Result<Vec<(&'static str, Prepared)>> {
         found.push(("log-ratio", plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?));
     }
     if let Some(effect) = &rows.effect {
-        found.push(("oracle", Prepared::new(&Judged {
-            predicted_uplift: Some(effect),
-            predicted_control: rows.expected_control.as_deref(),
-            predicted_treated: rows.expected_treated.as_deref(),
-            ..judged(rows, effect)
-        })?));
+        found.push((
+            "oracle",
+            Prepared::new(&Judged {
+                predicted_uplift: Some(effect),
+                predicted_control: rows.expected_control.as_deref(),
+                predicted_treated: rows.expected_treated.as_deref(),
+                ..judged(rows, effect)
+            })?,
+        ));
     }
     Ok(found)
 }
@@ -104,9 +110,11 @@ fn floor(expectation: f64) -> f64 {
 
 /// The outcome that the baseline method expects without treatment, averaged over its seeds.
 fn fitted(baseline: &[&Predictions]) -> Option<Vec<f64>> {
-    let seeds: Vec<Vec<f64>> = baseline.iter().map(|predictions| wide(&predictions.expected_control)).collect();
+    let seeds: Vec<Vec<f64>> =
+        baseline.iter().map(|predictions| wide(&predictions.expected_control)).collect();
     let rows = seeds.first()?.len();
-    let score: Vec<f64> = (0..rows).filter_map(|row| mean(seeds.iter().filter_map(|seed| seed.get(row).copied()))).collect();
+    let score: Vec<f64> =
+        (0..rows).filter_map(|row| mean(seeds.iter().filter_map(|seed| seed.get(row).copied()))).collect();
     score.iter().all(|value| value.is_finite()).then_some(score)
 }
 

@@ -32,7 +32,8 @@ impl Resampling {
 
     /// Intervals of each metric averaged over `models`, which were judged on the same rows.
     pub fn intervals(&self, models: &[&Prepared], metrics: &[&Metric]) -> BTreeMap<String, Bounds> {
-        let metrics: Vec<&Metric> = metrics.iter().filter(|metric| metric.has_weighted_form()).copied().collect();
+        let metrics: Vec<&Metric> =
+            metrics.iter().filter(|metric| metric.has_weighted_form()).copied().collect();
         let Some(first) = models.first() else { return BTreeMap::new() };
         let rows = first.rows();
         let draws: Vec<Vec<Option<f64>>> = (0..self.resamples as u64)
@@ -47,7 +48,11 @@ impl Resampling {
     }
 
     /// The same for a ranking judged on `splits`; refused when there are several.
-    pub fn intervals_of_one_split(&self, splits: &[&Prepared], metrics: &[&Metric]) -> BTreeMap<String, Bounds> {
+    pub fn intervals_of_one_split(
+        &self,
+        splits: &[&Prepared],
+        metrics: &[&Metric],
+    ) -> BTreeMap<String, Bounds> {
         if splits.len() <= 1 {
             return self.intervals(splits, metrics);
         }
@@ -60,7 +65,11 @@ impl Resampling {
 
     fn percentiles(&self, mut values: Vec<f64>) -> Bounds {
         if values.len() < self.resamples {
-            return Err(format!("undefined in {} of {} resamples", self.resamples - values.len(), self.resamples));
+            return Err(format!(
+                "undefined in {} of {} resamples",
+                self.resamples - values.len(),
+                self.resamples
+            ));
         }
         values.sort_by(f64::total_cmp);
         Ok(Interval {
@@ -75,8 +84,12 @@ impl Resampling {
 /// Each metric's mean over models; absent when it is undefined for one of them.
 fn averages(models: &[&Prepared], metrics: &[&Metric], weights: &[u8]) -> Vec<Option<f64>> {
     let values: Vec<_> = models.iter().map(|model| weighted(model, metrics, weights)).collect();
-    let of = |index: usize| values.iter().map(move |values| values.as_ref().ok()?.get(index)?.as_ref().ok().copied());
-    (0..metrics.len()).map(|index| of(index).collect::<Option<Vec<f64>>>().and_then(|all| mean(all.into_iter()))).collect()
+    let of = |index: usize| {
+        values.iter().map(move |values| values.as_ref().ok()?.get(index)?.as_ref().ok().copied())
+    };
+    (0..metrics.len())
+        .map(|index| of(index).collect::<Option<Vec<f64>>>().and_then(|all| mean(all.into_iter())))
+        .collect()
 }
 
 /// How often each row is drawn in `rows` draws with replacement.

@@ -3,9 +3,9 @@
 use super::cell::{CellView, FailureView, SeedCounts};
 use super::curve::{Band, DecilePoint, Deciles, LossCurve, Losses};
 use super::estimate::{Bounds, Estimate};
+use super::judge;
 use super::resample::Resampling;
 use super::times::{Times, mean};
-use super::judge;
 use crate::metrics::curve::{CurvePoint, qini_curve, uplift_by_group, uplift_curve};
 use crate::metrics::{Metric, Prepared};
 use crate::record::{EvaluationRows, Record, Status};
@@ -49,7 +49,8 @@ pub fn study(material: &Material, cell: &CellMaterial, names: &[String], resampl
     let method = &material.experiment.methods[cell.method];
     let failures: Vec<FailureView> =
         cell.runs.iter().filter_map(|run| failure(run, dataset, &method.name)).collect();
-    let measured = recorded(cell).map(|(seed, record)| (seed, record.measured.clone())).collect::<BTreeMap<_, _>>();
+    let measured =
+        recorded(cell).map(|(seed, record)| (seed, record.measured.clone())).collect::<BTreeMap<_, _>>();
     let prepared: Vec<&Prepared> = finished.iter().filter_map(|run| run.prepared.as_ref().ok()).collect();
     let points = |curve: fn(&Prepared, usize) -> Vec<CurvePoint>| -> Vec<Vec<CurvePoint>> {
         prepared.par_iter().map(|prepared| curve(prepared, CURVE_POINTS)).collect()
@@ -57,7 +58,10 @@ pub fn study(material: &Material, cell: &CellMaterial, names: &[String], resampl
     let uplift = points(uplift_curve);
     let band = |curves: &[Vec<CurvePoint>]| band(&method.name, &method.backbone, curves);
     Study {
-        share: uplift.first().map(|curve| curve.iter().map(|point| point.share).collect()).unwrap_or_default(),
+        share: uplift
+            .first()
+            .map(|curve| curve.iter().map(|point| point.share).collect())
+            .unwrap_or_default(),
         uplift: band(&uplift),
         qini: band(&points(qini_curve)),
         deciles: deciles(&method.name, &prepared),
@@ -148,7 +152,11 @@ fn value(run: &Finished, name: &str) -> Result<f64, String> {
     metric.compute(prepared).map_err(|undefined| undefined.to_string())
 }
 
-fn row_intervals(finished: &[Finished], names: &[String], resampling: &Resampling) -> BTreeMap<String, Bounds> {
+fn row_intervals(
+    finished: &[Finished],
+    names: &[String],
+    resampling: &Resampling,
+) -> BTreeMap<String, Bounds> {
     let metrics: Vec<&Metric> = names.iter().filter_map(|name| crate::metrics::find(name).ok()).collect();
     let refuse = |reason: &str| names.iter().map(|name| (name.clone(), Err(reason.to_string()))).collect();
     if finished.iter().any(|run| run.record.evaluation != finished[0].record.evaluation) {
@@ -200,7 +208,8 @@ fn losses(name: &str, cell: &CellMaterial) -> Option<Losses> {
         .filter(|(_, record)| matches!(record.status, Status::Finished { .. }))
         .filter_map(|(_, record)| record.epochs.last())
         .collect();
-    let terms = finished.first().map(|epoch| epoch.terms.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
+    let terms =
+        finished.first().map(|epoch| epoch.terms.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     let last = |term: String| {
         let values = finished.iter().filter_map(|epoch| epoch.terms.get(&term).copied().flatten());
         mean(values).map(|mean| (term, mean))
@@ -218,7 +227,9 @@ fn loss_curve(seed: u64, record: &Record) -> LossCurve {
     LossCurve {
         seed,
         total: epochs().filter_map(|epoch| Some((epoch.epoch as f64, finite(epoch.total?)?))).collect(),
-        validation: epochs().filter_map(|epoch| Some((epoch.epoch as f64, finite(epoch.validation?)?))).collect(),
+        validation: epochs()
+            .filter_map(|epoch| Some((epoch.epoch as f64, finite(epoch.validation?)?)))
+            .collect(),
         diverged: match record.status {
             Status::Diverged { epoch, .. } => Some(epoch),
             Status::Finished { .. } => None,
