@@ -5,9 +5,10 @@
 pub mod error;
 pub mod seed;
 
-pub mod data;
 pub mod metrics;
 pub mod stats;
+
+pub mod data;
 
 pub mod nets;
 pub mod objectives;
@@ -16,11 +17,10 @@ pub mod learner;
 pub mod spec;
 
 pub mod record;
-
 pub mod store;
-
 pub mod trial;
 
 pub mod executor;
-
 pub mod report;
+
+pub mod cli;
