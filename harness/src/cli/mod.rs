@@ -1,0 +1,3 @@
+//! The verbs of the `valor` binary, one file each.
+
+pub mod data;
