@@ -21,6 +21,5 @@ pub mod store;
 pub mod trial;
 
 pub mod executor;
-pub mod report;
 
 pub mod cli;

@@ -5,10 +5,8 @@ mod common;
 mod data;
 mod doctor;
 mod gc;
-mod metrics;
 mod plan;
 mod progress;
-mod report;
 mod run;
 mod status;
 
@@ -33,11 +31,9 @@ enum Verb {
     /// Counts what is done
     Status(status::Arguments),
     /// Writes the report of what is done
-    Report(report::Arguments),
     /// Computes metrics of any CSV of scores
-    Metrics(metrics::Arguments),
     /// Describes or exports a dataset
-    Data(data::Arguments),
+    Data(data::DataArguments),
     /// Shows libtorch, devices and threads, and what is missing
     Doctor(doctor::Arguments),
     /// Lists, and with --yes removes, runs that no experiment file asks for
@@ -67,8 +63,6 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
-        Verb::Report(arguments) => report::run(&arguments),
-        Verb::Metrics(arguments) => metrics::run(&arguments).map(|()| DONE),
         Verb::Data(arguments) => data::run(&arguments).map(|()| DONE),
         Verb::Doctor(arguments) => doctor::run(&arguments, cuda),
         Verb::Gc(arguments) => gc::run(&arguments),

@@ -3,11 +3,11 @@
 use crate::data::DataSpec;
 use crate::error::did_you_mean;
 use crate::input_error;
-use crate::spec::NamedData;
+use crate::spec::{self, NamedData};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A dataset and the folder that its paths are relative to.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,9 +38,10 @@ pub(super) fn sources(argument: &str, sets: &[String]) -> anyhow::Result<Vec<Sou
     Ok(vec![Source { data: NamedData { name: argument.to_string(), spec }, root: PathBuf::new() }])
 }
 
-/// The seam to the loader of experiment files.
-fn experiment(path: &str, _sets: &[String]) -> anyhow::Result<Vec<Source>> {
-    Err(input_error!("{path}: experiment files cannot be read yet; allowed are {}", NAMES.join(", ")))
+fn experiment(path: &str, sets: &[String]) -> anyhow::Result<Vec<Source>> {
+    let path = Path::new(path);
+    let datasets = spec::load(path, None, sets)?.datasets;
+    Ok(datasets.into_iter().map(|data| Source { data, root: spec::root(path) }).collect())
 }
 
 fn with_sets<T: Serialize + DeserializeOwned>(mut spec: T, sets: &[String]) -> anyhow::Result<T> {
