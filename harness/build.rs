@@ -13,10 +13,12 @@ fn main() {
     println!("cargo:rustc-env=VALOR_LIBTORCH={}", version(Path::new(&libtorch)).unwrap_or_default());
 }
 
-/// `TORCH_VERSION` of the headers.
+/// `TORCH_VERSION_MAJOR`, `MINOR` and `PATCH` of the headers.
 fn version(libtorch: &Path) -> Option<String> {
-    let header = libtorch.join("include/torch/headeronly/version.h");
-    let text = std::fs::read_to_string(header).ok()?;
-    let line = text.lines().find(|line| line.starts_with("#define TORCH_VERSION \""))?;
-    Some(line.split('"').nth(1)?.to_string())
+    let text = std::fs::read_to_string(libtorch.join("include/torch/headeronly/version.h")).ok()?;
+    let part = |name: &str| {
+        let start = format!("#define TORCH_VERSION_{name} ");
+        Some(text.lines().find_map(|line| line.strip_prefix(start.as_str()))?.trim().to_string())
+    };
+    Some([part("MAJOR")?, part("MINOR")?, part("PATCH")?].join("."))
 }

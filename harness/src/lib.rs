@@ -21,5 +21,6 @@ pub mod store;
 pub mod trial;
 
 pub mod executor;
+pub mod report;
 
 pub mod cli;

@@ -5,8 +5,10 @@ mod common;
 mod data;
 mod doctor;
 mod gc;
+mod metrics;
 mod plan;
 mod progress;
+mod report;
 mod run;
 mod status;
 
@@ -31,7 +33,9 @@ enum Verb {
     /// Counts what is done
     Status(status::Arguments),
     /// Writes the report of what is done
+    Report(report::Arguments),
     /// Computes metrics of any CSV of scores
+    Metrics(metrics::Arguments),
     /// Describes or exports a dataset
     Data(data::DataArguments),
     /// Shows libtorch, devices and threads, and what is missing
@@ -63,6 +67,8 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Metrics(arguments) => metrics::run(&arguments).map(|()| DONE),
         Verb::Data(arguments) => data::run(&arguments).map(|()| DONE),
         Verb::Doctor(arguments) => doctor::run(&arguments, cuda),
         Verb::Gc(arguments) => gc::run(&arguments),
