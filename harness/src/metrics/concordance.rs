@@ -104,7 +104,7 @@ mod tests {
             );
             let mut weights = vec![0; 400];
             picked.iter().for_each(|&rank| weights[rank] += 1);
-            let found = concordance.tau_b(&Weights::Ranked(weights)).unwrap();
+            let found = concordance.tau_b(&Weights::Ranked(&weights)).unwrap();
             let exact = exact.unwrap();
             moved += (exact - whole).powi(2);
             missed += (exact - found).powi(2);
