@@ -1,6 +1,7 @@
 //! The command line: one file per verb. The only place that prints, and the only one that knows exit codes.
 #![expect(clippy::print_stdout, reason = "the command line prints")]
 
+mod columns;
 mod common;
 mod data;
 mod doctor;

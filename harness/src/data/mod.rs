@@ -17,6 +17,7 @@ use std::path::Path;
 /// A source of rows with all its options. What is hashed into a run's identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::large_enum_variant, reason = "a handful of them exist at a time")]
 pub enum DataSpec {
     /// The paper's synthetic benchmark.
     B2bMimic(b2b_mimic::B2bMimicSpec),

@@ -3,6 +3,8 @@
 mod collect;
 mod columns;
 mod csv;
+#[cfg(test)]
+mod hillstrom;
 mod parquet;
 #[cfg(test)]
 mod tests;

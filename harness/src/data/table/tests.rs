@@ -143,7 +143,12 @@ fn parquet_columns_of_a_strange_type_or_value_are_refused() {
 fn a_missing_or_duplicate_column_is_named() {
     assert_refused("age", "agee", &["t.csv", "no column 'age'", "user, day, arm", "did you mean 'agee'?"]);
     assert_refused("user", "spend", &["t.csv", "'spend'", "columns 1 and 6"]);
-    assert!(load_csv(&CSV.replacen("user,day", "user,day,x,x", 1).replace(",2024", ",,,2024")).is_err());
+    let twice_but_unused: String = CSV
+        .lines()
+        .enumerate()
+        .map(|(row, line)| format!("{0},{0},{line}\n", if row == 0 { "x" } else { "1" }))
+        .collect();
+    assert_eq!(comparable(load_csv(&twice_but_unused)), comparable(load_csv(CSV)));
 }
 
 #[test]
@@ -229,7 +234,6 @@ fn what_is_no_file_is_refused() {
     let load = |path: &str| refusal(crate::data::load(&DataSpec::Table(spec(path)), folder.path()));
     assert!(load("u.csv").contains("u.csv: no such file"));
     assert!(load("t.xlsx").contains("path = 't.xlsx': allowed are files ending in"));
-    #[expect(clippy::disallowed_methods, reason = "the tests make the folders that users have")]
     std::fs::create_dir(folder.path().join("d.csv")).unwrap();
     assert!(load("d.csv").contains("d.csv is a folder"));
 }

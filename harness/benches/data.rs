@@ -1,0 +1,35 @@
+//! Drawing b2b-mimic at full size and encoding it; `scripts/bench_data.py` does the same in numpy.
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use std::hint::black_box;
+use std::path::Path;
+use valor::data::b2b_mimic::B2bMimicSpec;
+use valor::data::encode::Encoder;
+use valor::data::split::{SplitSpec, split};
+use valor::data::{DataSpec, load};
+
+fn full_size(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("data");
+    group.sample_size(10);
+    let spec = DataSpec::B2bMimic(B2bMimicSpec::default());
+    let draw = || load(&spec, Path::new("")).expect("the default spec is valid");
+    group.bench_function("generate b2b-mimic", |bencher| bencher.iter(|| black_box(draw())));
+
+    let dataset = draw();
+    let parts = split(&dataset, &SplitSpec::default(), 0).expect("the default split is valid");
+    group.bench_function("split by row", |bencher| {
+        bencher.iter(|| {
+            split(black_box(&dataset), &SplitSpec::default(), 0).expect("the default split is valid")
+        })
+    });
+    group.bench_function("fit and encode", |bencher| {
+        bencher.iter(|| {
+            let encoder = Encoder::fit(black_box(&dataset), &parts.train);
+            encoder.encode(&dataset).expect("the encoder was fitted on these features")
+        })
+    });
+    group.finish();
+}
+
+criterion_group!(benches, full_size);
+criterion_main!(benches);
