@@ -2,17 +2,18 @@
 
 mod charts;
 mod csv;
+#[cfg(test)]
 mod files;
 mod format;
 mod html;
 mod markdown;
 mod material;
 mod predictions;
+#[cfg(test)]
+mod sample;
 mod summary;
 mod table;
 mod tex;
-#[cfg(test)]
-mod sample;
 pub mod view;
 
 pub use material::{CellMaterial, Material, Outcome, RunMaterial};

@@ -153,7 +153,7 @@ fn fixed(splits: &[&Prepared], metric: &Metric, rows: Option<super::estimate::Bo
         mean: Some(value),
         sd: None,
         ci: Err("a ranking without seeds".to_string()),
-        ci_rows: rows.unwrap_or_else(|| Err(format!("{} has no weighted form", metric.name))),
+        ci_rows: rows.unwrap_or_else(|| Err(super::resample::NO_WEIGHTS.to_string())),
         per_seed: BTreeMap::new(),
         reason: None,
     }

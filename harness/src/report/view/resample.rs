@@ -8,6 +8,8 @@ use rand::Rng;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
+/// Why a metric has no interval over rows.
+pub const NO_WEIGHTS: &str = "not defined for rows that count several times";
 /// Resamples unless rows and runs are too many.
 const RESAMPLES: usize = 2_000;
 /// Fewest resamples.

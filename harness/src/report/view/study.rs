@@ -135,7 +135,7 @@ fn estimates(finished: &[Finished], names: &[String], resampling: &Resampling) -
     let rows = row_intervals(finished, names, resampling);
     let estimate = |name: &String| {
         let values = finished.iter().map(|run| (run.seed, value(run, name)));
-        let rows = rows.get(name).cloned().unwrap_or_else(|| Err(format!("{name} has no weighted form")));
+        let rows = rows.get(name).cloned().unwrap_or_else(|| Err(super::resample::NO_WEIGHTS.to_string()));
         (name.clone(), Estimate::over_seeds(values, rows))
     };
     names.iter().map(estimate).collect()
