@@ -15,6 +15,7 @@ const STYLE: &str = include_str!("../../../reports/templates/report.css");
 /// The page.
 pub fn render(view: &View, table: &Table) -> Result<String> {
     let mut tera = Tera::default();
+    tera.set_escape_fn(svg::escape);
     tera.add_raw_template("report.html", TEMPLATE).context("the report's template is broken")?;
     let blocks = view.blocks.iter().zip(&table.blocks).map(|(block, rows)| block_page(block, rows));
     let mut context = Context::new();

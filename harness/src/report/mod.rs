@@ -2,7 +2,6 @@
 
 mod charts;
 mod csv;
-#[cfg(test)]
 mod files;
 mod format;
 mod html;
@@ -13,6 +12,8 @@ mod predictions;
 mod sample;
 mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 mod tex;
 pub mod view;
 

@@ -4,8 +4,9 @@ pub mod panel;
 pub mod svg;
 
 use super::view::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
+use super::view::references::RANKERS;
 use panel::{Axis, Layer, Panel, Size, Ticks, range};
-use svg::{REFERENCES, SERIES, Style};
+use svg::{SERIES, Style};
 
 /// Panels that share a legend.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,7 +28,8 @@ pub struct Figure {
     pub remark: String,
 }
 
-const ORACLE: Style = Style::Reference(3);
+/// As the oracle's curve is drawn.
+const TRUTH: Style = Style::Reference(RANKERS.len() - 1);
 
 /// Uplift beside Qini curves: all methods if a panel can hold them, else one plate per backbone or part of it,
 /// on common axes.
@@ -65,7 +67,7 @@ fn curve_legend(group: &[&Band], references: &[Line]) -> Vec<(Style, String)> {
 }
 
 fn reference(line: &Line) -> Style {
-    Style::Reference(REFERENCES.iter().position(|name| *name == line.name).unwrap_or(0))
+    Style::Reference(RANKERS.iter().position(|name| *name == line.name).unwrap_or(0))
 }
 
 fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> Figure {
@@ -123,7 +125,7 @@ pub fn deciles(methods: &[Deciles]) -> Plate {
         (Style::Mark, "predicted".to_string()),
     ];
     if points().any(|point| point.truth.is_some()) {
-        legend.push((ORACLE, "true effect".to_string()));
+        legend.push((TRUTH, "true effect".to_string()));
     }
     Plate { legend, figures: methods.iter().map(|method| decile_figure(method, y)).collect() }
 }
@@ -157,7 +159,7 @@ fn decile_figure(method: &Deciles, y: (f64, f64)) -> Figure {
             size: Size::Small,
             layers: vec![
                 Layer::Line(Style::Zero, vec![(0.5, 0.0), (10.5, 0.0)]),
-                Layer::Line(ORACLE, points().filter_map(|(x, point)| Some((x, point.truth?))).collect()),
+                Layer::Line(TRUTH, points().filter_map(|(x, point)| Some((x, point.truth?))).collect()),
                 Layer::Bars(Style::Axis, bars.collect()),
                 Layer::Dots(
                     Style::Dot,
@@ -173,9 +175,9 @@ fn decile_figure(method: &Deciles, y: (f64, f64)) -> Figure {
 /// Training losses, a small panel per method, each with its own vertical axis: losses of different objectives
 /// cannot be compared.
 pub fn losses(methods: &[Losses]) -> Plate {
-    let mut legend = vec![(Style::Series(0), "training, a line per seed".to_string())];
+    let mut legend = vec![(Style::Training, "training, a line per seed".to_string())];
     if methods.iter().flat_map(|method| &method.seeds).any(|seed| !seed.validation.is_empty()) {
-        legend.push((Style::Series(1), "validation".to_string()));
+        legend.push((Style::Validation, "validation".to_string()));
     }
     if methods.iter().flat_map(|method| &method.seeds).any(|seed| seed.diverged.is_some()) {
         legend.push((Style::Dot, "last epoch before divergence".to_string()));
@@ -189,8 +191,8 @@ fn loss_figure(method: &Losses) -> Figure {
     let last = seeds().flat_map(|seed| seed.total.last()).map(|(epoch, _)| *epoch).fold(2.0, f64::max);
     let stopped = |seed: &LossCurve| seed.diverged.and_then(|_| seed.total.last().copied());
     let mut layers: Vec<Layer> =
-        seeds().map(|seed| Layer::Line(Style::Series(0), seed.total.clone())).collect();
-    layers.extend(seeds().map(|seed| Layer::Line(Style::Series(1), seed.validation.clone())));
+        seeds().map(|seed| Layer::Line(Style::Training, seed.total.clone())).collect();
+    layers.extend(seeds().map(|seed| Layer::Line(Style::Validation, seed.validation.clone())));
     layers.push(Layer::Dots(Style::Dot, seeds().filter_map(stopped).collect()));
     Figure {
         heading: method.name.clone(),
@@ -210,8 +212,11 @@ fn remark(method: &Losses) -> String {
     let terms: Vec<String> =
         method.last_terms.iter().map(|(term, value)| format!("{term} {value:.4}")).collect();
     let last = (!terms.is_empty()).then(|| format!("Last epoch, before weights: {}.", terms.join(", ")));
-    let diverged = method.seeds.iter().filter_map(|seed| {
-        seed.diverged.map(|epoch| format!("Seed {} diverged in epoch {epoch}.", seed.seed))
-    });
+    let diverged = method
+        .seeds
+        .iter()
+        .filter_map(|seed| Some(format!("seed {} in epoch {}", seed.seed, seed.diverged?)));
+    let diverged: Vec<String> = diverged.collect();
+    let diverged = (!diverged.is_empty()).then(|| format!("Diverged: {}.", diverged.join(", ")));
     last.into_iter().chain(diverged).collect::<Vec<_>>().join(" ")
 }

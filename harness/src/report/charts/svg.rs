@@ -1,5 +1,6 @@
 //! From plotters' fixed colours to CSS classes, so that a chart follows the page: light, dark, print.
 
+use crate::report::view::references::RANKERS;
 use plotters::style::{Color, RGBAColor, RGBColor};
 
 /// Methods that a panel can tell apart.
@@ -20,16 +21,17 @@ pub enum Style {
     Series(usize),
     /// The band of a method.
     Band(usize),
+    /// A run's training loss.
+    Training,
+    /// A run's loss on validation rows.
+    Validation,
     /// A dot: what was observed.
     Dot,
     /// A short stroke: what was predicted.
     Mark,
-    /// A reference, by its place in `REFERENCES`.
+    /// A reference, by its place in `RANKERS`.
     Reference(usize),
 }
-
-/// Rankers with a style of their own, in its order.
-pub const REFERENCES: [&str; 5] = ["random", "prognostic", "log-ratio", "oracle", "prognostic (fitted)"];
 
 impl Style {
     /// A colour that no chart means: it only carries the style through plotters.
@@ -44,7 +46,14 @@ impl Style {
         match self {
             Self::Series(_) | Self::Mark => 4,
             Self::Reference(_) => 3,
-            Self::Text | Self::Axis | Self::Grid | Self::Zero | Self::Band(_) | Self::Dot => 2,
+            Self::Text
+            | Self::Axis
+            | Self::Grid
+            | Self::Zero
+            | Self::Band(_)
+            | Self::Dot
+            | Self::Training
+            | Self::Validation => 2,
         }
     }
 
@@ -55,6 +64,8 @@ impl Style {
             Self::Axis => "c-axis".to_string(),
             Self::Grid => "c-grid".to_string(),
             Self::Zero => "c-zero".to_string(),
+            Self::Training => "c-training".to_string(),
+            Self::Validation => "c-validation".to_string(),
             Self::Dot => "c-dot".to_string(),
             Self::Mark => "c-mark".to_string(),
             Self::Series(index) => format!("c-s{index}"),
@@ -71,6 +82,8 @@ impl Style {
             Self::Zero => (0, 3),
             Self::Dot => (0, 4),
             Self::Mark => (0, 5),
+            Self::Training => (0, 6),
+            Self::Validation => (0, 7),
             Self::Series(index) => (1, index as u8),
             Self::Band(index) => (2, index as u8),
             Self::Reference(index) => (3, index as u8),
@@ -78,9 +91,18 @@ impl Style {
     }
 
     fn all() -> impl Iterator<Item = Self> {
-        let fixed = [Self::Text, Self::Axis, Self::Grid, Self::Zero, Self::Dot, Self::Mark];
+        let fixed = [
+            Self::Text,
+            Self::Axis,
+            Self::Grid,
+            Self::Zero,
+            Self::Dot,
+            Self::Mark,
+            Self::Training,
+            Self::Validation,
+        ];
         let series = (0..SERIES).flat_map(|index| [Self::Series(index), Self::Band(index)]);
-        fixed.into_iter().chain(series).chain((0..REFERENCES.len()).map(Self::Reference))
+        fixed.into_iter().chain(series).chain((0..RANKERS.len()).map(Self::Reference))
     }
 }
 
