@@ -1,6 +1,6 @@
 //! index.html: one self-contained page that needs neither network nor JavaScript.
 
-use super::charts::{self, Figure, panel, svg};
+use super::charts::{self, Figure, Plate, panel, svg};
 use super::format;
 use super::table::{Table, TableBlock};
 use super::view::cell::CellView;
@@ -15,6 +15,7 @@ const STYLE: &str = include_str!("../../../reports/templates/report.css");
 /// The page.
 pub fn render(view: &View, table: &Table) -> Result<String> {
     let mut tera = Tera::default();
+    tera.set_escape_fn(svg::escape);
     tera.add_raw_template("report.html", TEMPLATE).context("the report's template is broken")?;
     let blocks = view.blocks.iter().zip(&table.blocks).map(|(block, rows)| block_page(block, rows));
     let mut context = Context::new();
@@ -41,22 +42,26 @@ pub fn render(view: &View, table: &Table) -> Result<String> {
 
 #[derive(Serialize)]
 struct BlockPage<'a> {
-    id: String,
     dataset: &'a str,
     facts: Vec<String>,
     notes: &'a [String],
     table: &'a TableBlock,
-    curves: Vec<FigurePage>,
-    deciles: Vec<FigurePage>,
-    losses: Vec<FigurePage>,
+    curves: Vec<PlatePage>,
+    deciles: PlatePage,
+    losses: PlatePage,
     times: Vec<TimesRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct PlatePage {
+    legend: Vec<(String, String)>,
+    figures: Vec<FigurePage>,
 }
 
 #[derive(Serialize)]
 struct FigurePage {
     heading: String,
     svg: String,
-    legend: Vec<(String, String)>,
     remark: String,
 }
 
@@ -71,40 +76,27 @@ struct TimesRow<'a> {
 }
 
 fn block_page<'a>(block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'a>> {
-    let figures = |figures: Vec<Figure>| figures.into_iter().map(figure).collect::<Result<Vec<_>>>();
-    let uplift = charts::curves("Uplift curve", "share of the total effect", &block.uplift);
-    let qini = charts::curves("Qini curve", "share of the total effect", &block.qini);
+    let curves = charts::curves(&block.uplift, &block.qini);
     Ok(BlockPage {
-        id: table_id(&block.dataset),
         dataset: &block.dataset,
         facts: facts(block),
         notes: &block.notes,
         table,
-        curves: figures(interleave(uplift, qini))?,
-        deciles: figures(charts::deciles(&block.deciles))?,
-        losses: figures(charts::losses(&block.losses))?,
+        curves: curves.into_iter().map(plate).collect::<Result<_>>()?,
+        deciles: plate(charts::deciles(&block.deciles))?,
+        losses: plate(charts::losses(&block.losses))?,
         times: block.cells.iter().filter_map(times).collect(),
     })
 }
 
-/// The uplift panel of a group beside its Qini panel.
-fn interleave(first: Vec<Figure>, second: Vec<Figure>) -> Vec<Figure> {
-    let mut second = second.into_iter();
-    first.into_iter().flat_map(|figure| [Some(figure), second.next()]).flatten().collect()
-}
-
-fn figure(figure: Figure) -> Result<FigurePage> {
-    Ok(FigurePage {
-        heading: figure.heading,
-        svg: panel::draw(&figure.panel)?,
-        legend: figure.legend.into_iter().map(|(style, name)| (svg::swatch(style), name)).collect(),
-        remark: figure.remark,
+fn plate(plate: Plate) -> Result<PlatePage> {
+    let figure = |figure: Figure| {
+        Ok(FigurePage { heading: figure.heading, svg: panel::draw(&figure.panel)?, remark: figure.remark })
+    };
+    Ok(PlatePage {
+        legend: plate.legend.into_iter().map(|(style, name)| (svg::swatch(style), name)).collect(),
+        figures: plate.figures.into_iter().map(figure).collect::<Result<_>>()?,
     })
-}
-
-/// An anchor: letters and digits of the name, so that markup in names cannot reach it.
-fn table_id(name: &str) -> String {
-    name.chars().map(|character| if character.is_ascii_alphanumeric() { character } else { '-' }).collect()
 }
 
 fn facts(block: &Block) -> Vec<String> {

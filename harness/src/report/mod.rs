@@ -9,11 +9,13 @@ mod html;
 mod markdown;
 mod material;
 mod predictions;
-mod summary;
-mod table;
-mod tex;
 #[cfg(test)]
 mod sample;
+mod summary;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tex;
 pub mod view;
 
 pub use collect::collect;

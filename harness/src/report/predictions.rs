@@ -39,13 +39,16 @@ struct Run<'a> {
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
 pub fn export_predictions(material: &Material, out: &Path, format: PredictionFormat) -> Result<PathBuf> {
     let runs = runs(material)?;
-    let (name, fill): (&str, fn(&[Run], &mut (dyn Write + Send)) -> Result<()>) = match format {
-        PredictionFormat::Csv => ("predictions.csv", write_csv),
-        PredictionFormat::Parquet => ("predictions.parquet", write_parquet),
-    };
-    let path = out.join(name);
-    files::write_with(&path, |file| fill(&runs, file))?;
-    Ok(path)
+    match format {
+        PredictionFormat::Csv => {
+            let path = out.join("predictions.csv");
+            files::write_with(&path, |file| write_csv(&runs, file)).map(|()| path)
+        }
+        PredictionFormat::Parquet => {
+            let path = out.join("predictions.parquet");
+            files::write_with(&path, |file| write_parquet(&runs, file)).map(|()| path)
+        }
+    }
 }
 
 fn runs(material: &Material) -> Result<Vec<Run<'_>>> {

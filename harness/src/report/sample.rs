@@ -53,7 +53,8 @@ impl Sample {
         };
         for dataset in 0..self.datasets.len() {
             for method in 0..self.methods.len() {
-                let runs = self.seeds.iter().map(|seed| self.run(&mut material, (dataset, method), *seed)).collect();
+                let runs =
+                    self.seeds.iter().map(|seed| self.run(&mut material, (dataset, method), *seed)).collect();
                 material.cells.push(CellMaterial { dataset, method, runs });
             }
         }
@@ -72,7 +73,8 @@ impl Sample {
             components: name.contains("+ziln").then(|| "ziln".to_string()).into_iter().collect(),
             spec: method(),
         };
-        let data = |name: &&str| NamedData { name: name.to_string(), spec: DataSpec::B2bMimic(Default::default()) };
+        let data =
+            |name: &&str| NamedData { name: name.to_string(), spec: DataSpec::B2bMimic(Default::default()) };
         Experiment {
             name: "sample".to_string(),
             path: "experiments/sample.toml".into(),
@@ -127,14 +129,19 @@ impl Sample {
             fitted: BTreeMap::new(),
             measured: measured(seed),
         };
-        RunMaterial { seed, id, outcome: Outcome::Found { record: Box::new(record), predictions: Some(predictions) } }
+        RunMaterial {
+            seed,
+            id,
+            outcome: Outcome::Found { record: Box::new(record), predictions: Some(predictions) },
+        }
     }
 }
 
 /// Turns a finished run into a diverged one.
 pub fn diverge(run: &mut RunMaterial) {
     if let Outcome::Found { record, predictions } = &mut run.outcome {
-        record.status = Status::Diverged { epoch: 3, step: 17, message: "the loss is not finite".to_string() };
+        record.status =
+            Status::Diverged { epoch: 3, step: 17, message: "the loss is not finite".to_string() };
         record.metrics.clear();
         record.epochs.truncate(2);
         *predictions = None;
@@ -166,7 +173,11 @@ fn evaluation_rows(rows: usize, truth: bool, seeds: &Seeds) -> EvaluationRows {
         treated.push(control[control.len() - 1] + effect[effect.len() - 1]);
         let arm: bool = stream.random();
         let expected = if arm { treated[treated.len() - 1] } else { control[control.len() - 1] };
-        let spent = if stream.random::<f64>() < 0.25 { expected * 4.0 * (0.4 + 1.2 * stream.random::<f64>()) } else { 0.0 };
+        let spent = if stream.random::<f64>() < 0.25 {
+            expected * 4.0 * (0.4 + 1.2 * stream.random::<f64>())
+        } else {
+            0.0
+        };
         found.treatment.push(arm);
         found.outcome.push(spent);
     }
@@ -202,7 +213,8 @@ fn judge(
     metrics: &[&str],
 ) -> BTreeMap<String, crate::record::MetricValue> {
     let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
-    let (uplift, control, treated) = (wide(&said.uplift), wide(&said.expected_control), wide(&said.expected_treated));
+    let (uplift, control, treated) =
+        (wide(&said.uplift), wide(&said.expected_control), wide(&said.expected_treated));
     let judged = Judged {
         propensity: rows.propensity.as_deref(),
         effect: rows.effect.as_deref(),
@@ -231,7 +243,12 @@ fn measured(seed: u64) -> Measured {
         load_seconds: 0.3,
         train_seconds: 12.5 + seed as f64,
         stack: 3,
-        latency: Some(Latency { single_median_ms: 0.21, single_p95_ms: 0.34, batched_ms: 0.0042, batch: 512 }),
+        latency: Some(Latency {
+            single_median_ms: 0.21,
+            single_p95_ms: 0.34,
+            batched_ms: 0.0042,
+            batch: 512,
+        }),
         peak_memory_bytes: 734_003_200,
         device: "cpu".to_string(),
         host: "host".to_string(),

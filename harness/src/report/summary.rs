@@ -1,11 +1,12 @@
 //! summary.json: the report for programs. FORMAT.md describes every field.
 
 use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
-use super::view::estimate::{Estimate, Interval};
+use super::view::estimate::Estimate;
 use super::view::times::Times;
 use super::view::{Block, Machine, MetricView, TestRows, View};
 use crate::record::{Measured, RowCounts};
 use crate::spec::Claim;
+use crate::stats::Interval;
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;

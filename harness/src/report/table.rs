@@ -16,7 +16,7 @@ pub struct Table {
     pub blocks: Vec<TableBlock>,
     /// Why a number or an interval is absent, in order of their marks `a`, `b`, ...
     pub notes: Vec<Note>,
-    /// Metrics without an interval over rows: `metric: reason`.
+    /// Metrics without an interval over rows: `metric (reason)`.
     pub row_notes: Vec<String>,
     /// What the numbers of a cell are.
     pub legend: String,
@@ -237,7 +237,7 @@ fn row_notes(view: &View, columns: &[Column]) -> Vec<String> {
             .filter(|estimate| estimate.mean.is_some())
             .filter_map(|estimate| estimate.ci_rows.as_ref().err())
         {
-            let note = format!("{}: {reason}", column.name);
+            let note = format!("{} ({reason})", column.name);
             if !notes.contains(&note) {
                 notes.push(note);
             }

@@ -74,13 +74,14 @@ fn lines(name: &str, row: &Row) -> String {
 }
 
 fn mean(cell: &Cell) -> String {
-    let mark = cell.mark.as_ref().map(|mark| format!("$^{{{mark}}}$")).unwrap_or_default();
-    let of = cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
+    let mark = cell.mark.as_ref().map(|mark| format!("^{{{mark}}}")).unwrap_or_default();
     let sd = cell.sd.as_ref().map(|sd| format!(" \\pm {sd}")).unwrap_or_default();
+    let of = cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
     match &cell.mean {
-        Some(mean) if cell.best => format!("$\\mathbf{{{mean}}}{sd}${of}{mark}"),
-        Some(mean) => format!("${mean}{sd}${of}{mark}"),
-        None => format!("--{mark}"),
+        Some(mean) if cell.best => format!("$\\mathbf{{{mean}}}{sd}{mark}${of}"),
+        Some(mean) => format!("${mean}{sd}{mark}${of}"),
+        None if mark.is_empty() => "--".to_string(),
+        None => format!("--${mark}$"),
     }
 }
 

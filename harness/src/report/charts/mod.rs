@@ -3,176 +3,207 @@
 pub mod panel;
 pub mod svg;
 
-use super::view::curve::{Band, Curves, Deciles, Line, LossCurve, Losses};
-use panel::{Axis, Layer, Panel, Ticks, range};
-use svg::{REFERENCES, SERIES, Style};
+use super::view::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
+use super::view::references::RANKERS;
+use panel::{Axis, Layer, Panel, Size, Ticks, range};
+use svg::{SERIES, Style};
 
-/// A panel with its heading and its legend.
+/// Panels that share a legend.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plate {
+    /// Names of what is drawn.
+    pub legend: Vec<(Style, String)>,
+    /// Panels.
+    pub figures: Vec<Figure>,
+}
+
+/// A panel with its heading.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Figure {
-    /// What it shows, above the panel.
+    /// Above the panel.
     pub heading: String,
     /// What is drawn.
     pub panel: Panel,
-    /// Names of what is drawn.
-    pub legend: Vec<(Style, String)>,
-    /// A remark under the panel.
+    /// Under the panel.
     pub remark: String,
 }
 
-/// Panels of uplift or Qini curves: one per backbone, with at most six methods each, on common axes.
-pub fn curves(what: &str, y_label: &str, curves: &Curves) -> Vec<Figure> {
-    let methods = curves.methods.iter().flat_map(|band| band.low.iter().chain(&band.high));
-    let references = curves.references.iter().flat_map(|line| &line.values);
-    let y = range(methods.chain(references).copied());
-    groups(&curves.methods)
-        .into_iter()
-        .map(|group| curve_figure((what, y_label), curves, &group, y))
-        .collect()
+/// As the oracle's curve is drawn.
+const TRUTH: Style = Style::Reference(RANKERS.len() - 1);
+
+/// Uplift beside Qini curves: all methods if a panel can hold them, else one plate per backbone or part of it,
+/// on common axes.
+pub fn curves(uplift: &Curves, qini: &Curves) -> Vec<Plate> {
+    let plate = |(uplift_group, qini_group): (Vec<&Band>, Vec<&Band>)| Plate {
+        legend: curve_legend(&uplift_group, &uplift.references),
+        figures: vec![
+            curve_figure("Uplift curve", uplift, &uplift_group),
+            curve_figure("Qini curve", qini, &qini_group),
+        ],
+    };
+    groups(&uplift.methods).into_iter().zip(groups(&qini.methods)).map(plate).collect()
 }
 
+/// All methods if they fit, else those of each backbone, in even parts.
 fn groups(methods: &[Band]) -> Vec<Vec<&Band>> {
-    let mut backbones: Vec<&str> = Vec::new();
+    let mut groups: Vec<Vec<&Band>> = Vec::new();
     for band in methods {
-        if !backbones.contains(&band.backbone.as_str()) {
-            backbones.push(&band.backbone);
+        match groups.iter_mut().find(|group| group[0].backbone == band.backbone || methods.len() <= SERIES) {
+            Some(group) => group.push(band),
+            None => groups.push(vec![band]),
         }
     }
-    if methods.len() <= SERIES {
-        return if methods.is_empty() { Vec::new() } else { vec![methods.iter().collect()] };
-    }
-    let of = |backbone: &&str| methods.iter().filter(|band| band.backbone == *backbone).collect::<Vec<_>>();
-    backbones
-        .iter()
-        .map(of)
-        .flat_map(|group| group.chunks(SERIES).map(<[_]>::to_vec).collect::<Vec<_>>())
-        .collect()
+    groups.iter().flat_map(even_parts).collect()
 }
 
-fn curve_figure((what, y_label): (&str, &str), curves: &Curves, group: &[&Band], y: (f64, f64)) -> Figure {
-    let points =
-        |values: &[f64]| curves.share.iter().copied().zip(values.iter().copied()).collect::<Vec<_>>();
-    let mut layers = Vec::new();
-    let mut legend = Vec::new();
-    for (index, band) in group.iter().enumerate() {
-        let area = curves
-            .share
-            .iter()
-            .zip(band.low.iter().zip(&band.high))
-            .map(|(x, (low, high))| (*x, *low, *high));
-        layers.push(Layer::Band(Style::Band(index), area.collect()));
-        legend.push((Style::Series(index), band.name.clone()));
-    }
-    for line in &curves.references {
-        layers.push(Layer::Line(reference(line), points(&line.values)));
-        legend.push((reference(line), line.name.clone()));
-    }
-    for (index, band) in group.iter().enumerate() {
-        layers.push(Layer::Line(Style::Series(index), points(&band.mean)));
-    }
+fn even_parts<'a>(group: &Vec<&'a Band>) -> Vec<Vec<&'a Band>> {
+    let parts = group.len().div_ceil(SERIES);
+    group.chunks(group.len().div_ceil(parts)).map(<[_]>::to_vec).collect()
+}
+
+fn curve_legend(group: &[&Band], references: &[Line]) -> Vec<(Style, String)> {
+    let methods = group.iter().enumerate().map(|(index, band)| (Style::Series(index), band.name.clone()));
+    methods.chain(references.iter().map(|line| (reference(line), line.name.clone()))).collect()
+}
+
+fn reference(line: &Line) -> Style {
+    Style::Reference(RANKERS.iter().position(|name| *name == line.name).unwrap_or(0))
+}
+
+fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> Figure {
     let names: Vec<&str> = group.iter().map(|band| band.name.as_str()).collect();
+    let methods = curves.methods.iter().flat_map(|band| band.low.iter().chain(&band.high));
+    let references = curves.references.iter().flat_map(|line| &line.values);
+    let label = "gain per row of the list";
     Figure {
         heading: what.to_string(),
         panel: Panel {
             title: what.to_string(),
             description: format!(
-                "{y_label} against the share of rows treated, best first: {}",
+                "{label} against the share of rows treated, best first: {}",
                 names.join(", ")
             ),
             x: Axis {
                 label: "share of rows treated, best first".to_string(),
                 range: (0.0, 1.0),
                 ticks: Ticks::Percent,
+                count: 6,
             },
-            y: Axis { label: y_label.to_string(), range: y, ticks: Ticks::Plain },
-            layers,
+            y: Axis {
+                label: label.to_string(),
+                range: range(methods.chain(references).copied()),
+                ticks: Ticks::Plain,
+                count: 6,
+            },
+            size: Size::Large,
+            layers: curve_layers(curves, group),
         },
-        legend,
         remark: String::new(),
     }
 }
 
-fn reference(line: &Line) -> Style {
-    Style::Reference(REFERENCES.iter().position(|name| *name == line.name).unwrap_or(0))
+fn curve_layers(curves: &Curves, group: &[&Band]) -> Vec<Layer> {
+    let points =
+        |values: &[f64]| curves.share.iter().copied().zip(values.iter().copied()).collect::<Vec<_>>();
+    let area = |band: &Band| {
+        let bounds = band.low.iter().zip(&band.high);
+        curves.share.iter().zip(bounds).map(|(x, (low, high))| (*x, *low, *high)).collect()
+    };
+    let bands = group.iter().enumerate().map(|(index, band)| Layer::Band(Style::Band(index), area(band)));
+    let references = curves.references.iter().map(|line| Layer::Line(reference(line), points(&line.values)));
+    let means =
+        group.iter().enumerate().map(|(index, band)| Layer::Line(Style::Series(index), points(&band.mean)));
+    bands.chain(references).chain(means).collect()
 }
 
-/// Panels of uplift by decile, one per method on common axes.
-pub fn deciles(methods: &[Deciles]) -> Vec<Figure> {
-    let values = methods.iter().flat_map(|method| &method.points).flat_map(|point| {
-        let error = point.standard_error.unwrap_or(0.0);
-        let observed = point.observed.map(|value| [value - error, value + error]);
-        observed.into_iter().flatten().chain([point.predicted]).chain(point.truth).collect::<Vec<_>>()
-    });
-    let y = range(values.chain([0.0]));
-    methods.iter().map(|method| decile_figure(method, y)).collect()
+/// Uplift by decile, a small panel per method, on common axes.
+pub fn deciles(methods: &[Deciles]) -> Plate {
+    let points = || methods.iter().flat_map(|method| &method.points);
+    let y = range(points().flat_map(heights).chain([0.0]));
+    let mut legend = vec![
+        (Style::Dot, "observed, with standard error".to_string()),
+        (Style::Mark, "predicted".to_string()),
+    ];
+    if points().any(|point| point.truth.is_some()) {
+        legend.push((TRUTH, "true effect".to_string()));
+    }
+    Plate { legend, figures: methods.iter().map(|method| decile_figure(method, y)).collect() }
+}
+
+/// Everything drawn at a decile.
+fn heights(point: &DecilePoint) -> Vec<f64> {
+    let error = point.standard_error.unwrap_or(0.0);
+    let observed = point.observed.map(|value| [value - error, value + error]);
+    observed.into_iter().flatten().chain([point.predicted]).chain(point.truth).collect()
 }
 
 fn decile_figure(method: &Deciles, y: (f64, f64)) -> Figure {
-    let at = |point: &super::view::curve::DecilePoint| point.decile as f64;
-    let bars = method.points.iter().filter_map(|point| {
+    let points = || method.points.iter().map(|point| (point.decile as f64, point));
+    let bars = points().filter_map(|(x, point)| {
         let (value, error) = (point.observed?, point.standard_error?);
-        Some((at(point), value - error, value + error))
+        Some((x, value - error, value + error))
     });
-    let observed = method.points.iter().filter_map(|point| Some((at(point), point.observed?)));
-    let predicted = method.points.iter().map(|point| (at(point), point.predicted));
-    let truth: Vec<_> = method.points.iter().filter_map(|point| Some((at(point), point.truth?))).collect();
-    let mut legend = vec![
-        (Style::Series(0), "observed, with standard error".to_string()),
-        (Style::Series(1), "predicted".to_string()),
-    ];
-    if !truth.is_empty() {
-        legend.push((Style::Reference(3), "true effect".to_string()));
-    }
     Figure {
         heading: method.name.clone(),
         panel: Panel {
             title: format!("Uplift by decile: {}", method.name),
             description: "Observed and predicted uplift in each tenth of the test rows, best first"
                 .to_string(),
-            x: Axis { label: "decile, best first".to_string(), range: (0.5, 10.5), ticks: Ticks::Whole },
-            y: Axis { label: "uplift per row".to_string(), range: y, ticks: Ticks::Plain },
+            x: Axis {
+                label: "decile, best first".to_string(),
+                range: (0.5, 10.5),
+                ticks: Ticks::Whole,
+                count: 11,
+            },
+            y: Axis { label: "uplift per row".to_string(), range: y, ticks: Ticks::Plain, count: 5 },
+            size: Size::Small,
             layers: vec![
                 Layer::Line(Style::Zero, vec![(0.5, 0.0), (10.5, 0.0)]),
-                Layer::Line(Style::Reference(3), truth),
+                Layer::Line(TRUTH, points().filter_map(|(x, point)| Some((x, point.truth?))).collect()),
                 Layer::Bars(Style::Axis, bars.collect()),
-                Layer::Dots(Style::Series(0), observed.collect()),
-                Layer::Dashes(Style::Series(1), predicted.collect()),
+                Layer::Dots(
+                    Style::Dot,
+                    points().filter_map(|(x, point)| Some((x, point.observed?))).collect(),
+                ),
+                Layer::Marks(Style::Mark, points().map(|(x, point)| (x, point.predicted)).collect()),
             ],
         },
-        legend,
         remark: String::new(),
     }
 }
 
-/// Panels of training losses, one per method, each with its own vertical axis: losses of different objectives
+/// Training losses, a small panel per method, each with its own vertical axis: losses of different objectives
 /// cannot be compared.
-pub fn losses(methods: &[Losses]) -> Vec<Figure> {
-    methods.iter().map(loss_figure).collect()
+pub fn losses(methods: &[Losses]) -> Plate {
+    let mut legend = vec![(Style::Training, "training, a line per seed".to_string())];
+    if methods.iter().flat_map(|method| &method.seeds).any(|seed| !seed.validation.is_empty()) {
+        legend.push((Style::Validation, "validation".to_string()));
+    }
+    if methods.iter().flat_map(|method| &method.seeds).any(|seed| seed.diverged.is_some()) {
+        legend.push((Style::Dot, "last epoch before divergence".to_string()));
+    }
+    Plate { legend, figures: methods.iter().map(loss_figure).collect() }
 }
 
 fn loss_figure(method: &Losses) -> Figure {
     let seeds = || method.seeds.iter();
     let values = seeds().flat_map(|seed| seed.total.iter().chain(&seed.validation)).map(|(_, loss)| *loss);
     let last = seeds().flat_map(|seed| seed.total.last()).map(|(epoch, _)| *epoch).fold(2.0, f64::max);
-    let mut layers: Vec<Layer> =
-        seeds().map(|seed| Layer::Line(Style::Series(0), seed.total.clone())).collect();
-    let mut legend = vec![(Style::Series(0), "training, a line per seed".to_string())];
-    if seeds().any(|seed| !seed.validation.is_empty()) {
-        layers.extend(seeds().map(|seed| Layer::Line(Style::Series(1), seed.validation.clone())));
-        legend.push((Style::Series(1), "validation".to_string()));
-    }
     let stopped = |seed: &LossCurve| seed.diverged.and_then(|_| seed.total.last().copied());
-    layers.push(Layer::Dots(Style::Series(1), seeds().filter_map(stopped).collect()));
+    let mut layers: Vec<Layer> =
+        seeds().map(|seed| Layer::Line(Style::Training, seed.total.clone())).collect();
+    layers.extend(seeds().map(|seed| Layer::Line(Style::Validation, seed.validation.clone())));
+    layers.push(Layer::Dots(Style::Dot, seeds().filter_map(stopped).collect()));
     Figure {
         heading: method.name.clone(),
         panel: Panel {
             title: format!("Training loss: {}", method.name),
             description: "Weighted total loss by epoch, one line per seed".to_string(),
-            x: Axis { label: "epoch".to_string(), range: (1.0, last), ticks: Ticks::Whole },
-            y: Axis { label: "total loss".to_string(), range: range(values), ticks: Ticks::Plain },
+            x: Axis { label: "epoch".to_string(), range: (1.0, last), ticks: Ticks::Whole, count: 6 },
+            y: Axis { label: "total loss".to_string(), range: range(values), ticks: Ticks::Plain, count: 5 },
+            size: Size::Small,
             layers,
         },
-        legend,
         remark: remark(method),
     }
 }
@@ -180,14 +211,12 @@ fn loss_figure(method: &Losses) -> Figure {
 fn remark(method: &Losses) -> String {
     let terms: Vec<String> =
         method.last_terms.iter().map(|(term, value)| format!("{term} {value:.4}")).collect();
-    let mut parts = Vec::new();
-    if !terms.is_empty() {
-        parts.push(format!("Last epoch, before weights: {}.", terms.join(", ")));
-    }
-    for seed in &method.seeds {
-        if let Some(epoch) = seed.diverged {
-            parts.push(format!("Seed {} diverged in epoch {epoch} (dot).", seed.seed));
-        }
-    }
-    parts.join(" ")
+    let last = (!terms.is_empty()).then(|| format!("Last epoch, before weights: {}.", terms.join(", ")));
+    let diverged = method
+        .seeds
+        .iter()
+        .filter_map(|seed| Some(format!("seed {} in epoch {}", seed.seed, seed.diverged?)));
+    let diverged: Vec<String> = diverged.collect();
+    let diverged = (!diverged.is_empty()).then(|| format!("Diverged: {}.", diverged.join(", ")));
+    last.into_iter().chain(diverged).collect::<Vec<_>>().join(" ")
 }

@@ -6,9 +6,25 @@ use plotters::prelude::*;
 
 /// Plotters places on whole pixels: drawing larger and scaling down keeps curves smooth.
 const SCALE: u32 = 4;
-const WIDTH: u32 = 440 * SCALE;
-const HEIGHT: u32 = 300 * SCALE;
 const FONT: f64 = 12.5 * 1.24 * SCALE as f64;
+
+/// How large a panel is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// Two beside each other on a wide screen.
+    Large,
+    /// One of many.
+    Small,
+}
+
+impl Size {
+    fn pixels(self) -> (u32, u32) {
+        match self {
+            Self::Large => (440 * SCALE, 300 * SCALE),
+            Self::Small => (310 * SCALE, 215 * SCALE),
+        }
+    }
+}
 
 /// What a panel shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +37,8 @@ pub struct Panel {
     pub x: Axis,
     /// Vertical axis.
     pub y: Axis,
+    /// How large it is drawn.
+    pub size: Size,
     /// From back to front.
     pub layers: Vec<Layer>,
 }
@@ -34,6 +52,8 @@ pub struct Axis {
     pub range: (f64, f64),
     /// How its ticks read.
     pub ticks: Ticks,
+    /// About how many ticks.
+    pub count: usize,
 }
 
 /// How ticks read.
@@ -57,7 +77,7 @@ pub enum Layer {
     /// Dots.
     Dots(Style, Vec<(f64, f64)>),
     /// Short horizontal strokes.
-    Dashes(Style, Vec<(f64, f64)>),
+    Marks(Style, Vec<(f64, f64)>),
     /// Vertical bars: `x, low, high`.
     Bars(Style, Vec<(f64, f64, f64)>),
 }
@@ -84,11 +104,11 @@ pub fn draw(panel: &Panel) -> Result<String> {
 type Failed = Box<dyn std::error::Error>;
 
 fn paint(panel: &Panel, text: &mut String) -> Result<(), Failed> {
-    let root = SVGBackend::with_string(text, (WIDTH, HEIGHT)).into_drawing_area();
+    let root = SVGBackend::with_string(text, panel.size.pixels()).into_drawing_area();
     let mut chart = ChartBuilder::on(&root)
         .margin(4 * SCALE)
-        .margin_right(12 * SCALE)
-        .x_label_area_size(42 * SCALE)
+        .margin_right(22 * SCALE)
+        .x_label_area_size(38 * SCALE)
         .y_label_area_size(58 * SCALE)
         .build_cartesian_2d(panel.x.range.0..panel.x.range.1, panel.y.range.0..panel.y.range.1)?;
     let font = |style: Style| ("sans-serif", FONT).into_font().color(&style.colour());
@@ -99,8 +119,9 @@ fn paint(panel: &Panel, text: &mut String) -> Result<(), Failed> {
         .axis_style(Style::Axis.colour().stroke_width(SCALE))
         .label_style(font(Style::Text))
         .axis_desc_style(font(Style::Text))
-        .x_labels(6)
-        .y_labels(6)
+        .set_all_tick_mark_size(4 * SCALE)
+        .x_labels(panel.x.count)
+        .y_labels(panel.y.count)
         .x_label_formatter(&|value| tick(*value, &panel.x))
         .y_label_formatter(&|value| tick(*value, &panel.y))
         .x_desc(&panel.x.label)
@@ -137,11 +158,11 @@ fn paint_layer(chart: &mut Chart, layer: &Layer, panel: &Panel) -> Result<(), Fa
             let dot = |point: &(f64, f64)| Circle::new(*point, 3 * SCALE, style.colour().filled());
             chart.draw_series(points.iter().map(dot))?;
         }
-        Layer::Dashes(style, points) => {
-            let half = (panel.x.range.1 - panel.x.range.0) / 40.0;
-            let dash =
+        Layer::Marks(style, points) => {
+            let half = (panel.x.range.1 - panel.x.range.0) / 36.0;
+            let mark =
                 |(x, y): &(f64, f64)| PathElement::new(vec![(x - half, *y), (x + half, *y)], stroke(style));
-            chart.draw_series(points.iter().map(dash))?;
+            chart.draw_series(points.iter().map(mark))?;
         }
         Layer::Bars(style, points) => {
             let bar = |(x, low, high): &(f64, f64, f64)| {

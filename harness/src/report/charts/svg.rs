@@ -1,9 +1,10 @@
 //! From plotters' fixed colours to CSS classes, so that a chart follows the page: light, dark, print.
 
+use crate::report::view::references::RANKERS;
 use plotters::style::{Color, RGBAColor, RGBColor};
 
 /// Methods that a panel can tell apart.
-pub const SERIES: usize = 6;
+pub const SERIES: usize = 4;
 
 /// What something in a chart is. The page's style sheet gives it a colour and a dash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +21,22 @@ pub enum Style {
     Series(usize),
     /// The band of a method.
     Band(usize),
-    /// One seed of a method, where the mean is drawn too.
-    Seed,
-    /// A reference, by its place in `REFERENCES`.
+    /// A run's training loss.
+    Training,
+    /// A run's loss on validation rows.
+    Validation,
+    /// A dot: what was observed.
+    Dot,
+    /// A short stroke: what was predicted.
+    Mark,
+    /// A reference, by its place in `RANKERS`.
     Reference(usize),
 }
-
-/// Rankers with a style of their own, in its order.
-pub const REFERENCES: [&str; 5] = ["random", "prognostic", "log-ratio", "oracle", "prognostic (fitted)"];
 
 impl Style {
     /// A colour that no chart means: it only carries the style through plotters.
     pub(super) fn colour(self) -> RGBAColor {
-        let opacity = if matches!(self, Self::Band(_)) { 0.16 } else { 1.0 };
+        let opacity = if matches!(self, Self::Band(_)) { 0.14 } else { 1.0 };
         let (kind, index) = self.code();
         RGBColor(1, kind, index).mix(opacity)
     }
@@ -40,9 +44,16 @@ impl Style {
     /// Stroke width in half pixels.
     pub(super) fn width(self) -> u32 {
         match self {
-            Self::Series(_) => 4,
+            Self::Series(_) | Self::Mark => 4,
             Self::Reference(_) => 3,
-            Self::Text | Self::Axis | Self::Grid | Self::Zero | Self::Band(_) | Self::Seed => 2,
+            Self::Text
+            | Self::Axis
+            | Self::Grid
+            | Self::Zero
+            | Self::Band(_)
+            | Self::Dot
+            | Self::Training
+            | Self::Validation => 2,
         }
     }
 
@@ -53,7 +64,10 @@ impl Style {
             Self::Axis => "c-axis".to_string(),
             Self::Grid => "c-grid".to_string(),
             Self::Zero => "c-zero".to_string(),
-            Self::Seed => "c-seed".to_string(),
+            Self::Training => "c-training".to_string(),
+            Self::Validation => "c-validation".to_string(),
+            Self::Dot => "c-dot".to_string(),
+            Self::Mark => "c-mark".to_string(),
             Self::Series(index) => format!("c-s{index}"),
             Self::Band(index) => format!("c-b{index}"),
             Self::Reference(index) => format!("c-r{index}"),
@@ -66,7 +80,10 @@ impl Style {
             Self::Axis => (0, 1),
             Self::Grid => (0, 2),
             Self::Zero => (0, 3),
-            Self::Seed => (0, 4),
+            Self::Dot => (0, 4),
+            Self::Mark => (0, 5),
+            Self::Training => (0, 6),
+            Self::Validation => (0, 7),
             Self::Series(index) => (1, index as u8),
             Self::Band(index) => (2, index as u8),
             Self::Reference(index) => (3, index as u8),
@@ -74,9 +91,18 @@ impl Style {
     }
 
     fn all() -> impl Iterator<Item = Self> {
-        let fixed = [Self::Text, Self::Axis, Self::Grid, Self::Zero, Self::Seed];
+        let fixed = [
+            Self::Text,
+            Self::Axis,
+            Self::Grid,
+            Self::Zero,
+            Self::Dot,
+            Self::Mark,
+            Self::Training,
+            Self::Validation,
+        ];
         let series = (0..SERIES).flat_map(|index| [Self::Series(index), Self::Band(index)]);
-        fixed.into_iter().chain(series).chain((0..REFERENCES.len()).map(Self::Reference))
+        fixed.into_iter().chain(series).chain((0..RANKERS.len()).map(Self::Reference))
     }
 }
 
@@ -107,11 +133,17 @@ pub fn escape(text: &str) -> String {
         .replace('\'', "&#39;")
 }
 
-/// A short line as a legend shows it.
+/// What a legend shows of a style: a short line, or a dot.
 pub fn swatch(style: Style) -> String {
-    format!(
-        "<svg class=\"swatch\" viewBox=\"0 0 136 48\" aria-hidden=\"true\"><line class=\"{}\" stroke-width=\"{}\" x1=\"4\" y1=\"24\" x2=\"132\" y2=\"24\"/></svg>",
-        style.class(),
-        style.width() * 2
-    )
+    let (class, width) = (style.class(), style.width() * 2);
+    let shape = match style {
+        Style::Dot => format!("<circle class=\"{class}\" cx=\"68\" cy=\"24\" r=\"14\"/>"),
+        Style::Mark => format!(
+            "<line class=\"{class}\" stroke-width=\"{width}\" x1=\"40\" y1=\"24\" x2=\"96\" y2=\"24\"/>"
+        ),
+        _ => format!(
+            "<line class=\"{class}\" stroke-width=\"{width}\" x1=\"4\" y1=\"24\" x2=\"132\" y2=\"24\"/>"
+        ),
+    };
+    format!("<svg class=\"swatch\" viewBox=\"0 0 136 48\" aria-hidden=\"true\">{shape}</svg>")
 }

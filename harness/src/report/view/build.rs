@@ -1,15 +1,17 @@
 //! From material to view: every cell studied, every dataset judged.
 
+use super::cell::FailureView;
 use super::curve::{Curves, Deciles, Losses};
 use super::machine::machine;
 use super::references::{Judgement, References, references};
-use super::resample::Resampling;
+use super::resample;
 use super::study::{Study, study};
 use super::{Block, MetricView, TestRows, View};
 use crate::metrics::{self, Direction, Metric};
 use crate::record::{EvaluationRows, Record};
 use crate::report::material::{CellMaterial, Material, Outcome};
-use anyhow::{Context, Result};
+use crate::stats::RowBootstrap;
+use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl View {
@@ -17,16 +19,15 @@ impl View {
     ///
     /// # Errors
     ///
-    /// A metric of the table that is not registered, or evaluation rows that cannot be judged.
+    /// A metric of the table that is not registered.
     pub fn new(material: &Material) -> Result<Self> {
         let asked = &material.experiment;
         let names = names(material)?;
-        let resampling = Resampling::plan(visits(material));
+        let plan = resample::plan(visits(material));
         let mut blocks = Vec::new();
         let mut failures = Vec::new();
         for dataset in 0..asked.datasets.len() {
-            let (block, failed) = block(material, dataset, &names, &resampling)
-                .with_context(|| format!("dataset '{}'", asked.datasets[dataset].name))?;
+            let (block, failed) = block(material, dataset, &names, &plan);
             blocks.push(block);
             failures.extend(failed);
         }
@@ -108,26 +109,29 @@ fn block(
     material: &Material,
     dataset: usize,
     names: &[String],
-    resampling: &Resampling,
-) -> Result<(Block, Vec<super::cell::FailureView>)> {
+    plan: &RowBootstrap,
+) -> (Block, Vec<FailureView>) {
     let cells = || material.cells.iter().filter(|cell| cell.dataset == dataset);
     let name = &material.experiment.datasets[dataset].name;
     let evaluations = evaluations(material, dataset);
     let registered: Vec<&'static Metric> = names.iter().filter_map(|name| metrics::find(name).ok()).collect();
     let splits: Vec<Judgement> =
         evaluations.iter().map(|(id, rows)| judgement(material, dataset, id, rows)).collect();
-    let references = references(name, &splits, &registered, resampling)?;
-    let studies: Vec<Study> = cells().map(|cell| study(material, cell, names, resampling)).collect();
+    let (references, refused) = match references(name, &splits, &registered, plan) {
+        Ok(references) => (references, None),
+        Err(error) => (References::default(), Some(format!("No reference rankings: {error:#}."))),
+    };
+    let studies: Vec<Study> = cells().map(|cell| study(material, cell, names, plan)).collect();
     let found = records(material).find(|(cell, _)| cell.dataset == dataset);
     let failures = studies.iter().flat_map(|study| study.failures.clone()).collect();
     let block = Block {
         dataset: name.clone(),
-        notes: material.notes.get(dataset).cloned().unwrap_or_default(),
+        notes: material.notes.get(dataset).into_iter().flatten().cloned().chain(refused).collect(),
         rows: found.map(|(_, record)| record.rows),
         test: evaluations.values().next().map(|rows| test_rows(rows, evaluations.len())),
         ..drawn(studies, references)
     };
-    Ok((block, failures))
+    (block, failures)
 }
 
 /// Rows of the table and data of the charts.

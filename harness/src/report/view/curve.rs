@@ -1,5 +1,10 @@
 //! What the charts show: points, not pixels.
 
+use super::times::mean;
+use crate::metrics::curve::{CurvePoint, Group};
+use crate::record::{Record, Status};
+use crate::spec::NamedMethod;
+
 /// A curve of one method over its seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Band {
@@ -81,4 +86,67 @@ pub struct LossCurve {
     pub validation: Vec<(f64, f64)>,
     /// The epoch in which it diverged.
     pub diverged: Option<usize>,
+}
+
+impl Band {
+    /// Mean and range of a method's curves; nothing without a curve.
+    pub fn over_seeds(method: &NamedMethod, curves: &[Vec<CurvePoint>]) -> Option<Self> {
+        let points = curves.first()?.len();
+        let at = |index: usize| curves.iter().map(move |curve| curve[index].gain);
+        Some(Self {
+            name: method.name.clone(),
+            backbone: method.backbone.clone(),
+            mean: average(curves),
+            low: (0..points).map(|index| at(index).fold(f64::INFINITY, f64::min)).collect(),
+            high: (0..points).map(|index| at(index).fold(f64::NEG_INFINITY, f64::max)).collect(),
+        })
+    }
+}
+
+/// Mean gain of curves with the same number of points.
+pub fn average(curves: &[Vec<CurvePoint>]) -> Vec<f64> {
+    let points = curves.iter().map(Vec::len).min().unwrap_or(0);
+    (0..points).filter_map(|index| mean(curves.iter().map(|curve| curve[index].gain))).collect()
+}
+
+/// The abscissae of a curve.
+pub fn shares(curve: &[CurvePoint]) -> Vec<f64> {
+    curve.iter().map(|point| point.share).collect()
+}
+
+impl Deciles {
+    /// Averages a method's groups, one list per seed; nothing without groups.
+    pub fn over_seeds(name: &str, seeds: &[Vec<Group>]) -> Option<Self> {
+        let groups = seeds.iter().map(Vec::len).min().filter(|groups| *groups > 0)?;
+        let points = (0..groups).filter_map(|index| {
+            let of = || seeds.iter().map(move |groups| groups[index]);
+            Some(DecilePoint {
+                decile: index + 1,
+                observed: mean(of().filter_map(|group| group.observed)),
+                standard_error: mean(of().filter_map(|group| group.standard_error)),
+                predicted: mean(of().map(|group| group.predicted))?,
+                truth: mean(of().filter_map(|group| group.effect)),
+            })
+        });
+        Some(Self { name: name.to_string(), points: points.collect() })
+    }
+}
+
+impl LossCurve {
+    /// Of a record; epochs without a finite loss are left out.
+    pub fn of(seed: u64, record: &Record) -> Self {
+        let epochs = || record.epochs.iter();
+        let finite = |value: f64| value.is_finite().then_some(value);
+        Self {
+            seed,
+            total: epochs().filter_map(|epoch| Some((epoch.epoch as f64, finite(epoch.total?)?))).collect(),
+            validation: epochs()
+                .filter_map(|epoch| Some((epoch.epoch as f64, finite(epoch.validation?)?)))
+                .collect(),
+            diverged: match record.status {
+                Status::Diverged { epoch, .. } => Some(epoch),
+                Status::Finished { .. } => None,
+            },
+        }
+    }
 }

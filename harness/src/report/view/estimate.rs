@@ -1,24 +1,13 @@
 //! A number with how sure we are of it.
 
-use serde::Serialize;
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use crate::seed::Seeds;
+use crate::stats::{self, Interval, SeedInterval, seed_interval};
 use std::collections::BTreeMap;
 
-/// Two bounds and how they were found. The level is 95 %.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Interval {
-    /// Lower bound.
-    pub low: f64,
-    /// Upper bound.
-    pub high: f64,
-    /// What was resampled or assumed.
-    pub method: String,
-    /// Number of resamples, for a bootstrap.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resamples: Option<usize>,
-}
+/// Coverage of every interval.
+pub const LEVEL: f64 = 0.95;
 
-/// A bound pair, or why there is none.
+/// An interval, or why there is none.
 pub type Bounds = Result<Interval, String>;
 
 /// A metric of a cell or a reference row.
@@ -50,11 +39,19 @@ impl Estimate {
             }
         }
         let found: Vec<f64> = per_seed.values().copied().collect();
-        if found.is_empty() {
+        let Some(estimate) = stats::Estimate::of(&found) else {
             return Self::absent(reason.unwrap_or_else(|| "no seed has a value".to_string()));
+        };
+        let seeds = Seeds::new(0).child("seed-interval");
+        let ci = seed_interval(&found, SeedInterval::default(), LEVEL, &seeds);
+        Self {
+            mean: Some(estimate.mean),
+            sd: estimate.sd,
+            ci: ci.map_err(|undefined| undefined.to_string()),
+            ci_rows,
+            per_seed,
+            reason: None,
         }
-        let (mean, sd) = moments(&found);
-        Self { mean: Some(mean), sd, ci: student_t(mean, sd, found.len()), ci_rows, per_seed, reason: None }
     }
 
     /// No value, and why.
@@ -71,16 +68,32 @@ impl Estimate {
     }
 }
 
-fn moments(values: &[f64]) -> (f64, Option<f64>) {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (values.len() > 1).then(|| (squares / (count - 1.0)).sqrt()))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn student_t(mean: f64, sd: Option<f64>, count: usize) -> Bounds {
-    let sd = sd.ok_or("one seed has no interval over seeds")?;
-    let student = StudentsT::new(0.0, 1.0, count as f64 - 1.0).map_err(|error| error.to_string())?;
-    let half = student.inverse_cdf(0.975) * sd / (count as f64).sqrt();
-    Ok(Interval { low: mean - half, high: mean + half, method: "Student t".to_string(), resamples: None })
+    fn over(values: &[Result<f64, String>]) -> Estimate {
+        Estimate::over_seeds((1..).zip(values.iter().cloned()), Err("not asked".to_string()))
+    }
+
+    #[test]
+    fn seeds_without_a_value_are_left_out_of_the_mean() {
+        let estimate = over(&[Ok(-1.0), Err("no arm".to_string()), Ok(2.0)]);
+        assert_eq!((estimate.mean, estimate.per_seed.len()), (Some(0.5), 2));
+        assert_eq!(estimate.ci.unwrap().n, 2);
+        assert_eq!(estimate.reason, None);
+    }
+
+    #[test]
+    fn one_seed_has_no_spread_and_no_interval() {
+        let estimate = over(&[Ok(0.4)]);
+        assert_eq!((estimate.mean, estimate.sd), (Some(0.4), None));
+        assert!(estimate.ci.is_err());
+    }
+
+    #[test]
+    fn no_value_says_why() {
+        let estimate = over(&[Err("the true effect is not known".to_string())]);
+        assert_eq!((estimate.mean, estimate.reason.as_deref()), (None, Some("the true effect is not known")));
+    }
 }

@@ -6,8 +6,9 @@ pub mod curve;
 pub mod estimate;
 mod judge;
 mod machine;
-mod references;
+pub mod references;
 mod resample;
+mod runs;
 mod study;
 pub mod times;
 

@@ -1,22 +1,30 @@
 //! Rankings that no method made, judged on the same rows.
 
 use super::cell::ReferenceView;
-use super::curve::Line;
-use super::estimate::Estimate;
+use super::curve::{Line, average};
+use super::estimate::{Bounds, Estimate};
 use super::judge::{judged, wide};
-use super::resample::Resampling;
-use super::study::{CURVE_POINTS, average};
+use super::resample::{NO_COMMON_ROWS, NO_WEIGHTS, row_intervals};
+use super::study::curves;
 use super::times::mean;
-use crate::metrics::curve::{CurvePoint, qini_curve, uplift_curve};
+use crate::metrics::curve::{qini_curve, uplift_curve};
 use crate::metrics::{Judged, Metric, Prepared, RandomValue, random_reference};
 use crate::record::{EvaluationRows, Predictions};
 use crate::seed::Seeds;
+use crate::stats::RowBootstrap;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
 /// Rows that the permutations of one random reference may rank altogether: fewer permutations of more rows.
 const PERMUTED_ROWS: usize = 10_000_000;
 const RANDOM: &str = "random";
+const PROGNOSTIC: &str = "prognostic";
+const FITTED: &str = "prognostic (fitted)";
+const LOG_RATIO: &str = "log-ratio";
+const ORACLE: &str = "oracle";
+
+/// In the order of the table: from knowing nothing to knowing everything.
+pub const RANKERS: [&str; 5] = [RANDOM, PROGNOSTIC, FITTED, LOG_RATIO, ORACLE];
 
 /// Test rows of a dataset with what the baseline method said of them, a prediction per seed.
 pub struct Judgement<'a> {
@@ -42,63 +50,50 @@ pub fn references(
     dataset: &str,
     splits: &[Judgement],
     metrics: &[&'static Metric],
-    resampling: &Resampling,
+    plan: &RowBootstrap,
 ) -> Result<References> {
-    let ranked = splits.iter().map(rankers).collect::<Result<Vec<_>>>()?;
+    let mut ranked = splits.iter().map(rankers).collect::<Result<Vec<_>>>()?;
     let random = splits.iter().map(|split| random(split.rows, metrics)).collect::<Result<Vec<_>>>()?;
+    let names: Vec<&'static str> =
+        ranked.first().into_iter().flat_map(|split| split.keys().copied()).collect();
     let mut found = References::default();
-    for (name, _) in ranked.first().into_iter().flatten() {
-        let find = |split: &'_ Vec<(&str, Prepared)>| split.iter().position(|(other, _)| other == name);
-        let of: Vec<&Prepared> = ranked.iter().filter_map(|split| Some(&split[find(split)?].1)).collect();
-        let rows =
-            if *name == RANDOM { BTreeMap::new() } else { resampling.intervals_of_one_split(&of, metrics) };
-        let estimate = |metric: &&'static Metric| {
-            let estimate = match rows.get(metric.name) {
-                None if *name == RANDOM => {
-                    random_estimate(random.iter().filter_map(|split| split.get(metric.name)))
-                }
-                rows => fixed(&of, metric, rows.cloned()),
-            };
-            (metric.name.to_string(), estimate)
+    for name in RANKERS.into_iter().filter(|name| names.contains(name)) {
+        let models: Vec<Prepared> = ranked.iter_mut().filter_map(|split| split.remove(name)).collect();
+        let metrics = match name {
+            RANDOM => {
+                metrics.iter().map(|metric| (metric.name.to_string(), expected(&random, metric))).collect()
+            }
+            _ => fixed(&models, metrics, plan),
         };
-        found.views.push(ReferenceView {
-            dataset: dataset.to_string(),
-            ranker: (*name).to_string(),
-            metrics: metrics.iter().map(estimate).collect(),
-        });
-        found.uplift.push(line(name, &of, uplift_curve));
-        found.qini.push(line(name, &of, qini_curve));
+        found.views.push(ReferenceView { dataset: dataset.to_string(), ranker: name.to_string(), metrics });
+        found.uplift.push(Line { name: name.to_string(), values: average(&curves(&models, uplift_curve)) });
+        found.qini.push(Line { name: name.to_string(), values: average(&curves(&models, qini_curve)) });
     }
     Ok(found)
 }
 
-/// From the worst to the best that can be expected; the constant score of `random` is its expectation.
-fn rankers(split: &Judgement) -> Result<Vec<(&'static str, Prepared)>> {
+/// Scores by name; the constant score of `random` has the curve of its expectation.
+fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, Prepared>> {
     let rows = split.rows;
     let plain = |score: &[f64]| Prepared::new(&judged(rows, score));
-    let mut found = vec![(RANDOM, plain(&vec![0.0; rows.outcome.len()])?)];
-    match &rows.expected_control {
-        Some(control) => found.push(("prognostic", plain(control)?)),
-        None => {
-            if let Some(control) = fitted(&split.baseline) {
-                found.push(("prognostic (fitted)", plain(&control)?));
-            }
-        }
+    let mut found = BTreeMap::from([(RANDOM, plain(&vec![0.0; rows.outcome.len()])?)]);
+    if let Some(control) = &rows.expected_control {
+        found.insert(PROGNOSTIC, plain(control)?);
+    } else if let Some(control) = fitted(&split.baseline) {
+        found.insert(FITTED, plain(&control)?);
     }
     if let (Some(control), Some(treated)) = (&rows.expected_control, &rows.expected_treated) {
         let ratio = |(control, treated): (&f64, &f64)| floor(*treated).ln() - floor(*control).ln();
-        found.push(("log-ratio", plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?));
+        found.insert(LOG_RATIO, plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?);
     }
     if let Some(effect) = &rows.effect {
-        found.push((
-            "oracle",
-            Prepared::new(&Judged {
-                predicted_uplift: Some(effect),
-                predicted_control: rows.expected_control.as_deref(),
-                predicted_treated: rows.expected_treated.as_deref(),
-                ..judged(rows, effect)
-            })?,
-        ));
+        let oracle = Judged {
+            predicted_uplift: Some(effect),
+            predicted_control: rows.expected_control.as_deref(),
+            predicted_treated: rows.expected_treated.as_deref(),
+            ..judged(rows, effect)
+        };
+        found.insert(ORACLE, Prepared::new(&oracle)?);
     }
     Ok(found)
 }
@@ -126,40 +121,46 @@ fn random(rows: &EvaluationRows, metrics: &[&'static Metric]) -> Result<BTreeMap
 }
 
 /// The expectation, with the standard deviation over permutations; several splits are averaged.
-fn random_estimate<'a>(splits: impl Iterator<Item = &'a RandomValue>) -> Estimate {
-    let splits: Vec<&RandomValue> = splits.collect();
-    let reason = splits.iter().find_map(|split| split.value.reason.clone());
-    let Some(value) = mean(splits.iter().filter_map(|split| split.value.value)) else {
-        return Estimate::absent(reason.unwrap_or_else(|| "undefined".to_string()));
-    };
-    Estimate {
-        mean: Some(value),
-        sd: mean(splits.iter().filter_map(|split| split.sd).map(|sd| sd * sd)).map(f64::sqrt),
-        ci: Err("a ranking without seeds".to_string()),
-        ci_rows: Err("an expectation; its standard deviation is over permutations".to_string()),
-        per_seed: BTreeMap::new(),
-        reason: None,
-    }
+fn expected(splits: &[BTreeMap<String, RandomValue>], metric: &Metric) -> Estimate {
+    let splits: Vec<&RandomValue> = splits.iter().filter_map(|split| split.get(metric.name)).collect();
+    let values = splits.iter().map(|split| split.value.value.ok_or_else(|| split.value.reason.clone()));
+    let variance = mean(splits.iter().filter_map(|split| split.sd).map(|sd| sd * sd));
+    let rows = Err("an expectation; its standard deviation is over permutations".to_string());
+    Estimate { sd: variance.map(f64::sqrt), ..seedless(values, rows) }
 }
 
-/// A ranking that needs no training; several splits are averaged.
-fn fixed(splits: &[&Prepared], metric: &Metric, rows: Option<super::estimate::Bounds>) -> Estimate {
-    let values: Vec<_> = splits.iter().map(|prepared| metric.compute(prepared)).collect();
-    let Some(value) = mean(values.iter().filter_map(|value| value.as_ref().ok().copied())) else {
-        let reason = values.iter().find_map(|value| value.as_ref().err()).map(ToString::to_string);
-        return Estimate::absent(reason.unwrap_or_else(|| "undefined".to_string()));
+/// A ranking that needs no training, judged on each split.
+fn fixed(
+    models: &[Prepared],
+    metrics: &[&'static Metric],
+    plan: &RowBootstrap,
+) -> BTreeMap<String, Estimate> {
+    let intervals = if models.len() == 1 { row_intervals(models, metrics, plan) } else { BTreeMap::new() };
+    let refusal = if models.len() == 1 { NO_WEIGHTS } else { NO_COMMON_ROWS };
+    let estimate = |metric: &&'static Metric| {
+        let values =
+            models.iter().map(|model| metric.compute(model).map_err(|undefined| Some(undefined.to_string())));
+        let rows = intervals.get(metric.name).cloned().unwrap_or_else(|| Err(refusal.to_string()));
+        (metric.name.to_string(), seedless(values, rows))
     };
-    Estimate {
-        mean: Some(value),
-        sd: None,
-        ci: Err("a ranking without seeds".to_string()),
-        ci_rows: rows.unwrap_or_else(|| Err(format!("{} has no weighted form", metric.name))),
-        per_seed: BTreeMap::new(),
-        reason: None,
-    }
+    metrics.iter().map(estimate).collect()
 }
 
-fn line(name: &str, splits: &[&Prepared], curve: fn(&Prepared, usize) -> Vec<CurvePoint>) -> Line {
-    let curves: Vec<_> = splits.iter().map(|prepared| curve(prepared, CURVE_POINTS)).collect();
-    Line { name: name.to_string(), values: average(&curves) }
+/// The mean over splits, without anything over seeds.
+fn seedless(splits: impl Iterator<Item = Result<f64, Option<String>>>, ci_rows: Bounds) -> Estimate {
+    let (values, reasons): (Vec<_>, Vec<_>) = splits.partition(Result::is_ok);
+    match mean(values.into_iter().flatten()) {
+        None => {
+            let reason = reasons.into_iter().find_map(|reason| reason.err().flatten());
+            Estimate::absent(reason.unwrap_or_else(|| "undefined".to_string()))
+        }
+        mean => Estimate {
+            mean,
+            sd: None,
+            ci: Err("a ranking without seeds".to_string()),
+            ci_rows,
+            per_seed: BTreeMap::new(),
+            reason: None,
+        },
+    }
 }

@@ -1,112 +1,64 @@
 //! How much the test rows decide: a bootstrap that draws rows once for all models.
 
-use super::estimate::{Bounds, Interval};
-use super::times::mean;
-use crate::metrics::{Metric, Prepared, weighted};
+use super::estimate::{Bounds, LEVEL};
+use crate::metrics::{Metric, Prepared, WeightedForm};
 use crate::seed::Seeds;
-use rand::Rng;
-use rayon::prelude::*;
+use crate::stats::{Interval, RowBootstrap, bootstrap_rows};
 use std::collections::BTreeMap;
 
+/// Why a metric has no interval over rows.
+pub const NO_WEIGHTS: &str = "not defined for rows that count several times";
+/// Why no metric has one.
+pub const NO_COMMON_ROWS: &str = "every seed has its own test rows: there are no common rows to resample";
 /// Resamples unless rows and runs are too many.
-const RESAMPLES: usize = 2_000;
+const RESAMPLES: u64 = 2_000;
 /// Fewest resamples.
-const FEWEST: usize = 200;
+const FEWEST: u64 = 200;
 /// Rows that all resamples of all runs may visit.
 const VISITS: u64 = 50_000_000_000;
 
-/// A plan of resampling, shared by all models of a report.
-#[derive(Clone, Copy, Debug)]
-pub struct Resampling {
-    resamples: usize,
-    seeds: Seeds,
+/// A plan of resampling, shared by all models of a report: 2,000 resamples, or as many as keep
+/// rows x runs x resamples in bounds, at least 200. `visits` is the sum over runs of their test rows.
+pub fn plan(visits: u64) -> RowBootstrap {
+    let resamples = (VISITS / visits.max(1)).clamp(FEWEST, RESAMPLES) as usize;
+    RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") }
 }
 
-impl Resampling {
-    /// 2,000 resamples, or as many as keep rows x runs x resamples in bounds, at least 200. `visits` is the
-    /// sum over runs of their test rows.
-    pub fn plan(visits: u64) -> Self {
-        let affordable = (VISITS / visits.max(1)) as usize;
-        Self { resamples: affordable.clamp(FEWEST, RESAMPLES), seeds: Seeds::new(0).child("row-bootstrap") }
-    }
-
-    /// Intervals of each metric averaged over `models`, which were judged on the same rows.
-    pub fn intervals(&self, models: &[&Prepared], metrics: &[&Metric]) -> BTreeMap<String, Bounds> {
-        let metrics: Vec<&Metric> =
-            metrics.iter().filter(|metric| metric.has_weighted_form()).copied().collect();
-        let Some(first) = models.first() else { return BTreeMap::new() };
-        let rows = first.rows();
-        let draws: Vec<Vec<Option<f64>>> = (0..self.resamples as u64)
-            .into_par_iter()
-            .map(|index| averages(models, &metrics, &draw(rows, &self.seeds.at(index))))
-            .collect();
-        let bounds = |(index, metric): (usize, &&Metric)| {
-            let values: Vec<f64> = draws.iter().filter_map(|draw| draw[index]).collect();
-            (metric.name.to_string(), self.percentiles(values))
-        };
-        metrics.iter().enumerate().map(bounds).collect()
-    }
-
-    /// The same for a ranking judged on `splits`; refused when there are several.
-    pub fn intervals_of_one_split(
-        &self,
-        splits: &[&Prepared],
-        metrics: &[&Metric],
-    ) -> BTreeMap<String, Bounds> {
-        if splits.len() <= 1 {
-            return self.intervals(splits, metrics);
-        }
-        let refuse = |metric: &&Metric| {
-            let reason = "every seed has its own test rows: there are no common rows to resample";
-            (metric.name.to_string(), Err(reason.to_string()))
-        };
-        metrics.iter().map(refuse).collect()
-    }
-
-    fn percentiles(&self, mut values: Vec<f64>) -> Bounds {
-        if values.len() < self.resamples {
-            return Err(format!(
-                "undefined in {} of {} resamples",
-                self.resamples - values.len(),
-                self.resamples
-            ));
-        }
-        values.sort_by(f64::total_cmp);
-        Ok(Interval {
-            low: quantile(&values, 0.025),
-            high: quantile(&values, 0.975),
-            method: "percentile bootstrap over test rows".to_string(),
-            resamples: Some(self.resamples),
-        })
-    }
-}
-
-/// Each metric's mean over models; absent when it is undefined for one of them.
-fn averages(models: &[&Prepared], metrics: &[&Metric], weights: &[u8]) -> Vec<Option<f64>> {
-    let values: Vec<_> = models.iter().map(|model| weighted(model, metrics, weights)).collect();
-    let of = |index: usize| {
-        values.iter().map(move |values| values.as_ref().ok()?.get(index)?.as_ref().ok().copied())
+/// Intervals of each metric averaged over `models`, which were judged on the same rows. A metric that cannot be
+/// resampled is absent.
+pub fn row_intervals(
+    models: &[Prepared],
+    metrics: &[&Metric],
+    plan: &RowBootstrap,
+) -> BTreeMap<String, Bounds> {
+    let followed = |metric: &&&Metric| metric.weighted_form() != WeightedForm::Absent;
+    let metrics: Vec<&Metric> = metrics.iter().filter(followed).copied().collect();
+    let resampled = bootstrap_rows(models, &metrics, plan);
+    let bounds = |metric: &&Metric| {
+        let found = resampled.as_ref().map_err(|error| format!("{error:#}"));
+        let found = found.and_then(|found| found.get(metric.name).ok_or_else(|| NO_WEIGHTS.to_string()));
+        let interval =
+            found.and_then(|found| found.interval(LEVEL).map_err(|undefined| undefined.to_string()));
+        (metric.name.to_string(), interval.map(|interval| explained(interval, metric)))
     };
-    (0..metrics.len())
-        .map(|index| of(index).collect::<Option<Vec<f64>>>().and_then(|all| mean(all.into_iter())))
-        .collect()
+    metrics.iter().map(bounds).collect()
 }
 
-/// How often each row is drawn in `rows` draws with replacement.
-fn draw(rows: usize, seeds: &Seeds) -> Vec<u8> {
-    let mut stream = seeds.stream();
-    let mut counts = vec![0u8; rows];
-    for _ in 0..rows {
-        let row = stream.random_range(0..rows);
-        counts[row] = counts[row].saturating_add(1);
+fn explained(interval: Interval, metric: &Metric) -> Interval {
+    let first_order = metric.weighted_form() == WeightedForm::Linearised;
+    let note = first_order.then(|| "rank correlation, followed to first order".to_string());
+    Interval { note: interval.note.clone().or(note), ..interval }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_usual_size_gets_all_resamples_and_a_huge_one_fewer() {
+        assert_eq!(plan(0).resamples, 2_000);
+        assert_eq!(plan(3 * 16 * 5 * 47_284).resamples, 2_000);
+        assert_eq!(plan(60 * 5 * 600_000).resamples, 277);
+        assert_eq!(plan(u64::MAX).resamples, 200);
     }
-    counts
-}
-
-/// Linear interpolation between order statistics.
-fn quantile(sorted: &[f64], level: f64) -> f64 {
-    let position = level * (sorted.len() - 1) as f64;
-    let (below, share) = (position.floor() as usize, position.fract());
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + share * (sorted[above] - sorted[below])
 }
