@@ -73,7 +73,7 @@ impl Rows {
 
     fn train(&self, method: &MethodSpec, replicates: usize) {
         let task = Task {
-            features: self.features.clone(),
+            features: &self.features,
             treatment: &self.treatment,
             outcome: &self.outcome,
             propensity: None,

@@ -19,4 +19,8 @@ pub mod record;
 
 pub mod store;
 
+pub mod trial;
+
+pub mod executor;
+
 pub mod report;

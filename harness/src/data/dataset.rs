@@ -16,6 +16,12 @@ impl Matrix {
     pub fn row(&self, index: usize) -> &[f32] {
         &self.values[index * self.columns..(index + 1) * self.columns]
     }
+
+    /// The given rows, in the given order.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let values = rows.iter().flat_map(|row| self.row(*row as usize)).copied().collect();
+        Self { rows: rows.len(), columns: self.columns, values }
+    }
 }
 
 /// The code of a missing category.
@@ -90,4 +96,48 @@ impl Dataset {
     pub fn rows(&self) -> usize {
         self.outcome.len()
     }
+
+    /// The given rows, in the given order.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        Self {
+            features: self.features.iter().map(|feature| feature.select(rows)).collect(),
+            numeric: self.numeric.select(rows),
+            treatment: pick(&self.treatment, rows),
+            outcome: pick(&self.outcome, rows),
+            propensity: self.propensity.as_ref().map(|column| pick(column, rows)),
+            truth: self.truth.as_ref().map(|truth| truth.select(rows)),
+            group: self.group.as_ref().map(|column| pick(column, rows)),
+            time: self.time.as_ref().map(|column| pick(column, rows)),
+            notes: self.notes.clone(),
+        }
+    }
+}
+
+impl Feature {
+    fn select(&self, rows: &[u32]) -> Self {
+        let kind = match &self.kind {
+            FeatureKind::Numeric { column } => FeatureKind::Numeric { column: *column },
+            FeatureKind::Categorical { levels, codes } => {
+                FeatureKind::Categorical { levels: levels.clone(), codes: pick(codes, rows) }
+            }
+        };
+        Self { name: self.name.clone(), kind }
+    }
+}
+
+impl Truth {
+    fn select(&self, rows: &[u32]) -> Self {
+        let known = |column: &Option<Vec<f64>>| column.as_ref().map(|column| pick(column, rows));
+        Self {
+            effect: pick(&self.effect, rows),
+            expected_control: known(&self.expected_control),
+            expected_treated: known(&self.expected_treated),
+            conversion_control: known(&self.conversion_control),
+            conversion_treated: known(&self.conversion_treated),
+        }
+    }
+}
+
+fn pick<T: Copy>(column: &[T], rows: &[u32]) -> Vec<T> {
+    rows.iter().map(|row| column[*row as usize]).collect()
 }

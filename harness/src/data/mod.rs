@@ -2,9 +2,9 @@
 
 pub mod b2b_mimic;
 mod dataset;
-
+pub mod describe;
 mod draw;
-
+pub mod encode;
 pub mod split;
 pub mod table;
 pub mod valor_release;
@@ -45,6 +45,16 @@ impl DataSpec {
             Self::Table(spec) => spec.rows = at_most(spec.rows),
         }
         self
+    }
+
+    /// What enters a run's identity: all of it, except a file's path, for which its content hash stands.
+    pub fn identity(&self) -> Self {
+        let mut identity = self.clone();
+        match &mut identity {
+            Self::B2bMimic(_) | Self::ValorRelease(_) => {}
+            Self::Table(spec) => spec.path = None,
+        }
+        identity
     }
 
     /// Fills in what only the file knows: the hash of its content. Paths are relative to `root`.

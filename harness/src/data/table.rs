@@ -1,29 +1,51 @@
-//! table: rows from a CSV (plain or .gz) or Parquet file.
+//! table: rows from a CSV (plain or .gz) or Parquet file, as an experiment declares them.
 
+mod collect;
+mod columns;
+mod csv;
+mod parquet;
+#[cfg(test)]
+mod tests;
+mod time;
+mod values;
+
+use super::{Dataset, validate_count};
+use crate::input_error;
+use collect::Collector;
+use columns::Columns;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use values::Label;
 
 /// A declared file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TableSpec {
-    /// Path, relative to the folder of the experiment file's parent (the checkout). Not part of the identity.
+    /// A `.csv`, `.csv.gz` or `.parquet` file, relative to the checkout. Not part of the identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// BLAKE3 of the file's bytes, filled in when the file is found.
+    /// BLAKE3 of the file's bytes, filled in when the file is found; one that is given must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
     /// The treatment column.
     pub treatment: String,
-    /// Values that mean treated.
+    /// Values that mean treated, compared as trimmed text; equal numbers match (`1` and `1.0`).
+    #[serde(deserialize_with = "values::texts")]
     pub treated: Vec<String>,
     /// Values that mean control.
+    #[serde(deserialize_with = "values::texts")]
     pub control: Vec<String>,
+    /// Values whose rows are left out and counted. A value in none of the three lists is an error.
+    #[serde(default, deserialize_with = "values::texts", skip_serializing_if = "Vec::is_empty")]
+    pub drop: Vec<String>,
     /// The outcome column.
     pub outcome: String,
-    /// Numeric feature columns.
+    /// Numeric feature columns; an empty cell is a missing value.
     #[serde(default)]
     pub numeric: Vec<String>,
-    /// Categorical feature columns.
+    /// Categorical feature columns; an empty cell is a missing value.
     #[serde(default)]
     pub categorical: Vec<String>,
     /// Column of true effects.
@@ -45,21 +67,164 @@ pub struct TableSpec {
 
 /// Known propensity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number in (0, 1) or the name of a column")]
 pub enum Propensity {
     /// The same for all rows; in (0, 1).
     Constant(f64),
     /// A column.
     Column(String),
 }
+
 impl TableSpec {
+    /// Refuses options out of range and roles that exclude each other, naming the key.
     pub fn validate(&self) -> anyhow::Result<()> {
+        let path = self.path.as_deref().ok_or_else(|| input_error!("table: the key 'path' is missing"))?;
+        Format::of(path)?;
+        self.validate_values(path)?;
+        self.validate_columns(path)?;
+        if let Some(Propensity::Constant(share)) = self.propensity
+            && !(share > 0.0 && share < 1.0)
+        {
+            return Err(input_error!(
+                "table {path}: propensity = {share}: allowed are numbers above 0 and below 1"
+            ));
+        }
+        validate_count(&format!("table {path}"), "rows", self.rows.unwrap_or(1), u32::MAX as usize)
+    }
+
+    /// Fills in the content hash, or checks the one that is there.
+    pub fn resolve(&mut self, root: &Path) -> anyhow::Result<()> {
+        self.validate()?;
+        let (path, file) = self.open(root)?;
+        let found = content_hash(path, file)?;
+        match &self.content {
+            Some(content) if *content != found => Err(input_error!(
+                "{path} is another file than the one asked for: its BLAKE3 is {found}, the key 'content' says {content}"
+            )),
+            _ => {
+                self.content = Some(found);
+                Ok(())
+            }
+        }
+    }
+
+    fn validate_values(&self, path: &str) -> anyhow::Result<()> {
+        let mut seen = BTreeMap::new();
+        for (key, list) in self.value_lists() {
+            if list.is_empty() && key != "drop" {
+                return Err(input_error!("table {path}: {key} = []: name at least one value"));
+            }
+            for value in list {
+                if let Some(other) = seen.insert(Label::new(value), key).filter(|other| *other != key) {
+                    return Err(input_error!(
+                        "table {path}: the value '{value}' stands in both '{other}' and '{key}'; allowed is one of them"
+                    ));
+                }
+            }
+        }
         Ok(())
     }
-    pub fn resolve(&mut self, _: &std::path::Path) -> anyhow::Result<()> {
+
+    fn validate_columns(&self, path: &str) -> anyhow::Result<()> {
+        let mut roles = BTreeMap::from([(self.treatment.as_str(), "treatment")]);
+        let outcome = [(&self.outcome, "outcome")].into_iter();
+        let effect = self.effect.iter().map(|name| (name, "effect"));
+        let numeric = self.numeric.iter().map(|name| (name, "numeric"));
+        let categorical = self.categorical.iter().map(|name| (name, "categorical"));
+        for (name, role) in outcome.chain(effect).chain(numeric).chain(categorical) {
+            if let Some(other) = roles.insert(name, role) {
+                let twice = if other == role { "twice in".into() } else { format!("in both '{other}' and") };
+                return Err(input_error!(
+                    "table {path}: the column '{name}' stands {twice} '{role}'; allowed is once"
+                ));
+            }
+        }
+        if self.numeric.is_empty() && self.categorical.is_empty() {
+            return Err(input_error!(
+                "table {path}: no features; name columns in 'numeric' or 'categorical'"
+            ));
+        }
         Ok(())
+    }
+
+    fn value_lists(&self) -> [(&'static str, &Vec<String>); 3] {
+        [("treated", &self.treated), ("control", &self.control), ("drop", &self.drop)]
+    }
+
+    /// The path as it was written, and the open file.
+    fn open(&self, root: &Path) -> anyhow::Result<(&str, File)> {
+        let path = self.path.as_deref().ok_or_else(|| input_error!("table: the key 'path' is missing"))?;
+        let full: PathBuf = root.join(path);
+        if full.is_dir() {
+            return Err(input_error!("{path} is a folder; allowed is a .csv, .csv.gz or .parquet file"));
+        }
+        let file = File::open(&full).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => {
+                input_error!("{path}: no such file (looked for {}); key 'path'", full.display())
+            }
+            _ => input_error!("{path} cannot be read: {error}"),
+        })?;
+        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+            return Err(input_error!("{path} is empty (0 bytes)"));
+        }
+        Ok((path, file))
     }
 }
-pub(super) fn load(_: &TableSpec, _: &std::path::Path) -> anyhow::Result<super::Dataset> {
-    anyhow::bail!("x")
+
+/// The rows of a valid spec. A file that is not the one whose hash the spec holds is refused.
+pub(super) fn load(spec: &TableSpec, root: &Path) -> anyhow::Result<Dataset> {
+    if spec.content.is_some() {
+        spec.clone().resolve(root)?;
+    }
+    let (path, file) = spec.open(root)?;
+    let format = Format::of(path)?;
+    let collector = Collector::new(spec, Place { file: path, header: format != Format::Parquet });
+    let columns = Columns::new(spec);
+    match format {
+        Format::Csv => csv::read(file, &columns, collector),
+        Format::CsvGz => csv::read(flate2::read::MultiGzDecoder::new(file), &columns, collector),
+        Format::Parquet => parquet::read(file, &columns, collector),
+    }
+}
+
+/// How the rows are stored, by the ending of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    Csv,
+    CsvGz,
+    Parquet,
+}
+
+impl Format {
+    fn of(path: &str) -> anyhow::Result<Self> {
+        let name = path.to_lowercase();
+        match () {
+            () if name.ends_with(".csv") => Ok(Self::Csv),
+            () if name.ends_with(".csv.gz") => Ok(Self::CsvGz),
+            () if name.ends_with(".parquet") => Ok(Self::Parquet),
+            () => Err(input_error!(
+                "table: path = '{path}': allowed are files ending in .csv, .csv.gz or .parquet"
+            )),
+        }
+    }
+}
+
+/// Where a cell stands, for error messages. Rows count from 1; in a CSV file the header is row 1.
+#[derive(Clone, Copy, Debug)]
+struct Place<'a> {
+    file: &'a str,
+    header: bool,
+}
+
+impl Place<'_> {
+    fn row(&self, row: u64) -> String {
+        let convention = if self.header { "the header is row 1" } else { "counted from 1" };
+        format!("{}: row {row} ({convention})", self.file)
+    }
+}
+
+fn content_hash(path: &str, file: File) -> anyhow::Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file).map_err(|error| input_error!("{path} cannot be read: {error}"))?;
+    Ok(hasher.finalize().to_hex().to_string())
 }

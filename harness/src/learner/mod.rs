@@ -1,6 +1,7 @@
 //! The one door to all models: what is asked of a method, what it is given, and what it gives back.
 
 pub mod catalog;
+pub mod device;
 pub mod neural;
 mod training;
 
@@ -20,10 +21,19 @@ pub enum MethodSpec {
     Neural(NeuralSpec),
 }
 
+impl MethodSpec {
+    /// A name for people: backbone and terms.
+    pub fn slug(&self) -> String {
+        match self {
+            MethodSpec::Neural(spec) => spec.slug(),
+        }
+    }
+}
+
 /// What a method learns from and is asked about.
 pub struct Task<'a> {
     /// Encoded features of all rows.
-    pub features: Matrix,
+    pub features: &'a Matrix,
     /// Who was treated.
     pub treatment: &'a [bool],
     /// What they spent.

@@ -19,9 +19,6 @@ use tch::Tensor;
 
 /// One term of an objective.
 pub trait Term: Send {
-    /// Its name in logs and records.
-    fn name(&self) -> &'static str;
-
     /// The loss of each replicate, `[S]`: differentiable with respect to the prediction, and a function of
     /// that replicate's rows alone.
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor;
@@ -73,6 +70,16 @@ impl TermKind {
         })
     }
 
+    /// Its name in logs and records.
+    pub fn name(&self) -> &'static str {
+        match self {
+            TermKind::Mse(_) => "mse",
+            TermKind::Ziln(_) => "ziln",
+            TermKind::FocalZiln(_) => "focal-ziln",
+            TermKind::Ranking(_) => "ranking",
+        }
+    }
+
     /// The label that ranking compares, where the term ranks.
     pub fn label(&self) -> Option<Label> {
         match self {
@@ -91,29 +98,38 @@ fn needs_ziln<T>(term: &str, head: &HeadSpec, spec: T) -> anyhow::Result<T> {
     }
 }
 
+struct Weighted {
+    name: &'static str,
+    weight: f64,
+    term: Box<dyn Term>,
+}
+
 /// Weighted terms.
 pub struct Objective {
-    terms: Vec<(f64, Box<dyn Term>)>,
+    terms: Vec<Weighted>,
 }
 
 impl Objective {
     /// Builds every term.
     pub fn new(specs: &[TermSpec], setting: &Setting) -> anyhow::Result<Self> {
-        let build = |spec: &TermSpec| Ok((spec.weight, spec.term.build(setting)?));
+        let build = |spec: &TermSpec| {
+            Ok(Weighted { name: spec.term.name(), weight: spec.weight, term: spec.term.build(setting)? })
+        };
         Ok(Self { terms: specs.iter().map(build).collect::<anyhow::Result<_>>()? })
     }
 
     /// Names of the terms, in order.
     pub fn names(&self) -> Vec<&'static str> {
-        self.terms.iter().map(|(_, term)| term.name()).collect()
+        self.terms.iter().map(|weighted| weighted.name).collect()
     }
 
     /// The weighted total `[S]` and each term before its weight `[terms, S]`.
     pub fn loss(&self, batch: &Batch, prediction: &Prediction) -> (Tensor, Tensor) {
-        let losses: Vec<Tensor> = self.terms.iter().map(|(_, term)| term.loss(batch, prediction)).collect();
+        let loss = |weighted: &Weighted| weighted.term.loss(batch, prediction);
+        let losses: Vec<Tensor> = self.terms.iter().map(loss).collect();
         let mut total = Tensor::zeros_like(&losses[0]);
-        for ((weight, _), loss) in self.terms.iter().zip(&losses) {
-            total += loss * *weight;
+        for (weighted, loss) in self.terms.iter().zip(&losses) {
+            total += loss * weighted.weight;
         }
         (total, Tensor::stack(&losses, 0).detach())
     }

@@ -16,10 +16,6 @@ use tch::Tensor;
 pub struct MseSpec {}
 
 impl Term for MseSpec {
-    fn name(&self) -> &'static str {
-        "mse"
-    }
-
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let error = &batch.outcome - prediction.observed_expectation(batch);
         error.square().mean_dim(-1, false, None)

@@ -226,10 +226,6 @@ impl Ranking {
 }
 
 impl Term for Ranking {
-    fn name(&self) -> &'static str {
-        "ranking"
-    }
-
     /// The gradient has a closed form, so no pair matrix is kept for the backward pass: a linear stand-in
     /// carries it, and its own value is taken off again.
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {

@@ -23,10 +23,6 @@ const LOG_SQRT_TWO_PI: f64 = 0.918_938_533_204_672_8;
 pub struct ZilnSpec {}
 
 impl Term for ZilnSpec {
-    fn name(&self) -> &'static str {
-        "ziln"
-    }
-
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let parts = Ziln::new(&prediction.observed(batch));
         let conversion = (-toward_label(&parts, batch)).softplus();
@@ -72,10 +68,6 @@ impl FocalZilnSpec {
 }
 
 impl Term for FocalZilnSpec {
-    fn name(&self) -> &'static str {
-        "focal-ziln"
-    }
-
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let parts = Ziln::new(&prediction.observed(batch));
         let toward = toward_label(&parts, batch);

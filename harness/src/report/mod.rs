@@ -1,1 +1,58 @@
-//! The only reader that draws.
+//! The only reader that draws: from what was found to a page, tables and a summary. It never trains.
+
+mod charts;
+mod csv;
+mod files;
+mod format;
+mod html;
+mod markdown;
+mod material;
+mod predictions;
+mod summary;
+mod table;
+mod tex;
+#[cfg(test)]
+mod sample;
+pub mod view;
+
+pub use material::{CellMaterial, Material, Outcome, RunMaterial};
+pub use predictions::{PredictionFormat, export_predictions};
+
+use anyhow::Result;
+use std::path::{Path, PathBuf};
+use table::Table;
+use view::View;
+
+/// The files of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The page.
+    pub html: PathBuf,
+    /// The summary for programs.
+    pub summary: PathBuf,
+    /// The main table as Markdown, LaTeX and CSV.
+    pub tables: [PathBuf; 3],
+}
+
+/// Writes `index.html`, `summary.json`, `table.md`, `table.tex` and `table.csv` into `out`, each whole or not at all.
+///
+/// # Errors
+///
+/// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
+pub fn write(material: &Material, out: &Path) -> Result<Written> {
+    let view = View::new(material)?;
+    let table = Table::new(&view);
+    let file = |name: &str, content: &[u8]| {
+        let path = out.join(name);
+        files::write(&path, content).map(|()| path)
+    };
+    Ok(Written {
+        tables: [
+            file("table.md", markdown::render(&view, &table).as_bytes())?,
+            file("table.tex", tex::render(&view, &table).as_bytes())?,
+            file("table.csv", &csv::render(&view)?)?,
+        ],
+        summary: file("summary.json", summary::render(&view)?.as_bytes())?,
+        html: file("index.html", html::render(&view, &table)?.as_bytes())?,
+    })
+}

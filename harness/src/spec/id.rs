@@ -10,11 +10,20 @@ impl RunSpec {
     /// Keys are sorted here, so the order of maps and of fields never matters. A file's path is left out: its
     /// content hash stands in the spec.
     pub fn id(&self) -> String {
-        let mut spec = self.clone();
-        if let DataSpec::Table(table) = &mut spec.data {
-            table.path = None;
-        }
+        let spec = Self { data: self.data.identity(), ..self.clone() };
         hash(&serde_json::to_value(&spec).unwrap_or(Value::Null))
+    }
+}
+
+impl RunSpec {
+    /// A name for people: source, backbone, terms, seed. Nothing reads it.
+    pub fn slug(&self) -> String {
+        let source = match &self.data {
+            DataSpec::B2bMimic(_) => "b2b-mimic",
+            DataSpec::ValorRelease(_) => "valor-release",
+            DataSpec::Table(_) => "table",
+        };
+        format!("{source}_{}_s{}", self.method.slug(), self.seed)
     }
 }
 
@@ -47,8 +56,20 @@ fn canonical(value: &Value, out: &mut String) {
             }
             out.push(']');
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.push_str(&value.to_string())
-        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => out.push_str(&value.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_order_of_keys_does_not_matter_and_values_do() {
+        let one: Value = serde_json::from_str(r#"{"a": 1, "b": {"c": 0.5, "d": []}}"#).unwrap();
+        let other: Value = serde_json::from_str(r#"{"b": {"d": [], "c": 0.5}, "a": 1}"#).unwrap();
+        assert_eq!(hash(&one), hash(&other));
+        assert_ne!(hash(&one), hash(&json!({"a": 2, "b": {"c": 0.5, "d": []}})));
     }
 }

@@ -1,0 +1,301 @@
+//! Turns the rows of a file, one by one, into a dataset.
+
+use super::columns::Columns;
+use super::time::{self, TimeKind};
+use super::values::{Cell, Label};
+use super::{Place, Propensity, TableSpec};
+use crate::data::draw::choose;
+use crate::data::{Dataset, Feature, FeatureKind, MISSING, Truth};
+use crate::error::did_you_mean;
+use crate::input_error;
+use crate::seed::Seeds;
+use std::collections::{BTreeMap, HashMap};
+
+/// One-hot columns beyond this are almost surely an identifier.
+const MOST_LEVELS: usize = 1_000;
+
+/// The declared cells of one row of a file, by slot.
+pub(super) trait Row {
+    /// A trimmed text; empty where the cell is.
+    fn text(&self, slot: usize) -> &str;
+    /// A cell that should hold a number.
+    fn cell(&self, slot: usize) -> Cell<'_>;
+}
+
+/// Gathers rows; `finish` gives the dataset.
+pub(super) struct Collector<'a> {
+    spec: &'a TableSpec,
+    place: Place<'a>,
+    columns: Columns<'a>,
+    declared: BTreeMap<Label, Arm>,
+    /// Arm and number of rows of each value that was met.
+    met: HashMap<String, (Arm, usize)>,
+    dataset: Dataset,
+    levels: Vec<Levels>,
+    groups: HashMap<String, u64>,
+    time_kind: Option<TimeKind>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arm {
+    Control,
+    Treated,
+    Dropped,
+}
+
+/// The levels of a categorical feature, numbered as they are met.
+#[derive(Default)]
+struct Levels {
+    numbers: HashMap<String, u32>,
+    codes: Vec<u32>,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(spec: &'a TableSpec, place: Place<'a>) -> Self {
+        let arm = |key| match key {
+            "treated" => Arm::Treated,
+            "control" => Arm::Control,
+            _ => Arm::Dropped,
+        };
+        let lists = spec.value_lists().into_iter();
+        let declared =
+            lists.flat_map(|(key, list)| list.iter().map(move |value| (Label::new(value), arm(key))));
+        let columns = Columns::new(spec);
+        Self {
+            declared: declared.collect(),
+            met: HashMap::new(),
+            dataset: Dataset {
+                propensity: spec.propensity.as_ref().map(|_| Vec::new()),
+                truth: spec.effect.as_ref().map(|_| Truth::default()),
+                group: spec.group.as_ref().map(|_| Vec::new()),
+                time: spec.time.as_ref().map(|_| Vec::new()),
+                ..Dataset::default()
+            },
+            levels: columns.categorical.clone().map(|_| Levels::default()).collect(),
+            groups: HashMap::new(),
+            time_kind: None,
+            spec,
+            place,
+            columns,
+        }
+    }
+
+    pub(super) fn place(&self) -> Place<'a> {
+        self.place
+    }
+
+    /// Takes a row, or leaves it out where its treatment value says so. `number` is for error messages.
+    pub(super) fn push(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
+        let treated = match self.arm(number, row.text(Columns::TREATMENT))? {
+            Arm::Dropped => return Ok(()),
+            arm => arm == Arm::Treated,
+        };
+        self.dataset.treatment.push(treated);
+        let outcome = self.required(number, row, Columns::OUTCOME)?;
+        self.dataset.outcome.push(outcome);
+        self.push_features(number, row)?;
+        self.push_known(number, row)?;
+        self.push_place(number, row)
+    }
+
+    fn arm(&mut self, number: u64, value: &str) -> anyhow::Result<Arm> {
+        if let Some((arm, count)) = self.met.get_mut(value) {
+            *count += 1;
+            return Ok(*arm);
+        }
+        let Some(arm) = self.declared.get(&Label::new(value)).copied() else {
+            return Err(self.undeclared(number, value));
+        };
+        self.met.insert(value.to_string(), (arm, 1));
+        Ok(arm)
+    }
+
+    fn undeclared(&self, number: u64, value: &str) -> anyhow::Error {
+        let lists = self.spec.value_lists();
+        let shown = lists.map(|(key, list)| format!("{key} = {list:?}")).join(", ");
+        let hint = did_you_mean(value, lists.iter().flat_map(|(_, list)| list.iter().map(String::as_str)));
+        let fault = format!(
+            "the value '{value}' is declared in none of {shown}; name it in 'drop' to leave such rows out{hint}"
+        );
+        self.refuse(number, Columns::TREATMENT, &fault)
+    }
+
+    fn push_features(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
+        for slot in self.columns.numeric.clone() {
+            let value = row.cell(slot).feature().map_err(|fault| self.refuse(number, slot, &fault))?;
+            self.dataset.numeric.values.push(value);
+        }
+        for (levels, slot) in self.levels.iter_mut().zip(self.columns.categorical.clone()) {
+            levels.push(row.text(slot));
+        }
+        Ok(())
+    }
+
+    /// Truth and propensity.
+    fn push_known(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
+        let effect = self.columns.effect.map(|slot| self.required(number, row, slot)).transpose()?;
+        let propensity = match (&self.spec.propensity, self.columns.propensity) {
+            (Some(Propensity::Constant(share)), _) => Some(*share),
+            (_, Some(slot)) => Some(self.propensity(number, row, slot)?),
+            (_, None) => None,
+        };
+        if let (Some(truth), Some(effect)) = (&mut self.dataset.truth, effect) {
+            truth.effect.push(effect);
+        }
+        if let (Some(column), Some(propensity)) = (&mut self.dataset.propensity, propensity) {
+            column.push(propensity);
+        }
+        Ok(())
+    }
+
+    /// Group and time.
+    fn push_place(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
+        if let (Some(column), Some(slot)) = (&mut self.dataset.group, self.columns.group) {
+            let label = row.text(slot);
+            if label.is_empty() {
+                return Err(self.refuse(number, slot, "the cell is empty; allowed is the label of a group"));
+            }
+            let group = self.groups.get(label).copied().unwrap_or(self.groups.len() as u64);
+            self.groups.entry(label.to_string()).or_insert(group);
+            column.push(group);
+        }
+        if let Some(slot) = self.columns.time {
+            let time = self.time(row.text(slot)).map_err(|fault| self.refuse(number, slot, &fault))?;
+            self.dataset.time.get_or_insert_default().push(time);
+        }
+        Ok(())
+    }
+
+    fn time(&mut self, text: &str) -> Result<f64, String> {
+        let (kind, time) = time::parse(text)?;
+        if *self.time_kind.get_or_insert(kind) != kind {
+            return Err(format!("found '{text}'; allowed are only numbers or only dates in one column"));
+        }
+        Ok(time)
+    }
+
+    fn required(&self, number: u64, row: &impl Row, slot: usize) -> anyhow::Result<f64> {
+        row.cell(slot).required().map_err(|fault| self.refuse(number, slot, &fault))
+    }
+
+    fn propensity(&self, number: u64, row: &impl Row, slot: usize) -> anyhow::Result<f64> {
+        let share = self.required(number, row, slot)?;
+        if share > 0.0 && share < 1.0 {
+            return Ok(share);
+        }
+        let fault = format!("found '{share}'; allowed are numbers above 0 and below 1");
+        Err(self.refuse(number, slot, &fault))
+    }
+
+    fn refuse(&self, number: u64, slot: usize, fault: &str) -> anyhow::Error {
+        input_error!("{}, column '{}': {fault}", self.place.row(number), self.columns.list[slot].0)
+    }
+
+    /// The dataset, once all rows are in.
+    pub(super) fn finish(mut self) -> anyhow::Result<Dataset> {
+        if self.met.is_empty() {
+            return Err(input_error!("{} has no rows", self.place.file));
+        }
+        self.dataset.numeric.rows = self.dataset.outcome.len();
+        self.dataset.numeric.columns = self.spec.numeric.len();
+        self.dataset.features = self.features()?;
+        self.note_dropped();
+        self.check("")?;
+        match self.spec.rows {
+            Some(rows) if rows < self.dataset.rows() => self.sample(rows)?,
+            _ => {}
+        }
+        Ok(self.dataset)
+    }
+
+    fn features(&mut self) -> anyhow::Result<Vec<Feature>> {
+        let numeric = self.spec.numeric.iter().enumerate();
+        let mut features: Vec<Feature> = numeric
+            .map(|(column, name)| Feature { name: name.clone(), kind: FeatureKind::Numeric { column } })
+            .collect();
+        for (name, levels) in self.spec.categorical.iter().zip(std::mem::take(&mut self.levels)) {
+            if levels.numbers.len() > MOST_LEVELS {
+                return Err(input_error!(
+                    "{}: the categorical column '{name}' has {} different values; allowed are at most {MOST_LEVELS}",
+                    self.place.file,
+                    levels.numbers.len()
+                ));
+            }
+            features.push(Feature { name: name.clone(), kind: levels.sorted() });
+        }
+        Ok(features)
+    }
+
+    fn note_dropped(&mut self) {
+        let dropped: BTreeMap<&String, usize> = self
+            .met
+            .iter()
+            .filter(|(_, met)| met.0 == Arm::Dropped)
+            .map(|(value, met)| (value, met.1))
+            .collect();
+        let column = &self.spec.treatment;
+        let note = |(value, count)| format!("{count} rows with {column} '{value}' are left out");
+        self.dataset.notes.extend(dropped.into_iter().map(note));
+    }
+
+    /// Refuses an empty arm and outcomes that are never positive.
+    fn check(&self, within: &str) -> anyhow::Result<()> {
+        let file = self.place.file;
+        for (arm, key, list) in
+            [(true, "treated", &self.spec.treated), (false, "control", &self.spec.control)]
+        {
+            if !self.dataset.treatment.contains(&arm) {
+                let column = &self.spec.treatment;
+                return Err(input_error!(
+                    "{file}: the {key} arm is empty{within}: no row has {column} in {list:?}"
+                ));
+            }
+        }
+        if !self.dataset.outcome.iter().any(|outcome| *outcome > 0.0) {
+            let column = &self.spec.outcome;
+            return Err(input_error!(
+                "{file}: no outcome is positive{within}: column '{column}' is never above 0"
+            ));
+        }
+        Ok(())
+    }
+
+    fn sample(&mut self, rows: usize) -> anyhow::Result<()> {
+        let all = self.dataset.rows();
+        let mut stream = Seeds::new(0).child("table").child("sample").stream();
+        let mut chosen = choose(all, rows, &mut stream);
+        chosen.sort_unstable();
+        self.dataset = self.dataset.select(&chosen);
+        self.dataset.notes.push(format!("a fixed random sample of {rows} of {all} rows"));
+        self.check(&format!(" in the sample of {rows} rows"))
+    }
+}
+
+impl Levels {
+    fn push(&mut self, level: &str) {
+        let code = match self.numbers.get(level) {
+            Some(code) => *code,
+            None if level.is_empty() => MISSING,
+            None => {
+                let code = self.numbers.len() as u32;
+                self.numbers.insert(level.to_string(), code);
+                code
+            }
+        };
+        self.codes.push(code);
+    }
+
+    /// Renumbers the levels in the order of their names.
+    fn sorted(self) -> FeatureKind {
+        let sorted: BTreeMap<String, u32> = self.numbers.into_iter().collect();
+        let mut renumbered = vec![0; sorted.len()];
+        for (new, old) in sorted.values().enumerate() {
+            renumbered[*old as usize] = new as u32;
+        }
+        let renumber = |code: u32| renumbered.get(code as usize).copied().unwrap_or(MISSING);
+        FeatureKind::Categorical {
+            codes: self.codes.into_iter().map(renumber).collect(),
+            levels: sorted.into_keys().collect(),
+        }
+    }
+}

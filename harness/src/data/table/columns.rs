@@ -1,0 +1,86 @@
+//! The columns that a table declares, in one fixed order, and where a file has them.
+
+use super::{Propensity, TableSpec};
+use crate::error::did_you_mean;
+use crate::input_error;
+use std::ops::Range;
+
+/// How the cells of a column are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Number,
+    Text,
+}
+
+/// Declared columns; their places in `list` are what readers and the collector call slots.
+#[derive(Clone, Debug)]
+pub(super) struct Columns<'a> {
+    pub(super) list: Vec<(&'a str, Kind)>,
+    pub(super) effect: Option<usize>,
+    pub(super) propensity: Option<usize>,
+    pub(super) group: Option<usize>,
+    pub(super) time: Option<usize>,
+    pub(super) numeric: Range<usize>,
+    pub(super) categorical: Range<usize>,
+}
+
+impl<'a> Columns<'a> {
+    /// Slot of the treatment column.
+    pub(super) const TREATMENT: usize = 0;
+    /// Slot of the outcome column.
+    pub(super) const OUTCOME: usize = 1;
+
+    pub(super) fn new(spec: &'a TableSpec) -> Self {
+        let mut list = vec![(spec.treatment.as_str(), Kind::Text), (spec.outcome.as_str(), Kind::Number)];
+        let mut add = |name: Option<&'a str>, kind| {
+            name.map(|name| {
+                list.push((name, kind));
+                list.len() - 1
+            })
+        };
+        let propensity = match &spec.propensity {
+            Some(Propensity::Column(name)) => Some(name.as_str()),
+            Some(Propensity::Constant(_)) | None => None,
+        };
+        let effect = add(spec.effect.as_deref(), Kind::Number);
+        let propensity = add(propensity, Kind::Number);
+        let group = add(spec.group.as_deref(), Kind::Text);
+        let time = add(spec.time.as_deref(), Kind::Text);
+        let start = list.len();
+        let middle = start + spec.numeric.len();
+        list.extend(spec.numeric.iter().map(|name| (name.as_str(), Kind::Number)));
+        list.extend(spec.categorical.iter().map(|name| (name.as_str(), Kind::Text)));
+        Self {
+            effect,
+            propensity,
+            group,
+            time,
+            numeric: start..middle,
+            categorical: middle..list.len(),
+            list,
+        }
+    }
+
+    /// For each slot the place of its column in the file's header.
+    pub(super) fn find(&self, file: &str, header: &[&str]) -> anyhow::Result<Vec<usize>> {
+        self.list.iter().map(|(name, _)| find(file, header, name)).collect()
+    }
+}
+
+fn find(file: &str, header: &[&str], name: &str) -> anyhow::Result<usize> {
+    let mut places = (0..header.len()).filter(|place| header[*place] == name);
+    match (places.next(), places.next()) {
+        (Some(place), None) => Ok(place),
+        (Some(first), Some(second)) => Err(input_error!(
+            "{file}: the column '{name}' is there twice (columns {} and {}); allowed is once",
+            first + 1,
+            second + 1
+        )),
+        (None, _) => {
+            let shown: Vec<&str> = header.iter().take(30).copied().collect();
+            let more = if header.len() > shown.len() { ", ..." } else { "" };
+            let hint = did_you_mean(name, header.iter().copied());
+            Err(input_error!("{file}: no column '{name}'; it has {}{more}{hint}", shown.join(", ")))
+        }
+    }
+}

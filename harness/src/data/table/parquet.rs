@@ -1,0 +1,131 @@
+//! Reads Parquet, one batch of rows at a time and only the declared columns.
+
+use super::collect::{Collector, Row};
+use super::columns::{Columns, Kind};
+use super::values::Cell;
+use crate::data::Dataset;
+use crate::input_error;
+use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
+use arrow::datatypes::DataType;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use std::fmt::Display;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+const BATCH: usize = 8192;
+
+/// Reads all rows of `file` into the collector.
+///
+/// The decoder panics on some damaged files; that is caught here and refused like any other damage.
+pub(super) fn read(file: File, columns: &Columns, collector: Collector) -> anyhow::Result<Dataset> {
+    let name = collector.place().file;
+    catch_unwind(AssertUnwindSafe(|| read_batches(file, columns, collector)))
+        .unwrap_or_else(|_| Err(damaged(name, &"its pages cannot be decoded")))
+}
+
+fn read_batches(file: File, columns: &Columns, mut collector: Collector) -> anyhow::Result<Dataset> {
+    let name = collector.place().file;
+    let (reader, order) = open(name, file, columns)?;
+    let mut row = 1;
+    for batch in reader {
+        let batch = batch.map_err(|error| damaged(name, &error))?;
+        let slots = convert(name, columns, &order, &batch)?;
+        for place in 0..batch.num_rows() {
+            collector.push(row, &BatchRow { slots: &slots, place })?;
+            row += 1;
+        }
+    }
+    collector.finish()
+}
+
+/// A reader of the declared columns, and for each slot the place of its column in a batch.
+fn open(name: &str, file: File, columns: &Columns) -> anyhow::Result<(ParquetRecordBatchReader, Vec<usize>)> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, &error))?;
+    let header: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().trim()).collect();
+    let places = columns.find(name, &header)?;
+    let mut chosen = places.clone();
+    chosen.sort_unstable();
+    chosen.dedup();
+    let order = places.iter().map(|place| chosen.partition_point(|chosen| chosen < place)).collect();
+    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen);
+    let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
+    Ok((reader.map_err(|error| damaged(name, &error))?, order))
+}
+
+fn damaged(name: &str, error: &dyn Display) -> anyhow::Error {
+    input_error!("{name} is not a whole Parquet file (truncated or damaged?): {error}")
+}
+
+/// The cells of one slot in a batch.
+enum Cells {
+    Numbers(Float64Array),
+    Texts(StringArray),
+}
+
+fn convert(
+    name: &str,
+    columns: &Columns,
+    order: &[usize],
+    batch: &RecordBatch,
+) -> anyhow::Result<Vec<Cells>> {
+    let slots = columns.list.iter().zip(order);
+    slots
+        .map(|((column, kind), place)| {
+            let array = batch.column(*place);
+            let texts = is_text(array.data_type()) || *kind == Kind::Text;
+            let target = if texts { DataType::Utf8 } else { DataType::Float64 };
+            cast(array, &target).ok_or_else(|| {
+                let allowed = if *kind == Kind::Text { "text, numbers, dates" } else { "numbers" };
+                let found = array.data_type();
+                input_error!("{name}: the column '{column}' is of type {found}; allowed are {allowed}")
+            })
+        })
+        .collect()
+}
+
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, value) => is_text(value),
+        _ => false,
+    }
+}
+
+fn cast(array: &ArrayRef, target: &DataType) -> Option<Cells> {
+    let nested = array.data_type().is_nested() && !matches!(array.data_type(), DataType::Dictionary(_, _));
+    if nested || !can_cast_types(array.data_type(), target) {
+        return None;
+    }
+    let options = CastOptions { safe: false, ..CastOptions::default() };
+    let array = cast_with_options(array, target, &options).ok()?;
+    match target {
+        DataType::Utf8 => Some(Cells::Texts(array.as_any().downcast_ref::<StringArray>()?.clone())),
+        _ => Some(Cells::Numbers(array.as_any().downcast_ref::<Float64Array>()?.clone())),
+    }
+}
+
+struct BatchRow<'a> {
+    slots: &'a [Cells],
+    place: usize,
+}
+
+impl Row for BatchRow<'_> {
+    fn text(&self, slot: usize) -> &str {
+        match &self.slots[slot] {
+            Cells::Texts(texts) if texts.is_valid(self.place) => texts.value(self.place).trim(),
+            Cells::Texts(_) | Cells::Numbers(_) => "",
+        }
+    }
+
+    fn cell(&self, slot: usize) -> Cell<'_> {
+        match &self.slots[slot] {
+            Cells::Numbers(numbers) if numbers.is_valid(self.place) => {
+                Cell::Number(numbers.value(self.place))
+            }
+            Cells::Numbers(_) => Cell::Empty,
+            Cells::Texts(_) => Cell::new(self.text(slot)),
+        }
+    }
+}

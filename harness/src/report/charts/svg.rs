@@ -1,0 +1,117 @@
+//! From plotters' fixed colours to CSS classes, so that a chart follows the page: light, dark, print.
+
+use plotters::style::{Color, RGBAColor, RGBColor};
+
+/// Methods that a panel can tell apart.
+pub const SERIES: usize = 6;
+
+/// What something in a chart is. The page's style sheet gives it a colour and a dash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// Labels.
+    Text,
+    /// Axes.
+    Axis,
+    /// Grid lines.
+    Grid,
+    /// A zero line.
+    Zero,
+    /// A method, by its place in the panel, below `SERIES`.
+    Series(usize),
+    /// The band of a method.
+    Band(usize),
+    /// One seed of a method, where the mean is drawn too.
+    Seed,
+    /// A reference, by its place in `REFERENCES`.
+    Reference(usize),
+}
+
+/// Rankers with a style of their own, in its order.
+pub const REFERENCES: [&str; 5] = ["random", "prognostic", "log-ratio", "oracle", "prognostic (fitted)"];
+
+impl Style {
+    /// A colour that no chart means: it only carries the style through plotters.
+    pub(super) fn colour(self) -> RGBAColor {
+        let opacity = if matches!(self, Self::Band(_)) { 0.16 } else { 1.0 };
+        let (kind, index) = self.code();
+        RGBColor(1, kind, index).mix(opacity)
+    }
+
+    /// Stroke width in half pixels.
+    pub(super) fn width(self) -> u32 {
+        match self {
+            Self::Series(_) => 4,
+            Self::Reference(_) => 3,
+            Self::Text | Self::Axis | Self::Grid | Self::Zero | Self::Band(_) | Self::Seed => 2,
+        }
+    }
+
+    /// Name of the class.
+    pub fn class(self) -> String {
+        match self {
+            Self::Text => "c-text".to_string(),
+            Self::Axis => "c-axis".to_string(),
+            Self::Grid => "c-grid".to_string(),
+            Self::Zero => "c-zero".to_string(),
+            Self::Seed => "c-seed".to_string(),
+            Self::Series(index) => format!("c-s{index}"),
+            Self::Band(index) => format!("c-b{index}"),
+            Self::Reference(index) => format!("c-r{index}"),
+        }
+    }
+
+    fn code(self) -> (u8, u8) {
+        match self {
+            Self::Text => (0, 0),
+            Self::Axis => (0, 1),
+            Self::Grid => (0, 2),
+            Self::Zero => (0, 3),
+            Self::Seed => (0, 4),
+            Self::Series(index) => (1, index as u8),
+            Self::Band(index) => (2, index as u8),
+            Self::Reference(index) => (3, index as u8),
+        }
+    }
+
+    fn all() -> impl Iterator<Item = Self> {
+        let fixed = [Self::Text, Self::Axis, Self::Grid, Self::Zero, Self::Seed];
+        let series = (0..SERIES).flat_map(|index| [Self::Series(index), Self::Band(index)]);
+        fixed.into_iter().chain(series).chain((0..REFERENCES.len()).map(Self::Reference))
+    }
+}
+
+/// Replaces colours by classes, the fixed size by the view box, and names the chart for those who cannot see it.
+pub(super) fn themed(drawn: &str, title: &str, description: &str) -> String {
+    let mut text = drawn.replace(" opacity=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
+    for style in Style::all() {
+        let (kind, index) = style.code();
+        let colour = format!("\"#01{kind:02X}{index:02X}\"");
+        let class = format!("class=\"{}\"", style.class());
+        text = text.replace(&format!("stroke={colour}"), &class).replace(&format!("fill={colour}"), &class);
+    }
+    let body = text.split_once('>').map(|(_, body)| body).unwrap_or_default();
+    let view_box =
+        drawn.split("viewBox=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let (title, description) = (escape(title), escape(description));
+    format!(
+        "<svg class=\"chart\" viewBox=\"{view_box}\" role=\"img\" aria-label=\"{title}. {description}\"><title>{title}</title>{body}"
+    )
+}
+
+/// Text inside XML, also inside quotes.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
+}
+
+/// A short line as a legend shows it.
+pub fn swatch(style: Style) -> String {
+    format!(
+        "<svg class=\"swatch\" viewBox=\"0 0 136 48\" aria-hidden=\"true\"><line class=\"{}\" stroke-width=\"{}\" x1=\"4\" y1=\"24\" x2=\"132\" y2=\"24\"/></svg>",
+        style.class(),
+        style.width() * 2
+    )
+}

@@ -1,0 +1,108 @@
+//! table.csv: every number of the report at full precision, one line per row of the table and metric.
+
+use super::view::View;
+use super::view::cell::{CellStatus, CellView, ReferenceView};
+use super::view::estimate::{Bounds, Estimate};
+use anyhow::Result;
+
+const HEADER: [&str; 21] = [
+    "dataset",
+    "kind",
+    "method",
+    "backbone",
+    "components",
+    "seeds_found",
+    "seeds_failed",
+    "seeds_asked",
+    "status",
+    "metric",
+    "mean",
+    "sd",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "ci_rows_low",
+    "ci_rows_high",
+    "ci_rows_method",
+    "ci_rows_resamples",
+    "values",
+    "reason",
+];
+
+/// The table as CSV.
+pub fn render(view: &View) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(HEADER)?;
+    for block in &view.blocks {
+        for cell in &block.cells {
+            for (metric, estimate) in &cell.metrics {
+                writer.write_record(method(cell).into_iter().chain(numbers(metric, estimate)))?;
+            }
+        }
+        for row in &block.references {
+            for (metric, estimate) in &row.metrics {
+                writer.write_record(reference(row).into_iter().chain(numbers(metric, estimate)))?;
+            }
+        }
+    }
+    Ok(writer.into_inner()?)
+}
+
+fn method(cell: &CellView) -> Vec<String> {
+    let status = match cell.seeds.status() {
+        CellStatus::Complete => "complete",
+        CellStatus::Partial => "partial",
+        CellStatus::Failed => "failed",
+        CellStatus::Missing => "missing",
+    };
+    vec![
+        cell.dataset.clone(),
+        "method".to_string(),
+        cell.method.clone(),
+        cell.backbone.clone(),
+        cell.components.join(" "),
+        cell.seeds.found.to_string(),
+        cell.seeds.failed.to_string(),
+        cell.seeds.asked.to_string(),
+        status.to_string(),
+    ]
+}
+
+fn reference(row: &ReferenceView) -> Vec<String> {
+    let mut fields = vec![row.dataset.clone(), "reference".to_string(), row.ranker.clone()];
+    fields.resize(9, String::new());
+    fields
+}
+
+fn numbers(metric: &str, estimate: &Estimate) -> Vec<String> {
+    let optional = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let [low, high, method, _] = bounds(&estimate.ci);
+    let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
+    vec![
+        metric.to_string(),
+        optional(estimate.mean),
+        optional(estimate.sd),
+        low,
+        high,
+        method,
+        rows_low,
+        rows_high,
+        rows_method,
+        resamples,
+        estimate.per_seed.len().to_string(),
+        estimate.reason.clone().unwrap_or_default(),
+    ]
+}
+
+/// Low, high, method, resamples; empty where there is no interval.
+fn bounds(bounds: &Bounds) -> [String; 4] {
+    match bounds {
+        Ok(interval) => [
+            interval.low.to_string(),
+            interval.high.to_string(),
+            interval.method.clone(),
+            interval.resamples.map(|count| count.to_string()).unwrap_or_default(),
+        ],
+        Err(_) => Default::default(),
+    }
+}

@@ -1,0 +1,156 @@
+//! summary.json: the report for programs. FORMAT.md describes every field.
+
+use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
+use super::view::estimate::{Estimate, Interval};
+use super::view::times::Times;
+use super::view::{Block, Machine, MetricView, TestRows, View};
+use crate::record::{Measured, RowCounts};
+use crate::spec::Claim;
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Version of the format.
+pub const SUMMARY_VERSION: u32 = 1;
+
+/// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
+pub fn render(view: &View) -> Result<String> {
+    Ok(serde_json::to_string_pretty(&Summary::new(view))? + "\n")
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    version: u32,
+    experiment: &'a str,
+    profile: &'a str,
+    caption: Option<&'a str>,
+    question: &'a str,
+    baseline: &'a str,
+    seeds: &'a [u64],
+    claims: &'a [Claim],
+    metrics: &'a [MetricView],
+    datasets: Vec<Dataset<'a>>,
+    cells: Vec<Cell<'a>>,
+    reference: Vec<Reference<'a>>,
+    failures: &'a [FailureView],
+    measured: &'a Machine,
+}
+
+impl<'a> Summary<'a> {
+    fn new(view: &'a View) -> Self {
+        Self {
+            version: SUMMARY_VERSION,
+            experiment: &view.experiment,
+            profile: &view.profile,
+            caption: view.caption.as_deref(),
+            question: &view.question,
+            baseline: &view.baseline,
+            seeds: &view.seeds,
+            claims: &view.claims,
+            metrics: &view.metrics,
+            datasets: view.blocks.iter().map(Dataset::new).collect(),
+            cells: view.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),
+            reference: view.blocks.iter().flat_map(|block| &block.references).map(Reference::new).collect(),
+            failures: &view.failures,
+            measured: &view.machine,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Dataset<'a> {
+    name: &'a str,
+    rows: Option<RowCounts>,
+    test: Option<TestRows>,
+    notes: &'a [String],
+}
+
+impl<'a> Dataset<'a> {
+    fn new(block: &'a Block) -> Self {
+        Self { name: &block.dataset, rows: block.rows, test: block.test, notes: &block.notes }
+    }
+}
+
+#[derive(Serialize)]
+struct Cell<'a> {
+    dataset: &'a str,
+    method: &'a str,
+    backbone: &'a str,
+    components: &'a [String],
+    seeds_found: usize,
+    seeds_failed: usize,
+    seeds_asked: usize,
+    status: CellStatus,
+    metrics: BTreeMap<&'a str, Metric<'a>>,
+    measured: CellMeasured<'a>,
+}
+
+impl<'a> Cell<'a> {
+    fn new(cell: &'a CellView) -> Self {
+        Self {
+            dataset: &cell.dataset,
+            method: &cell.method,
+            backbone: &cell.backbone,
+            components: &cell.components,
+            seeds_found: cell.seeds.found,
+            seeds_failed: cell.seeds.failed,
+            seeds_asked: cell.seeds.asked,
+            status: cell.seeds.status(),
+            metrics: metrics(&cell.metrics),
+            measured: CellMeasured { mean: cell.times.as_ref(), per_seed: &cell.measured },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CellMeasured<'a> {
+    mean: Option<&'a Times>,
+    per_seed: &'a BTreeMap<u64, Measured>,
+}
+
+#[derive(Serialize)]
+struct Reference<'a> {
+    dataset: &'a str,
+    ranker: &'a str,
+    metrics: BTreeMap<&'a str, Metric<'a>>,
+}
+
+impl<'a> Reference<'a> {
+    fn new(row: &'a ReferenceView) -> Self {
+        Self { dataset: &row.dataset, ranker: &row.ranker, metrics: metrics(&row.metrics) }
+    }
+}
+
+#[derive(Serialize)]
+struct Metric<'a> {
+    mean: Option<f64>,
+    sd: Option<f64>,
+    ci: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_reason: Option<&'a str>,
+    ci_rows: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_rows_reason: Option<&'a str>,
+    per_seed: &'a BTreeMap<u64, f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Metric<'a> {
+    fn new(estimate: &'a Estimate) -> Self {
+        Self {
+            mean: estimate.mean,
+            sd: estimate.sd,
+            ci: estimate.ci.as_ref().ok(),
+            ci_reason: estimate.ci.as_ref().err().map(String::as_str),
+            ci_rows: estimate.ci_rows.as_ref().ok(),
+            ci_rows_reason: estimate.ci_rows.as_ref().err().map(String::as_str),
+            per_seed: &estimate.per_seed,
+            reason: estimate.reason.as_deref(),
+        }
+    }
+}
+
+fn metrics(estimates: &BTreeMap<String, Estimate>) -> BTreeMap<&str, Metric<'_>> {
+    estimates.iter().map(|(name, estimate)| (name.as_str(), Metric::new(estimate))).collect()
+}

@@ -1,0 +1,127 @@
+//! table.tex: the main table for a paper. Needs booktabs.
+
+use super::table::{Cell, Column, Row, Table};
+use super::view::View;
+use crate::metrics::Direction;
+
+/// The table as LaTeX.
+pub fn render(view: &View, table: &Table) -> String {
+    let columns = table.columns.len();
+    let mut text = format!(
+        "% {} ({})\n% {}\n",
+        comment(&view.experiment),
+        comment(&view.profile),
+        comment(&table.legend)
+    );
+    if let Some(caption) = &view.caption {
+        text += &format!("% {}\n", comment(caption));
+    }
+    text +=
+        &format!("\\begin{{tabular}}{{ll{}}}\n\\toprule\n{}", "r".repeat(columns), header(&table.columns));
+    for block in &table.blocks {
+        text += &format!(
+            "\\midrule\n\\multicolumn{{{}}}{{l}}{{\\emph{{{}}}}} \\\\\n",
+            columns + 2,
+            escape(&block.dataset)
+        );
+        text += &block.methods.iter().map(|row| lines(&escape(&row.name), row)).collect::<String>();
+        if !block.references.is_empty() {
+            text += &format!("\\cmidrule(l){{1-{}}}\n", columns + 2);
+        }
+        text += &block
+            .references
+            .iter()
+            .map(|row| lines(&format!("\\textit{{{}}}", escape(&row.name)), row))
+            .collect::<String>();
+    }
+    text += "\\bottomrule\n";
+    for note in &table.notes {
+        text += &format!(
+            "\\multicolumn{{{}}}{{l}}{{\\footnotesize $^{{{}}}$ {}}} \\\\\n",
+            columns + 2,
+            note.mark,
+            escape(&note.text)
+        );
+    }
+    text + "\\end{tabular}\n"
+}
+
+fn header(columns: &[Column]) -> String {
+    let names: String =
+        columns.iter().map(|column| format!(" & {}{}", escape(&column.name), arrow(column.better))).collect();
+    format!("Method & Seeds{names} \\\\\n")
+}
+
+fn arrow(better: Direction) -> &'static str {
+    match better {
+        Direction::Higher => " $\\uparrow$",
+        Direction::Lower => " $\\downarrow$",
+        Direction::Zero => " $\\to 0$",
+        Direction::One => " $\\to 1$",
+        Direction::Neither => "",
+    }
+}
+
+/// A line of means and, where there are any, a line of intervals.
+fn lines(name: &str, row: &Row) -> String {
+    let means: String = row.cells.iter().map(|cell| format!(" & {}", mean(cell))).collect();
+    let mut text = format!("{name} & {}{means} \\\\\n", escape(&row.seeds));
+    if row.cells.iter().any(|cell| cell.ci.is_some()) {
+        let intervals: String = row.cells.iter().map(|cell| format!(" & {}", interval(cell))).collect();
+        text += &format!(" & {intervals} \\\\\n");
+    }
+    text
+}
+
+fn mean(cell: &Cell) -> String {
+    let mark = cell.mark.as_ref().map(|mark| format!("$^{{{mark}}}$")).unwrap_or_default();
+    let of = cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
+    let sd = cell.sd.as_ref().map(|sd| format!(" \\pm {sd}")).unwrap_or_default();
+    match &cell.mean {
+        Some(mean) if cell.best => format!("$\\mathbf{{{mean}}}{sd}${of}{mark}"),
+        Some(mean) => format!("${mean}{sd}${of}{mark}"),
+        None => format!("--{mark}"),
+    }
+}
+
+fn interval(cell: &Cell) -> String {
+    let text = |[low, high]: &[String; 2]| format!("{{\\scriptsize $[{low}, {high}]$}}");
+    cell.ci.as_ref().map(text).unwrap_or_default()
+}
+
+/// Text that LaTeX prints as it is.
+fn escape(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '&' | '%' | '$' | '#' | '_' | '{' | '}' => format!("\\{character}"),
+            '\\' => "\\textbackslash{}".to_string(),
+            '~' => "\\textasciitilde{}".to_string(),
+            '^' => "\\textasciicircum{}".to_string(),
+            '<' => "\\textless{}".to_string(),
+            '>' => "\\textgreater{}".to_string(),
+            '|' => "\\textbar{}".to_string(),
+            character if character.is_control() => " ".to_string(),
+            character => character.to_string(),
+        })
+        .collect()
+}
+
+/// Text that ends no comment line.
+fn comment(text: &str) -> String {
+    text.replace(char::is_control, " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn special_characters_are_escaped() {
+        assert_eq!(escape("a&b%c$d#e_f{g}"), "a\\&b\\%c\\$d\\#e\\_f\\{g\\}");
+        assert_eq!(
+            escape("\\~^<>|"),
+            "\\textbackslash{}\\textasciitilde{}\\textasciicircum{}\\textless{}\\textgreater{}\\textbar{}"
+        );
+        assert_eq!(comment("one\ntwo"), "one two");
+    }
+}

@@ -1,0 +1,180 @@
+//! From material to view: every cell studied, every dataset judged.
+
+use super::curve::{Curves, Deciles, Losses};
+use super::machine::machine;
+use super::references::{Judgement, References, references};
+use super::resample::Resampling;
+use super::study::{Study, study};
+use super::{Block, MetricView, TestRows, View};
+use crate::metrics::{self, Direction, Metric};
+use crate::record::{EvaluationRows, Record};
+use crate::report::material::{CellMaterial, Material, Outcome};
+use anyhow::{Context, Result};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl View {
+    /// Decides every number.
+    ///
+    /// # Errors
+    ///
+    /// A metric of the table that is not registered, or evaluation rows that cannot be judged.
+    pub fn new(material: &Material) -> Result<Self> {
+        let asked = &material.experiment;
+        let names = names(material)?;
+        let resampling = Resampling::plan(visits(material));
+        let mut blocks = Vec::new();
+        let mut failures = Vec::new();
+        for dataset in 0..asked.datasets.len() {
+            let (block, failed) = block(material, dataset, &names, &resampling)
+                .with_context(|| format!("dataset '{}'", asked.datasets[dataset].name))?;
+            blocks.push(block);
+            failures.extend(failed);
+        }
+        Ok(Self {
+            experiment: asked.name.clone(),
+            profile: asked.profile.clone(),
+            caption: asked.caption.clone(),
+            question: asked.question.clone(),
+            baseline: asked.baseline.clone(),
+            seeds: asked.seeds.clone(),
+            claims: asked.claims.clone(),
+            metrics: names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect(),
+            machine: machine(material),
+            blocks,
+            failures,
+        })
+    }
+}
+
+fn records(material: &Material) -> impl Iterator<Item = (&CellMaterial, &Record)> {
+    material.cells.iter().flat_map(|cell| {
+        cell.runs.iter().filter_map(move |run| match &run.outcome {
+            Outcome::Found { record, .. } => Some((cell, record.as_ref())),
+            Outcome::Failed(_) | Outcome::Missing => None,
+        })
+    })
+}
+
+/// Metrics of the table, then every other recorded one in the registry's order, then strangers.
+fn names(material: &Material) -> Result<Vec<String>> {
+    let mut names = material.experiment.metrics.clone();
+    for name in &names {
+        metrics::find(name)?;
+    }
+    let recorded: BTreeSet<&String> =
+        records(material).flat_map(|(_, record)| record.metrics.keys()).collect();
+    let known = metrics::registry().iter().map(|metric| metric.name.to_string());
+    let mut others: Vec<String> = known.filter(|name| recorded.contains(name)).collect();
+    others.extend(recorded.iter().map(|name| (*name).clone()));
+    for name in others {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn metric_view(name: &str, in_table: bool) -> MetricView {
+    let text =
+        |found: fn(&Metric) -> &'static str| metrics::find(name).map(found).unwrap_or_default().to_string();
+    MetricView {
+        name: name.to_string(),
+        formula: text(|metric| metric.formula),
+        unit: text(|metric| metric.unit),
+        direction: metrics::find(name).map_or(Direction::Neither, |metric| metric.direction),
+        source: text(|metric| metric.source),
+        in_table,
+    }
+}
+
+/// Test rows of all asked runs together: what one resample would visit.
+fn visits(material: &Material) -> u64 {
+    let cells = material.cells.iter().map(|cell| {
+        let rows =
+            evaluations(material, cell.dataset).values().map(|rows| rows.outcome.len()).max().unwrap_or(0);
+        (rows * cell.runs.len()) as u64
+    });
+    cells.sum()
+}
+
+/// The different test rows of a dataset, by id.
+fn evaluations(material: &Material, dataset: usize) -> BTreeMap<&str, &EvaluationRows> {
+    let ids =
+        records(material).filter(|(cell, _)| cell.dataset == dataset).map(|(_, record)| &record.evaluation);
+    ids.filter_map(|id| Some((id.as_str(), material.evaluations.get(id)?))).collect()
+}
+
+fn block(
+    material: &Material,
+    dataset: usize,
+    names: &[String],
+    resampling: &Resampling,
+) -> Result<(Block, Vec<super::cell::FailureView>)> {
+    let cells = || material.cells.iter().filter(|cell| cell.dataset == dataset);
+    let name = &material.experiment.datasets[dataset].name;
+    let evaluations = evaluations(material, dataset);
+    let registered: Vec<&'static Metric> = names.iter().filter_map(|name| metrics::find(name).ok()).collect();
+    let splits: Vec<Judgement> =
+        evaluations.iter().map(|(id, rows)| judgement(material, dataset, id, rows)).collect();
+    let references = references(name, &splits, &registered, resampling)?;
+    let studies: Vec<Study> = cells().map(|cell| study(material, cell, names, resampling)).collect();
+    let found = records(material).find(|(cell, _)| cell.dataset == dataset);
+    let failures = studies.iter().flat_map(|study| study.failures.clone()).collect();
+    let block = Block {
+        dataset: name.clone(),
+        notes: material.notes.get(dataset).cloned().unwrap_or_default(),
+        rows: found.map(|(_, record)| record.rows),
+        test: evaluations.values().next().map(|rows| test_rows(rows, evaluations.len())),
+        ..drawn(studies, references)
+    };
+    Ok((block, failures))
+}
+
+/// Rows of the table and data of the charts.
+fn drawn(studies: Vec<Study>, references: References) -> Block {
+    let share =
+        studies.iter().map(|study| &study.share).find(|share| !share.is_empty()).cloned().unwrap_or_default();
+    let curves = |methods, references| Curves { share: share.clone(), methods, references };
+    Block {
+        uplift: curves(studies.iter().filter_map(|study| study.uplift.clone()).collect(), references.uplift),
+        qini: curves(studies.iter().filter_map(|study| study.qini.clone()).collect(), references.qini),
+        deciles: studies.iter().filter_map(|study| study.deciles.clone()).collect::<Vec<Deciles>>(),
+        losses: studies.iter().filter_map(|study| study.losses.clone()).collect::<Vec<Losses>>(),
+        cells: studies.into_iter().map(|study| study.view).collect(),
+        references: references.views,
+        ..Block::default()
+    }
+}
+
+fn judgement<'a>(
+    material: &'a Material,
+    dataset: usize,
+    id: &str,
+    rows: &'a EvaluationRows,
+) -> Judgement<'a> {
+    let asked = &material.experiment;
+    let cells = material.cells.iter().filter(|cell| cell.dataset == dataset);
+    let runs =
+        cells.filter(|cell| asked.methods[cell.method].name == asked.baseline).flat_map(|cell| &cell.runs);
+    let baseline = runs.filter_map(|run| match &run.outcome {
+        Outcome::Found { record, predictions } if record.evaluation == id => predictions.as_ref(),
+        Outcome::Found { .. } | Outcome::Failed(_) | Outcome::Missing => None,
+    });
+    Judgement { rows, baseline: baseline.collect() }
+}
+
+fn test_rows(rows: &EvaluationRows, splits: usize) -> TestRows {
+    let arm = |treated: bool| {
+        let arm = rows.outcome.iter().zip(&rows.treatment).filter(move |(_, arm)| **arm == treated);
+        super::times::mean(arm.map(|(outcome, _)| *outcome))
+    };
+    let count = rows.outcome.len();
+    TestRows {
+        rows: count,
+        treated: rows.treatment.iter().filter(|treated| **treated).count(),
+        zeros: rows.outcome.iter().filter(|outcome| **outcome == 0.0).count() as f64 / count.max(1) as f64,
+        observed_effect: arm(true).zip(arm(false)).map(|(treated, control)| treated - control),
+        true_effect: rows.effect.as_ref().and_then(|effect| super::times::mean(effect.iter().copied())),
+        splits,
+    }
+}

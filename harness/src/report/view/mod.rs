@@ -1,0 +1,128 @@
+//! Every number of a report, decided once: tables, charts and summary only print what stands here.
+
+mod build;
+pub mod cell;
+pub mod curve;
+pub mod estimate;
+mod judge;
+mod machine;
+mod references;
+mod resample;
+mod study;
+pub mod times;
+
+use crate::metrics::Direction;
+use crate::record::RowCounts;
+use crate::spec::Claim;
+use cell::{CellView, FailureView, ReferenceView};
+use curve::{Curves, Deciles, Losses};
+use serde::Serialize;
+
+/// A report.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// Its profile.
+    pub profile: String,
+    /// What a reader should know about the profile.
+    pub caption: Option<String>,
+    /// The question.
+    pub question: String,
+    /// The method that others are compared with.
+    pub baseline: String,
+    /// Asked seeds.
+    pub seeds: Vec<u64>,
+    /// As declared.
+    pub claims: Vec<Claim>,
+    /// Every metric that occurs, those of the table first.
+    pub metrics: Vec<MetricView>,
+    /// One per dataset.
+    pub blocks: Vec<Block>,
+    /// Diverged and crashed runs.
+    pub failures: Vec<FailureView>,
+    /// Where and how it ran.
+    pub machine: Machine,
+}
+
+/// A metric as the reader needs to know it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MetricView {
+    /// Name.
+    pub name: String,
+    /// Definition.
+    pub formula: String,
+    /// Unit.
+    pub unit: String,
+    /// What is better.
+    pub direction: Direction,
+    /// Whose definition it is.
+    pub source: String,
+    /// Whether the table shows it.
+    pub in_table: bool,
+}
+
+/// One dataset.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// Dataset, as the experiment names it.
+    pub dataset: String,
+    /// What a reader should know about the rows.
+    pub notes: Vec<String>,
+    /// Sizes of the parts, from the first record.
+    pub rows: Option<RowCounts>,
+    /// The test rows.
+    pub test: Option<TestRows>,
+    /// Methods.
+    pub cells: Vec<CellView>,
+    /// References.
+    pub references: Vec<ReferenceView>,
+    /// Uplift curves.
+    pub uplift: Curves,
+    /// Qini curves.
+    pub qini: Curves,
+    /// Uplift by decile.
+    pub deciles: Vec<Deciles>,
+    /// Loss curves.
+    pub losses: Vec<Losses>,
+}
+
+/// Facts of the test rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct TestRows {
+    /// How many.
+    pub rows: usize,
+    /// Treated ones.
+    pub treated: usize,
+    /// Share of rows with outcome zero.
+    pub zeros: f64,
+    /// Mean outcome of treated minus mean outcome of control rows.
+    pub observed_effect: Option<f64>,
+    /// Mean true effect, where known.
+    pub true_effect: Option<f64>,
+    /// Different test parts: 1 unless every seed draws its own split.
+    pub splits: usize,
+}
+
+/// Where and how the runs were made.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Machine {
+    /// The command that makes this report again.
+    pub command: String,
+    /// Devices, sorted.
+    pub devices: Vec<String>,
+    /// Whether CPU and GPU runs stand in one table.
+    pub mixed_devices: bool,
+    /// Hosts, sorted.
+    pub hosts: Vec<String>,
+    /// Processors, sorted.
+    pub processors: Vec<String>,
+    /// Threads inside libtorch operations, ascending.
+    pub threads: Vec<usize>,
+    /// Commits that runs were made by, sorted; with a remark where changes were uncommitted.
+    pub commits: Vec<String>,
+    /// Versions of valor, sorted.
+    pub valor: Vec<String>,
+    /// Versions of libtorch, sorted.
+    pub libtorch: Vec<String>,
+}
