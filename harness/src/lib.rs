@@ -17,9 +17,9 @@ pub mod spec;
 
 pub mod record;
 
-pub mod store;
-
 pub mod trial;
+
+pub mod store;
 
 pub mod executor;
 
