@@ -5,9 +5,10 @@
 pub mod error;
 pub mod seed;
 
-pub mod data;
 pub mod metrics;
 pub mod stats;
+
+pub mod data;
 
 pub mod nets;
 pub mod objectives;
@@ -22,5 +23,6 @@ pub mod trial;
 pub mod store;
 
 pub mod executor;
-
 pub mod report;
+
+pub mod cli;

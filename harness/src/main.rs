@@ -1,2 +1,9 @@
-//! Entry point.
-fn main() { println!("{:?}", tch::Tensor::from_slice(&[1f32,2.]).sum(tch::Kind::Float)); }
+//! The `valor` program: find CUDA, parse, run, say what went wrong, set the exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Before anything touches libtorch, which caches the devices that it finds.
+    let cuda = valor::learner::device::open_cuda();
+    valor::cli::main(cuda)
+}

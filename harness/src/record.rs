@@ -29,6 +29,8 @@ pub struct Record {
     pub evaluation: String,
     /// Rows used for training, validation, test.
     pub rows: RowCounts,
+    /// What a reader should know of the rows: dropped rows, stand-ins.
+    pub notes: Vec<String>,
     /// What was chosen from the training rows (ranking unit, propensity, ...), for the reader.
     pub fitted: BTreeMap<String, f64>,
     /// What depends on the machine and the moment; nothing else does.

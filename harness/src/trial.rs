@@ -85,6 +85,25 @@ impl Job {
     }
 }
 
+/// Refuses jobs whose rows and method do not fit, before anything is trained. Every source is loaded once.
+///
+/// # Errors
+///
+/// Input errors of loading, parting, and of the method.
+pub fn check(jobs: &[Job]) -> anyhow::Result<()> {
+    let mut known = (String::new(), None);
+    for job in jobs {
+        let key = Prepared::key(job)?;
+        if known.0 != key {
+            known = (key, Some(Prepared::unencoded(job)?));
+        }
+        if let Some(prepared) = &known.1 {
+            learner::check(&job.method, &prepared.task())?;
+        }
+    }
+    Ok(())
+}
+
 /// Trains and judges every seed of a job. Also returns the rows that they were judged on.
 pub fn run<'c>(
     job: &Job,
@@ -126,6 +145,7 @@ fn judge(
         epochs: replicate.epochs,
         evaluation: prepared.evaluation_id.clone(),
         rows: prepared.counts(),
+        notes: prepared.notes().to_vec(),
         fitted: replicate.fitted,
         measured: measured.clone(),
     };

@@ -135,6 +135,17 @@ pub struct Predictions {
     pub conversion_treated: Option<Vec<f32>>,
 }
 
+/// Refuses rows that a method cannot learn from. Looks at no features.
+///
+/// # Errors
+///
+/// Input errors that name the key or the row.
+pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
+    match spec {
+        MethodSpec::Neural(spec) => neural::check(spec, task),
+    }
+}
+
 /// Trains a method once per seed. Seeds train together where the method allows; a replicate's numbers do not
 /// depend on the others.
 pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {

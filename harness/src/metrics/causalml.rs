@@ -38,19 +38,15 @@ pub(super) fn qini(prepared: &Prepared) -> Value {
 fn curve(prepared: &Prepared, value: impl Fn(&Step) -> f64) -> Vec<f64> {
     let mut curve = vec![0.0];
     let (mut known, mut level) = (0, 0.0);
-    prepared.ranking.walk(
-        &prepared.observed,
-        |_| 1,
-        |k, sums| {
-            let value = value(sums);
-            if !value.is_nan() {
-                let slope = (value - level) / (k - known) as f64;
-                curve.extend((known + 1..k).map(|gap| level + slope * (gap - known) as f64));
-                curve.push(value);
-                (known, level) = (k, value);
-            }
-        },
-    );
+    prepared.ranking.walk(&prepared.observed, None, |k, sums| {
+        let value = value(sums);
+        if !value.is_nan() {
+            let slope = (value - level) / (k - known) as f64;
+            curve.extend((known + 1..k).map(|gap| level + slope * (gap - known) as f64));
+            curve.push(value);
+            (known, level) = (k, value);
+        }
+    });
     curve
 }
 

@@ -58,7 +58,7 @@ pub(super) fn qini_separate_absolute(prepared: &Prepared) -> Value {
 fn joint(prepared: &Prepared, value: impl Fn(f64, &Step, &Step) -> f64) -> f64 {
     let all = &totals(prepared);
     let mut area = 0.0;
-    prepared.ranking.walk(&prepared.observed, |_| 1, |k, sums| area += value(k as f64, sums, all));
+    prepared.ranking.walk(&prepared.observed, None, |k, sums| area += value(k as f64, sums, all));
     area
 }
 

@@ -121,7 +121,7 @@ impl Prepared {
         let steps = |propensity: Option<&[f64]>| steps(&treatment, &outcome, effect.as_deref(), propensity);
         let observed = steps(None);
         let inverse = gather(judged.propensity).map(|propensity| steps(Some(&propensity)));
-        let sweep = |steps: &Vec<Step>| Sweep::new(&ranking, steps, effect.is_some());
+        let sweep = |steps: &Vec<Step>| Sweep::new(&ranking, steps, effect.is_some(), None);
         Ok(Self {
             observed_sweep: sweep(&observed),
             inverse_sweep: inverse.as_ref().map(sweep),

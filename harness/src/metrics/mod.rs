@@ -6,6 +6,7 @@
 mod binned;
 mod catalog;
 mod causalml;
+mod concordance;
 pub mod curve;
 mod devriendt;
 mod judged;
@@ -14,11 +15,11 @@ pub mod ranking;
 mod reference;
 mod registry;
 mod rerum;
+mod resample;
 mod sklift;
 mod summary;
 mod sweep;
 mod truth;
-mod weighted;
 
 #[cfg(test)]
 mod fixtures;
@@ -28,5 +29,5 @@ mod properties;
 pub use judged::{Judged, Prepared};
 pub use reference::{RandomValue, random_reference};
 pub use registry::{Direction, Metric, MetricValue, Undefined, Value, evaluate, find, registry};
+pub use resample::{Resampler, WeightedForm};
 pub use summary::{Summary, summary};
-pub use weighted::weighted;

@@ -1,7 +1,7 @@
 //! What must hold for any rows: shuffling, scaling, swapping arms, repeating rows; and answers known by hand.
 
 use super::registry::Value;
-use super::{Judged, Metric, Prepared, find, registry, weighted};
+use super::{Judged, Metric, Prepared, Resampler, WeightedForm, find, registry};
 use proptest::prelude::*;
 
 /// Rows with many ties.
@@ -83,8 +83,8 @@ proptest! {
         let repeated = (0..weights.len()).flat_map(|row| vec![row; usize::from(weights[row])]);
         let repeated = rows.pick(repeated);
         prop_assume!(repeated.treatment.contains(&true) && repeated.treatment.contains(&false));
-        let metrics: Vec<&Metric> = registry().iter().filter(|metric| metric.has_weighted_form()).collect();
-        let found = weighted(&rows.prepare(), &metrics, weights).unwrap();
+        let metrics: Vec<&Metric> = registry().iter().filter(|metric| metric.weighted_form() == WeightedForm::Exact).collect();
+        let found = Resampler::new(&rows.prepare(), &metrics).values(weights).unwrap();
         let repeated = repeated.prepare();
         for (metric, found) in metrics.iter().zip(found) {
             let expected = metric.compute(&repeated);

@@ -21,22 +21,20 @@ pub fn kendall(x: &[f64], y: &[f64]) -> Value {
     tau_b(&ranking, &mut ranked)
 }
 
-/// Tau-b of score and true effect over all rows.
-pub(super) fn krcc(prepared: &Prepared) -> Value {
-    against(prepared, prepared.effect.as_deref(), "the true effect is not known")
+/// True effects, by rank.
+pub(super) fn effect(prepared: &Prepared) -> Result<&[f64], Undefined> {
+    prepared.effect.as_deref().ok_or_else(|| Undefined::new("the true effect is not known"))
 }
 
-/// Tau-b of score and true `E[Y_0 | x]`: does the ranking find big spenders?
-pub(super) fn krcc_prognosis(prepared: &Prepared) -> Value {
-    against(
-        prepared,
-        prepared.expected_control.as_deref(),
-        "the true expectation without treatment is not known",
-    )
+/// True `E[Y_0 | x]`, by rank.
+pub(super) fn prognosis(prepared: &Prepared) -> Result<&[f64], Undefined> {
+    let reason = "the true expectation without treatment is not known";
+    prepared.expected_control.as_deref().ok_or_else(|| Undefined::new(reason))
 }
 
-fn against(prepared: &Prepared, truth: Option<&[f64]>, reason: &str) -> Value {
-    let mut ranked = truth.ok_or_else(|| Undefined::new(reason))?.to_vec();
+/// Tau-b of the score and `truth` (by rank), over all rows.
+pub(super) fn tau_b_of_score(prepared: &Prepared, truth: &[f64]) -> Value {
+    let mut ranked = truth.to_vec();
     for block in prepared.ranking.blocks().filter(|block| block.len() > 1) {
         ranked[block].sort_unstable_by(|a, b| b.total_cmp(a));
     }

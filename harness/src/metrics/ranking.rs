@@ -46,9 +46,29 @@ impl Ranking {
 
     /// Visits k = 1, 2, ... with the sums over the top k rows, and returns the sums over all of them.
     ///
-    /// `rows` and `weight` are indexed by rank; a row of weight w counts as w equal rows. Within a block the
-    /// sums are interpolated linearly.
+    /// `rows` and `weights` are indexed by rank; a row of weight w counts as w equal rows, once where there are
+    /// no weights. Within a block the sums are interpolated linearly.
     pub fn walk<const D: usize>(
+        &self,
+        rows: &[[f64; D]],
+        weights: Option<&[u8]>,
+        visit: impl FnMut(usize, &[f64; D]),
+    ) -> [f64; D] {
+        match weights {
+            None if self.is_untied() => accumulate(rows.iter(), visit),
+            Some(weights) if self.is_untied() => {
+                accumulate(repeat(weights).iter().map(|&rank| &rows[rank as usize]), visit)
+            }
+            None => self.walk_blocks(rows, |_| 1, visit),
+            Some(weights) => self.walk_blocks(rows, |rank| usize::from(weights[rank]), visit),
+        }
+    }
+
+    fn is_untied(&self) -> bool {
+        self.ends.len() == self.rows()
+    }
+
+    fn walk_blocks<const D: usize>(
         &self,
         rows: &[[f64; D]],
         weight: impl Fn(usize) -> usize,
@@ -56,14 +76,6 @@ impl Ranking {
     ) -> [f64; D] {
         let (mut sums, mut k) = ([0.0; D], 0);
         for block in self.blocks() {
-            if block.len() == 1 {
-                for _ in 0..weight(block.start) {
-                    sums = add(&sums, &rows[block.start], 1.0);
-                    k += 1;
-                    visit(k, &sums);
-                }
-                continue;
-            }
             let (base, mut inside, mut size) = (sums, [0.0; D], 0);
             for rank in block {
                 let copies = weight(rank);
@@ -82,17 +94,40 @@ impl Ranking {
     /// The sums over the top k rows for each k of `at` (ascending); k = 0 gives zeros.
     pub fn sums_at<const D: usize>(&self, rows: &[[f64; D]], at: &[usize]) -> Vec<[f64; D]> {
         let mut found = vec![[0.0; D]; at.iter().take_while(|&&k| k == 0).count()];
-        self.walk(
-            rows,
-            |_| 1,
-            |k, sums| {
-                while at.get(found.len()) == Some(&k) {
-                    found.push(*sums);
-                }
-            },
-        );
+        self.walk(rows, None, |k, sums| {
+            while at.get(found.len()) == Some(&k) {
+                found.push(*sums);
+            }
+        });
         found
     }
+}
+
+fn accumulate<'a, const D: usize>(
+    rows: impl Iterator<Item = &'a [f64; D]>,
+    mut visit: impl FnMut(usize, &[f64; D]),
+) -> [f64; D] {
+    let mut sums = [0.0; D];
+    for (before, row) in rows.enumerate() {
+        sums = add(&sums, row, 1.0);
+        visit(before + 1, &sums);
+    }
+    sums
+}
+
+/// Each rank as often as its weight says: four copies are always written, so that no branch depends on the weight.
+fn repeat(weights: &[u8]) -> Vec<u32> {
+    let total = weights.iter().map(|&weight| usize::from(weight)).sum();
+    let (mut ranks, mut at) = (vec![0; total + 4], 0);
+    for (rank, &weight) in weights.iter().enumerate() {
+        ranks[at..at + 4].fill(rank as u32);
+        if weight > 4 {
+            ranks[at + 4..at + usize::from(weight)].fill(rank as u32);
+        }
+        at += usize::from(weight);
+    }
+    ranks.truncate(total);
+    ranks
 }
 
 fn add<const D: usize>(a: &[f64; D], b: &[f64; D], factor: f64) -> [f64; D] {
@@ -124,20 +159,22 @@ mod tests {
     fn a_block_is_shared_out_evenly() {
         let mut seen = Vec::new();
         let rows = [[3.0], [1.0], [5.0]];
-        rank(&[9.0, 1.0, 1.0]).walk(&rows, |_| 1, |k, sums| seen.push((k, sums[0])));
+        rank(&[9.0, 1.0, 1.0]).walk(&rows, None, |k, sums| seen.push((k, sums[0])));
         assert_eq!(seen, [(1, 3.0), (2, 6.0), (3, 9.0)]);
     }
 
     #[test]
     fn a_weight_is_a_repetition() {
         let mut seen = Vec::new();
-        let total = rank(&[2.0, 1.0, 0.0]).walk(
-            &[[1.0], [10.0], [100.0]],
-            |rank| [2, 0, 1][rank],
-            |_, sums| seen.push(sums[0]),
-        );
+        let rows = [[1.0], [10.0], [100.0]];
+        let total = rank(&[2.0, 1.0, 0.0]).walk(&rows, Some(&[2, 0, 1]), |_, sums| seen.push(sums[0]));
         assert_eq!(seen, [1.0, 2.0, 102.0]);
         assert_eq!(total, [102.0]);
+    }
+
+    #[test]
+    fn any_weight_is_written_out() {
+        assert_eq!(repeat(&[0, 1, 6, 0, 4, 0]), [1, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4]);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::catalog::METRICS;
 use super::judged::Prepared;
+use super::rank::tau_b_of_score;
+use super::resample::Weights;
 use super::sweep::Sweep;
-use super::weighted::Weights;
 use crate::error::did_you_mean;
 use crate::input_error;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,8 @@ pub(super) enum Compute {
     Inverse(fn(&Sweep) -> Value),
     /// From weighted means over rows.
     Means(fn(&Prepared, &Weights) -> Value),
+    /// Tau-b of the score and this column.
+    Correlation(fn(&Prepared) -> Result<&[f64], Undefined>),
     /// From the ranked rows; has no weighted form.
     Ranked(fn(&Prepared) -> Value),
 }
@@ -95,14 +98,12 @@ impl Metric {
             Compute::Observed(metric) => metric(&prepared.observed_sweep),
             Compute::Inverse(metric) => prepared.inverse_sweep.as_ref().map_or_else(no_propensity, metric),
             Compute::Means(metric) => metric(prepared, &Weights::Ones),
+            Compute::Correlation(column) => {
+                column(prepared).and_then(|truth| tau_b_of_score(prepared, truth))
+            }
             Compute::Ranked(metric) => metric(prepared),
         };
         finite(value)
-    }
-
-    /// Whether `weighted` can compute it.
-    pub fn has_weighted_form(&self) -> bool {
-        !matches!(self.compute, Compute::Ranked(_))
     }
 }
 

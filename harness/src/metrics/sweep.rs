@@ -36,27 +36,13 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Every row once. `truth` says whether the steps carry true effects.
-    pub(super) fn new(ranking: &Ranking, steps: &[Step], truth: bool) -> Self {
-        Self::over(ranking, steps, truth, ranking.rows(), |_| 1)
-    }
-
-    /// Row at rank i counted `weights[i]` times.
-    pub(super) fn weighted(ranking: &Ranking, steps: &[Step], truth: bool, weights: &[u8]) -> Self {
-        let rows = weights.iter().map(|&weight| usize::from(weight)).sum();
-        Self::over(ranking, steps, truth, rows, |rank| usize::from(weights[rank]))
-    }
-
-    fn over(
-        ranking: &Ranking,
-        steps: &[Step],
-        truth: bool,
-        rows: usize,
-        weight: impl Fn(usize) -> usize,
-    ) -> Self {
+    /// Row at rank i counted `weights[i]` times, else once. `truth` says whether the steps carry true effects.
+    pub(super) fn new(ranking: &Ranking, steps: &[Step], truth: bool, weights: Option<&[u8]>) -> Self {
+        let count = |weights: &[u8]| weights.iter().map(|&weight| usize::from(weight)).sum();
+        let rows = weights.map_or(ranking.rows(), count);
         let top_rows = top_30(rows);
         let (mut top, mut area, mut gain) = ([0.0; 5], [0.0; 5], 0.0);
-        let total = ranking.walk(steps, weight, |k, sums| {
+        let total = ranking.walk(steps, weights, |k, sums| {
             gain += difference(sums) * k as f64;
             for (area, sum) in area.iter_mut().zip(sums) {
                 *area += sum;

@@ -1,8 +1,9 @@
 //! Predictions against the truth or against observed means: size of errors, not order.
 
 use super::judged::Prepared;
+use super::rank::effect;
 use super::registry::{Undefined, Value};
-use super::weighted::Weights;
+use super::resample::Weights;
 
 /// Precision in estimating heterogeneous effects, as a root mean square.
 ///
@@ -55,8 +56,7 @@ fn uplift_and_effect(prepared: &Prepared) -> Result<(&[f64], &[f64]), Undefined>
     let predicted = prepared.predicted_uplift.as_deref();
     let predicted =
         predicted.ok_or_else(|| Undefined::new("the model predicts no uplift in outcome units"))?;
-    let effect = prepared.effect.as_deref();
-    Ok((predicted, effect.ok_or_else(|| Undefined::new("the true effect is not known"))?))
+    Ok((predicted, effect(prepared)?))
 }
 
 fn mean(weights: &Weights, ranks: impl Iterator<Item = usize>, value: impl Fn(usize) -> f64) -> Value {

@@ -1,6 +1,7 @@
 //! The only reader that draws: from what was found to a page, tables and a summary. It never trains.
 
 mod charts;
+mod collect;
 mod csv;
 mod files;
 mod format;
@@ -15,6 +16,7 @@ mod tex;
 mod sample;
 pub mod view;
 
+pub use collect::collect;
 pub use material::{CellMaterial, Material, Outcome, RunMaterial};
 pub use predictions::{PredictionFormat, export_predictions};
 

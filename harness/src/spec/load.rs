@@ -16,8 +16,8 @@ const FIRST_SEED: u64 = 42;
 const DEFAULT_SEEDS: u64 = 5;
 const DEFAULT_METRICS: [&str; 4] = ["auuc", "qini", "lift@30", "krcc"];
 
-/// Reads an experiment with a profile and `--set` assignments applied. Files are found from the folder above
-/// the experiment's own (the checkout), and their content enters the identity of every run.
+/// Reads an experiment with a profile and `--set` assignments applied. Data files are found from the
+/// experiment file's folder, and their content enters the identity of every run.
 pub fn load(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Result<Experiment> {
     let text = read(path)?;
     let wire = wire::parse(&text, profile, sets).map_err(|error| error.in_file(path))?;
@@ -32,8 +32,8 @@ pub fn load(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Resu
 
 /// The folder that paths in an experiment file start from.
 pub fn root(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    folder.join("..")
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_path_buf()
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
@@ -209,4 +209,12 @@ fn unique(what: &str, names: impl Iterator<Item = String>) -> anyhow::Result<()>
         }
     }
     Ok(())
+}
+
+/// The profiles that a file defines, and `full`.
+pub fn profiles(path: &Path) -> anyhow::Result<Vec<String>> {
+    let wire = wire::parse(&read(path)?, None, &[]).map_err(|error| error.in_file(path))?;
+    let mut names: BTreeSet<String> = wire.profile.into_keys().collect();
+    names.insert("full".to_string());
+    Ok(names.into_iter().collect())
 }

@@ -6,7 +6,7 @@ mod load;
 mod wire;
 
 pub use id::hash;
-pub use load::{load, root};
+pub use load::{load, profiles, root};
 
 use error::ExperimentError;
 

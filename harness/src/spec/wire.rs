@@ -109,7 +109,7 @@ impl DatasetWire {
 pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Result<Wire, ExperimentError> {
     let strict: Wire = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
     let mut table: Table = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
-    let profiles = table.remove("profile");
+    let profiles = table.get("profile").cloned();
     if let Some(name) = profile {
         match profiles.as_ref().and_then(|profiles| profiles.get(name)).and_then(Value::as_table) {
             Some(overrides) => overlay(&mut table, overrides),

@@ -48,6 +48,15 @@ pub(super) fn discard(folder: &Path, staged: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tries whether a folder, which need not exist, can be written. Leaves nothing behind.
+pub(super) fn probe(folder: &Path) -> anyhow::Result<()> {
+    let missing = folder.ancestors().take_while(|path| !path.exists() && *path != Path::new("")).last();
+    let file = folder.join(format!(".probe-{}", std::process::id()));
+    let tried = fs::create_dir_all(folder).map_err(Into::into).and_then(|()| write(&file, b"probe"));
+    remove(missing.unwrap_or(&file));
+    tried
+}
+
 /// Removes a file or folder if it is there.
 pub(super) fn remove(path: &Path) {
     let gone = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };

@@ -16,10 +16,6 @@ impl Layout {
         Self { root: root.to_path_buf() }
     }
 
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// One folder per complete run.
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")

@@ -45,22 +45,30 @@ impl Store {
         Self { layout: Layout::new(root) }
     }
 
-    /// A results folder to write: makes it, tries it, and clears what dead processes left.
+    /// A results folder to write: tried, and left as it was.
+    ///
+    /// # Errors
+    ///
+    /// An input error when it cannot be written.
     pub fn open(root: &Path) -> anyhow::Result<Self> {
-        let store = Self::new(root);
-        let layout = &store.layout;
-        let folders = [layout.runs(), layout.evaluations(), layout.failures(), layout.staging()];
-        let probe = layout.staged("probe");
-        let try_all = || -> anyhow::Result<()> {
-            folders.iter().try_for_each(fs::create_dir_all)?;
-            atomic::write(&probe, b"probe")
-        };
-        try_all().map_err(|error| {
-            input_error!("results folder {} cannot be written: {error:#}", layout.root().display())
-        })?;
-        atomic::remove(&probe);
-        store.clear_staging()?;
-        Ok(store)
+        atomic::probe(root)
+            .map_err(|error| input_error!("results folder {} cannot be written: {error:#}", root.display()))?;
+        Ok(Self::new(root))
+    }
+
+    /// Makes the folders of the store and clears what dead processes left.
+    pub fn prepare(&self) -> anyhow::Result<()> {
+        let layout = &self.layout;
+        for folder in [layout.runs(), layout.evaluations(), layout.failures(), layout.staging()] {
+            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        }
+        for path in list(&layout.staging())? {
+            let stager = name(&path).as_deref().and_then(Layout::stager);
+            if stager.is_none_or(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+                atomic::remove(&path);
+            }
+        }
+        Ok(())
     }
 
     /// All complete runs by id.
@@ -143,16 +151,6 @@ impl Store {
             atomic::write(&staged.join(layout::PREDICTIONS), predictions)?;
         }
         atomic::write(&staged.join(layout::RECORD), &serde_json::to_vec_pretty(commit.record)?)
-    }
-
-    fn clear_staging(&self) -> anyhow::Result<()> {
-        for path in list(&self.layout.staging())? {
-            let stager = name(&path).as_deref().and_then(Layout::stager);
-            if stager.is_none_or(|process| !Path::new(&format!("/proc/{process}")).exists()) {
-                atomic::remove(&path);
-            }
-        }
-        Ok(())
     }
 }
 

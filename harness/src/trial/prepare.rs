@@ -29,13 +29,20 @@ impl Prepared {
 
     /// Loads, parts and encodes.
     pub fn load(job: &Job) -> anyhow::Result<Self> {
-        let mut dataset = data::load(&job.data, &job.root)?;
-        let seed = job.seeds.first().copied().unwrap_or_default();
-        let split = split::split(&dataset, &job.split, seed)?;
-        let features = Encoder::fit(&dataset, &split.train).encode(&dataset)?;
+        let mut prepared = Self::unencoded(job)?;
+        let Self { dataset, split, .. } = &mut prepared;
+        prepared.features = Encoder::fit(dataset, &split.train).encode(dataset)?;
         // The raw values are not needed any more, and they are as large as the encoded ones.
-        dataset.numeric = Matrix::default();
+        prepared.dataset.numeric = Matrix::default();
+        Ok(prepared)
+    }
+
+    /// Loads and parts: enough to check a method.
+    pub fn unencoded(job: &Job) -> anyhow::Result<Self> {
+        let dataset = data::load(&job.data, &job.root)?;
+        let split = split::split(&dataset, &job.split, job.seeds.first().copied().unwrap_or_default())?;
         let evaluation = evaluation(&dataset, &split.test);
+        let features = Matrix::default();
         Ok(Self { evaluation_id: Self::key(job)?, dataset, features, split, evaluation })
     }
 
@@ -55,6 +62,11 @@ impl Prepared {
     /// Encoded features of all rows.
     pub fn features(&self) -> &Matrix {
         &self.features
+    }
+
+    /// What a reader should know of the rows.
+    pub fn notes(&self) -> &[String] {
+        &self.dataset.notes
     }
 
     /// Sizes of the parts.

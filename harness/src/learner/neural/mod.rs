@@ -86,7 +86,8 @@ impl Status {
     }
 }
 
-fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
+/// Refuses rows that a network cannot learn from.
+pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
     let (batch, rows) = (spec.training.batch, task.train.len());
     if batch > rows {
         return Err(input_error!("training.batch: found {batch}; there are only {rows} training rows"));

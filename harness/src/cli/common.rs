@@ -1,0 +1,164 @@
+//! What several verbs share: which experiment is meant, what is known of its runs, and facts for the records.
+
+use crate::spec::{self, Experiment};
+use crate::store::{Entry, Store};
+use crate::trial::Provenance;
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::SystemTime;
+
+/// An experiment file with its profile and assignments.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Asked {
+    /// The experiment file
+    pub experiment: PathBuf,
+    /// A profile that the file defines; its own values (full) otherwise
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// Sets a key, e.g. --set training.epochs=3
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// The results folder
+    #[arg(long, default_value = "results")]
+    pub results: PathBuf,
+}
+
+impl Asked {
+    /// The experiment as it is meant.
+    pub fn load(&self) -> anyhow::Result<Experiment> {
+        spec::load(&self.experiment, self.profile.as_deref(), &self.sets)
+    }
+
+    /// The options that repeat this choice, to print.
+    pub fn options(&self) -> String {
+        let mut text = self.experiment.display().to_string();
+        if let Some(profile) = &self.profile {
+            text.push_str(&format!(" --profile {profile}"));
+        }
+        for set in &self.sets {
+            text.push_str(&format!(" --set {set}"));
+        }
+        if self.results != PathBuf::from("results") {
+            text.push_str(&format!(" --results {}", self.results.display()));
+        }
+        text
+    }
+}
+
+/// One asked run and what is known of it.
+pub(super) struct Known {
+    /// Index of its dataset.
+    pub dataset: usize,
+    /// Index of its method.
+    pub method: usize,
+    /// Its seed.
+    pub seed: u64,
+    /// Its identity.
+    pub id: String,
+    /// What is known.
+    pub state: State,
+}
+
+/// What is known of an asked run.
+pub(super) enum State {
+    /// Recorded.
+    Done(Entry),
+    /// Crashed when last tried.
+    Failed(String),
+    /// Never recorded.
+    Missing,
+}
+
+impl State {
+    /// One word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Done(_) => "done",
+            State::Failed(_) => "failed",
+            State::Missing => "missing",
+        }
+    }
+
+    /// Why it is not done.
+    pub fn why(&self) -> String {
+        match self {
+            State::Done(entry) => entry.folder.display().to_string(),
+            State::Failed(message) => message.clone(),
+            State::Missing => "no record of this spec and seed".to_string(),
+        }
+    }
+}
+
+/// What is known of every asked run, in the order of the table.
+pub(super) fn known(experiment: &Experiment, store: &Store) -> anyhow::Result<Vec<Known>> {
+    let entries = store.entries()?;
+    let mut runs = Vec::new();
+    for (dataset, method) in experiment.cells() {
+        for &seed in &experiment.seeds {
+            let id = experiment.run(dataset, method, seed).id();
+            let state = state(&entries, store, &id)?;
+            runs.push(Known { dataset, method, seed, id, state });
+        }
+    }
+    Ok(runs)
+}
+
+fn state(entries: &BTreeMap<String, Entry>, store: &Store, id: &str) -> anyhow::Result<State> {
+    if let Some(entry) = entries.get(id) {
+        return Ok(State::Done(entry.clone()));
+    }
+    Ok(match store.failure(id)? {
+        Some(failure) => State::Failed(format!("{}: {}", failure.class, failure.message)),
+        None => State::Missing,
+    })
+}
+
+/// Commit and state of the checkout that the experiment file stands in, and the time.
+pub(super) fn provenance(experiment: &Experiment) -> Provenance {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(spec::root(&experiment.path)).args(arguments).output();
+        let output = output.ok().filter(|output| output.status.success())?;
+        Some(String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    Provenance {
+        started: utc_now(),
+        commit: git(&["rev-parse", "HEAD"]).unwrap_or_default(),
+        dirty: git(&["status", "--porcelain"]).is_some_and(|status| !status.is_empty()),
+    }
+}
+
+/// The time in RFC 3339, UTC, whole seconds.
+#[expect(clippy::disallowed_methods, reason = "a run's start is recorded apart from its numbers")]
+fn utc_now() -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, second) = ((since / 86_400) as i64, since % 86_400);
+    let (year, month, day) = civil(days);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
+/// Year, month and day of a day counted from 1970-01-01 (H. Hinnant, chrono-compatible low-level date algorithms).
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::civil;
+
+    #[test]
+    fn days_become_dates() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(20_778), (2026, 11, 21));
+    }
+}

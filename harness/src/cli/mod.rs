@@ -1,0 +1,88 @@
+//! The command line: one file per verb. The only place that prints, and the only one that knows exit codes.
+#![expect(clippy::print_stdout, reason = "the command line prints")]
+
+mod common;
+mod data;
+mod doctor;
+mod gc;
+mod metrics;
+mod plan;
+mod progress;
+mod report;
+mod run;
+mod status;
+
+use crate::error::is_input;
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A research harness for revenue uplift models.
+#[derive(Parser)]
+#[command(name = "valor", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Shows every cell and seed of an experiment: its id, done or missing, and why
+    Plan(plan::Arguments),
+    /// Trains what is missing
+    Run(run::Arguments),
+    /// Counts what is done
+    Status(status::Arguments),
+    /// Writes the report of what is done
+    Report(report::Arguments),
+    /// Computes metrics of any CSV of scores
+    Metrics(metrics::Arguments),
+    /// Describes or exports a dataset
+    Data(data::Arguments),
+    /// Shows libtorch, devices and threads, and what is missing
+    Doctor(doctor::Arguments),
+    /// Lists, and with --yes removes, runs that no experiment file asks for
+    Gc(gc::Arguments),
+    /// Prints a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Trains jobs read from standard input
+    #[command(hide = true)]
+    Work,
+}
+
+/// Exit code of a verb that did what was asked.
+const DONE: u8 = 0;
+/// Some run failed.
+const FAILED: u8 = 1;
+/// The user's input is wrong.
+const INPUT: u8 = 2;
+/// Stopped by Ctrl-C, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the program. `cuda` says why CUDA's library is absent, if it is.
+pub fn main(cuda: Result<(), String>) -> ExitCode {
+    let outcome = match Cli::parse().verb {
+        Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Run(arguments) => run::run(&arguments),
+        Verb::Status(arguments) => status::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
+        Verb::Metrics(arguments) => metrics::run(&arguments).map(|()| DONE),
+        Verb::Data(arguments) => data::run(&arguments).map(|()| DONE),
+        Verb::Doctor(arguments) => doctor::run(&arguments, cuda),
+        Verb::Gc(arguments) => gc::run(&arguments),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "valor", &mut std::io::stdout());
+            Ok(DONE)
+        }
+        Verb::Work => crate::executor::work().map(|()| DONE),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("valor: {error:#}");
+            ExitCode::from(if is_input(&error) { INPUT } else { FAILED })
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `valor run`: trains what is missing, keeps what is found.
+
+use super::common::{Asked, known, provenance};
+use super::progress::Progress;
+use super::{DONE, FAILED, INTERRUPTED};
+use crate::executor::{self, Event, Options, Plan};
+use crate::input_error;
+use crate::learner::device;
+use crate::record::{Failure, Record};
+use crate::store::{Commit, Store};
+use crate::trial::{self, Job};
+use clap::Args;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What to run and where.
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    asked: Asked,
+    /// Worker processes; by default one per core, or one in all with CUDA
+    #[arg(long)]
+    workers: Option<usize>,
+    /// auto, cpu, cuda, cuda:1
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+/// Workers when none are asked for. Measured: on the CPU one single-threaded worker per core trains more runs
+/// per hour than fewer workers with more threads; a GPU is busy with one stack.
+pub(super) fn default_workers(cuda: bool) -> usize {
+    if cuda { 1 } else { cores() }
+}
+
+/// Trains, commits, and sets the exit code.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    let experiment = arguments.asked.load()?;
+    let device = device::resolve(&arguments.device)?;
+    let workers = arguments.workers.unwrap_or_else(|| default_workers(device.is_cuda()));
+    if workers == 0 || (workers > cores() && !device.is_cuda()) {
+        return Err(input_error!("--workers {workers}: allowed are 1 to {} (one per core)", cores()));
+    }
+    let store = Store::open(&arguments.asked.results)?;
+    let present = store.entries()?.into_keys().collect();
+    let plan = Plan { workers, device: device::name(device), provenance: provenance(&experiment) };
+    let jobs = executor::jobs(&experiment, &present, &plan);
+    trial::check(&jobs)?;
+    let runs: usize = jobs.iter().map(|job| job.seeds.len()).sum();
+    if runs > 0 {
+        store.prepare()?;
+        let interrupted = listen();
+        let mut keeper = Keeper { store: &store, progress: Progress::new(runs, workers.min(jobs.len())), failed: 0 };
+        let options = Options { workers, interrupted: &|| interrupted.load(Ordering::Relaxed) };
+        executor::execute(jobs, &options, &mut |event| keeper.hear(event))?;
+        keeper.progress.close();
+    }
+    conclude(arguments, &experiment, &store)
+}
+
+fn conclude(arguments: &Arguments, experiment: &crate::spec::Experiment, store: &Store) -> anyhow::Result<u8> {
+    let runs = known(experiment, store)?;
+    let count = |word: &str| runs.iter().filter(|run| run.state.word() == word).count();
+    let (done, failed) = (count("done"), count("failed"));
+    println!("{} ({}): {done}/{} runs recorded", experiment.name, experiment.profile, runs.len());
+    if done == runs.len() {
+        return Ok(DONE);
+    }
+    for run in runs.iter().filter(|run| run.state.word() == "failed") {
+        let (dataset, method) = (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
+        println!("failed: {dataset}, {method}, seed {}: {}", run.seed, run.state.why());
+    }
+    println!("to continue: valor run {}", arguments.asked.options());
+    Ok(if failed > 0 { FAILED } else { INTERRUPTED })
+}
+
+/// Turns Ctrl-C into a flag. A second Ctrl-C ends at once.
+fn listen() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let heard = flag.clone();
+    let handler = move || {
+        if heard.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        eprintln!("valor: Ctrl-C will not be heard: {error}");
+    }
+    flag
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Commits what is found and notes what failed.
+struct Keeper<'a> {
+    store: &'a Store,
+    progress: Progress,
+    failed: usize,
+}
+
+impl Keeper<'_> {
+    fn hear(&mut self, event: Event) -> anyhow::Result<()> {
+        match event {
+            Event::Started { worker, job } => self.progress.start(worker, &job),
+            Event::Progress { worker, done, total } => self.progress.advance(worker, done, total),
+            Event::Finished { worker } => self.progress.finish(worker),
+            Event::Found { record, predictions, evaluation } => {
+                self.keep(&record, predictions.as_deref(), &evaluation);
+            }
+            Event::Failed { job, class, message } => self.note(&job, &class, &message)?,
+        }
+        Ok(())
+    }
+
+    /// A run that cannot be written, on a full disk say, is a failed run; the others go on.
+    fn keep(&mut self, record: &Record, predictions: Option<&[u8]>, evaluation: &[u8]) {
+        let slug = record.spec.slug();
+        let commit = Commit { record, slug: &slug, predictions, evaluation };
+        match self.store.commit(&commit) {
+            Ok(()) => self.progress.found(record),
+            Err(error) => self.fail(&record.id, &slug, ("disk", &format!("{error:#}"))),
+        }
+    }
+
+    fn note(&mut self, job: &Job, class: &str, message: &str) -> anyhow::Result<()> {
+        let present = self.store.entries()?;
+        for &seed in &job.seeds {
+            let run = job.run(seed);
+            if !present.contains_key(&run.id()) {
+                self.fail(&run.id(), &run.slug(), (class, message));
+            }
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, id: &str, slug: &str, why: (&str, &str)) {
+        self.failed += 1;
+        self.progress.failed(slug, why);
+        let failure = Failure { id: id.to_string(), class: why.0.to_string(), message: why.1.to_string() };
+        if let Err(error) = self.store.fail(&failure) {
+            self.progress.failed(slug, ("disk", &format!("the failure cannot be noted: {error:#}")));
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The bootstrap over test rows: rows resampled once, for all models and seeds.
+
+use super::interval::{Interval, percentiles};
+use crate::metrics::{Metric, Prepared, Resampler, Undefined};
+use crate::seed::Seeds;
+use rand::Rng;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+
+/// How rows are resampled.
+#[derive(Clone, Copy, Debug)]
+pub struct RowBootstrap {
+    /// Number of resamples; 2,000 for a table.
+    pub resamples: usize,
+    /// Draws them. Two methods with the same `seeds` on the same rows see the same resamples.
+    pub seeds: Seeds,
+}
+
+/// A metric of a method under every resample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resampled {
+    /// Mean over seeds, one entry per resample; NaN where the metric is undefined for a seed.
+    pub values: Vec<f64>,
+    /// Rows in each resample.
+    pub rows: usize,
+}
+
+/// Resamples rows and averages each metric over a method's models (one per seed, same rows in the same order).
+///
+/// Row i of resample r is counted as often as n draws with replacement hit it (multinomial). The weights
+/// depend on `seeds`, r and n only, so methods that are resampled apart are still paired.
+///
+/// # Errors
+///
+/// Internal: no models, or models of different rows.
+pub fn bootstrap_rows(
+    models: &[Prepared],
+    metrics: &[&Metric],
+    plan: &RowBootstrap,
+) -> anyhow::Result<BTreeMap<String, Resampled>> {
+    let rows = models.first().map(Prepared::rows).ok_or_else(|| anyhow::anyhow!("no models to resample"))?;
+    let resamplers: Vec<Resampler> = models.iter().map(|model| Resampler::new(model, metrics)).collect();
+    let draws = (0..plan.resamples as u64).into_par_iter().map(|index| {
+        let weights = multinomial(rows, &plan.seeds.at(index));
+        mean_over_models(&resamplers, metrics.len(), &weights)
+    });
+    let draws = draws.collect::<anyhow::Result<Vec<Vec<f64>>>>()?;
+    let entry = |(index, metric): (usize, &&Metric)| {
+        let values = draws.iter().map(|draw| draw[index]).collect();
+        (metric.name.to_string(), Resampled { values, rows })
+    };
+    Ok(metrics.iter().enumerate().map(entry).collect())
+}
+
+fn mean_over_models(models: &[Resampler], metrics: usize, weights: &[u8]) -> anyhow::Result<Vec<f64>> {
+    let mut sums = vec![0.0; metrics];
+    for model in models {
+        for (sum, value) in sums.iter_mut().zip(model.values(weights)?) {
+            *sum += value.unwrap_or(f64::NAN);
+        }
+    }
+    Ok(sums.into_iter().map(|sum| sum / models.len() as f64).collect())
+}
+
+/// How often each of `rows` rows is hit by `rows` draws with replacement.
+fn multinomial(rows: usize, seeds: &Seeds) -> Vec<u8> {
+    let mut stream = seeds.stream();
+    let mut weights = vec![0_u8; rows];
+    for _ in 0..rows {
+        let row = stream.random_range(0..rows as u32) as usize;
+        weights[row] = weights[row].saturating_add(1);
+    }
+    weights
+}
+
+impl Resampled {
+    /// The percentile interval over test rows.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none: the metric is undefined in more than one resample in twenty.
+    pub fn interval(&self, level: f64) -> Result<Interval, Undefined> {
+        let mut defined = self.defined();
+        let missing = self.values.len() - defined.len();
+        if defined.is_empty() || missing * 20 > self.values.len() {
+            return Err(Undefined(format!("undefined in {missing} of {} resamples", self.values.len())));
+        }
+        let (low, high) = percentiles(&mut defined, level);
+        Ok(Interval {
+            low,
+            high,
+            level,
+            method: "percentile bootstrap".to_string(),
+            over: "test rows".to_string(),
+            n: self.rows,
+            resamples: Some(self.values.len()),
+            note: (missing > 0).then(|| format!("undefined in {missing} of {} resamples", self.values.len())),
+        })
+    }
+
+    /// `self - other`, resample by resample: both see the same rows.
+    ///
+    /// # Errors
+    ///
+    /// Internal: other resamples.
+    pub fn minus(&self, other: &Self) -> anyhow::Result<Self> {
+        let same = self.rows == other.rows && self.values.len() == other.values.len();
+        anyhow::ensure!(same, "resamples of different rows cannot be paired");
+        let values = self.values.iter().zip(&other.values).map(|(a, b)| a - b).collect();
+        Ok(Self { values, rows: self.rows })
+    }
+
+    /// Share of defined resamples above zero: of a difference, the probability of being better. NaN if none is.
+    pub fn share_above_zero(&self) -> f64 {
+        let defined = self.defined();
+        defined.iter().filter(|&&value| value > 0.0).count() as f64 / defined.len() as f64
+    }
+
+    fn defined(&self) -> Vec<f64> {
+        self.values.iter().copied().filter(|value| !value.is_nan()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::{Judged, find};
+
+    const ROWS: usize = 1_500;
+
+    /// A model whose score is the effect plus `noise` of its own.
+    fn model(noise: f64, seed: u64) -> Prepared {
+        let (mut world, mut own) = (Seeds::new(1).stream(), Seeds::new(seed).stream());
+        let effect: Vec<f64> = (0..ROWS).map(|_| world.random_range(-1.0..3.0)).collect();
+        let treatment: Vec<bool> = (0..ROWS).map(|row| row % 2 == 0).collect();
+        let outcome =
+            effect.iter().zip(&treatment).map(|(tau, &treated)| 5.0 + if treated { *tau } else { 0.0 });
+        let outcome: Vec<f64> = outcome.map(|mean| mean + world.random_range(-2.0..2.0)).collect();
+        let score: Vec<f64> = effect.iter().map(|tau| tau + noise * own.random_range(-1.0..1.0)).collect();
+        Prepared::new(&Judged { effect: Some(&effect), ..Judged::new(&score, &treatment, &outcome) }).unwrap()
+    }
+
+    fn bootstrap(noise: f64) -> BTreeMap<String, Resampled> {
+        let metrics = ["auuc", "qini", "lift@30", "auuc.true", "krcc", "pehe", "auuc.causalml"]
+            .map(|name| find(name).unwrap());
+        let plan = RowBootstrap { resamples: 400, seeds: Seeds::new(5) };
+        bootstrap_rows(&[model(noise, 10), model(noise, 11)], &metrics, &plan).unwrap()
+    }
+
+    #[test]
+    fn resamples_surround_the_value_and_differences_are_paired() {
+        let (good, bad) = (bootstrap(0.5), bootstrap(8.0));
+        for name in ["auuc", "qini", "lift@30", "auuc.true", "krcc"] {
+            let interval = good[name].interval(0.95).unwrap();
+            let values = [10, 11].map(|seed| find(name).unwrap().compute(&model(0.5, seed)).unwrap());
+            let mean = (values[0] + values[1]) / 2.0;
+            assert!(interval.low < mean && mean < interval.high, "{name}: {mean} and {interval:?}");
+            let difference = good[name].minus(&bad[name]).unwrap();
+            let width = |resampled: &Resampled| resampled.interval(0.95).map(|i| i.high - i.low).unwrap();
+            assert!(difference.share_above_zero() > 0.9, "{name}: {}", difference.share_above_zero());
+            let unpaired = width(&good[name]).hypot(width(&bad[name]));
+            assert!(width(&difference) < 1.05 * unpaired, "{name}: pairing cannot widen");
+        }
+        for name in ["auuc.true", "krcc"] {
+            let difference = good[name].minus(&bad[name]).unwrap();
+            assert!(difference.interval(0.95).unwrap().low > 0.0, "{name}");
+        }
+        assert_eq!(good["pehe"].interval(0.95).unwrap_err().0, "undefined in 400 of 400 resamples");
+        assert!(good["auuc.causalml"].interval(0.95).is_err());
+    }
+
+    #[test]
+    fn threads_change_nothing() {
+        let alone =
+            rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap().install(|| bootstrap(1.0));
+        let bits = |found: &BTreeMap<String, Resampled>| -> Vec<u64> {
+            found
+                .values()
+                .flat_map(|resampled| resampled.values.iter().map(|value| value.to_bits()))
+                .collect()
+        };
+        assert_eq!(bits(&alone), bits(&bootstrap(1.0)));
+    }
+
+    #[test]
+    fn weights_are_multinomial() {
+        let weights = multinomial(10_000, &Seeds::new(2));
+        assert_eq!(weights.iter().map(|&weight| usize::from(weight)).sum::<usize>(), 10_000);
+        let absent = weights.iter().filter(|&&weight| weight == 0).count() as f64 / 1e4;
+        assert!((absent - (-1f64).exp()).abs() < 0.02, "{absent}");
+    }
+}
