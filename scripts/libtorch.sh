@@ -120,6 +120,8 @@ stage_sets() {
         read -ra files <<<"$members"
         unpack "$wheel" "$stage/new" "${files[@]}" || fail "$package $release could not be unpacked; nothing was changed"
     done < <(grep -v '^#' "$wheels")
+    # As in the zip files of libtorch itself: the build checks it, and `valor doctor` prints it.
+    echo "$version" >"$stage/new/torch/build-version"
 }
 
 # A new libtorch comes by one rename; what is added to one comes file by file, the one that others look for last.

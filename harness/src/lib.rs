@@ -17,8 +17,10 @@ pub mod learner;
 pub mod spec;
 
 pub mod record;
-pub mod store;
+
 pub mod trial;
+
+pub mod store;
 
 pub mod executor;
 pub mod report;

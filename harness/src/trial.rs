@@ -7,7 +7,7 @@ pub use prepare::Prepared;
 
 use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
-use crate::learner::{self, Context, MethodSpec, Predictions, Replicate, Task, device};
+use crate::learner::{self, Context, Device, MethodSpec, Predictions, Replicate, Task, device};
 use crate::metrics::{self, Judged, MetricValue};
 use crate::record::{EvaluationRows, Measured, RECORD_VERSION, Record, RowCounts};
 use crate::spec::{RunSpec, SCIENCE_VERSION};
@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
-use tch::Device;
 
 /// A cell and the seeds to train, as one process hands it to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,12 +6,12 @@ pub mod neural;
 mod training;
 
 pub use neural::NeuralSpec;
+pub use tch::Device;
 pub use training::TrainingSpec;
 
 use crate::data::Matrix;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use tch::Device;
 
 /// A method with all its options, nothing that does not matter to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -9,6 +9,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 const CPU: &str = "torch/lib/libtorch_cpu.so";
+const VERSION: &str = "torch/build-version";
 const CUDA: &str = "torch/lib/libtorch_cuda.so";
 const CUBLAS: &str = "nvidia/cu13/lib/libcublas.so.13";
 const HEADER: &str = "torch/include/torch/headeronly/version.h";
@@ -172,7 +173,7 @@ fn kill(signal: &str, child: &mut Child) {
 fn the_cpu_libraries_come_once() {
     let sandbox = Sandbox::new();
     sandbox.succeed(&[]);
-    assert_eq!(sandbox.files(), placed(&[CPU, HEADER]));
+    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, VERSION]));
     let second = sandbox.succeed(&[]);
     assert_eq!(second.lines().count(), 1, "{second}");
     assert_eq!(sandbox.downloads(), 1);
@@ -186,7 +187,7 @@ fn the_cpu_libraries_come_once() {
 fn the_cuda_libraries_come_at_once_or_later() {
     let sandbox = Sandbox::new();
     sandbox.succeed(&[("CUDA", "1")]);
-    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, CUDA, CUBLAS]));
+    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, VERSION, CUDA, CUBLAS]));
     assert_eq!(sandbox.downloads(), 2, "one download per wheel");
 
     let sandbox = Sandbox::new();
@@ -195,7 +196,7 @@ fn the_cuda_libraries_come_at_once_or_later() {
     sandbox.fail(&[("CUDA", "1")], "nvidia-cublas 13.1 could not be downloaded");
     fs::rename(sandbox.path("kept"), sandbox.path("wheels/nvidia-cublas==13.1.whl")).unwrap();
     sandbox.succeed(&[("CUDA", "1")]);
-    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, CUDA, CUBLAS]));
+    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, VERSION, CUDA, CUBLAS]));
     sandbox.fail(&[("CUDA", "yes")], "CUDA is 'yes'; allowed are 1, 0 and unset");
 }
 
@@ -206,7 +207,7 @@ fn another_version_is_replaced() {
     sandbox.write(&format!("root/libtorch/{CPU}"), "old");
     sandbox.write("root/libtorch/torch/lib/old.so", "old");
     sandbox.succeed(&[]);
-    assert_eq!(sandbox.files(), placed(&[CPU, HEADER]));
+    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, VERSION]));
 }
 
 #[test]
@@ -253,7 +254,7 @@ fn what_a_killed_set_up_left_is_removed_by_the_next() {
     assert!(!sandbox.path("root/libtorch").exists());
     assert!(sandbox.path("root/.libtorch-setup").exists());
     sandbox.succeed(&[]);
-    assert_eq!(sandbox.files(), placed(&[CPU, HEADER]));
+    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, VERSION]));
     assert!(!sandbox.path("root/.libtorch-setup").exists());
 }
 
@@ -264,7 +265,7 @@ fn two_at_once_download_once() {
     for child in pair {
         assert!(child.wait_with_output().unwrap().status.success());
     }
-    assert_eq!(sandbox.files(), placed(&[CPU, HEADER]));
+    assert_eq!(sandbox.files(), placed(&[CPU, HEADER, VERSION]));
     assert_eq!(sandbox.downloads(), 1);
 }
 

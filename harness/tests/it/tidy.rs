@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 const ORDER: &[&str] = &[
     "error",
     "seed",
-    "data",
     "metrics",
     "stats",
+    "data",
     "nets",
     "objectives",
     "trees",

@@ -1,0 +1,142 @@
+//! A checkout in a temporary folder, with the binary run inside it.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+/// Two methods on a small synthetic dataset, seconds for all of it.
+pub const EXPERIMENT: &str = r#"
+question = "Does it run?"
+seeds = [1, 2]
+metrics = ["auuc", "krcc"]
+
+[[dataset]]
+name = "mimic"
+b2b-mimic = { rows = 600 }
+
+[grid]
+backbones = ["tarnet"]
+components = [[], ["ziln", "focal", "gti", "wr"]]
+
+[model]
+trunk = [8]
+heads = [4]
+
+[training]
+epochs = 2
+batch = 64
+"#;
+
+/// What stands in a folder: content by path.
+pub type Snapshot = BTreeMap<PathBuf, Vec<u8>>;
+
+/// A folder with `experiments/small.toml`.
+pub struct Workspace {
+    folder: tempfile::TempDir,
+}
+
+impl Workspace {
+    /// The small experiment.
+    pub fn new() -> Self {
+        Self::with(EXPERIMENT)
+    }
+
+    /// Another experiment under the same name.
+    pub fn with(experiment: &str) -> Self {
+        let workspace = Self { folder: tempfile::tempdir().unwrap() };
+        workspace.write("experiments/small.toml", experiment);
+        workspace
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// The binary with words as arguments, ready to start.
+    pub fn command(&self, words: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_valor"));
+        command.args(words.split_whitespace()).current_dir(self.folder.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs to the end.
+    pub fn valor(&self, words: &str) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// Runs to the end, expects exit code 0, and returns what was printed.
+    pub fn succeed(&self, words: &str) -> String {
+        let output = self.valor(words);
+        assert_eq!(output.status.code(), Some(0), "valor {words}: {output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs to the end and expects that the input is refused: exit code 2, one message with all `parts`, and an
+    /// unchanged results folder.
+    pub fn refuse(&self, words: &str, parts: &[&str]) {
+        let before = self.snapshot("results");
+        let output = self.valor(words);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "valor {words}: {output:?}");
+        for part in parts {
+            assert!(message.contains(part), "valor {words}: '{part}' is not in: {message}");
+        }
+        assert!(!message.contains("panicked"), "{message}");
+        assert!(self.snapshot("results") == before, "valor {words} changed the results folder");
+    }
+
+    /// All files below a folder; none if it is not there.
+    pub fn snapshot(&self, name: &str) -> Snapshot {
+        let mut files = Snapshot::new();
+        let mut folders = vec![self.path(name)];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).into_iter().flatten() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Ok(content) = fs::read(&path) {
+                    files.insert(path, content);
+                }
+            }
+        }
+        files
+    }
+
+    /// Records of complete runs by folder name.
+    pub fn records(&self, results: &str) -> BTreeMap<String, Value> {
+        let runs = fs::read_dir(self.path(results).join("runs")).into_iter().flatten();
+        let folders = runs.map(|run| run.unwrap().path());
+        folders.map(|run| (name(&run), json(&run.join("record.json")))).collect()
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+/// A JSON file.
+pub fn json(path: &Path) -> Value {
+    let text = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_json::from_slice(&text).unwrap()
+}
+
+/// The same without everything called `measured`.
+pub fn unmeasured(value: &Value) -> Value {
+    match value {
+        Value::Object(entries) => {
+            let kept = entries.iter().filter(|(key, _)| *key != "measured");
+            Value::Object(kept.map(|(key, value)| (key.clone(), unmeasured(value))).collect())
+        }
+        Value::Array(items) => Value::Array(items.iter().map(unmeasured).collect()),
+        other => other.clone(),
+    }
+}
