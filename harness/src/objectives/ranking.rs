@@ -12,6 +12,7 @@ use tch::Tensor;
 /// L      = 1/|P| sum_{(i,j) in P} w_ij link(s_ij (u_i - u_j))      P = {(i,j): |z_i - z_j| > minimum gap}
 /// w_ij   = log(1 + |z_i - z_j|)      s_ij = sign(z_i - z_j)      u = score / unit
 /// link   = log(1 + exp(-d))  (logistic)      max(0, margin - d)  (hinge)
+/// score  = log E_1 - log E_0, unit 1  (log-ratio)      E_1 - E_0  (uplift)
 /// ```
 ///
 /// Pairs with `z_i = z_j` never count. Source: VALOR, section 4.2; the hinge, the log-ratio score and the gap
@@ -21,8 +22,6 @@ use tch::Tensor;
 pub struct RankingSpec {
     /// What is ranked.
     pub score: Score,
-    /// The unit in which the score enters the link.
-    pub unit: Unit,
     /// How a pair's score difference becomes a loss.
     pub link: Link,
     /// What pairs are ordered by.
@@ -34,13 +33,16 @@ pub struct RankingSpec {
 }
 
 /// What is ranked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
 pub enum Score {
-    /// `E_1 - E_0`, as in the paper.
-    Uplift,
     /// `log E_1 - log E_0`, as in the released code.
     LogRatio,
+    /// `(E_1 - E_0) / unit`, as in the paper, which names no unit.
+    Uplift {
+        /// The unit in which uplift enters the link.
+        unit: Unit,
+    },
 }
 
 /// The unit in which the score enters the link.
@@ -91,8 +93,7 @@ pub enum Reduction {
 impl Default for RankingSpec {
     fn default() -> Self {
         Self {
-            score: Score::Uplift,
-            unit: Unit::TrainingSd,
+            score: Score::LogRatio,
             link: Link::Logistic,
             label: Label::Transformed,
             minimum_gap: 0.0,
@@ -110,8 +111,8 @@ impl RankingSpec {
             }
             Err(input_error!("model.ranking.{key}: found {value}; must be above 0"))
         };
-        if let Unit::Amount(amount) = self.unit {
-            above_zero("unit", amount)?;
+        if let Score::Uplift { unit: Unit::Amount(amount) } = self.score {
+            above_zero("score.uplift.unit", amount)?;
         }
         if let Link::Hinge { margin } = self.link {
             above_zero("link.hinge.margin", margin)?;
@@ -147,18 +148,22 @@ impl Ranking {
     /// Fixes the unit and the padded width from the training rows.
     pub fn new(spec: &RankingSpec, setting: &Setting) -> anyhow::Result<Self> {
         if spec.score == Score::LogRatio && setting.head == HeadSpec::Point {
-            return Err(input_error!("ranking score 'log-ratio' needs a ziln head; found a point head"));
+            return Err(input_error!(
+                "ranking score 'log-ratio' needs a ziln head; found a point head: add the component 'ziln' or set \
+                 model.ranking.score = {{ uplift = {{ unit = \"training-sd\" }} }}"
+            ));
         }
-        let unit = match spec.unit {
-            Unit::TrainingSd => setting.summary.sd.max(f64::MIN_POSITIVE),
-            Unit::Amount(amount) => amount,
+        let unit = match spec.score {
+            Score::LogRatio => 1.0,
+            Score::Uplift { unit: Unit::TrainingSd } => setting.summary.sd.max(f64::MIN_POSITIVE),
+            Score::Uplift { unit: Unit::Amount(amount) } => amount,
         };
         Ok(Self { spec: spec.clone(), unit, width: padded_width(setting) })
     }
 
     fn scaled_score(&self, prediction: &Prediction) -> Tensor {
         let score = match self.spec.score {
-            Score::Uplift => prediction.uplift(),
+            Score::Uplift { .. } => prediction.uplift(),
             Score::LogRatio => prediction.log_ratio().unwrap_or_else(|| prediction.uplift()),
         };
         score / self.unit
