@@ -4,6 +4,8 @@ mod charts;
 mod csv;
 mod files;
 mod format;
+#[cfg(test)]
+mod golden;
 mod html;
 mod markdown;
 mod material;
