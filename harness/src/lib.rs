@@ -20,3 +20,5 @@ pub mod record;
 pub mod store;
 
 pub mod report;
+
+pub mod cli;

@@ -5,6 +5,7 @@
 //! O(1/n). Tau-b is a ratio of three such: concordance, pairs untied in the score, pairs untied in the truth.
 
 use super::judged::Prepared;
+use super::rank::{Counter, Places};
 use super::registry::{Undefined, Value};
 use super::resample::Weights;
 
@@ -17,31 +18,26 @@ pub(super) struct Concordance {
 impl Concordance {
     /// `truth` in ranked order.
     pub(super) fn new(prepared: &Prepared, truth: &[f64]) -> Self {
-        let others = (truth.len() - 1) as f64;
-        let places = Places::new(truth);
-        let mut seen = Counter::new(truth.len());
-        let mut rows = vec![[0.0; 3]; truth.len()];
+        let count = truth.len();
+        let (places, mut seen) = (Places::new(truth), Counter::new(count));
+        let mut rows = Vec::with_capacity(count);
         for block in prepared.ranking.blocks() {
             let tied = Places::new(&truth[block.clone()]);
-            for rank in block.clone() {
-                // Ranked before: higher score. Ranked after: all others that are not tied in score.
-                let (below, above) = (places.below[rank], truth.len() - places.above[rank]);
-                let (before_below, before_above) =
-                    (seen.upto(below), seen.total - seen.upto(places.above[rank]));
-                let inside = rank - block.start;
-                let tied_below = tied.below[inside];
-                let tied_above = block.len() - tied.above[inside];
-                let after_below = below - before_below - tied_below;
-                let after_above = above - before_above - tied_above;
-                let concordant = (before_above + after_below) as f64 - (before_below + after_above) as f64;
-                let untied_truth = truth.len() - (places.above[rank] - below);
-                let pairs = [concordant, (truth.len() - block.len()) as f64, untied_truth as f64];
-                rows[rank] = pairs.map(|count| count / others);
+            for (rank, inside) in block.clone().zip(0..) {
+                let (start, end) = (places.start[rank], places.end[rank]);
+                // Rows with a higher truth and with a lower one: ranked before, and (less those tied in score) after.
+                let (higher_before, lower_before) = (seen.before(start) as f64, seen.from(end) as f64);
+                let higher_after = f64::from(start) - higher_before - f64::from(tied.start[inside]);
+                let lower = (count - end as usize) as f64;
+                let lower_after = lower - lower_before - (block.len() - tied.end[inside] as usize) as f64;
+                let concordance = higher_before + lower_after - higher_after - lower_before;
+                rows.push([concordance, (count - block.len()) as f64, (count as u32 - (end - start)).into()]);
             }
-            block.for_each(|rank| seen.add(places.below[rank]));
+            places.start[block].iter().for_each(|&start| seen.add(start));
         }
-        let mean =
-            std::array::from_fn(|part| rows.iter().map(|row| row[part]).sum::<f64>() / truth.len() as f64);
+        let others = (count - 1) as f64;
+        rows.iter_mut().flatten().for_each(|pairs| *pairs /= others);
+        let mean = std::array::from_fn(|part| rows.iter().map(|row| row[part]).sum::<f64>() / count as f64);
         Self { rows, mean }
     }
 
@@ -59,59 +55,6 @@ impl Concordance {
             return Err(Undefined::new("a column is constant: there is no order to compare"));
         }
         Ok((concordance / (score * truth).sqrt()).clamp(-1.0, 1.0))
-    }
-}
-
-/// For each value, how many are below it, and how many are below or equal.
-struct Places {
-    below: Vec<usize>,
-    above: Vec<usize>,
-}
-
-impl Places {
-    fn new(values: &[f64]) -> Self {
-        let mut order: Vec<usize> = (0..values.len()).collect();
-        order.sort_unstable_by(|&a, &b| values[a].total_cmp(&values[b]));
-        let (mut below, mut above) = (vec![0; values.len()], vec![0; values.len()]);
-        let mut start = 0;
-        for run in order.chunk_by(|&a, &b| values[a] == values[b]) {
-            for &row in run {
-                (below[row], above[row]) = (start, start + run.len());
-            }
-            start += run.len();
-        }
-        Self { below, above }
-    }
-}
-
-/// Counts of places with prefix sums in O(log n): a Fenwick tree.
-struct Counter {
-    tree: Vec<u32>,
-    total: usize,
-}
-
-impl Counter {
-    fn new(places: usize) -> Self {
-        Self { tree: vec![0; places + 1], total: 0 }
-    }
-
-    fn add(&mut self, place: usize) {
-        let mut node = place + 1;
-        while node < self.tree.len() {
-            self.tree[node] += 1;
-            node += node & node.wrapping_neg();
-        }
-        self.total += 1;
-    }
-
-    /// How many were added at places before `end`.
-    fn upto(&self, end: usize) -> usize {
-        let (mut node, mut count) = (end, 0);
-        while node > 0 {
-            count += self.tree[node] as usize;
-            node &= node - 1;
-        }
-        count
     }
 }
 
@@ -161,7 +104,7 @@ mod tests {
             );
             let mut weights = vec![0; 400];
             picked.iter().for_each(|&rank| weights[rank] += 1);
-            let found = concordance.tau_b(&Weights::Ranked(weights)).unwrap();
+            let found = concordance.tau_b(&Weights::Ranked(&weights)).unwrap();
             let exact = exact.unwrap();
             moved += (exact - whole).powi(2);
             missed += (exact - found).powi(2);

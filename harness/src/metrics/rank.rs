@@ -3,9 +3,7 @@
 use super::judged::Prepared;
 use super::ranking::Ranking;
 use super::registry::{Undefined, Value};
-
-/// Runs of this length are sorted by insertion before they are merged.
-const RUN: usize = 16;
+use std::cmp::Ordering;
 
 /// Kendall's tau-b of two columns of equal length.
 ///
@@ -13,12 +11,11 @@ const RUN: usize = 16;
 /// (concordant - discordant) / sqrt((pairs - tied in x)(pairs - tied in y))
 /// ```
 ///
-/// In [-1, 1]. Undefined when either column is constant. Values are finite. Source: Kendall 1945; Knight 1966
-/// for the algorithm. Equals `scipy.stats.kendalltau`.
+/// In [-1, 1]. Undefined when either column is constant. Values are finite. Source: Kendall 1945. Equals
+/// `scipy.stats.kendalltau`.
 pub fn kendall(x: &[f64], y: &[f64]) -> Value {
-    let ranking = Ranking::new(x, |a, b| y[b].total_cmp(&y[a]));
-    let mut ranked = ranking.gather(y);
-    tau_b(&ranking, &mut ranked)
+    let ranking = Ranking::new(x, |_, _| Ordering::Equal);
+    tau_b(&ranking, &ranking.gather(y))
 }
 
 /// True effects, by rank.
@@ -32,27 +29,27 @@ pub(super) fn prognosis(prepared: &Prepared) -> Result<&[f64], Undefined> {
     prepared.expected_control.as_deref().ok_or_else(|| Undefined::new(reason))
 }
 
-/// Tau-b of the score and `truth` (by rank), over all rows.
-pub(super) fn tau_b_of_score(prepared: &Prepared, truth: &[f64]) -> Value {
-    let mut ranked = truth.to_vec();
-    for block in prepared.ranking.blocks().filter(|block| block.len() > 1) {
-        ranked[block].sort_unstable_by(|a, b| b.total_cmp(a));
+/// Tau-b of a ranking and of values in its order.
+pub(super) fn tau_b(ranking: &Ranking, values: &[f64]) -> Value {
+    let places = Places::new(values);
+    let all = pairs(values.len());
+    let (mut seen, mut discordant, mut tied_both) = (Counter::new(values.len()), 0, 0);
+    for block in ranking.blocks() {
+        discordant += places.end[block.clone()].iter().map(|&end| seen.from(end)).sum::<u64>();
+        places.start[block.clone()].iter().for_each(|&start| seen.add(start));
+        if block.len() > 1 {
+            let mut inside = places.start[block].to_vec();
+            inside.sort_unstable();
+            tied_both += inside.chunk_by(|a, b| a == b).map(|run| pairs(run.len())).sum::<u64>();
+        }
     }
-    tau_b(&prepared.ranking, &mut ranked)
-}
-
-/// `y` in ranked order, descending within each block; it is sorted on return.
-fn tau_b(ranking: &Ranking, y: &mut [f64]) -> Value {
-    let all = pairs(y.len());
-    let tied_x: u64 = ranking.blocks().map(|block| pairs(block.len())).sum();
-    let tied_both: u64 = ranking.blocks().map(|block| tied_pairs(&y[block])).sum();
-    let discordant = sort_descending(y);
-    let tied_y = tied_pairs(y);
-    if tied_x == all || tied_y == all {
+    let tied_ranks: u64 = ranking.blocks().map(|block| pairs(block.len())).sum();
+    let (tied_values, untied_ranks) = (places.tied, all - tied_ranks);
+    if untied_ranks == 0 || tied_values == all {
         return Err(Undefined::new("a column is constant: there is no order to compare"));
     }
-    let difference = (all + tied_both) as i64 - (tied_x + tied_y) as i64 - 2 * discordant as i64;
-    let tau = difference as f64 / ((all - tied_x) as f64).sqrt() / ((all - tied_y) as f64).sqrt();
+    let difference = (all + tied_both) as i64 - (tied_ranks + tied_values) as i64 - 2 * discordant as i64;
+    let tau = difference as f64 / (untied_ranks as f64).sqrt() / ((all - tied_values) as f64).sqrt();
     Ok(tau.clamp(-1.0, 1.0))
 }
 
@@ -61,63 +58,63 @@ fn pairs(count: usize) -> u64 {
     count * count.saturating_sub(1) / 2
 }
 
-/// Pairs of equal values; equal values are neighbours.
-fn tied_pairs(sorted: &[f64]) -> u64 {
-    if sorted.len() < 2 {
-        return 0;
-    }
-    sorted.chunk_by(|a, b| a == b).map(|run| pairs(run.len())).sum()
+/// Where each value stands among all of them in descending order: equal values share the places start..end.
+pub(super) struct Places {
+    pub(super) start: Vec<u32>,
+    pub(super) end: Vec<u32>,
+    /// Pairs of equal values.
+    tied: u64,
 }
 
-/// Sorts descending and counts the pairs that were in strictly ascending order.
-fn sort_descending(values: &mut [f64]) -> u64 {
-    let mut inversions: u64 = values.chunks_mut(RUN).map(insert).sum();
-    let mut buffer = values.to_vec();
-    let (mut from, mut to): (&mut [f64], &mut [f64]) = (values, &mut buffer);
-    let (mut width, mut swapped) = (RUN, false);
-    while width < from.len() {
-        for (source, target) in from.chunks(2 * width).zip(to.chunks_mut(2 * width)) {
-            inversions += merge(source, width.min(source.len()), target);
+impl Places {
+    pub(super) fn new(values: &[f64]) -> Self {
+        let ranking = Ranking::new(values, |_, _| Ordering::Equal);
+        let mut places = Self { start: vec![0; values.len()], end: vec![0; values.len()], tied: 0 };
+        for block in ranking.blocks() {
+            for &row in &ranking.order[block.clone()] {
+                (places.start[row as usize], places.end[row as usize]) =
+                    (block.start as u32, block.end as u32);
+            }
+            places.tied += pairs(block.len());
         }
-        std::mem::swap(&mut from, &mut to);
-        (width, swapped) = (2 * width, !swapped);
+        places
     }
-    if swapped {
-        to.copy_from_slice(from);
-    }
-    inversions
 }
 
-fn insert(run: &mut [f64]) -> u64 {
-    let mut inversions = 0;
-    for end in 1..run.len() {
-        let mut at = end;
-        while at > 0 && run[at - 1] < run[at] {
-            run.swap(at - 1, at);
-            at -= 1;
+/// Counts of places with prefix sums in O(log n): a Fenwick tree.
+pub(super) struct Counter {
+    tree: Vec<u32>,
+    total: u32,
+}
+
+impl Counter {
+    pub(super) fn new(places: usize) -> Self {
+        Self { tree: vec![0; places + 1], total: 0 }
+    }
+
+    pub(super) fn add(&mut self, place: u32) {
+        let mut node = place as usize + 1;
+        while let Some(count) = self.tree.get_mut(node) {
+            *count += 1;
+            node += node & node.wrapping_neg();
         }
-        inversions += (end - at) as u64;
+        self.total += 1;
     }
-    inversions
-}
 
-/// Merges `source[..middle]` and `source[middle..]`, both descending, without a branch on the values.
-fn merge(source: &[f64], middle: usize, target: &mut [f64]) -> u64 {
-    let (left, right) = source.split_at(middle);
-    let (mut i, mut j, mut inversions) = (0, 0, 0);
-    while i < left.len() && j < right.len() {
-        let ascending = left[i] < right[j];
-        target[i + j] = if ascending { right[j] } else { left[i] };
-        inversions += if ascending { (left.len() - i) as u64 } else { 0 };
-        j += usize::from(ascending);
-        i += usize::from(!ascending);
+    /// How many were added before the place `end`.
+    pub(super) fn before(&self, end: u32) -> u64 {
+        let (mut node, mut count) = (end as usize, 0);
+        while node > 0 {
+            count += self.tree[node];
+            node &= node - 1;
+        }
+        u64::from(count)
     }
-    if i < left.len() {
-        target[i + j..].copy_from_slice(&left[i..]);
-    } else {
-        target[i + j..].copy_from_slice(&right[j..]);
+
+    /// How many were added at the place `start` or behind it.
+    pub(super) fn from(&self, start: u32) -> u64 {
+        u64::from(self.total) - self.before(start)
     }
-    inversions
 }
 
 #[cfg(test)]

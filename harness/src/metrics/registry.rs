@@ -2,7 +2,7 @@
 
 use super::catalog::METRICS;
 use super::judged::Prepared;
-use super::rank::tau_b_of_score;
+use super::rank::tau_b;
 use super::resample::Weights;
 use super::sweep::Sweep;
 use crate::error::did_you_mean;
@@ -99,7 +99,7 @@ impl Metric {
             Compute::Inverse(metric) => prepared.inverse_sweep.as_ref().map_or_else(no_propensity, metric),
             Compute::Means(metric) => metric(prepared, &Weights::Ones),
             Compute::Correlation(column) => {
-                column(prepared).and_then(|truth| tau_b_of_score(prepared, truth))
+                column(prepared).and_then(|truth| tau_b(&prepared.ranking, truth))
             }
             Compute::Ranked(metric) => metric(prepared),
         };

@@ -4,16 +4,17 @@ use super::concordance::Concordance;
 use super::judged::Prepared;
 use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
 use super::sweep::{Step, Sweep};
+use std::cell::LazyCell;
 
 /// How often each row counts, by rank.
-pub(super) enum Weights {
+pub(super) enum Weights<'a> {
     /// Once.
     Ones,
     /// As given.
-    Ranked(Vec<u8>),
+    Ranked(&'a [u8]),
 }
 
-impl Weights {
+impl Weights<'_> {
     /// Weight of the row at `rank`.
     pub(super) fn at(&self, rank: usize) -> f64 {
         match self {
@@ -48,21 +49,22 @@ impl Metric {
 /// One model, ready to be judged under many sets of row weights.
 pub struct Resampler<'a> {
     prepared: &'a Prepared,
-    metrics: Vec<&'a Metric>,
-    /// One per metric; only rank correlations have one.
-    concordances: Vec<Option<Result<Concordance, Undefined>>>,
+    forms: Vec<Form>,
+}
+
+/// What is left to do for a metric once the weights are known.
+enum Form {
+    Observed(fn(&Sweep) -> Value),
+    Inverse(fn(&Sweep) -> Value),
+    Means(fn(&Prepared, &Weights) -> Value),
+    Concordance(Concordance),
+    Undefined(Undefined),
 }
 
 impl<'a> Resampler<'a> {
     /// Prepares what does not depend on the weights.
-    pub fn new(prepared: &'a Prepared, metrics: &[&'a Metric]) -> Self {
-        let concordance = |metric: &&Metric| match metric.compute {
-            Compute::Correlation(column) => {
-                Some(column(prepared).map(|truth| Concordance::new(prepared, truth)))
-            }
-            _ => None,
-        };
-        Self { prepared, metrics: metrics.to_vec(), concordances: metrics.iter().map(concordance).collect() }
+    pub fn new(prepared: &'a Prepared, metrics: &[&Metric]) -> Self {
+        Self { prepared, forms: metrics.iter().map(|metric| Form::new(prepared, metric)).collect() }
     }
 
     /// One value per metric for rows that count `weights` times; `weights` in the order of the input rows.
@@ -74,38 +76,33 @@ impl<'a> Resampler<'a> {
         let rows = self.prepared.rows();
         anyhow::ensure!(weights.len() == rows, "{} weights for {rows} rows", weights.len());
         let ranked = self.prepared.ranking.gather(weights);
-        let observed = self
-            .needs(|c| matches!(c, Compute::Observed(_)))
-            .then(|| self.sweep(&self.prepared.observed, &ranked));
-        let inverse =
-            self.prepared.inverse.as_ref().filter(|_| self.needs(|c| matches!(c, Compute::Inverse(_))));
-        let inverse = inverse.map(|steps| self.sweep(steps, &ranked));
-        let weights = Weights::Ranked(ranked);
-        let value = |(metric, concordance): (&&Metric, &Option<Result<Concordance, Undefined>>)| match metric
-            .compute
-        {
-            Compute::Observed(compute) => observed.as_ref().map_or_else(|| absent(metric), compute),
-            Compute::Inverse(compute) => inverse.as_ref().map_or_else(no_propensity, compute),
-            Compute::Means(compute) => compute(self.prepared, &weights),
-            Compute::Correlation(_) => match concordance {
-                Some(Ok(concordance)) => concordance.tau_b(&weights),
-                Some(Err(reason)) => Err(reason.clone()),
-                None => absent(metric),
-            },
-            Compute::Ranked(_) => absent(metric),
+        let truth = self.prepared.effect.is_some();
+        let sweep = |steps: &Vec<Step>| Sweep::new(&self.prepared.ranking, steps, truth, Some(&ranked));
+        let observed = LazyCell::new(|| sweep(&self.prepared.observed));
+        let inverse = LazyCell::new(|| self.prepared.inverse.as_ref().map(sweep));
+        let by_rank = Weights::Ranked(&ranked);
+        let value = |form: &Form| match form {
+            Form::Observed(compute) => compute(&observed),
+            Form::Inverse(compute) => inverse.as_ref().map_or_else(no_propensity, compute),
+            Form::Means(compute) => compute(self.prepared, &by_rank),
+            Form::Concordance(concordance) => concordance.tau_b(&by_rank),
+            Form::Undefined(reason) => Err(reason.clone()),
         };
-        Ok(self.metrics.iter().zip(&self.concordances).map(value).map(finite).collect())
-    }
-
-    fn needs(&self, wanted: fn(&Compute) -> bool) -> bool {
-        self.metrics.iter().any(|metric| wanted(&metric.compute))
-    }
-
-    fn sweep(&self, steps: &[Step], ranked: &[u8]) -> Sweep {
-        Sweep::new(&self.prepared.ranking, steps, self.prepared.effect.is_some(), Some(ranked))
+        Ok(self.forms.iter().map(value).map(finite).collect())
     }
 }
 
-fn absent(metric: &Metric) -> Value {
-    Err(Undefined(format!("{} has no weighted form", metric.name)))
+impl Form {
+    fn new(prepared: &Prepared, metric: &Metric) -> Self {
+        match metric.compute {
+            Compute::Observed(compute) => Self::Observed(compute),
+            Compute::Inverse(compute) => Self::Inverse(compute),
+            Compute::Means(compute) => Self::Means(compute),
+            Compute::Correlation(column) => match column(prepared) {
+                Ok(truth) => Self::Concordance(Concordance::new(prepared, truth)),
+                Err(reason) => Self::Undefined(reason),
+            },
+            Compute::Ranked(_) => Self::Undefined(Undefined(format!("{} has no weighted form", metric.name))),
+        }
+    }
 }

@@ -123,8 +123,8 @@ pub(super) fn auuc(sweep: &Sweep) -> Value {
 /// Q(k) = R_T(k) - R_C(k) N_T(n) / N_C(n)        mean over k = 1..n of (Q(k) - Q(n) k / n), over |Q(n)|
 /// ```
 ///
-/// 0 for a random ranking. Undefined when Q(n) = 0. The ratio of arms is that of all rows, not of the top k
-/// (Devriendt's joint absolute form). Source: VALOR, `calc_qini` of its code.
+/// 0 for a random ranking. Undefined when Q(n) = 0. The ratio of arms is that of all rows, not of the top k as in
+/// Devriendt's joint absolute form. Source: VALOR, `calc_qini` of its code.
 pub(super) fn qini(sweep: &Sweep) -> Value {
     sweep.arms()?;
     let rows = sweep.rows as f64;

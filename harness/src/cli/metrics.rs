@@ -1,0 +1,199 @@
+//! `valor metrics`: every metric of a CSV of scores, whoever made them.
+
+use super::columns::Columns;
+use crate::input_error;
+use crate::metrics::{Judged, Summary, summary};
+use anyhow::{Context, Result};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Judges scores against what happened.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// CSV file with a header, plain or .gz, one row per account.
+    pub scores: PathBuf,
+    /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error.
+    #[arg(long, value_name = "COL")]
+    pub score: String,
+    /// Column of the treatment: 1 treated, 0 control.
+    #[arg(long, value_name = "COL")]
+    pub treatment: String,
+    /// Column of the outcome.
+    #[arg(long, value_name = "COL")]
+    pub outcome: String,
+    /// Column of the true effect, where it is known.
+    #[arg(long, value_name = "COL")]
+    pub effect: Option<String>,
+    /// Probability of treatment: one number for all rows, or a column.
+    #[arg(long, value_name = "VALUE|COL")]
+    pub propensity: Option<String>,
+    /// Print one JSON object instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Prints the metrics.
+///
+/// # Errors
+///
+/// Input errors of the file and its columns, and of arms that are empty.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let found = judge(arguments)?;
+    let text = if arguments.json { format!("{:#}\n", found.to_json()) } else { table(&found) };
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // The reader (`head`, a pager) has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to the standard output"),
+    }
+}
+
+fn judge(arguments: &Arguments) -> Result<Summary> {
+    let constant = arguments.propensity.as_ref().and_then(|propensity| propensity.parse::<f64>().ok());
+    let column = arguments.propensity.as_deref().filter(|_| constant.is_none());
+    let mut wanted = vec![arguments.score.as_str(), &arguments.treatment, &arguments.outcome];
+    wanted.extend(arguments.effect.as_deref().into_iter().chain(column));
+    let columns = Columns::read(&arguments.scores, &wanted)?;
+    columns.check(&arguments.treatment, "is neither 0 (control) nor 1 (treated)", |value| {
+        value == 0.0 || value == 1.0
+    })?;
+    let inside = |value: f64| value > 0.0 && value < 1.0;
+    if let Some(column) = column {
+        columns.check(column, "is not between 0 and 1 (both excluded)", inside)?;
+    }
+    let treatment: Vec<bool> = columns.get(&arguments.treatment).iter().map(|&value| value == 1.0).collect();
+    let same = constant.map(|value| vec![value; treatment.len()]);
+    if let Some(value) = constant.filter(|&value| !inside(value)) {
+        return Err(input_error!("--propensity {value}: is not between 0 and 1 (both excluded)"));
+    }
+    let score = columns.get(&arguments.score);
+    let effect = arguments.effect.as_ref().map(|column| columns.get(column));
+    let judged = Judged {
+        effect,
+        predicted_uplift: Some(score),
+        propensity: same.as_deref().or(column.map(|column| columns.get(column))),
+        ..Judged::new(score, &treatment, columns.get(&arguments.outcome))
+    };
+    summary(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
+}
+
+/// Aligned names, values and units; then what is undefined, and why.
+fn table(found: &Summary) -> String {
+    let width = found.entries.iter().map(|(metric, _)| metric.name.len()).max().unwrap_or(0);
+    let (mut defined, mut undefined) = (String::new(), String::new());
+    for (metric, value) in &found.entries {
+        let name = metric.name;
+        // Writing to a string cannot fail.
+        let _ = match (value.value, &value.reason) {
+            (Some(value), _) if metric.unit == "rows" => {
+                writeln!(defined, "{name:width$}  {value:>14}  rows")
+            }
+            (Some(value), _) => writeln!(defined, "{name:width$}  {value:>14.6}  {}", metric.unit),
+            (None, reason) => writeln!(undefined, "{name:width$}  {}", reason.as_deref().unwrap_or("")),
+        };
+    }
+    if undefined.is_empty() { defined } else { format!("{defined}\nundefined:\n{undefined}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(bytes: &[u8], suffix: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::Builder::new().prefix("scores").suffix(suffix).tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn arguments(file: &tempfile::NamedTempFile) -> Arguments {
+        let [score, treatment, outcome] = ["s", "t", "y"].map(str::to_string);
+        let scores = file.path().to_path_buf();
+        Arguments { scores, score, treatment, outcome, effect: None, propensity: None, json: false }
+    }
+
+    fn message(bytes: &[u8], suffix: &str, change: impl Fn(&mut Arguments)) -> String {
+        let file = file(bytes, suffix);
+        let mut arguments = arguments(&file);
+        change(&mut arguments);
+        let error = judge(&arguments).expect_err("bad input");
+        assert!(crate::error::is_input(&error));
+        error.to_string().replace(&file.path().display().to_string(), "FILE")
+    }
+
+    const GOOD: &[u8] = b"\xef\xbb\xbfs, t,y,tau,e\n3,1,5,2,0.5\n2,0,1,1,0.25\n1,1,0,1,0.5\n0,0,2,0,0.5\n";
+
+    #[test]
+    fn a_good_file_gives_the_same_plain_and_gzipped() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(GOOD).unwrap();
+        let (plain, packed) = (file(GOOD, ".csv"), file(&packed.finish().unwrap(), ".csv.gz"));
+        let found = [plain, packed].map(|file| {
+            let extra = (Some("tau".to_string()), Some("e".to_string()));
+            judge(&Arguments { effect: extra.0, propensity: extra.1, ..arguments(&file) }).unwrap().to_json()
+        });
+        assert_eq!(found[0], found[1]);
+        assert_eq!((&found[0]["n"], &found[0]["ate"]), (&serde_json::json!(4), &serde_json::json!(1.0)));
+        assert!(found[0]["krcc"].is_f64() && found[0]["auuc.ipw"].is_f64() && found[0]["pehe"].is_f64());
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_ends_with_reasons() {
+        let table = table(&judge(&arguments(&file(GOOD, ".csv"))).unwrap());
+        assert!(table.starts_with(&format!("{:32}  {:>14}  rows\n", "n", 4)), "{table}");
+        assert!(table.contains("\nundefined:\nlift@30"), "{table}");
+    }
+
+    #[test]
+    fn bad_files_are_named_with_row_and_column() {
+        let none = |_: &mut Arguments| {};
+        let wrong = |bytes: &[u8]| message(bytes, ".csv", none);
+        assert_eq!(wrong(b""), "FILE: is empty");
+        assert_eq!(wrong(b"s,t,y\n"), "FILE: has a header but no rows");
+        assert_eq!(wrong(b"sc,t,y\n1,1,1\n"), "FILE: no column 's'; did you mean 'sc'? (columns: sc, t, y)");
+        assert_eq!(wrong(b"s,t,y,s\n1,1,1,1\n"), "FILE: column 's' is there more than once");
+        assert_eq!(
+            wrong(b"s,t,y\n1,1,1\n1,0,x\n"),
+            "FILE: row 2 (line 3), column 'y': 'x' is not a finite number"
+        );
+        assert_eq!(
+            wrong(b"s,t,y\nNaN,1,1\n"),
+            "FILE: row 1 (line 2), column 's': 'NaN' is not a finite number"
+        );
+        assert_eq!(
+            wrong(b"s,t,y\n1,1,inf\n"),
+            "FILE: row 1 (line 2), column 'y': 'inf' is not a finite number"
+        );
+        assert_eq!(
+            wrong(b"s,t,y\n1,1,\n"),
+            "FILE: row 1 (line 2), column 'y': the cell is empty; a finite number is needed"
+        );
+        assert_eq!(
+            wrong(b"s,t,y\n1,2,1\n"),
+            "FILE: row 1 (line 2), column 't': 2 is neither 0 (control) nor 1 (treated)"
+        );
+        assert_eq!(
+            wrong(b"s,t,y\n1,1,1\n2,0\n"),
+            "FILE: row 2 (line 3): 2 cells where the header has 3: ragged or truncated"
+        );
+        assert_eq!(wrong(b"s,t,y\n1,1,1\n\xff,0,1\n"), "FILE: row 2 (line 3): is not UTF-8 (cell 1)");
+        assert_eq!(
+            wrong(b"s,t,y\n1,1,1\n2,1,1\n"),
+            "FILE: the control arm is empty: 2 rows, 2 of them treated"
+        );
+        assert!(message(b"\x1f\x8b\x08", ".gz", none).starts_with("FILE: cannot be read: "));
+    }
+
+    #[test]
+    fn a_propensity_is_a_probability() {
+        let with = |value: &'static str| {
+            move |arguments: &mut Arguments| arguments.propensity = Some(value.to_string())
+        };
+        let rule = "is not between 0 and 1 (both excluded)";
+        assert_eq!(message(GOOD, ".csv", with("1")), format!("--propensity 1: {rule}"));
+        assert_eq!(
+            message(GOOD, ".csv", with("tau")),
+            format!("FILE: row 1 (line 2), column 'tau': 2 {rule}")
+        );
+    }
+}
