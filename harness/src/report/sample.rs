@@ -186,8 +186,6 @@ fn evaluation_rows(rows: usize, truth: bool, seeds: &Seeds) -> EvaluationRows {
         found.effect = Some(effect);
         found.expected_control = Some(control);
         found.expected_treated = Some(treated);
-    } else {
-        found.expected_control = None;
     }
     found.propensity = Some(vec![0.5; rows]);
     found
