@@ -28,9 +28,15 @@ impl Linear {
         Self::with_bias(layout, name, [inputs, outputs], bias)
     }
 
-    /// Applies the layer.
+    /// Applies the layer. One input or output per row is no matrix product: libtorch takes another path for it
+    /// that rounds differently in a stack than alone.
     pub fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
-        weights.get(self.bias).unsqueeze(1).baddbmm(inputs, weights.get(self.weight), 1, 1)
+        let (weight, bias) = (weights.get(self.weight), weights.get(self.bias).unsqueeze(1));
+        if weight.size()[1..].contains(&1) {
+            let products = inputs.unsqueeze(-1) * weight.unsqueeze(1);
+            return products.sum_dim_intlist(-2i64, false, None) + bias;
+        }
+        bias.baddbmm(inputs, weight, 1, 1)
     }
 
     fn with_bias(layout: &mut Layout, name: &str, shape: [i64; 2], bias: Slot) -> Self {
