@@ -82,3 +82,37 @@ impl Mlp {
         hidden
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn wave(shape: &[i64]) -> Tensor {
+        let count = shape.iter().product::<i64>();
+        (Tensor::arange(count, (Kind::Float, Device::Cpu)) * 0.37).sin().view(shape)
+    }
+
+    /// Output and gradient of the parameters, for the given replicates of a stack of three.
+    fn pass(widths: (i64, i64), first: i64, replicates: i64) -> (Tensor, Tensor) {
+        let mut layout = Layout::default();
+        let layer = Linear::new(&mut layout, "layer", widths.0, widths.1);
+        let part = |tensor: Tensor| tensor.narrow(0, first, replicates).contiguous();
+        let flat = part(wave(&[3, layout.size()])).set_requires_grad(true);
+        let output = layer.forward(&layout.views(&flat), &part(wave(&[3, 512, widths.0])));
+        (&output * part(wave(&[3, 512, widths.1]))).sum(Kind::Float).backward();
+        (output.detach(), flat.grad())
+    }
+
+    #[test]
+    fn a_replicate_is_the_same_alone_and_in_a_stack() {
+        for widths in [(128, 1), (1, 128), (1, 1), (128, 3), (100, 64)] {
+            let (stack, stack_gradient) = pass(widths, 0, 3);
+            for replicate in 0..3 {
+                let (alone, gradient) = pass(widths, replicate, 1);
+                assert_eq!(alone, stack.narrow(0, replicate, 1), "{widths:?}");
+                assert_eq!(gradient, stack_gradient.narrow(0, replicate, 1), "{widths:?}");
+            }
+        }
+    }
+}
