@@ -1,5 +1,6 @@
 # Every target is one or two commands; `make` lists them.
-PROFILE ?= quick
+table2: PROFILE ?= quick
+hillstrom: PROFILE ?= standard
 VALOR := target/release/valor
 
 help:                   ## this list

@@ -8,6 +8,7 @@ use crate::data::table::TableSpec;
 use crate::data::valor_release::ValorReleaseSpec;
 use crate::learner::TrainingSpec;
 use crate::learner::catalog::Options;
+use crate::stats::SeedInterval;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
@@ -21,6 +22,7 @@ pub(super) struct Wire {
     pub seeds: Option<SeedsWire>,
     pub rows: Option<usize>,
     pub metrics: Option<Vec<String>>,
+    pub interval: Option<SeedInterval>,
     pub baseline: Option<String>,
     pub datasets: Option<Vec<String>>,
     #[serde(default)]
