@@ -11,6 +11,7 @@ use crate::learner::{self, Context, Device, MethodSpec, Predictions, Replicate, 
 use crate::metrics::{self, Judged, MetricValue};
 use crate::record::{EvaluationRows, Measured, RECORD_VERSION, Record, RowCounts};
 use crate::spec::{RunSpec, SCIENCE_VERSION};
+use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -98,7 +99,7 @@ pub fn check(jobs: &[Job]) -> anyhow::Result<()> {
             known = (key, Some(Prepared::unencoded(job)?));
         }
         if let Some(prepared) = &known.1 {
-            learner::check(&job.method, &prepared.task())?;
+            learner::check(&job.method, &prepared.task()).with_context(|| job.data.place().to_string())?;
         }
     }
     Ok(())

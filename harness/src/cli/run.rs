@@ -9,6 +9,7 @@ use crate::learner::device;
 use crate::record::{Failure, Record};
 use crate::store::{Commit, Store};
 use crate::trial::{self, Job};
+use anyhow::Context;
 use clap::Args;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,12 +45,13 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let present = store.entries()?.into_keys().collect();
     let plan = Plan { workers, device: device::name(device), provenance: provenance(&experiment) };
     let jobs = executor::jobs(&experiment, &present, &plan);
-    trial::check(&jobs)?;
+    trial::check(&jobs).with_context(|| experiment.path.display().to_string())?;
     let runs: usize = jobs.iter().map(|job| job.seeds.len()).sum();
     if runs > 0 {
         store.prepare()?;
         let interrupted = listen();
-        let mut keeper = Keeper { store: &store, progress: Progress::new(runs, workers.min(jobs.len())), failed: 0 };
+        let mut keeper =
+            Keeper { store: &store, progress: Progress::new(runs, workers.min(jobs.len())), failed: 0 };
         let options = Options { workers, interrupted: &|| interrupted.load(Ordering::Relaxed) };
         executor::execute(jobs, &options, &mut |event| keeper.hear(event))?;
         keeper.progress.close();
@@ -57,7 +59,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     conclude(arguments, &experiment, &store)
 }
 
-fn conclude(arguments: &Arguments, experiment: &crate::spec::Experiment, store: &Store) -> anyhow::Result<u8> {
+fn conclude(
+    arguments: &Arguments,
+    experiment: &crate::spec::Experiment,
+    store: &Store,
+) -> anyhow::Result<u8> {
     let runs = known(experiment, store)?;
     let count = |word: &str| runs.iter().filter(|run| run.state.word() == word).count();
     let (done, failed) = (count("done"), count("failed"));
@@ -66,7 +72,8 @@ fn conclude(arguments: &Arguments, experiment: &crate::spec::Experiment, store: 
         return Ok(DONE);
     }
     for run in runs.iter().filter(|run| run.state.word() == "failed") {
-        let (dataset, method) = (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
+        let (dataset, method) =
+            (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
         println!("failed: {dataset}, {method}, seed {}: {}", run.seed, run.state.why());
     }
     println!("to continue: valor run {}", arguments.asked.options());

@@ -37,6 +37,15 @@ impl DataSpec {
         }
     }
 
+    /// What error messages call it: the file, or the generator's name.
+    pub fn place(&self) -> &str {
+        match self {
+            Self::B2bMimic(_) => "b2b-mimic",
+            Self::ValorRelease(_) => "valor-release",
+            Self::Table(spec) => spec.path.as_deref().unwrap_or("table"),
+        }
+    }
+
     /// The same source with `rows` rows, where it can be as large as one likes, else with at most that many.
     pub fn with_rows(mut self, rows: usize) -> Self {
         let at_most = |present: Option<usize>| Some(present.map_or(rows, |present| present.min(rows)));

@@ -28,9 +28,15 @@ impl Linear {
         Self::with_bias(layout, name, [inputs, outputs], bias)
     }
 
-    /// Applies the layer.
+    /// Applies the layer. One input or output per row is no matrix product: libtorch takes another path for it
+    /// that rounds differently in a stack than alone.
     pub fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
-        weights.get(self.bias).unsqueeze(1).baddbmm(inputs, weights.get(self.weight), 1, 1)
+        let (weight, bias) = (weights.get(self.weight), weights.get(self.bias).unsqueeze(1));
+        if weight.size()[1..].contains(&1) {
+            let products = inputs.unsqueeze(-1) * weight.unsqueeze(1);
+            return products.sum_dim_intlist(-2i64, false, None) + bias;
+        }
+        bias.baddbmm(inputs, weight, 1, 1)
     }
 
     fn with_bias(layout: &mut Layout, name: &str, shape: [i64; 2], bias: Slot) -> Self {
@@ -74,5 +80,39 @@ impl Mlp {
             hidden = layer.forward(weights, &hidden).elu();
         }
         hidden
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::{Device, Kind};
+
+    fn wave(shape: &[i64]) -> Tensor {
+        let count = shape.iter().product::<i64>();
+        (Tensor::arange(count, (Kind::Float, Device::Cpu)) * 0.37).sin().view(shape)
+    }
+
+    /// Output and gradient of the parameters, for the given replicates of a stack of three.
+    fn pass(widths: (i64, i64), first: i64, replicates: i64) -> (Tensor, Tensor) {
+        let mut layout = Layout::default();
+        let layer = Linear::new(&mut layout, "layer", widths.0, widths.1);
+        let part = |tensor: Tensor| tensor.narrow(0, first, replicates).contiguous();
+        let flat = part(wave(&[3, layout.size()])).set_requires_grad(true);
+        let output = layer.forward(&layout.views(&flat), &part(wave(&[3, 512, widths.0])));
+        (&output * part(wave(&[3, 512, widths.1]))).sum(Kind::Float).backward();
+        (output.detach(), flat.grad())
+    }
+
+    #[test]
+    fn a_replicate_is_the_same_alone_and_in_a_stack() {
+        for widths in [(128, 1), (1, 128), (1, 1), (128, 3), (100, 64)] {
+            let (stack, stack_gradient) = pass(widths, 0, 3);
+            for replicate in 0..3 {
+                let (alone, gradient) = pass(widths, replicate, 1);
+                assert_eq!(alone, stack.narrow(0, replicate, 1), "{widths:?}");
+                assert_eq!(gradient, stack_gradient.narrow(0, replicate, 1), "{widths:?}");
+            }
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! A term is one file that implements `Term` and one row of `TermKind` with its line in `TermKind::build`.
 
 mod batch;
+#[cfg(test)]
+mod fixtures;
 mod mse;
 mod ranking;
 mod ziln;

@@ -5,6 +5,8 @@ mod collect;
 mod csv;
 mod files;
 mod format;
+#[cfg(test)]
+mod golden;
 mod html;
 mod markdown;
 mod material;

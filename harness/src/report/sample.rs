@@ -4,7 +4,7 @@ use super::material::{CellMaterial, Material, Outcome, RunMaterial};
 use super::view::View;
 use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
-use crate::learner::training::TrainingSpec;
+use crate::learner::TrainingSpec;
 use crate::learner::{MethodSpec, NeuralSpec};
 use crate::metrics::{Judged, Prepared, evaluate};
 use crate::nets::{BackboneKind, HeadSpec, NetworkSpec};
@@ -126,6 +126,7 @@ impl Sample {
             epochs: (1..=5).map(|epoch| epoch_loss(epoch, seed)).collect(),
             evaluation,
             rows: RowCounts { train: 4 * self.rows, validation: 0, test: self.rows },
+            notes: Vec::new(),
             fitted: BTreeMap::new(),
             measured: measured(seed),
         };
@@ -185,8 +186,6 @@ fn evaluation_rows(rows: usize, truth: bool, seeds: &Seeds) -> EvaluationRows {
         found.effect = Some(effect);
         found.expected_control = Some(control);
         found.expected_treated = Some(treated);
-    } else {
-        found.expected_control = None;
     }
     found.propensity = Some(vec![0.5; rows]);
     found

@@ -37,7 +37,7 @@ fn troubled() -> Material {
     material
 }
 
-fn cell<'a>(view: &'a View, index: usize) -> &'a CellView {
+fn cell(view: &View, index: usize) -> &CellView {
     &view.blocks[0].cells[index]
 }
 

@@ -19,8 +19,8 @@ fn refused(from: &str, to: &str, parts: &[&str]) {
 
 #[test]
 fn unknown_keys_and_names() {
-    refused("epochs = 2", "epoch = 2", &["line 22", "'epoch'", "did you mean 'epochs'?"]);
-    refused("[training]", "[trainings]", &["line 21", "'trainings'", "did you mean 'training'?"]);
+    refused("epochs = 2", "epoch = 2", &["line 19", "'epoch'", "did you mean 'epochs'?"]);
+    refused("[training]", "[trainings]", &["line 18", "'trainings'", "did you mean 'training'?"]);
     refused("rows = 600", "row = 600", &["line 8", "'row'", "did you mean 'rows'?"]);
     refused("\"focal\"", "\"vocal\"", &["'vocal'", "did you mean 'focal'?"]);
     refused("\"tarnet\"", "\"tarnett\"", &["'tarnett'", "did you mean 'tarnet'?"]);
@@ -35,7 +35,7 @@ fn unknown_keys_and_names() {
 #[test]
 fn values_out_of_range() {
     refused("epochs = 2", "epochs = 0", &["epochs", "0"]);
-    refused("epochs = 2", "epochs = \"two\"", &["line 22", "two"]);
+    refused("epochs = 2", "epochs = \"two\"", &["line 19", "two"]);
     refused("rows = 600", "rows = 0", &["rows", "0"]);
     refused("trunk = [8]", "trunk = [0]", &["trunk", "0"]);
     refused("[1, 2]", "[]", &["seeds", "empty"]);
@@ -98,7 +98,7 @@ fn on_table(name: &str, content: impl AsRef<[u8]>) -> Workspace {
     let experiment =
         EXPERIMENT.replacen("b2b-mimic = { rows = 600 }\n", &source, 1).replacen("\"krcc\"", "\"qini\"", 1);
     let workspace = Workspace::with(&experiment);
-    workspace.write(name, content);
+    workspace.write(&format!("experiments/{name}"), content);
     workspace
 }
 
@@ -138,7 +138,7 @@ fn cells_that_are_no_numbers() {
 
 #[test]
 fn outcomes_that_a_method_cannot_learn_from() {
-    rows_refused("\n4,6,a,mail,0\n", "\n4,6,a,mail,-3\n", &["row 6", "column 'spend'", "-3", "ziln"]);
+    rows_refused("\n4,6,a,mail,0\n", "\n4,6,a,mail,-3\n", &["small.toml", "row 5", "outcomes", "-3", "ziln"]);
     let zeros =
         table().lines().map(|line| line.rsplit_once(',').unwrap().0.to_owned() + ",0\n").collect::<String>();
     on_table("data.csv", zeros.replacen(",0\n", ",spend\n", 1))
@@ -176,17 +176,16 @@ fn scores_that_cannot_be_judged() {
         let workspace = Workspace::new();
         workspace.write("scores.csv", good.replacen(from, to, 1));
         let words = format!("metrics scores.csv --score s --treatment t --outcome y --json {options}");
-        let parts: Vec<&str> = ["scores.csv"].into_iter().chain(parts.iter().copied()).collect();
-        workspace.refuse(&words, &parts);
+        workspace.refuse(&words, parts);
     };
-    judge("s,t,y", "score,t,y", "", &["'s'"]);
-    judge("s,t,y", "s,s,y", "", &["'s'"]);
-    judge("0.2,0,0", "high,0,0", "", &["row 3", "'s'", "high"]);
-    judge("0.2,0,0", "NaN,0,0", "", &["row 3", "'s'"]);
-    judge("0.2,0,0", "0.2,0,inf", "", &["row 3", "'y'", "inf"]);
-    judge("0.2,0,0", "0.2,2,0", "", &["row 3", "'t'", "2"]);
-    judge("0.2,0,0\n0.1,1,0\n0.4,0,1", "0.2,1,0", "", &["control"]);
-    judge(good, "", "", &["empty"]);
-    judge(good, good, "--effect tau", &["'tau'"]);
+    judge("s,t,y", "score,t,y", "", &["scores.csv", "'s'"]);
+    judge("s,t,y", "s,s,y", "", &["scores.csv", "'s'"]);
+    judge("0.2,0,0", "high,0,0", "", &["scores.csv", "line 3", "'s'", "high"]);
+    judge("0.2,0,0", "NaN,0,0", "", &["scores.csv", "line 3", "'s'"]);
+    judge("0.2,0,0", "0.2,0,inf", "", &["scores.csv", "line 3", "'y'", "inf"]);
+    judge("0.2,0,0", "0.2,2,0", "", &["scores.csv", "line 3", "'t'", "2"]);
+    judge("0.2,0,0\n0.1,1,0\n0.4,0,1", "0.2,1,0", "", &["scores.csv", "control"]);
+    judge(good, "", "", &["scores.csv", "empty"]);
+    judge(good, good, "--effect tau", &["scores.csv", "'tau'"]);
     judge(good, good, "--propensity 1.5", &["propensity", "1.5"]);
 }

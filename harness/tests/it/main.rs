@@ -5,5 +5,8 @@
     reason = "tests make the files they need and may panic"
 )]
 
+mod bad_input;
+mod end_to_end;
 mod setup;
 mod tidy;
+mod workspace;

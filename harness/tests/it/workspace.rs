@@ -140,3 +140,26 @@ pub fn unmeasured(value: &Value) -> Value {
         other => other.clone(),
     }
 }
+
+/// Panics with the first place where two values differ.
+pub fn assert_same(left: &Value, right: &Value) {
+    if let Some(place) = difference(left, right) {
+        panic!("{place}");
+    }
+}
+
+fn difference(left: &Value, right: &Value) -> Option<String> {
+    let under = |key: String, place: Option<String>| place.map(|place| format!("{key} / {place}"));
+    match (left, right) {
+        (Value::Object(left), Value::Object(right)) if left.keys().eq(right.keys()) => {
+            left.iter().find_map(|(key, value)| under(key.clone(), difference(value, &right[key])))
+        }
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
+            let pairs = left.iter().zip(right).enumerate();
+            pairs
+                .map(|(at, (left, right))| under(at.to_string(), difference(left, right)))
+                .find_map(|place| place)
+        }
+        _ => (left != right).then(|| format!("{left} is not {right}")),
+    }
+}

@@ -101,7 +101,7 @@ pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
     let negative = || task.train.iter().find(|&&row| task.outcome[row as usize] < 0.0);
     if let (true, Some(&row)) = (ziln, negative()) {
         return Err(input_error!(
-            "the ziln head needs outcomes of 0 or more; found {} in data row {}",
+            "the ziln head needs outcomes of 0 or more; found {} in row {} of those in use",
             task.outcome[row as usize],
             row + 1
         ));

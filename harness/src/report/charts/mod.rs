@@ -220,3 +220,92 @@ fn remark(method: &Losses) -> String {
     let diverged = (!diverged.is_empty()).then(|| format!("Diverged: {}.", diverged.join(", ")));
     last.into_iter().chain(diverged).collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn band(name: &str, backbone: &str, height: f64) -> Band {
+        let line = |offset: f64| vec![0.0, height + offset];
+        Band {
+            name: name.to_string(),
+            backbone: backbone.to_string(),
+            mean: line(0.0),
+            low: line(-0.1),
+            high: line(0.1),
+        }
+    }
+
+    fn some(methods: Vec<Band>) -> Curves {
+        let references = vec![Line { name: "random".to_string(), values: vec![0.0, 1.0] }];
+        Curves { share: vec![0.0, 1.0], methods, references }
+    }
+
+    fn names(plate: &Plate) -> Vec<&str> {
+        plate.legend.iter().map(|(_, name)| name.as_str()).collect()
+    }
+
+    #[test]
+    fn few_methods_share_a_panel_and_many_are_parted_evenly_by_backbone() {
+        let few = some(vec![band("A", "tarnet", 1.0), band("B", "t-learner", 2.0)]);
+        assert_eq!(curves(&few, &few).iter().map(names).collect::<Vec<_>>(), [["A", "B", "random"]]);
+        let many = ["a", "b", "c", "d", "e", "f"].map(|name| band(name, "tarnet", 1.0));
+        let many = some(many.into_iter().chain([band("z", "t-learner", 3.0)]).collect());
+        let plates = curves(&many, &many);
+        let parts: Vec<_> = plates.iter().map(names).collect();
+        assert_eq!(
+            parts,
+            [vec!["a", "b", "c", "random"], vec!["d", "e", "f", "random"], vec!["z", "random"]]
+        );
+        let ranges: Vec<_> = plates.iter().map(|plate| plate.figures[0].panel.y.range).collect();
+        assert!(ranges.iter().all(|range| *range == ranges[0] && range.1 > 3.1), "{ranges:?}");
+    }
+
+    #[test]
+    fn a_curve_panel_holds_bands_references_and_means() {
+        let data = some(vec![band("A", "tarnet", 1.0)]);
+        let panel = &curves(&data, &data)[0].figures[1].panel;
+        let layers = [
+            Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.9, 1.1)]),
+            Layer::Line(Style::Reference(0), vec![(0.0, 0.0), (1.0, 1.0)]),
+            Layer::Line(Style::Series(0), vec![(0.0, 0.0), (1.0, 1.0)]),
+        ];
+        assert_eq!(panel.layers, layers);
+        assert_eq!((panel.title.as_str(), panel.x.range), ("Qini curve", (0.0, 1.0)));
+    }
+
+    #[test]
+    fn a_decile_without_an_arm_has_a_prediction_but_no_observation() {
+        let point = |decile, observed: Option<f64>| DecilePoint {
+            decile,
+            observed,
+            standard_error: observed.map(|_| 0.5),
+            predicted: -2.0,
+            truth: None,
+        };
+        let plate =
+            deciles(&[Deciles { name: "A".to_string(), points: vec![point(1, Some(3.0)), point(2, None)] }]);
+        let panel = &plate.figures[0].panel;
+        assert_eq!(panel.layers[2], Layer::Bars(Style::Axis, vec![(1.0, 2.5, 3.5)]));
+        assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(1.0, 3.0)]));
+        assert_eq!(panel.layers[4], Layer::Marks(Style::Mark, vec![(1.0, -2.0), (2.0, -2.0)]));
+        assert!(panel.y.range.0 < -2.0 && panel.y.range.1 > 3.5);
+        assert_eq!(names(&plate), ["observed, with standard error", "predicted"]);
+    }
+
+    #[test]
+    fn a_diverged_seed_ends_in_a_dot_and_is_named() {
+        let curve = |seed, diverged| LossCurve {
+            seed,
+            total: vec![(1.0, 2.0), (2.0, 1.0)],
+            validation: Vec::new(),
+            diverged,
+        };
+        let seeds = vec![curve(1, None), curve(2, Some(3))];
+        let plate =
+            losses(&[Losses { name: "A".to_string(), seeds, last_terms: vec![("mse".to_string(), 1.0)] }]);
+        let figure = &plate.figures[0];
+        assert_eq!(figure.panel.layers.last(), Some(&Layer::Dots(Style::Dot, vec![(2.0, 1.0)])));
+        assert_eq!(figure.remark, "Last epoch, before weights: mse 1.0000. Diverged: seed 2 in epoch 3.");
+    }
+}

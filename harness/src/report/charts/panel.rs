@@ -188,3 +188,47 @@ fn plain(value: f64, spread: f64) -> String {
     let decimals = (1.0 - spread.log10().floor()).clamp(0.0, 9.0) as usize;
     crate::report::format::number(value, decimals).replace('-', "\u{2212}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_has_room_and_survives_nothing_and_one_value() {
+        assert_eq!(range([0.0, 1.0, f64::NAN]), (-0.04, 1.04));
+        assert_eq!(range([2.0, 2.0]), (1.5, 2.5));
+        assert_eq!(range([f64::INFINITY]), (0.0, 1.0));
+    }
+
+    #[test]
+    fn ticks_tell_neighbours_apart() {
+        let axis = |ticks, high| Axis { label: String::new(), range: (0.0, high), ticks, count: 5 };
+        assert_eq!(tick(0.2, &axis(Ticks::Percent, 1.0)), "20 %");
+        assert_eq!(tick(2.5, &axis(Ticks::Whole, 10.0)), "");
+        assert_eq!(tick(-0.002, &axis(Ticks::Plain, 0.01)), "\u{2212}0.002");
+        assert_eq!(tick(1500.0, &axis(Ticks::Plain, 5000.0)), "1500");
+    }
+
+    #[test]
+    fn a_panel_is_drawn_in_classes_and_names_itself() {
+        let axis = || Axis { label: "x < y".to_string(), range: (0.0, 1.0), ticks: Ticks::Plain, count: 4 };
+        let layers = vec![
+            Layer::Band(Style::Band(1), vec![(0.0, 0.0, 0.5), (1.0, 0.5, 1.0)]),
+            Layer::Line(Style::Series(1), vec![(0.0, 0.0), (1.0, 1.0)]),
+        ];
+        let panel = Panel {
+            title: "A & \"B\"".to_string(),
+            description: "d".to_string(),
+            x: axis(),
+            y: axis(),
+            size: Size::Small,
+            layers,
+        };
+        let svg = draw(&panel).unwrap();
+        assert!(svg.starts_with("<svg class=\"chart\" viewBox=\"0 0 1240 860\" role=\"img\" aria-label=\"A &amp; &quot;B&quot;. d\">"));
+        for part in ["class=\"c-b1\"", "class=\"c-s1\"", "class=\"c-grid\"", "x &lt; y"] {
+            assert!(svg.contains(part), "{part}");
+        }
+        assert!(!svg.contains("#01") && !svg.contains("NaN"));
+    }
+}

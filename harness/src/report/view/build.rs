@@ -4,13 +4,12 @@ use super::cell::FailureView;
 use super::curve::{Curves, Deciles, Losses};
 use super::machine::machine;
 use super::references::{Judgement, References, references};
-use super::resample;
+use super::resample::Plan;
 use super::study::{Study, study};
 use super::{Block, MetricView, TestRows, View};
 use crate::metrics::{self, Direction, Metric};
 use crate::record::{EvaluationRows, Record};
 use crate::report::material::{CellMaterial, Material, Outcome};
-use crate::stats::RowBootstrap;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,12 +21,11 @@ impl View {
     /// A metric of the table that is not registered.
     pub fn new(material: &Material) -> Result<Self> {
         let asked = &material.experiment;
-        let names = names(material)?;
-        let plan = resample::plan(visits(material));
+        let plan = Plan::new(names(material)?, &asked.metrics, visits(material));
         let mut blocks = Vec::new();
         let mut failures = Vec::new();
         for dataset in 0..asked.datasets.len() {
-            let (block, failed) = block(material, dataset, &names, &plan);
+            let (block, failed) = block(material, dataset, &plan);
             blocks.push(block);
             failures.extend(failed);
         }
@@ -39,7 +37,7 @@ impl View {
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
             claims: asked.claims.clone(),
-            metrics: names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect(),
+            metrics: plan.names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect(),
             machine: machine(material),
             blocks,
             failures,
@@ -105,23 +103,17 @@ fn evaluations(material: &Material, dataset: usize) -> BTreeMap<&str, &Evaluatio
     ids.filter_map(|id| Some((id.as_str(), material.evaluations.get(id)?))).collect()
 }
 
-fn block(
-    material: &Material,
-    dataset: usize,
-    names: &[String],
-    plan: &RowBootstrap,
-) -> (Block, Vec<FailureView>) {
+fn block(material: &Material, dataset: usize, plan: &Plan) -> (Block, Vec<FailureView>) {
     let cells = || material.cells.iter().filter(|cell| cell.dataset == dataset);
     let name = &material.experiment.datasets[dataset].name;
     let evaluations = evaluations(material, dataset);
-    let registered: Vec<&'static Metric> = names.iter().filter_map(|name| metrics::find(name).ok()).collect();
     let splits: Vec<Judgement> =
         evaluations.iter().map(|(id, rows)| judgement(material, dataset, id, rows)).collect();
-    let (references, refused) = match references(name, &splits, &registered, plan) {
+    let (references, refused) = match references(name, &splits, plan) {
         Ok(references) => (references, None),
         Err(error) => (References::default(), Some(format!("No reference rankings: {error:#}."))),
     };
-    let studies: Vec<Study> = cells().map(|cell| study(material, cell, names, plan)).collect();
+    let studies: Vec<Study> = cells().map(|cell| study(material, cell, plan)).collect();
     let found = records(material).find(|(cell, _)| cell.dataset == dataset);
     let failures = studies.iter().flat_map(|study| study.failures.clone()).collect();
     let block = Block {

@@ -4,14 +4,13 @@ use super::cell::ReferenceView;
 use super::curve::{Line, average};
 use super::estimate::{Bounds, Estimate};
 use super::judge::{judged, wide};
-use super::resample::{NO_COMMON_ROWS, NO_WEIGHTS, row_intervals};
+use super::resample::{NO_COMMON_ROWS, Plan};
 use super::study::curves;
 use super::times::mean;
 use crate::metrics::curve::{qini_curve, uplift_curve};
 use crate::metrics::{Judged, Metric, Prepared, RandomValue, random_reference};
 use crate::record::{EvaluationRows, Predictions};
 use crate::seed::Seeds;
-use crate::stats::RowBootstrap;
 use anyhow::Result;
 use std::collections::BTreeMap;
 
@@ -46,14 +45,10 @@ pub struct References {
 }
 
 /// Judges the references on every split of a dataset; several splits are averaged.
-pub fn references(
-    dataset: &str,
-    splits: &[Judgement],
-    metrics: &[&'static Metric],
-    plan: &RowBootstrap,
-) -> Result<References> {
+pub fn references(dataset: &str, splits: &[Judgement], plan: &Plan) -> Result<References> {
+    let metrics = plan.registered();
     let mut ranked = splits.iter().map(rankers).collect::<Result<Vec<_>>>()?;
-    let random = splits.iter().map(|split| random(split.rows, metrics)).collect::<Result<Vec<_>>>()?;
+    let random = splits.iter().map(|split| random(split.rows, &metrics)).collect::<Result<Vec<_>>>()?;
     let names: Vec<&'static str> =
         ranked.first().into_iter().flat_map(|split| split.keys().copied()).collect();
     let mut found = References::default();
@@ -63,7 +58,7 @@ pub fn references(
             RANDOM => {
                 metrics.iter().map(|metric| (metric.name.to_string(), expected(&random, metric))).collect()
             }
-            _ => fixed(&models, metrics, plan),
+            _ => fixed(&models, &metrics, plan),
         };
         found.views.push(ReferenceView { dataset: dataset.to_string(), ranker: name.to_string(), metrics });
         found.uplift.push(Line { name: name.to_string(), values: average(&curves(&models, uplift_curve)) });
@@ -130,18 +125,13 @@ fn expected(splits: &[BTreeMap<String, RandomValue>], metric: &Metric) -> Estima
 }
 
 /// A ranking that needs no training, judged on each split.
-fn fixed(
-    models: &[Prepared],
-    metrics: &[&'static Metric],
-    plan: &RowBootstrap,
-) -> BTreeMap<String, Estimate> {
-    let intervals = if models.len() == 1 { row_intervals(models, metrics, plan) } else { BTreeMap::new() };
-    let refusal = if models.len() == 1 { NO_WEIGHTS } else { NO_COMMON_ROWS };
+fn fixed(models: &[Prepared], metrics: &[&'static Metric], plan: &Plan) -> BTreeMap<String, Estimate> {
+    let mut intervals =
+        if models.len() == 1 { plan.row_intervals(models) } else { plan.refuse(NO_COMMON_ROWS) };
     let estimate = |metric: &&'static Metric| {
-        let values =
-            models.iter().map(|model| metric.compute(model).map_err(|undefined| Some(undefined.to_string())));
-        let rows = intervals.get(metric.name).cloned().unwrap_or_else(|| Err(refusal.to_string()));
-        (metric.name.to_string(), seedless(values, rows))
+        let value = |model: &Prepared| metric.compute(model).map_err(|undefined| Some(undefined.to_string()));
+        let rows = intervals.remove(metric.name).unwrap_or_else(|| Err(NO_COMMON_ROWS.to_string()));
+        (metric.name.to_string(), seedless(models.iter().map(value), rows))
     };
     metrics.iter().map(estimate).collect()
 }

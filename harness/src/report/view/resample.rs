@@ -1,15 +1,16 @@
-//! How much the test rows decide: a bootstrap that draws rows once for all models.
+//! What is estimated, and how much the test rows decide: a bootstrap that draws rows once for all models.
 
 use super::estimate::{Bounds, LEVEL};
-use crate::metrics::{Metric, Prepared, WeightedForm};
+use crate::metrics::{self, Metric, Prepared, WeightedForm};
 use crate::seed::Seeds;
-use crate::stats::{Interval, RowBootstrap, bootstrap_rows};
+use crate::stats::{Interval, Resampled, RowBootstrap, bootstrap_rows};
 use std::collections::BTreeMap;
 
-/// Why a metric has no interval over rows.
-pub const NO_WEIGHTS: &str = "not defined for rows that count several times";
-/// Why no metric has one.
+/// Why there is no interval over rows when every seed draws its own split.
 pub const NO_COMMON_ROWS: &str = "every seed has its own test rows: there are no common rows to resample";
+const NO_WEIGHTS: &str = "not defined for rows that count several times";
+const NOT_IN_TABLE: &str = "only the metrics of the table are resampled";
+
 /// Resamples unless rows and runs are too many.
 const RESAMPLES: u64 = 2_000;
 /// Fewest resamples.
@@ -17,37 +18,65 @@ const FEWEST: u64 = 200;
 /// Rows that all resamples of all runs may visit.
 const VISITS: u64 = 50_000_000_000;
 
-/// A plan of resampling, shared by all models of a report: 2,000 resamples, or as many as keep
-/// rows x runs x resamples in bounds, at least 200. `visits` is the sum over runs of their test rows.
-pub fn plan(visits: u64) -> RowBootstrap {
-    let resamples = (VISITS / visits.max(1)).clamp(FEWEST, RESAMPLES) as usize;
-    RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") }
+/// Which metrics are reported and which of them are resampled, the same for all models of a report.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Metrics to report, those of the table first.
+    pub names: Vec<String>,
+    table: Vec<String>,
+    bootstrap: RowBootstrap,
 }
 
-/// Intervals of each metric averaged over `models`, which were judged on the same rows. A metric that cannot be
-/// resampled is absent.
-pub fn row_intervals(
-    models: &[Prepared],
-    metrics: &[&Metric],
-    plan: &RowBootstrap,
-) -> BTreeMap<String, Bounds> {
-    let followed = |metric: &&&Metric| metric.weighted_form() != WeightedForm::Absent;
-    let metrics: Vec<&Metric> = metrics.iter().filter(followed).copied().collect();
-    let resampled = bootstrap_rows(models, &metrics, plan);
-    let bounds = |metric: &&Metric| {
-        let found = resampled.as_ref().map_err(|error| format!("{error:#}"));
-        let found = found.and_then(|found| found.get(metric.name).ok_or_else(|| NO_WEIGHTS.to_string()));
-        let interval =
-            found.and_then(|found| found.interval(LEVEL).map_err(|undefined| undefined.to_string()));
-        (metric.name.to_string(), interval.map(|interval| explained(interval, metric)))
-    };
-    metrics.iter().map(bounds).collect()
+impl Plan {
+    /// 2,000 resamples, or as many as keep rows x runs x resamples in bounds, at least 200. `visits` is the sum
+    /// over runs of their test rows.
+    pub fn new(names: Vec<String>, table: &[String], visits: u64) -> Self {
+        let resamples = (VISITS / visits.max(1)).clamp(FEWEST, RESAMPLES) as usize;
+        let bootstrap = RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") };
+        Self { names, table: table.to_vec(), bootstrap }
+    }
+
+    /// The reported metrics that this version knows.
+    pub fn registered(&self) -> Vec<&'static Metric> {
+        self.names.iter().filter_map(|name| metrics::find(name).ok()).collect()
+    }
+
+    /// An interval for each metric averaged over `models`, which were judged on the same rows.
+    pub fn row_intervals(&self, models: &[Prepared]) -> BTreeMap<String, Bounds> {
+        let followed = |metric: &&'static Metric| self.refusal(metric).is_none();
+        let chosen: Vec<&Metric> = self.registered().into_iter().filter(followed).collect();
+        let resampled =
+            bootstrap_rows(models, &chosen, &self.bootstrap).map_err(|error| format!("{error:#}"));
+        let bounds = |name: &String| -> Bounds {
+            let metric = metrics::find(name).map_err(|error| error.to_string())?;
+            match (self.refusal(metric), resampled.as_ref()?.get(name)) {
+                (None, Some(found)) => interval(found, metric),
+                (refusal, _) => Err(refusal.unwrap_or(NO_WEIGHTS).to_string()),
+            }
+        };
+        self.names.iter().map(|name| (name.clone(), bounds(name))).collect()
+    }
+
+    /// The same reason for every metric.
+    pub fn refuse(&self, reason: &str) -> BTreeMap<String, Bounds> {
+        self.names.iter().map(|name| (name.clone(), Err(reason.to_string()))).collect()
+    }
+
+    fn refusal(&self, metric: &Metric) -> Option<&'static str> {
+        match metric.weighted_form() {
+            WeightedForm::Absent => Some(NO_WEIGHTS),
+            WeightedForm::Exact | WeightedForm::Linearised => {
+                (!self.table.iter().any(|name| name == metric.name)).then_some(NOT_IN_TABLE)
+            }
+        }
+    }
 }
 
-fn explained(interval: Interval, metric: &Metric) -> Interval {
+fn interval(resampled: &Resampled, metric: &Metric) -> Bounds {
+    let interval = resampled.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
     let first_order = metric.weighted_form() == WeightedForm::Linearised;
     let note = first_order.then(|| "rank correlation, followed to first order".to_string());
-    Interval { note: interval.note.clone().or(note), ..interval }
+    Ok(Interval { note: interval.note.clone().or(note), ..interval })
 }
 
 #[cfg(test)]
@@ -56,9 +85,10 @@ mod tests {
 
     #[test]
     fn a_table_of_usual_size_gets_all_resamples_and_a_huge_one_fewer() {
-        assert_eq!(plan(0).resamples, 2_000);
-        assert_eq!(plan(3 * 16 * 5 * 47_284).resamples, 2_000);
-        assert_eq!(plan(60 * 5 * 600_000).resamples, 277);
-        assert_eq!(plan(u64::MAX).resamples, 200);
+        let resamples = |visits| Plan::new(Vec::new(), &[], visits).bootstrap.resamples;
+        assert_eq!(resamples(0), 2_000);
+        assert_eq!(resamples(3 * 16 * 5 * 47_284), 2_000);
+        assert_eq!(resamples(60 * 5 * 600_000), 277);
+        assert_eq!(resamples(u64::MAX), 200);
     }
 }

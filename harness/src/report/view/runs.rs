@@ -2,11 +2,10 @@
 
 use super::estimate::{Bounds, Estimate};
 use super::judge;
-use super::resample::{NO_COMMON_ROWS, NO_WEIGHTS, row_intervals};
-use crate::metrics::{self, Metric, Prepared};
+use super::resample::{NO_COMMON_ROWS, Plan};
+use crate::metrics::{self, Prepared};
 use crate::record::{EvaluationRows, Predictions, Record, Status};
 use crate::report::material::{CellMaterial, Material, Outcome};
-use crate::stats::RowBootstrap;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -50,18 +49,21 @@ impl<'a> Runs<'a> {
     }
 
     /// Each metric with its spread.
-    pub fn estimates(&self, names: &[String], plan: &RowBootstrap) -> BTreeMap<String, Estimate> {
+    pub fn estimates(&self, plan: &Plan) -> BTreeMap<String, Estimate> {
         if self.finished.is_empty() {
-            return names.iter().map(|name| (name.clone(), Estimate::absent("no seed finished"))).collect();
+            return plan
+                .names
+                .iter()
+                .map(|name| (name.clone(), Estimate::absent("no seed finished")))
+                .collect();
         }
-        let rows = self.row_intervals(names, plan);
-        let estimate = |name: &String| {
+        let estimate = |(name, rows): (String, Bounds)| {
             let values =
-                self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, name)));
-            let rows = rows.get(name).cloned().unwrap_or_else(|| Err(NO_WEIGHTS.to_string()));
-            (name.clone(), Estimate::over_seeds(values, rows))
+                self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, &name)));
+            let estimate = Estimate::over_seeds(values, rows);
+            (name, estimate)
         };
-        names.iter().map(estimate).collect()
+        self.row_intervals(plan).into_iter().map(estimate).collect()
     }
 
     /// As recorded; a metric that is newer than the record is computed from the stored predictions.
@@ -75,18 +77,15 @@ impl<'a> Runs<'a> {
         metric.compute(model).map_err(|undefined| undefined.to_string())
     }
 
-    fn row_intervals(&self, names: &[String], plan: &RowBootstrap) -> BTreeMap<String, Bounds> {
-        let refuse =
-            |reason: &str| names.iter().map(|name| (name.clone(), Err(reason.to_string()))).collect();
+    fn row_intervals(&self, plan: &Plan) -> BTreeMap<String, Bounds> {
         let evaluation = |index: usize| &self.finished[index].1.evaluation;
         if (1..self.count()).any(|index| evaluation(index) != evaluation(0)) {
-            return refuse(NO_COMMON_ROWS);
+            return plan.refuse(NO_COMMON_ROWS);
         }
-        if let Some(reason) = self.finished.iter().find_map(|(_, _, model)| model.as_ref().err()) {
-            return refuse(reason);
+        match self.finished.iter().find_map(|(_, _, model)| model.as_ref().err()) {
+            Some(reason) => plan.refuse(reason),
+            None => plan.row_intervals(&self.models),
         }
-        let metrics: Vec<&Metric> = names.iter().filter_map(|name| metrics::find(name).ok()).collect();
-        row_intervals(&self.models, &metrics, plan)
     }
 }
 

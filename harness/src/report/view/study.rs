@@ -2,13 +2,13 @@
 
 use super::cell::{CellView, FailureView, SeedCounts};
 use super::curve::{Band, Deciles, LossCurve, Losses, shares};
+use super::resample::Plan;
 use super::runs::Runs;
 use super::times::{Times, mean};
 use crate::metrics::Prepared;
 use crate::metrics::curve::{CurvePoint, qini_curve, uplift_by_group, uplift_curve};
 use crate::record::{Record, Status};
 use crate::report::material::{CellMaterial, Material, Outcome, RunMaterial};
-use crate::stats::RowBootstrap;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -33,8 +33,8 @@ pub struct Study {
     pub failures: Vec<FailureView>,
 }
 
-/// Studies a cell. `names` are the metrics to report.
-pub fn study(material: &Material, cell: &CellMaterial, names: &[String], plan: &RowBootstrap) -> Study {
+/// Studies a cell.
+pub fn study(material: &Material, cell: &CellMaterial, plan: &Plan) -> Study {
     let runs = Runs::of(material, cell);
     let dataset = &material.experiment.datasets[cell.dataset].name;
     let method = &material.experiment.methods[cell.method];
@@ -56,7 +56,7 @@ pub fn study(material: &Material, cell: &CellMaterial, names: &[String], plan: &
             backbone: method.backbone.clone(),
             components: method.components.clone(),
             seeds: SeedCounts { found: runs.count(), failed: failures.len(), asked: cell.runs.len() },
-            metrics: runs.estimates(names, plan),
+            metrics: runs.estimates(plan),
             times: Times::over(measured.values()),
             measured,
         },

@@ -1,0 +1,252 @@
+//! Every term against PyTorch, against finite differences, and against its neighbours in a stack.
+
+use super::*;
+use crate::nets::Outputs;
+use serde_json::Value;
+use tch::Kind;
+
+const FIXTURES: &str = include_str!("../../tests/fixtures/pytorch.json");
+const ROWS: usize = 24;
+
+fn fixtures() -> Value {
+    serde_json::from_str(FIXTURES).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+/// Rows in the order that a batch has: those with a non-zero label first.
+struct Case {
+    order: Vec<usize>,
+    ranked: usize,
+    batch: Batch,
+    head: HeadSpec,
+    names: Vec<&'static str>,
+}
+
+impl Case {
+    fn new(fixtures: &Value, options: &Value) -> Self {
+        let batch = &fixtures["batch"];
+        let (treatment, mut outcome) = (numbers(&batch["treatment"]), numbers(&batch["outcome"]));
+        if options["rows"] == "none-buys" {
+            outcome.fill(0.0);
+        }
+        let propensity =
+            options["propensity"].as_f64().map_or_else(|| numbers(&batch["propensity"]), |share| vec![share; ROWS]);
+        let label = |row: usize| {
+            let (treated, e) = (treatment[row], propensity[row]);
+            match options["label"].as_str() {
+                Some("signed") => outcome[row] * (2.0 * treated - 1.0),
+                _ => outcome[row] * (treated - e) / (e * (1.0 - e)),
+            }
+        };
+        let labels: Vec<f64> = (0..ROWS).map(label).collect();
+        let mut order: Vec<usize> = (0..ROWS).collect();
+        order.sort_by_key(|&row| labels[row] == 0.0);
+        let ranked = labels.iter().filter(|label| **label != 0.0).count();
+        let table: Vec<f64> = order.iter().flat_map(|&row| row_of(treatment[row], outcome[row], labels[row])).collect();
+        let columns = Labels::COLUMNS as i64;
+        let batch = Batch::new(&Tensor::from_slice(&table).view([1, ROWS as i64, columns]), ranked);
+        let point = options["head"] == "point";
+        let sigma_term = options["sigma_term"].as_bool().unwrap_or(true);
+        let (head, names) = match point {
+            true => (HeadSpec::Point, vec!["point"]),
+            false => (HeadSpec::Ziln { sigma_term }, vec!["logit", "mu", "raw"]),
+        };
+        Self { order, ranked, batch, head, names }
+    }
+
+    fn setting(&self) -> Setting {
+        let summary = OutcomeSummary { nonzero_share: 0.2, sd: 1.0, ..OutcomeSummary::default() };
+        Setting { head: self.head.clone(), summary, batch: ROWS }
+    }
+
+    /// One arm's raw outputs `[1, B, k]`.
+    fn raw(&self, source: &Value, arm: usize) -> Tensor {
+        let columns: Vec<Vec<f64>> = self.names.iter().map(|name| numbers(&source[*name][arm])).collect();
+        let values: Vec<f64> =
+            self.order.iter().flat_map(|&row| columns.iter().map(move |column| column[row])).collect();
+        Tensor::from_slice(&values).view([1, ROWS as i64, -1])
+    }
+}
+
+fn row_of(treated: f64, outcome: f64, label: f64) -> [f64; Labels::COLUMNS] {
+    let positive = outcome > 0.0;
+    let log = if positive { outcome.ln() } else { 0.0 };
+    [treated, outcome, log, f64::from(u8::from(positive)), label]
+}
+
+fn term(name: &str, options: &Value) -> TermKind {
+    match name {
+        "mse" => TermKind::Mse(MseSpec {}),
+        name if name.starts_with("ziln") => TermKind::Ziln(ZilnSpec {}),
+        name if name.starts_with("focal") => TermKind::FocalZiln(FocalZilnSpec::default()),
+        _ => TermKind::Ranking(ranking(options)),
+    }
+}
+
+fn ranking(options: &Value) -> RankingSpec {
+    let number = |key: &str| options[key].as_f64().unwrap();
+    let read = |value: &Value| value.as_str().unwrap().to_string();
+    RankingSpec {
+        score: match read(&options["score"]).as_str() {
+            "uplift" => Score::Uplift { unit: Unit::Amount(number("unit")) },
+            _ => Score::LogRatio,
+        },
+        link: match read(&options["link"]).as_str() {
+            "hinge" => Link::Hinge { margin: number("margin") },
+            _ => Link::Logistic,
+        },
+        label: serde_json::from_value(options["label"].clone()).unwrap(),
+        minimum_gap: number("minimum_gap"),
+        reduction: serde_json::from_value(options["reduction"].clone()).unwrap(),
+    }
+}
+
+fn close(found: f64, expected: f64) -> bool {
+    (found - expected).abs() <= 1e-9 * expected.abs().max(1e-3)
+}
+
+#[test]
+fn values_and_gradients_are_those_of_pytorch() {
+    let fixtures = fixtures();
+    for (name, loss) in fixtures["losses"].as_object().unwrap() {
+        let case = Case::new(&fixtures, &loss["options"]);
+        let outputs = [0, 1].map(|arm| case.raw(&fixtures["batch"], arm).set_requires_grad(true));
+        let [control, treated] = &outputs;
+        let raw = Outputs { control: control.shallow_clone(), treated: treated.shallow_clone() };
+        let term = term(name, &loss["options"]).build(&case.setting()).unwrap();
+        let value = term.loss(&case.batch, &Prediction::new(&case.head, &raw));
+        let found = value.double_value(&[0]);
+        assert!(close(found, loss["value"].as_f64().unwrap()), "{name}: {found} instead of {}", loss["value"]);
+        value.sum(None).backward();
+        for (arm, output) in outputs.iter().enumerate() {
+            let expected = Vec::<f64>::try_from(case.raw(&loss["gradient"], arm).view(-1)).unwrap();
+            let gradient = output.grad();
+            let found = match gradient.defined() {
+                true => Vec::<f64>::try_from(gradient.contiguous().view(-1)).unwrap(),
+                false => vec![0.0; expected.len()],
+            };
+            for (found, expected) in found.iter().zip(&expected) {
+                assert!(close(*found, *expected), "{name}, arm {arm}: gradient {found} instead of {expected}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sparse_ranking_sum_does_not_depend_on_the_block_width() {
+    let fixtures = fixtures();
+    let options = &fixtures["losses"]["ranking"]["options"];
+    let case = Case::new(&fixtures, options);
+    let raw = Outputs { control: case.raw(&fixtures["batch"], 0), treated: case.raw(&fixtures["batch"], 1) };
+    let loss = |share: f64| {
+        let mut setting = case.setting();
+        setting.summary.nonzero_share = share;
+        let term = TermKind::Ranking(ranking(options)).build(&setting).unwrap();
+        term.loss(&case.batch, &Prediction::new(&case.head, &raw)).double_value(&[0])
+    };
+    assert!(case.ranked > 8, "the narrow block must not hold all ranked rows");
+    assert!((loss(0.01) - loss(1.0)).abs() < 1e-12);
+}
+
+/// Every registered term, with options that leave kinks away from the fixture's points.
+fn registered() -> Vec<TermKind> {
+    let uplift = RankingSpec { score: Score::Uplift { unit: Unit::Amount(20.0) }, ..RankingSpec::default() };
+    vec![
+        TermKind::Mse(MseSpec {}),
+        TermKind::Ziln(ZilnSpec {}),
+        TermKind::FocalZiln(FocalZilnSpec::default()),
+        TermKind::Ranking(RankingSpec::default()),
+        TermKind::Ranking(uplift),
+        TermKind::Ranking(RankingSpec { link: Link::Hinge { margin: 0.1 }, ..RankingSpec::default() }),
+    ]
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences_and_not_all_zero() {
+    let fixtures = fixtures();
+    let case = Case::new(&fixtures, &serde_json::json!({ "head": "ziln" }));
+    let at = [case.raw(&fixtures["batch"], 0), case.raw(&fixtures["batch"], 1)];
+    for kind in registered() {
+        let term = kind.build(&case.setting()).unwrap();
+        let loss = |control: &Tensor, treated: &Tensor| {
+            let raw = Outputs { control: control.shallow_clone(), treated: treated.shallow_clone() };
+            term.loss(&case.batch, &Prediction::new(&case.head, &raw)).sum(None)
+        };
+        let leaves = [at[0].detach().copy().set_requires_grad(true), at[1].detach().copy().set_requires_grad(true)];
+        let gradients = Tensor::run_backward(&[loss(&leaves[0], &leaves[1])], &leaves, false, false);
+        let direction = Tensor::from_slice(&(0..ROWS * 3).map(|i| (i as f64).sin()).collect::<Vec<_>>());
+        let direction = direction.view([1, ROWS as i64, 3]);
+        for arm in 0..2 {
+            let moved = |step: f64| {
+                let mut places = [at[0].copy(), at[1].copy()];
+                places[arm] += &direction * step;
+                loss(&places[0], &places[1]).double_value(&[])
+            };
+            let numeric = (moved(1e-6) - moved(-1e-6)) / 2e-6;
+            let analytic = (&gradients[arm] * &direction).sum(None).double_value(&[]);
+            assert!(analytic != 0.0, "{}: no gradient", kind.name());
+            let error = (numeric - analytic).abs() / analytic.abs().max(1e-3);
+            assert!(error < 1e-5, "{}, arm {arm}: {analytic} against {numeric}", kind.name());
+        }
+    }
+}
+
+#[test]
+fn a_replicate_does_not_feel_its_neighbours() {
+    let fixtures = fixtures();
+    let case = Case::new(&fixtures, &serde_json::json!({ "head": "ziln" }));
+    let single = [case.raw(&fixtures["batch"], 0), case.raw(&fixtures["batch"], 1)].map(|raw| raw.to_kind(Kind::Float));
+    let table = |ranked: bool| {
+        let column = |tensor: &Tensor| tensor.to_kind(Kind::Float);
+        let ranking = if ranked { column(&case.batch.ranking) } else { column(&case.batch.ranking).ones_like() };
+        Tensor::stack(
+            &[
+                column(&case.batch.treatment),
+                column(&case.batch.outcome),
+                column(&case.batch.log_outcome),
+                column(&case.batch.positive),
+                ranking,
+            ],
+            -1,
+        )
+    };
+    let alone = Batch::new(&table(true), case.ranked);
+    let beside = Batch::new(&Tensor::cat(&[table(true), table(false)], 0), ROWS);
+    for kind in registered() {
+        let term = kind.build(&case.setting()).unwrap();
+        let loss = |batch: &Batch, copies: i64| {
+            let outputs = Outputs { control: single[0].repeat([copies, 1, 1]), treated: single[1].repeat([copies, 1, 1]) };
+            term.loss(batch, &Prediction::new(&case.head, &outputs)).double_value(&[0])
+        };
+        assert_eq!(loss(&alone, 1), loss(&beside, 2), "{}", kind.name());
+    }
+}
+
+#[test]
+fn extreme_outcomes_and_outputs_give_finite_losses() {
+    let outcomes = [0.0, 1e-6, 1.0, 1e9];
+    let rows = outcomes.len() as i64 * 2;
+    let table: Vec<f32> = [1e9, 1.0, 1e-6, 0.0f64]
+        .iter()
+        .flat_map(|&outcome| [Labels::row(true, outcome, 2.0 * outcome), Labels::row(false, outcome, -2.0 * outcome)])
+        .flatten()
+        .collect();
+    let batch = Batch::new(&Tensor::from_slice(&table).view([1, rows, -1]), rows as usize - 2);
+    let head = HeadSpec::Ziln { sigma_term: true };
+    let summary = OutcomeSummary { nonzero_share: 0.5, sd: 1.0, ..OutcomeSummary::default() };
+    let setting = Setting { head: head.clone(), summary, batch: rows as usize };
+    for kind in registered().into_iter().skip(1) {
+        for level in [-60.0, 0.0, 60.0] {
+            let raw = Tensor::full([1, rows, 3], level, (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
+            let outputs = Outputs { control: raw.shallow_clone(), treated: &raw * 0.5 };
+            let term = kind.build(&setting).unwrap();
+            let loss = term.loss(&batch, &Prediction::new(&head, &outputs));
+            assert!(loss.double_value(&[0]).is_finite(), "{} at {level}", kind.name());
+            loss.sum(None).backward();
+            assert!(raw.grad().isfinite().all().int64_value(&[]) == 1, "{} at {level}: gradient", kind.name());
+        }
+    }
+}

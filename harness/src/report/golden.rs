@@ -1,0 +1,85 @@
+//! Small tables, letter by letter.
+
+use super::table::Table;
+use super::view::cell::{CellView, ReferenceView, SeedCounts};
+use super::view::estimate::Estimate;
+use super::view::{Block, MetricView, View};
+use crate::metrics::Direction;
+use std::collections::BTreeMap;
+
+fn estimate(values: &[f64]) -> Estimate {
+    let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
+    Estimate::over_seeds(seeds, Err("not resampled".to_string()))
+}
+
+fn method(name: &str, found: usize, values: &[f64]) -> CellView {
+    let defined = if values.is_empty() { Estimate::absent("no seed finished") } else { estimate(values) };
+    CellView {
+        dataset: "b2b_mimic".to_string(),
+        method: name.to_string(),
+        backbone: "tarnet".to_string(),
+        components: vec!["ziln".to_string()],
+        seeds: SeedCounts { found, failed: 2 - found, asked: 2 },
+        metrics: BTreeMap::from([("auuc".to_string(), defined)]),
+        measured: BTreeMap::new(),
+        times: None,
+    }
+}
+
+fn view() -> View {
+    let random = Estimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
+    View {
+        experiment: "tiny".to_string(),
+        profile: "quick".to_string(),
+        caption: Some("not evidence".to_string()),
+        question: String::new(),
+        baseline: "TARNet".to_string(),
+        seeds: vec![1, 2],
+        claims: Vec::new(),
+        metrics: vec![MetricView {
+            name: "auuc".to_string(),
+            formula: String::new(),
+            unit: String::new(),
+            direction: Direction::Higher,
+            source: String::new(),
+            in_table: true,
+        }],
+        blocks: vec![Block {
+            dataset: "b2b_mimic".to_string(),
+            cells: vec![
+                method("TARNet", 2, &[0.4, 0.42]),
+                method("A & B", 2, &[-0.1, -0.12]),
+                method("C", 1, &[0.9]),
+                method("D", 0, &[]),
+            ],
+            references: vec![ReferenceView {
+                dataset: "b2b_mimic".to_string(),
+                ranker: "random".to_string(),
+                metrics: BTreeMap::from([("auuc".to_string(), random)]),
+            }],
+            ..Block::default()
+        }],
+        failures: Vec::new(),
+        machine: Default::default(),
+    }
+}
+
+#[test]
+fn markdown() {
+    let view = view();
+    let text = super::markdown::render(&view, &Table::new(&view));
+    assert_eq!(text, include_str!("../../tests/fixtures/report/table.md"));
+}
+
+#[test]
+fn latex() {
+    let view = view();
+    let text = super::tex::render(&view, &Table::new(&view));
+    assert_eq!(text, include_str!("../../tests/fixtures/report/table.tex"));
+}
+
+#[test]
+fn comma_separated() {
+    let text = super::csv::render(&view()).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), include_str!("../../tests/fixtures/report/table.csv"));
+}
