@@ -12,13 +12,18 @@ pub(super) struct ExperimentError {
 impl ExperimentError {
     /// An error without a place.
     pub fn plain(message: &str) -> Self {
-        Self { line: None, message: suggest(message) }
+        Self { line: None, message: message.to_string() }
     }
 
     /// An error of the TOML reader, with its line.
     pub fn at(text: &str, error: &toml::de::Error) -> Self {
         let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
         Self { line, message: suggest(error.message()) }
+    }
+
+    /// An error of the TOML reader, where lines mean nothing any more.
+    pub fn merged(error: &toml::de::Error) -> Self {
+        Self { line: None, message: suggest(error.message()) }
     }
 
     /// A profile that the file does not have.
@@ -32,6 +37,11 @@ impl ExperimentError {
         Self { line: None, message }
     }
 
+    /// The message without its place.
+    pub fn message(&self) -> String {
+        self.message.clone()
+    }
+
     /// Names the file.
     pub fn in_file(self, file: &std::path::Path) -> anyhow::Error {
         let place = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
@@ -40,7 +50,7 @@ impl ExperimentError {
 }
 
 /// Adds a did-you-mean to serde's `unknown field` and `unknown variant`.
-pub(super) fn suggest(message: &str) -> String {
+fn suggest(message: &str) -> String {
     let message = message.trim().replace("unknown field", "unknown key").replace('`', "'");
     let mut names = message.split('\'').skip(1).step_by(2);
     match (message.contains("unknown "), names.next()) {

@@ -41,7 +41,7 @@ pub(super) struct Wire {
 
 /// How many seeds, or which.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "seeds: allowed are a count of 1 to 1000 or a list of whole numbers from 0")]
 pub(super) enum SeedsWire {
     Count(u64),
     List(Vec<u64>),
@@ -112,7 +112,9 @@ pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Resul
     let strict: Wire = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
     let mut table: Table = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
     let profiles = table.get("profile").cloned();
-    if let Some(name) = profile {
+    let defined = |name: &str| profiles.as_ref().is_some_and(|profiles| profiles.get(name).is_some());
+    // Without a profile the file means its full one, whether or not it says more about it.
+    if let Some(name) = profile.or_else(|| defined("full").then_some("full")) {
         match profiles.as_ref().and_then(|profiles| profiles.get(name)).and_then(Value::as_table) {
             Some(overrides) => overlay(&mut table, overrides),
             None if name == "full" => {}
@@ -123,7 +125,7 @@ pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Resul
         assign(&mut table, assignment)?;
     }
     inherit(&mut table);
-    typed(table).map_err(|error| ExperimentError::plain(error.message()))
+    typed(table).map_err(|error| ExperimentError::merged(&error))
 }
 
 /// Tables are merged key by key; everything else is replaced.
@@ -171,7 +173,7 @@ fn assign(table: &mut Table, assignment: &str) -> Result<(), ExperimentError> {
         _ => Table::new(),
     };
     set.map_err(|why| refuse(&why))?;
-    typed(table.clone()).map(|_| ()).map_err(|error| refuse(&super::error::suggest(error.message())))
+    typed(table.clone()).map(|_| ()).map_err(|error| refuse(&ExperimentError::merged(&error).message()))
 }
 
 fn put(place: &mut Value, path: &[&str], value: Value) -> Result<(), String> {
