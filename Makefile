@@ -16,7 +16,6 @@ ablation: table2        ## Table 2 on the quick profile: trains what is missing,
 table2 hillstrom: build ## one experiment (PROFILE=quick|standard|full)
 	$(VALOR) run experiments/$@.toml --profile $(PROFILE)
 	$(VALOR) report experiments/$@.toml --profile $(PROFILE)
-	@echo reports/$@/$(PROFILE)/index.html
 
 data:                   ## real data into ./data, for hillstrom
 	scripts/data.sh

@@ -5,7 +5,7 @@ use crate::store::{Entry, Store};
 use crate::trial::Provenance;
 use clap::Args;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -40,7 +40,7 @@ impl Asked {
         for set in &self.sets {
             text.push_str(&format!(" --set {set}"));
         }
-        if self.results != PathBuf::from("results") {
+        if self.results != Path::new("results") {
             text.push_str(&format!(" --results {}", self.results.display()));
         }
         text

@@ -121,14 +121,12 @@ impl Sandbox {
 
     /// Starts a set-up in its own process group and waits until its download hangs.
     fn stalled(&self) -> Child {
-        let child = self.command(&[("STALL", "1")]).process_group(0).spawn().unwrap();
-        for _ in 0..600 {
-            if self.path("stalled").exists() {
-                return child;
-            }
-            std::thread::sleep(Duration::from_millis(50));
+        let mut child = self.command(&[("STALL", "1")]).process_group(0).spawn().unwrap();
+        while !self.path("stalled").exists() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before its download started");
+            std::thread::sleep(Duration::from_millis(10));
         }
-        panic!("the download never started");
+        child
     }
 
     /// Files under the root, without the lock.

@@ -163,7 +163,7 @@ fn first_names(path: &str) -> Vec<&str> {
 }
 
 /// Modules of the crate that a file names, by `crate::` or by enough `super::`.
-fn used_modules<'a>(code: &'a str, depth: usize) -> BTreeSet<&'a str> {
+fn used_modules(code: &str, depth: usize) -> BTreeSet<&str> {
     let supers = "super::".repeat(depth);
     let from_crate = after(code, "crate::").flat_map(first_names);
     let from_super =

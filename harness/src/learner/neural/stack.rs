@@ -1,5 +1,8 @@
 //! A stack of replicates in training: one pass over the batches for all seeds of a cell.
 
+#[cfg(test)]
+mod fixtures;
+
 use super::batches::{Epoch, Rows};
 use super::optimiser::Adam;
 use super::rows::DeviceRows;
