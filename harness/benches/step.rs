@@ -77,6 +77,7 @@ impl Rows {
             treatment: &self.treatment,
             outcome: &self.outcome,
             propensity: None,
+            origin: None,
             train: &self.train,
             validation: &[],
             test: &self.train[..1],

@@ -87,6 +87,8 @@ pub struct Dataset {
     pub group: Option<Vec<u64>>,
     /// For splits by time.
     pub time: Option<Vec<f64>>,
+    /// Row of the file, as error messages count; absent where rows are generated.
+    pub origin: Option<Vec<u64>>,
     /// What a reader of a table should know about these rows: dropped rows, stand-ins.
     pub notes: Vec<String>,
 }
@@ -108,6 +110,7 @@ impl Dataset {
             truth: self.truth.as_ref().map(|truth| truth.select(rows)),
             group: self.group.as_ref().map(|column| pick(column, rows)),
             time: self.time.as_ref().map(|column| pick(column, rows)),
+            origin: self.origin.as_ref().map(|column| pick(column, rows)),
             notes: self.notes.clone(),
         }
     }

@@ -40,6 +40,8 @@ pub struct Task<'a> {
     pub outcome: &'a [f64],
     /// Known propensity.
     pub propensity: Option<&'a [f64]>,
+    /// Row of the file that each row came from, for messages.
+    pub origin: Option<&'a [u64]>,
     /// Rows to learn from.
     pub train: &'a [u32],
     /// Rows for early stopping.

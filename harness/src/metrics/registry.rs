@@ -116,11 +116,12 @@ pub fn registry() -> &'static [Metric] {
 ///
 /// # Errors
 ///
-/// An input error with the closest name when there is none.
+/// An input error with all names when there is none.
 pub fn find(name: &str) -> anyhow::Result<&'static Metric> {
     METRICS.iter().find(|metric| metric.name == name).ok_or_else(|| {
-        let hint = did_you_mean(name, METRICS.iter().map(|metric| metric.name));
-        input_error!("unknown metric '{name}'{hint}")
+        let names: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        let hint = did_you_mean(name, names.iter().copied());
+        input_error!("unknown metric '{name}'; allowed are {}{hint}", names.join(", "))
     })
 }
 
@@ -169,6 +170,8 @@ mod tests {
     #[test]
     fn a_stranger_gets_the_closest_name() {
         let error = find("auc").expect_err("no such metric");
-        assert_eq!(error.to_string(), "unknown metric 'auc'; did you mean 'auuc'?");
+        let message = error.to_string();
+        assert!(message.starts_with("unknown metric 'auc'; allowed are n, n_treated, "), "{message}");
+        assert!(message.ends_with("; did you mean 'auuc'?"), "{message}");
     }
 }

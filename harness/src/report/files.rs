@@ -1,5 +1,6 @@
 //! Whole files or none: a temporary sibling, then a rename.
 
+use crate::input_error;
 use anyhow::{Context, Result};
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -11,11 +12,16 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// The same for content that is made piece by piece.
+///
+/// # Errors
+///
+/// An input error when the folder cannot be made or written: the user chose it.
 pub fn write_with(path: &Path, fill: impl FnOnce(&mut BufWriter<&File>) -> Result<()>) -> Result<()> {
     let folder = path.parent().context("a report file needs a folder")?;
-    std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
+    let place = || format!("report folder {}", folder.display());
+    std::fs::create_dir_all(folder).map_err(|error| input_error!("{} cannot be made: {error}", place()))?;
     let file = tempfile::NamedTempFile::new_in(folder)
-        .with_context(|| format!("cannot write in {}", folder.display()))?;
+        .map_err(|error| input_error!("{} cannot be written: {error}", place()))?;
     let mut buffer = BufWriter::new(file.as_file());
     fill(&mut buffer)
         .and_then(|()| Ok(buffer.flush()?))

@@ -2,6 +2,9 @@
 
 use crate::error::did_you_mean;
 
+/// Characters of a line that an error shows.
+const SHOWN: usize = 60;
+
 /// A message, and the line where there is one.
 #[derive(Debug)]
 pub(super) struct ExperimentError {
@@ -11,19 +14,19 @@ pub(super) struct ExperimentError {
 
 impl ExperimentError {
     /// An error without a place.
-    pub fn plain(message: &str) -> Self {
-        Self { line: None, message: message.to_string() }
+    pub fn plain(message: String) -> Self {
+        Self { line: None, message }
     }
 
     /// An error of the TOML reader, with its line.
     pub fn at(text: &str, error: &toml::de::Error) -> Self {
-        let line = error.span().map(|span| 1 + text[..span.start.min(text.len())].matches('\n').count());
-        Self { line, message: suggest(error.message()) }
-    }
-
-    /// An error of the TOML reader, where lines mean nothing any more.
-    pub fn merged(error: &toml::de::Error) -> Self {
-        Self { line: None, message: suggest(error.message()) }
+        let above = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count());
+        let line = above.and_then(|above| text.lines().nth(above)).unwrap_or_default();
+        let shown: String = line.trim().chars().take(SHOWN).collect();
+        Self {
+            line: above.map(|above| above + 1),
+            message: format!("'{shown}': {}", suggest(error.message())),
+        }
     }
 
     /// A profile that the file does not have.
@@ -37,11 +40,6 @@ impl ExperimentError {
         Self { line: None, message }
     }
 
-    /// The message without its place.
-    pub fn message(&self) -> String {
-        self.message.clone()
-    }
-
     /// Names the file.
     pub fn in_file(self, file: &std::path::Path) -> anyhow::Error {
         let place = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
@@ -49,9 +47,19 @@ impl ExperimentError {
     }
 }
 
-/// Adds a did-you-mean to serde's `unknown field` and `unknown variant`.
-fn suggest(message: &str) -> String {
-    let message = message.trim().replace("unknown field", "unknown key").replace('`', "'");
+/// Serde's words, and what experiment files call it.
+const WORDS: [(&str, &str); 5] = [
+    ("unknown field", "unknown key"),
+    ("missing field", "missing key"),
+    ("expected usize", "expected a whole number, 0 or more"),
+    ("expected u64", "expected a whole number, 0 or more"),
+    ("expected f64", "expected a number"),
+];
+
+/// Serde's message in the words of experiment files, with a did-you-mean for an unknown key or variant.
+pub(super) fn suggest(message: &str) -> String {
+    let message = message.trim().replace('`', "'");
+    let message = WORDS.iter().fold(message, |message, (from, to)| message.replace(from, to));
     let mut names = message.split('\'').skip(1).step_by(2);
     match (message.contains("unknown "), names.next()) {
         (true, Some(found)) => {

@@ -8,6 +8,7 @@ use crate::input_error;
 use crate::learner::TrainingSpec;
 use crate::learner::catalog::{self, Options};
 use crate::metrics;
+use anyhow::Context;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -22,10 +23,10 @@ pub fn load(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Resu
     let text = read(path)?;
     let wire = wire::parse(&text, profile, sets).map_err(|error| error.in_file(path))?;
     let mut experiment = resolve(path, profile, wire)
-        .map_err(|error| ExperimentError::plain(&format!("{error:#}")).in_file(path))?;
+        .map_err(|error| ExperimentError::plain(format!("{error:#}")).in_file(path))?;
     let root = root(path);
     for dataset in &mut experiment.datasets {
-        dataset.spec.resolve(&root)?;
+        dataset.spec.resolve(&root).with_context(|| path.display().to_string())?;
     }
     Ok(experiment)
 }
@@ -155,7 +156,7 @@ fn baseline(wire: &Wire, methods: &[NamedMethod]) -> anyhow::Result<String> {
     match (&wire.baseline, methods.first()) {
         (Some(name), _) => Ok(name.clone()),
         (None, Some(first)) => Ok(first.name.clone()),
-        (None, None) => Err(input_error!("no methods: give [grid] or [[method]]")),
+        (None, None) => Err(input_error!("no methods: give [grid], not all of it excluded, or [[method]]")),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Experiment files as they are written: a strict mirror of the TOML, with lines and suggestions in errors.
 
+use super::error::suggest;
 use super::{Claim, ExperimentError};
 use crate::data::DataSpec;
 use crate::data::b2b_mimic::B2bMimicSpec;
@@ -41,7 +42,7 @@ pub(super) struct Wire {
 
 /// How many seeds, or which.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "seeds: allowed are a count of 1 to 1000 or a list of whole numbers from 0")]
+#[serde(untagged, expecting = "expected a number of seeds or a list of seeds, whole numbers of 0 or more")]
 pub(super) enum SeedsWire {
     Count(u64),
     List(Vec<u64>),
@@ -111,6 +112,9 @@ impl DatasetWire {
 pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Result<Wire, ExperimentError> {
     let strict: Wire = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
     let mut table: Table = toml::from_str(text).map_err(|error| ExperimentError::at(text, &error))?;
+    if let Some((name, _)) = strict.profile.iter().find(|(_, profile)| !profile.profile.is_empty()) {
+        return Err(ExperimentError::plain(format!("profile '{name}': a profile cannot hold profiles")));
+    }
     let profiles = table.get("profile").cloned();
     let defined = |name: &str| profiles.as_ref().is_some_and(|profiles| profiles.get(name).is_some());
     // Without a profile the file means its full one, whether or not it says more about it.
@@ -125,7 +129,7 @@ pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Resul
         assign(&mut table, assignment)?;
     }
     inherit(&mut table);
-    typed(table).map_err(|error| ExperimentError::merged(&error))
+    typed(table).map_err(|error| ExperimentError::plain(suggest(error.message())))
 }
 
 /// Tables are merged key by key; everything else is replaced.
@@ -160,8 +164,11 @@ fn inherit(table: &mut Table) {
 
 /// Applies `training.epochs=3`. Numbers index lists: `dataset.0.b2b-mimic.rho=0.8`.
 fn assign(table: &mut Table, assignment: &str) -> Result<(), ExperimentError> {
-    let refuse = |why: &str| ExperimentError::plain(&format!("--set {assignment}: {why}"));
+    let refuse = |why: &str| ExperimentError::plain(format!("--set {assignment}: {why}"));
     let (path, value) = assignment.split_once('=').ok_or_else(|| refuse("write it as key=value"))?;
+    if path.split('.').next() == Some("profile") {
+        return Err(refuse("a profile is applied before --set; set the key that it overrides"));
+    }
     let value = toml::from_str::<Table>(&format!("value = {value}"))
         .ok()
         .and_then(|mut table| table.remove("value"))
@@ -173,7 +180,7 @@ fn assign(table: &mut Table, assignment: &str) -> Result<(), ExperimentError> {
         _ => Table::new(),
     };
     set.map_err(|why| refuse(&why))?;
-    typed(table.clone()).map(|_| ()).map_err(|error| refuse(&ExperimentError::merged(&error).message()))
+    typed(table.clone()).map(|_| ()).map_err(|error| refuse(&suggest(error.message())))
 }
 
 fn put(place: &mut Value, path: &[&str], value: Value) -> Result<(), String> {

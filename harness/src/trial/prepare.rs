@@ -53,6 +53,7 @@ impl Prepared {
             treatment: &self.dataset.treatment,
             outcome: &self.dataset.outcome,
             propensity: self.dataset.propensity.as_deref(),
+            origin: self.dataset.origin.as_deref(),
             train: &self.split.train,
             validation: &self.split.validation,
             test: &self.split.test,

@@ -93,6 +93,7 @@ impl<'a> Collector<'a> {
         self.dataset.treatment.push(treated);
         let outcome = self.required(number, row, Columns::OUTCOME)?;
         self.dataset.outcome.push(outcome);
+        self.dataset.origin.get_or_insert_default().push(number);
         self.push_features(number, row)?;
         self.push_known(number, row)?;
         self.push_place(number, row)

@@ -17,6 +17,9 @@ pub(super) fn read(
     let file = collector.place().file;
     let mut reader = csv::ReaderBuilder::new().from_reader(BufReader::with_capacity(1 << 18, source));
     let header = reader.headers().map_err(|error| refuse(&collector, 1, &error))?.clone();
+    if header.is_empty() {
+        return Err(input_error!("{file} is empty: it has no header"));
+    }
     let names: Vec<&str> = header.iter().map(str::trim).collect();
     let places = columns.find(file, &names)?;
     let mut record = StringRecord::new();

@@ -100,11 +100,9 @@ pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
     let ziln = matches!(spec.network.head, crate::nets::HeadSpec::Ziln { .. });
     let negative = || task.train.iter().find(|&&row| task.outcome[row as usize] < 0.0);
     if let (true, Some(&row)) = (ziln, negative()) {
-        return Err(input_error!(
-            "the ziln head needs outcomes of 0 or more; found {} in row {} of those in use",
-            task.outcome[row as usize],
-            row + 1
-        ));
+        let (found, row) = (task.outcome[row as usize], row as usize);
+        let number = task.origin.map_or(row as u64 + 1, |origin| origin[row]);
+        return Err(input_error!("row {number}: the ziln head needs outcomes of 0 or more; found {found}"));
     }
     Ok(())
 }

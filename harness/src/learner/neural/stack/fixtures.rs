@@ -48,6 +48,7 @@ impl Rows48 {
             treatment: &self.treatment,
             outcome: &self.outcome,
             propensity: Some(&self.propensity),
+            origin: None,
             train: &self.rows,
             validation: &[],
             test: &self.rows,
