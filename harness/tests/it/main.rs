@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod bad_tables;
 mod end_to_end;
 mod setup;
 mod tidy;

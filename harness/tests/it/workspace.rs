@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -29,8 +30,8 @@ epochs = 2
 batch = 64
 "#;
 
-/// What stands in a folder: content by path.
-pub type Snapshot = BTreeMap<PathBuf, Vec<u8>>;
+/// What stands in a folder: by path the content of a file, nothing for a folder.
+pub type Snapshot = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 /// A folder with `experiments/small.toml`.
 pub struct Workspace {
@@ -80,35 +81,38 @@ impl Workspace {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs to the end and expects that the input is refused: exit code 2, one message with all `parts`, and an
-    /// unchanged results folder.
+    /// Runs to the end and expects that the input is refused: exit code 2, one message with all `parts`, and
+    /// nothing written or removed anywhere.
     pub fn refuse(&self, words: &str, parts: &[&str]) {
-        let before = self.snapshot("results");
-        let output = self.valor(words);
+        self.refuse_command(self.command(words), words, parts);
+    }
+
+    /// The same for a command that is more than words.
+    pub fn refuse_command(&self, mut command: Command, words: &str, parts: &[&str]) {
+        let before = self.snapshot(".");
+        let output = command.output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "valor {words}: {output:?}");
         for part in parts {
             assert!(message.contains(part), "valor {words}: '{part}' is not in: {message}");
         }
         assert!(!message.contains("panicked"), "{message}");
-        assert!(self.snapshot("results") == before, "valor {words} changed the results folder");
+        assert!(self.snapshot(".") == before, "valor {words} changed files");
     }
 
-    /// All files below a folder; none if it is not there.
+    /// A folder and everything below it; nothing if it is not there.
     pub fn snapshot(&self, name: &str) -> Snapshot {
-        let mut files = Snapshot::new();
-        let mut folders = vec![self.path(name)];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if let Ok(content) = fs::read(&path) {
-                    files.insert(path, content);
-                }
+        let mut found = Snapshot::new();
+        let mut waiting = vec![self.path(name)];
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                waiting.extend(fs::read_dir(&path).into_iter().flatten().map(|entry| entry.unwrap().path()));
+                found.insert(path, None);
+            } else if let Ok(content) = fs::read(&path) {
+                found.insert(path, Some(content));
             }
         }
-        files
+        found
     }
 
     /// Records of complete runs by folder name.
@@ -162,4 +166,11 @@ fn difference(left: &Value, right: &Value) -> Option<String> {
         }
         _ => (left != right).then(|| format!("{left} is not {right}")),
     }
+}
+
+/// The content packed by gzip.
+pub fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(content.as_ref()).unwrap();
+    packer.finish().unwrap()
 }
