@@ -7,7 +7,8 @@
 
 mod bad_input;
 mod bad_tables;
-mod end_to_end;
+mod resume;
+mod same_numbers;
 mod setup;
 mod tidy;
 mod workspace;

@@ -1,7 +1,7 @@
 //! A checkout in a temporary folder, with the binary run inside it.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -115,15 +115,32 @@ impl Workspace {
         found
     }
 
+    /// Names of what stands in a folder; none if it is not there.
+    pub fn names(&self, folder: &str) -> BTreeSet<String> {
+        let entries = fs::read_dir(self.path(folder)).into_iter().flatten();
+        entries.map(|entry| name_of(&entry.unwrap().path())).collect()
+    }
+
     /// Records of complete runs by folder name.
     pub fn records(&self, results: &str) -> BTreeMap<String, Value> {
         let runs = fs::read_dir(self.path(results).join("runs")).into_iter().flatten();
         let folders = runs.map(|run| run.unwrap().path());
-        folders.map(|run| (name(&run), json(&run.join("record.json")))).collect()
+        folders.map(|run| (name_of(&run), json(&run.join("record.json")))).collect()
+    }
+
+    /// Everything in the records that is not measured, by folder name.
+    pub fn unmeasured_records(&self) -> Value {
+        self.records("results").iter().map(|(name, record)| (name.clone(), unmeasured(record))).collect()
+    }
+
+    /// What is not measured in the summary of a fresh report.
+    pub fn summary(&self) -> Value {
+        self.succeed("report experiments/small.toml --results results --out reports");
+        unmeasured(&json(&self.path("reports/summary.json")))
     }
 }
 
-fn name(path: &Path) -> String {
+fn name_of(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
