@@ -1,5 +1,6 @@
 # Every target is one or two commands; `make` lists them.
-PROFILE ?= quick
+table2: PROFILE ?= quick
+hillstrom: PROFILE ?= standard
 VALOR := target/release/valor
 
 help:                   ## this list
@@ -14,8 +15,8 @@ build: setup            ## target/release/valor
 ablation: table2        ## Table 2 on the quick profile: trains what is missing, prints the report's path
 
 table2 hillstrom: build ## one experiment (PROFILE=quick|standard|full)
-	$(VALOR) run experiments/$@.toml --profile $(PROFILE)
-	$(VALOR) report experiments/$@.toml --profile $(PROFILE)
+	@$(VALOR) run experiments/$@.toml --profile $(PROFILE); code=$$?; \
+	$(VALOR) report experiments/$@.toml --profile $(PROFILE) && exit $$code
 
 data:                   ## real data into ./data, for hillstrom
 	scripts/data.sh

@@ -31,7 +31,7 @@ pub struct Record {
     pub rows: RowCounts,
     /// What a reader should know of the rows: dropped rows, stand-ins.
     pub notes: Vec<String>,
-    /// What was chosen from the training rows (ranking unit, propensity, ...), for the reader.
+    /// What was found in the training rows (share treated, mean and SD of the outcome), for the reader.
     pub fitted: BTreeMap<String, f64>,
     /// What depends on the machine and the moment; nothing else does.
     pub measured: Measured,
@@ -77,7 +77,7 @@ pub struct Measured {
     pub libtorch: String,
     /// valor's version.
     pub valor: String,
-    /// Commit that the binary was built from; empty if unknown.
+    /// Commit of the checkout that the experiment file stands in; empty if unknown.
     pub commit: String,
     /// Whether the tree had uncommitted changes.
     pub dirty: bool,
@@ -122,7 +122,7 @@ pub struct EvaluationRows {
 pub struct Failure {
     /// Id of the run.
     pub id: String,
-    /// `panicked`, `killed`, `out-of-memory`, `disk`, `input`, `device`.
+    /// `panicked`, `killed`, `out-of-memory`, `disk`, `input`, `error`.
     pub class: String,
     /// What happened, for the reader.
     pub message: String,

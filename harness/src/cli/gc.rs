@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         println!("{}", entry.folder.display());
     }
     if arguments.yes {
-        Store::open(&arguments.results)?.remove(&unasked)?;
+        Store::open(&arguments.results)?.remove(&unasked, &asked)?;
         println!("{} runs removed", unasked.len());
     } else {
         println!("{} runs that no experiment asks for; --yes removes them", unasked.len());

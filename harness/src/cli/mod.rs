@@ -64,7 +64,11 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs the program. `cuda` says why CUDA's library is absent, if it is.
 pub fn main(cuda: Result<(), String>) -> ExitCode {
-    let outcome = match Cli::parse().verb {
+    let verb = Cli::parse().verb;
+    if !matches!(verb, Verb::Run(_) | Verb::Work) {
+        end_quietly_on_broken_pipes();
+    }
+    let outcome = match verb {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
@@ -85,5 +89,13 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
             eprintln!("valor: {error:#}");
             ExitCode::from(if is_input(&error) { INPUT } else { FAILED })
         }
+    }
+}
+
+/// `valor plan ... | head` ends as other programs do. Not while workers are spoken to over pipes.
+fn end_quietly_on_broken_pipes() {
+    // SAFETY: restores the signal's default action, before any thread is started.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
     }
 }

@@ -7,6 +7,7 @@ use crate::executor::{self, Event, Options, Plan};
 use crate::input_error;
 use crate::learner::device;
 use crate::record::{Failure, Record};
+use crate::spec::Experiment;
 use crate::store::{Commit, Store};
 use crate::trial::{self, Job};
 use anyhow::Context;
@@ -37,39 +38,49 @@ pub(super) fn default_workers(cuda: bool) -> usize {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let experiment = arguments.asked.load()?;
     let device = device::resolve(&arguments.device)?;
-    let workers = arguments.workers.unwrap_or_else(|| default_workers(device.is_cuda()));
-    if workers == 0 || (workers > cores() && !device.is_cuda()) {
-        return Err(input_error!("--workers {workers}: allowed are 1 to {} (one per core)", cores()));
-    }
+    let workers = workers(arguments.workers, device.is_cuda())?;
     let store = Store::open(&arguments.asked.results)?;
     let present = store.entries()?.into_keys().collect();
     let plan = Plan { workers, device: device::name(device), provenance: provenance(&experiment) };
     let jobs = executor::jobs(&experiment, &present, &plan);
     trial::check(&jobs).with_context(|| experiment.path.display().to_string())?;
     let runs: usize = jobs.iter().map(|job| job.seeds.len()).sum();
+    let interrupted = listen();
     if runs > 0 {
         store.prepare()?;
-        let interrupted = listen();
-        let mut keeper =
-            Keeper { store: &store, progress: Progress::new(runs, workers.min(jobs.len())), failed: 0 };
+        let mut keeper = Keeper { store: &store, progress: Progress::new(runs, workers.min(jobs.len())) };
         let options = Options { workers, interrupted: &|| interrupted.load(Ordering::Relaxed) };
         executor::execute(jobs, &options, &mut |event| keeper.hear(event))?;
         keeper.progress.close();
     }
-    conclude(arguments, &experiment, &store)
+    let done = conclude(arguments, &experiment, &store)?;
+    Ok(match (done, interrupted.load(Ordering::Relaxed)) {
+        (true, _) => DONE,
+        (false, true) => INTERRUPTED,
+        (false, false) => FAILED,
+    })
 }
 
-fn conclude(
-    arguments: &Arguments,
-    experiment: &crate::spec::Experiment,
-    store: &Store,
-) -> anyhow::Result<u8> {
+/// As many as asked for, but one thread per core at most: libtorch collapses when cores are oversubscribed.
+fn workers(asked: Option<usize>, cuda: bool) -> anyhow::Result<usize> {
+    match asked {
+        None => Ok(default_workers(cuda)),
+        Some(0) => Err(input_error!("--workers 0: allowed are whole numbers from 1")),
+        Some(asked) if asked > cores() => {
+            eprintln!("--workers {asked}: only {} are started, one per core", cores());
+            Ok(cores())
+        }
+        Some(asked) => Ok(asked),
+    }
+}
+
+/// Says what is recorded; whether that is everything.
+fn conclude(arguments: &Arguments, experiment: &Experiment, store: &Store) -> anyhow::Result<bool> {
     let runs = known(experiment, store)?;
-    let count = |word: &str| runs.iter().filter(|run| run.state.word() == word).count();
-    let (done, failed) = (count("done"), count("failed"));
+    let done = runs.iter().filter(|run| run.state.word() == "done").count();
     println!("{} ({}): {done}/{} runs recorded", experiment.name, experiment.profile, runs.len());
     if done == runs.len() {
-        return Ok(DONE);
+        return Ok(true);
     }
     for run in runs.iter().filter(|run| run.state.word() == "failed") {
         let (dataset, method) =
@@ -77,7 +88,7 @@ fn conclude(
         println!("failed: {dataset}, {method}, seed {}: {}", run.seed, run.state.why());
     }
     println!("to continue: valor run {}", arguments.asked.options());
-    Ok(if failed > 0 { FAILED } else { INTERRUPTED })
+    Ok(false)
 }
 
 /// Turns Ctrl-C into a flag. A second Ctrl-C ends at once.
@@ -103,7 +114,6 @@ fn cores() -> usize {
 struct Keeper<'a> {
     store: &'a Store,
     progress: Progress,
-    failed: usize,
 }
 
 impl Keeper<'_> {
@@ -142,7 +152,6 @@ impl Keeper<'_> {
     }
 
     fn fail(&mut self, id: &str, slug: &str, why: (&str, &str)) {
-        self.failed += 1;
         self.progress.failed(slug, why);
         let failure = Failure { id: id.to_string(), class: why.0.to_string(), message: why.1.to_string() };
         if let Err(error) = self.store.fail(&failure) {

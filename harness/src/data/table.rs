@@ -25,7 +25,7 @@ use values::Label;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TableSpec {
-    /// A `.csv`, `.csv.gz` or `.parquet` file, relative to the checkout. Not part of the identity.
+    /// A `.csv`, `.csv.gz` or `.parquet` file, relative to the experiment file. Not part of the identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// BLAKE3 of the file's bytes, filled in when the file is found; one that is given must match.

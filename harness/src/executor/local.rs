@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -63,8 +64,13 @@ pub struct Options<'a> {
     pub interrupted: &'a dyn Fn() -> bool,
 }
 
-type Queue = Arc<Mutex<VecDeque<Job>>>;
-type Children = Arc<Mutex<Vec<Option<Child>>>>;
+/// What the threads share.
+#[derive(Default)]
+struct Shared {
+    queue: Mutex<VecDeque<Job>>,
+    children: Mutex<Vec<Option<Child>>>,
+    stopped: AtomicBool,
+}
 
 /// Works all jobs off. Events arrive in the calling thread, one at a time.
 pub fn execute(
@@ -73,12 +79,12 @@ pub fn execute(
     on_event: &mut dyn FnMut(Event) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let workers = options.workers.min(jobs.len());
-    let queue: Queue = Arc::new(Mutex::new(jobs.into()));
-    let children: Children = Arc::new(Mutex::new((0..workers).map(|_| None).collect()));
+    let children = Mutex::new((0..workers).map(|_| None).collect());
+    let shared = Arc::new(Shared { queue: Mutex::new(jobs.into()), children, ..Shared::default() });
     let (sender, events) = mpsc::channel();
     let threads: Vec<_> = (0..workers)
         .map(|worker| {
-            let lane = Lane { worker, queue: queue.clone(), children: children.clone(), sender: sender.clone() };
+            let lane = Lane { worker, workers, shared: shared.clone(), sender: sender.clone() };
             std::thread::spawn(move || lane.run())
         })
         .collect();
@@ -97,8 +103,8 @@ pub fn execute(
             break Ok(());
         }
     };
-    lock(&queue).clear();
-    for child in lock(&children).iter_mut().flatten() {
+    shared.stopped.store(true, Ordering::SeqCst);
+    for child in lock(&shared.children).iter_mut().flatten() {
         // It may have ended by itself.
         let _ = child.kill();
     }
@@ -115,8 +121,8 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 /// One worker process at a time, and the way to it.
 struct Lane {
     worker: usize,
-    queue: Queue,
-    children: Children,
+    workers: usize,
+    shared: Arc<Shared>,
     sender: Sender<Event>,
 }
 
@@ -130,7 +136,7 @@ impl Lane {
     fn run(&self) {
         let mut pipe: Option<Pipe> = None;
         loop {
-            let Some(job) = lock(&self.queue).pop_front() else { break };
+            let Some(job) = self.next() else { break };
             let started = Event::Started { worker: self.worker, job: job.clone() };
             if self.sender.send(started).is_err() {
                 break;
@@ -144,9 +150,20 @@ impl Lane {
             let _ = self.sender.send(Event::Finished { worker: self.worker });
         }
         drop(pipe);
-        if let Some(child) = lock(&self.children)[self.worker].as_mut() {
+        if let Some(child) = lock(&self.shared.children)[self.worker].as_mut() {
             let _ = child.wait();
         }
+    }
+
+    fn next(&self) -> Option<Job> {
+        if self.stopped() {
+            return None;
+        }
+        lock(&self.shared.queue).pop_front()
+    }
+
+    fn stopped(&self) -> bool {
+        self.shared.stopped.load(Ordering::SeqCst)
     }
 
     /// Hands over a job and passes on what the worker says of it. An error means that the worker is gone.
@@ -186,9 +203,12 @@ impl Lane {
     }
 
     fn spawn(&self) -> anyhow::Result<Pipe> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
             .arg("work")
+            // Sums outside libtorch run in fixed chunks: this changes times, not numbers.
+            .env("RAYON_NUM_THREADS", cores.div_ceil(self.workers).to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Ctrl-C on a terminal reaches a process group: only the parent should hear it.
@@ -197,15 +217,19 @@ impl Lane {
             .context("cannot start a worker")?;
         let input = child.stdin.take().context("a worker has no input")?;
         let output = BufReader::new(child.stdout.take().context("a worker has no output")?);
-        if let Some(mut former) = lock(&self.children)[self.worker].replace(child) {
+        if let Some(mut former) = lock(&self.shared.children)[self.worker].replace(child) {
             let _ = former.wait();
+        }
+        if self.stopped() {
+            // The others were ended before this one stood in the list.
+            lock(&self.shared.children)[self.worker].as_mut().map(Child::kill).transpose()?;
         }
         Ok(Pipe { input, output })
     }
 
     /// Why a worker is gone. One that still runs has said something senseless and is ended.
     fn post_mortem(&self, error: &anyhow::Error) -> (String, String) {
-        let Some(mut child) = lock(&self.children)[self.worker].take() else {
+        let Some(mut child) = lock(&self.shared.children)[self.worker].take() else {
             return ("error".to_string(), format!("{error:#}"));
         };
         let status = wait_a_while(&mut child);

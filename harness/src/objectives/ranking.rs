@@ -47,12 +47,20 @@ pub enum Score {
 
 /// The unit in which the score enters the link.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(untagged, expecting = "unit: allowed are a number above 0 or \"training-sd\"")]
 pub enum Unit {
-    /// The standard deviation of the training outcomes.
-    TrainingSd,
     /// So many outcome units; above 0.
     Amount(f64),
+    /// By name.
+    Named(NamedUnit),
+}
+
+/// Units that the training rows decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedUnit {
+    /// The standard deviation of the training outcomes.
+    TrainingSd,
 }
 
 /// How a pair's score difference becomes a loss.
@@ -155,7 +163,7 @@ impl Ranking {
         }
         let unit = match spec.score {
             Score::LogRatio => 1.0,
-            Score::Uplift { unit: Unit::TrainingSd } => setting.summary.sd.max(f64::MIN_POSITIVE),
+            Score::Uplift { unit: Unit::Named(NamedUnit::TrainingSd) } => setting.summary.sd.max(f64::MIN_POSITIVE),
             Score::Uplift { unit: Unit::Amount(amount) } => amount,
         };
         Ok(Self { spec: spec.clone(), unit, width: padded_width(setting) })
@@ -241,7 +249,7 @@ impl Term for Ranking {
             (&pairs.loss / &divisor, pairs.slope / divisor.unsqueeze(1))
         });
         let linear = (slope * score).sum_dim_intlist(-1i64, false, None);
-        loss + &linear - linear.detach()
+        loss + (&linear - linear.detach())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
 use crate::learner::TrainingSpec;
 use crate::learner::{MethodSpec, NeuralSpec};
+use crate::stats::SeedInterval;
 use crate::metrics::{Judged, Prepared, evaluate};
 use crate::nets::{BackboneKind, HeadSpec, NetworkSpec};
 use crate::record::{
@@ -85,6 +86,7 @@ impl Sample {
             methods: self.methods.iter().map(named).collect(),
             split: SplitSpec { per_seed: self.split_per_seed, ..Default::default() },
             seeds: self.seeds.clone(),
+            interval: SeedInterval::StudentT,
             metrics: self.metrics.iter().map(ToString::to_string).collect(),
             baseline: self.methods[0].0.to_string(),
             claims: vec![Claim {

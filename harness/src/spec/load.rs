@@ -68,6 +68,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         methods,
         split: wire.split.clone().unwrap_or_default(),
         seeds: seeds(wire.seeds)?,
+        interval: wire.interval.unwrap_or_default(),
         metrics: wire.metrics.unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec()),
         claims: wire.claim,
     };

@@ -13,6 +13,7 @@ use error::ExperimentError;
 use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
 use crate::learner::MethodSpec;
+use crate::stats::SeedInterval;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -56,6 +57,8 @@ pub struct Experiment {
     pub split: SplitSpec,
     /// Seeds of every cell.
     pub seeds: Vec<u64>,
+    /// How intervals over seeds are made.
+    pub interval: SeedInterval,
     /// Metrics of the table, first the primary one.
     pub metrics: Vec<String>,
     /// Name of the method that others are compared with.

@@ -9,6 +9,7 @@ use crate::data::table::TableSpec;
 use crate::data::valor_release::ValorReleaseSpec;
 use crate::learner::TrainingSpec;
 use crate::learner::catalog::Options;
+use crate::stats::SeedInterval;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
@@ -22,6 +23,7 @@ pub(super) struct Wire {
     pub seeds: Option<SeedsWire>,
     pub rows: Option<usize>,
     pub metrics: Option<Vec<String>>,
+    pub interval: Option<SeedInterval>,
     pub baseline: Option<String>,
     pub datasets: Option<Vec<String>>,
     #[serde(default)]
@@ -114,7 +116,9 @@ pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Resul
         return Err(ExperimentError::plain(format!("profile '{name}': a profile cannot hold profiles")));
     }
     let profiles = table.get("profile").cloned();
-    if let Some(name) = profile {
+    let defined = |name: &str| profiles.as_ref().is_some_and(|profiles| profiles.get(name).is_some());
+    // Without a profile the file means its full one, whether or not it says more about it.
+    if let Some(name) = profile.or_else(|| defined("full").then_some("full")) {
         match profiles.as_ref().and_then(|profiles| profiles.get(name)).and_then(Value::as_table) {
             Some(overrides) => overlay(&mut table, overrides),
             None if name == "full" => {}

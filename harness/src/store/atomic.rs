@@ -27,10 +27,13 @@ pub(super) fn publish(staged: &Path, place: &Path) -> anyhow::Result<()> {
         }
     }
     remove(staged);
-    match place.parent() {
-        Some(parent) => File::open(parent).and_then(|folder| folder.sync_all()).context("cannot sync"),
-        None => Ok(()),
-    }
+    place.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
+    let sync = || File::open(folder)?.sync_all();
+    sync().with_context(|| format!("cannot sync {}", folder.display()))
 }
 
 /// Replaces a file.

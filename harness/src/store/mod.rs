@@ -8,7 +8,7 @@ use crate::input_error;
 use crate::record::{EvaluationRows, Failure, Predictions, Record};
 use anyhow::Context;
 use layout::Layout;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -130,10 +130,24 @@ impl Store {
         atomic::replace(&staged, &self.layout.failure(&failure.id), &bytes)
     }
 
-    /// Removes complete runs.
-    pub fn remove(&self, entries: &[Entry]) -> anyhow::Result<()> {
+    /// Removes complete runs, then rows that no other run was judged on and notes of failures of runs that are
+    /// not in `asked`.
+    pub fn remove(&self, entries: &[Entry], asked: &BTreeSet<String>) -> anyhow::Result<()> {
+        self.prepare()?;
         for entry in entries {
             atomic::discard(&entry.folder, &self.layout.staged(&entry.id))?;
+        }
+        let mut used = BTreeSet::new();
+        for entry in self.entries()?.values() {
+            used.insert(self.record(entry)?.evaluation);
+        }
+        let stale = |folder: PathBuf, kept: &BTreeSet<String>| -> anyhow::Result<Vec<PathBuf>> {
+            let stem = |path: &PathBuf| path.file_stem().and_then(|stem| stem.to_str()).map(str::to_string);
+            let keep = |path: &PathBuf| stem(path).is_none_or(|stem| kept.contains(&stem));
+            Ok(list(&folder)?.into_iter().filter(|path| !keep(path)).collect())
+        };
+        for path in stale(self.layout.evaluations(), &used)?.iter().chain(&stale(self.layout.failures(), asked)?) {
+            atomic::remove(path);
         }
         Ok(())
     }
@@ -150,7 +164,8 @@ impl Store {
         if let Some(predictions) = commit.predictions {
             atomic::write(&staged.join(layout::PREDICTIONS), predictions)?;
         }
-        atomic::write(&staged.join(layout::RECORD), &serde_json::to_vec_pretty(commit.record)?)
+        atomic::write(&staged.join(layout::RECORD), &serde_json::to_vec_pretty(commit.record)?)?;
+        atomic::sync_folder(staged)
     }
 }
 

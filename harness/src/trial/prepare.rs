@@ -5,7 +5,7 @@ use crate::data::encode::Encoder;
 use crate::data::split::{self, Split};
 use crate::data::{self, Dataset, Matrix};
 use crate::record::EvaluationRows;
-use crate::spec;
+use crate::spec::{self, SCIENCE_VERSION};
 use serde_json::json;
 
 /// Rows ready to learn from.
@@ -23,7 +23,7 @@ impl Prepared {
     /// What distinguishes prepared rows: data, split and, with a split per seed, the seed.
     pub fn key(job: &Job) -> anyhow::Result<String> {
         let seed = job.split.per_seed.then(|| job.seeds.first());
-        let identity = json!({ "data": job.data.identity(), "split": job.split, "seed": seed });
+        let identity = json!({ "science": SCIENCE_VERSION, "data": job.data.identity(), "split": job.split, "seed": seed });
         Ok(spec::hash(&identity))
     }
 

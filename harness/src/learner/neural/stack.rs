@@ -196,7 +196,8 @@ impl Log {
             self.status = Status::Diverged { epoch, step: fell_at, message };
             return false;
         }
-        let better = patience == 0 || validation.is_some_and(|loss| loss < self.best_validation);
+        let first = matches!(self.status, Status::Finished { kept_epoch: 0, .. });
+        let better = patience == 0 || first || validation.is_some_and(|loss| loss < self.best_validation);
         let kept = match (&self.status, better) {
             (Status::Finished { kept_epoch, .. }, false) => *kept_epoch,
             (Status::Finished { .. } | Status::Diverged { .. }, _) => epoch,

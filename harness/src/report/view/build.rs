@@ -21,7 +21,7 @@ impl View {
     /// A metric of the table that is not registered.
     pub fn new(material: &Material) -> Result<Self> {
         let asked = &material.experiment;
-        let plan = Plan::new(names(material)?, &asked.metrics, visits(material));
+        let plan = Plan::new(names(material)?, asked, visits(material));
         let mut blocks = Vec::new();
         let mut failures = Vec::new();
         for dataset in 0..asked.datasets.len() {

@@ -28,8 +28,12 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Mean, standard deviation and Student t interval of the seeds that have a value.
-    pub fn over_seeds(values: impl Iterator<Item = (u64, Result<f64, String>)>, ci_rows: Bounds) -> Self {
+    /// Mean, standard deviation and interval of the seeds that have a value.
+    pub fn over_seeds(
+        values: impl Iterator<Item = (u64, Result<f64, String>)>,
+        method: SeedInterval,
+        ci_rows: Bounds,
+    ) -> Self {
         let mut per_seed = BTreeMap::new();
         let mut reason = None;
         for (seed, value) in values {
@@ -43,7 +47,7 @@ impl Estimate {
             return Self::absent(reason.unwrap_or_else(|| "no seed has a value".to_string()));
         };
         let seeds = Seeds::new(0).child("seed-interval");
-        let ci = seed_interval(&found, SeedInterval::default(), LEVEL, &seeds);
+        let ci = seed_interval(&found, method, LEVEL, &seeds);
         Self {
             mean: Some(estimate.mean),
             sd: estimate.sd,
@@ -73,7 +77,7 @@ mod tests {
     use super::*;
 
     fn over(values: &[Result<f64, String>]) -> Estimate {
-        Estimate::over_seeds((1..).zip(values.iter().cloned()), Err("not asked".to_string()))
+        Estimate::over_seeds((1..).zip(values.iter().cloned()), SeedInterval::StudentT, Err("not asked".to_string()))
     }
 
     #[test]

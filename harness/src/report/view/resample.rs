@@ -3,7 +3,8 @@
 use super::estimate::{Bounds, LEVEL};
 use crate::metrics::{self, Metric, Prepared, WeightedForm};
 use crate::seed::Seeds;
-use crate::stats::{Interval, Resampled, RowBootstrap, bootstrap_rows};
+use crate::spec::Experiment;
+use crate::stats::{Interval, Resampled, RowBootstrap, SeedInterval, bootstrap_rows};
 use std::collections::BTreeMap;
 
 /// Why there is no interval over rows when every seed draws its own split.
@@ -24,16 +25,18 @@ pub struct Plan {
     /// Metrics to report, those of the table first.
     pub names: Vec<String>,
     table: Vec<String>,
+    /// How intervals over seeds are made.
+    pub over_seeds: SeedInterval,
     bootstrap: RowBootstrap,
 }
 
 impl Plan {
     /// 2,000 resamples, or as many as keep rows x runs x resamples in bounds, at least 200. `visits` is the sum
     /// over runs of their test rows.
-    pub fn new(names: Vec<String>, table: &[String], visits: u64) -> Self {
-        let resamples = (VISITS / visits.max(1)).clamp(FEWEST, RESAMPLES) as usize;
+    pub fn new(names: Vec<String>, asked: &Experiment, visits: u64) -> Self {
+        let resamples = resamples(visits);
         let bootstrap = RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") };
-        Self { names, table: table.to_vec(), bootstrap }
+        Self { names, table: asked.metrics.clone(), over_seeds: asked.interval, bootstrap }
     }
 
     /// The reported metrics that this version knows.
@@ -79,13 +82,16 @@ fn interval(resampled: &Resampled, metric: &Metric) -> Bounds {
     Ok(Interval { note: interval.note.clone().or(note), ..interval })
 }
 
+fn resamples(visits: u64) -> usize {
+    (VISITS / visits.max(1)).clamp(FEWEST, RESAMPLES) as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_table_of_usual_size_gets_all_resamples_and_a_huge_one_fewer() {
-        let resamples = |visits| Plan::new(Vec::new(), &[], visits).bootstrap.resamples;
         assert_eq!(resamples(0), 2_000);
         assert_eq!(resamples(3 * 16 * 5 * 47_284), 2_000);
         assert_eq!(resamples(60 * 5 * 600_000), 277);

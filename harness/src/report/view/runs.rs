@@ -60,7 +60,7 @@ impl<'a> Runs<'a> {
         let estimate = |(name, rows): (String, Bounds)| {
             let values =
                 self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, &name)));
-            let estimate = Estimate::over_seeds(values, rows);
+            let estimate = Estimate::over_seeds(values, plan.over_seeds, rows);
             (name, estimate)
         };
         self.row_intervals(plan).into_iter().map(estimate).collect()
