@@ -6,7 +6,9 @@
 )]
 
 mod bad_input;
-mod end_to_end;
+mod bad_tables;
+mod resume;
+mod same_numbers;
 mod setup;
 mod tidy;
 mod workspace;

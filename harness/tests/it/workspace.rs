@@ -1,8 +1,9 @@
 //! A checkout in a temporary folder, with the binary run inside it.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -29,8 +30,8 @@ epochs = 2
 batch = 64
 "#;
 
-/// What stands in a folder: content by path.
-pub type Snapshot = BTreeMap<PathBuf, Vec<u8>>;
+/// What stands in a folder: by path the content of a file, nothing for a folder.
+pub type Snapshot = BTreeMap<PathBuf, Option<Vec<u8>>>;
 
 /// A folder with `experiments/small.toml`.
 pub struct Workspace {
@@ -80,46 +81,66 @@ impl Workspace {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs to the end and expects that the input is refused: exit code 2, one message with all `parts`, and an
-    /// unchanged results folder.
+    /// Runs to the end and expects that the input is refused: exit code 2, one message with all `parts`, and
+    /// nothing written or removed anywhere.
     pub fn refuse(&self, words: &str, parts: &[&str]) {
-        let before = self.snapshot("results");
-        let output = self.valor(words);
+        self.refuse_command(self.command(words), words, parts);
+    }
+
+    /// The same for a command that is more than words.
+    pub fn refuse_command(&self, mut command: Command, words: &str, parts: &[&str]) {
+        let before = self.snapshot(".");
+        let output = command.output().unwrap();
         let message = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "valor {words}: {output:?}");
         for part in parts {
             assert!(message.contains(part), "valor {words}: '{part}' is not in: {message}");
         }
         assert!(!message.contains("panicked"), "{message}");
-        assert!(self.snapshot("results") == before, "valor {words} changed the results folder");
+        assert!(self.snapshot(".") == before, "valor {words} changed files");
     }
 
-    /// All files below a folder; none if it is not there.
+    /// A folder and everything below it; nothing if it is not there.
     pub fn snapshot(&self, name: &str) -> Snapshot {
-        let mut files = Snapshot::new();
-        let mut folders = vec![self.path(name)];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if let Ok(content) = fs::read(&path) {
-                    files.insert(path, content);
-                }
+        let mut found = Snapshot::new();
+        let mut waiting = vec![self.path(name)];
+        while let Some(path) = waiting.pop() {
+            if path.is_dir() {
+                waiting.extend(fs::read_dir(&path).into_iter().flatten().map(|entry| entry.unwrap().path()));
+                found.insert(path, None);
+            } else if let Ok(content) = fs::read(&path) {
+                found.insert(path, Some(content));
             }
         }
-        files
+        found
+    }
+
+    /// Names of what stands in a folder; none if it is not there.
+    pub fn names(&self, folder: &str) -> BTreeSet<String> {
+        let entries = fs::read_dir(self.path(folder)).into_iter().flatten();
+        entries.map(|entry| name_of(&entry.unwrap().path())).collect()
     }
 
     /// Records of complete runs by folder name.
     pub fn records(&self, results: &str) -> BTreeMap<String, Value> {
         let runs = fs::read_dir(self.path(results).join("runs")).into_iter().flatten();
         let folders = runs.map(|run| run.unwrap().path());
-        folders.map(|run| (name(&run), json(&run.join("record.json")))).collect()
+        folders.map(|run| (name_of(&run), json(&run.join("record.json")))).collect()
+    }
+
+    /// Everything in the records that is not measured, by folder name.
+    pub fn unmeasured_records(&self) -> Value {
+        self.records("results").iter().map(|(name, record)| (name.clone(), unmeasured(record))).collect()
+    }
+
+    /// What is not measured in the summary of a fresh report.
+    pub fn summary(&self) -> Value {
+        self.succeed("report experiments/small.toml --results results --out reports");
+        unmeasured(&json(&self.path("reports/summary.json")))
     }
 }
 
-fn name(path: &Path) -> String {
+fn name_of(path: &Path) -> String {
     path.file_name().unwrap().to_str().unwrap().to_owned()
 }
 
@@ -162,4 +183,11 @@ fn difference(left: &Value, right: &Value) -> Option<String> {
         }
         _ => (left != right).then(|| format!("{left} is not {right}")),
     }
+}
+
+/// The content packed by gzip.
+pub fn gzip(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(content.as_ref()).unwrap();
+    packer.finish().unwrap()
 }
