@@ -5,11 +5,12 @@ use super::view::cell::{CellView, ReferenceView, SeedCounts};
 use super::view::estimate::Estimate;
 use super::view::{Block, MetricView, View};
 use crate::metrics::Direction;
+use crate::stats::SeedInterval;
 use std::collections::BTreeMap;
 
 fn estimate(values: &[f64]) -> Estimate {
     let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
-    Estimate::over_seeds(seeds, Err("not resampled".to_string()))
+    Estimate::over_seeds(seeds, SeedInterval::StudentT, Err("not resampled".to_string()))
 }
 
 fn method(name: &str, found: usize, values: &[f64]) -> CellView {
@@ -59,6 +60,7 @@ fn view() -> View {
             }],
             ..Block::default()
         }],
+        contrasts: Vec::new(),
         failures: Vec::new(),
         machine: Default::default(),
     }
