@@ -8,7 +8,7 @@ pub mod estimate;
 mod judge;
 mod machine;
 pub mod references;
-mod resample;
+pub mod resample;
 mod runs;
 mod study;
 pub mod times;
