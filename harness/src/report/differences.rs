@@ -30,6 +30,8 @@ pub struct MetricDifferences {
     pub name: String,
     /// What is better.
     pub better: Direction,
+    /// Decimals of every number.
+    pub decimals: usize,
     /// Datasets, then `average` if there are several.
     pub columns: Vec<String>,
     /// Methods without the baseline.
@@ -74,8 +76,13 @@ impl Differences {
                 }
             }
             if !rows.is_empty() {
-                let (name, better) = (column.name.clone(), column.better);
-                metrics.push(MetricDifferences { name, better, columns: columns(view), rows });
+                metrics.push(MetricDifferences {
+                    name: column.name.clone(),
+                    better: column.better,
+                    decimals: column.decimals,
+                    columns: columns(view),
+                    rows,
+                });
             }
         }
         Self { metrics, notes: notes.numbered() }
