@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::path::Path;
 use valor::data::b2b_mimic::B2bMimicSpec;
 use valor::data::encode::Encoder;
+use valor::data::propensity::Propensity;
 use valor::data::split::{SplitSpec, split};
 use valor::data::{DataSpec, load};
 
@@ -27,6 +28,10 @@ fn full_size(criterion: &mut Criterion) {
             let encoder = Encoder::fit(black_box(&dataset), &parts.train);
             encoder.encode(&dataset).expect("the encoder was fitted on these features")
         })
+    });
+    let features = Encoder::fit(&dataset, &parts.train).encode(&dataset).expect("these are its features");
+    group.bench_function("fit propensity", |bencher| {
+        bencher.iter(|| Propensity::fit(black_box(&features), &dataset.treatment, &parts.train))
     });
     group.finish();
 }

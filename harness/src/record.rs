@@ -106,7 +106,7 @@ pub struct EvaluationRows {
     pub treatment: Vec<bool>,
     /// What they spent.
     pub outcome: Vec<f64>,
-    /// Known propensity, else absent.
+    /// Known propensity, else one estimated on the training rows.
     pub propensity: Option<Vec<f64>>,
     /// True effect, else absent.
     pub effect: Option<Vec<f64>>,

@@ -50,8 +50,6 @@ fn advice(driver: bool, devices: usize, library: &Result<(), String>) -> String 
         (true, Err(error), _) => {
             format!("libtorch_cuda.so cannot be opened ({error}); mend it with: make setup CUDA=1")
         }
-        (true, Ok(()), _) => {
-            "libtorch_cuda.so is open but no device answers; check: nvidia-smi".to_string()
-        }
+        (true, Ok(()), _) => "libtorch_cuda.so is open but no device answers; check: nvidia-smi".to_string(),
     }
 }

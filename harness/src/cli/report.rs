@@ -30,7 +30,8 @@ enum Format {
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let experiment = arguments.asked.load()?;
     let out = arguments.out.clone();
-    let out = out.unwrap_or_else(|| PathBuf::from("reports").join(&experiment.name).join(&experiment.profile));
+    let out =
+        out.unwrap_or_else(|| PathBuf::from("reports").join(&experiment.name).join(&experiment.profile));
     let store = Store::new(&arguments.asked.results);
     let command = format!("valor run {0} && valor report {0}", arguments.asked.options());
     let material = report::collect(&experiment, &store, &command)?;

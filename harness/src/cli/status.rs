@@ -37,7 +37,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         let of_cell = runs.iter().filter(|run| (run.dataset, run.method) == (dataset, method));
         let counts = count(&store, of_cell)?;
         total.add(&counts);
-        cells.push((experiment.datasets[dataset].name.as_str(), experiment.methods[method].name.as_str(), counts));
+        cells.push((
+            experiment.datasets[dataset].name.as_str(),
+            experiment.methods[method].name.as_str(),
+            counts,
+        ));
     }
     if arguments.json {
         let cell = |(dataset, method, counts): &(&str, &str, Counts)| {
@@ -48,7 +52,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         };
         let cells: Vec<_> = cells.iter().map(cell).collect();
         let (name, profile) = (&experiment.name, &experiment.profile);
-        println!("{:#}", json!({ "experiment": name, "profile": profile, "total": total.as_json(), "cells": cells }));
+        println!(
+            "{:#}",
+            json!({ "experiment": name, "profile": profile, "total": total.as_json(), "cells": cells })
+        );
         return Ok(DONE);
     }
     for (dataset, method, counts) in &cells {
@@ -95,7 +102,8 @@ impl Counts {
 
     fn text(&self) -> String {
         let mut text = format!("{}/{} done", self.finished + self.diverged, self.asked);
-        for (count, word) in [(self.diverged, "diverged"), (self.failed, "failed"), (self.missing, "missing")] {
+        for (count, word) in [(self.diverged, "diverged"), (self.failed, "failed"), (self.missing, "missing")]
+        {
             if count > 0 {
                 text.push_str(&format!(", {count} {word}"));
             }

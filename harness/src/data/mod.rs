@@ -5,6 +5,7 @@ mod dataset;
 pub mod describe;
 mod draw;
 pub mod encode;
+pub mod propensity;
 pub mod split;
 pub mod table;
 pub mod valor_release;

@@ -29,7 +29,9 @@ pub fn run() -> anyhow::Result<()> {
         let outcome = catch_unwind(AssertUnwindSafe(|| train(&job, &mut cache)));
         let last = match outcome {
             Ok(Ok(())) => Message::Done,
-            Ok(Err(error)) => failed(if error::is_input(&error) { "input" } else { "error" }, &format!("{error:#}")),
+            Ok(Err(error)) => {
+                failed(if error::is_input(&error) { "input" } else { "error" }, &format!("{error:#}"))
+            }
             Err(panic) => panicked(panic.as_ref()),
         };
         say(&last)?;

@@ -182,7 +182,10 @@ mod tests {
     fn options_that_a_method_does_not_use_are_not_in_it() {
         let other = Options { ranking_weight: 9.0, ..Options::default() };
         assert_eq!(spec(&["ziln"], &Options::default()).unwrap(), spec(&["ziln"], &other).unwrap());
-        assert_ne!(spec(&["ziln", "wr"], &Options::default()).unwrap(), spec(&["ziln", "wr"], &other).unwrap());
+        assert_ne!(
+            spec(&["ziln", "wr"], &Options::default()).unwrap(),
+            spec(&["ziln", "wr"], &other).unwrap()
+        );
     }
 
     #[test]

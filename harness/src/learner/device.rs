@@ -59,8 +59,8 @@ pub fn resolve(name: &str) -> anyhow::Result<Device> {
         "cuda" => Some(0),
         _ => name.strip_prefix("cuda:").and_then(|index| index.parse().ok()),
     };
-    let index: usize =
-        index.ok_or_else(|| input_error!("--device {name}: allowed are auto, cpu, cuda, cuda:0, cuda:1, ..."))?;
+    let index: usize = index
+        .ok_or_else(|| input_error!("--device {name}: allowed are auto, cpu, cuda, cuda:0, cuda:1, ..."))?;
     let count = cuda_devices();
     if index < count {
         return Ok(Device::Cuda(index));

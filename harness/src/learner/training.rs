@@ -33,7 +33,10 @@ impl TrainingSpec {
         at_least("training.epochs", self.epochs, 1)?;
         at_least("training.batch", self.batch, 2)?;
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return Err(input_error!("training.learning-rate: found {}; must be above 0", self.learning_rate));
+            return Err(input_error!(
+                "training.learning-rate: found {}; must be above 0",
+                self.learning_rate
+            ));
         }
         for (key, value) in [("weight-decay", self.weight_decay), ("clip", self.clip)] {
             if !(value >= 0.0 && value.is_finite()) {

@@ -1,9 +1,9 @@
 //! Treatment-gated interaction (GTI).
 
+use super::Sharing;
 use super::arms::Arms;
 use super::layers::Linear;
 use super::parameters::{Init, Layout, Slot, Weights};
-use super::Sharing;
 use tch::Tensor;
 
 /// The gate of VALOR, section 4.3, on hidden units or on input features.

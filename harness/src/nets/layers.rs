@@ -77,7 +77,8 @@ impl Mlp {
     pub fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
         let mut hidden = inputs.shallow_clone();
         for layer in &self.layers {
-            hidden = layer.forward(weights, &hidden).elu();
+            // In place: neither the product nor ELU needs its input for the gradient.
+            hidden = layer.forward(weights, &hidden).elu_();
         }
         hidden
     }

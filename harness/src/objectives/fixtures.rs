@@ -32,8 +32,9 @@ impl Case {
         if options["rows"] == "none-buys" {
             outcome.fill(0.0);
         }
-        let propensity =
-            options["propensity"].as_f64().map_or_else(|| numbers(&batch["propensity"]), |share| vec![share; ROWS]);
+        let propensity = options["propensity"]
+            .as_f64()
+            .map_or_else(|| numbers(&batch["propensity"]), |share| vec![share; ROWS]);
         let label = |row: usize| {
             let (treated, e) = (treatment[row], propensity[row]);
             match options["label"].as_str() {
@@ -45,7 +46,8 @@ impl Case {
         let mut order: Vec<usize> = (0..ROWS).collect();
         order.sort_by_key(|&row| labels[row] == 0.0);
         let ranked = labels.iter().filter(|label| **label != 0.0).count();
-        let table: Vec<f64> = order.iter().flat_map(|&row| row_of(treatment[row], outcome[row], labels[row])).collect();
+        let table: Vec<f64> =
+            order.iter().flat_map(|&row| row_of(treatment[row], outcome[row], labels[row])).collect();
         let columns = Labels::COLUMNS as i64;
         let batch = Batch::new(&Tensor::from_slice(&table).view([1, ROWS as i64, columns]), ranked);
         let point = options["head"] == "point";
@@ -119,7 +121,11 @@ fn values_and_gradients_are_those_of_pytorch() {
         let term = term(name, &loss["options"]).build(&case.setting()).unwrap();
         let value = term.loss(&case.batch, &Prediction::new(&case.head, &raw));
         let found = value.double_value(&[0]);
-        assert!(close(found, loss["value"].as_f64().unwrap()), "{name}: {found} instead of {}", loss["value"]);
+        assert!(
+            close(found, loss["value"].as_f64().unwrap()),
+            "{name}: {found} instead of {}",
+            loss["value"]
+        );
         value.sum(None).backward();
         for (arm, output) in outputs.iter().enumerate() {
             let expected = Vec::<f64>::try_from(case.raw(&loss["gradient"], arm).view(-1)).unwrap();
@@ -129,7 +135,10 @@ fn values_and_gradients_are_those_of_pytorch() {
                 false => vec![0.0; expected.len()],
             };
             for (found, expected) in found.iter().zip(&expected) {
-                assert!(close(*found, *expected), "{name}, arm {arm}: gradient {found} instead of {expected}");
+                assert!(
+                    close(*found, *expected),
+                    "{name}, arm {arm}: gradient {found} instead of {expected}"
+                );
             }
         }
     }
@@ -175,7 +184,8 @@ fn gradients_are_those_of_finite_differences_and_not_all_zero() {
             let raw = Outputs { control: control.shallow_clone(), treated: treated.shallow_clone() };
             term.loss(&case.batch, &Prediction::new(&case.head, &raw)).sum(None)
         };
-        let leaves = [at[0].detach().copy().set_requires_grad(true), at[1].detach().copy().set_requires_grad(true)];
+        let leaves =
+            [at[0].detach().copy().set_requires_grad(true), at[1].detach().copy().set_requires_grad(true)];
         let gradients = Tensor::run_backward(&[loss(&leaves[0], &leaves[1])], &leaves, false, false);
         let direction = Tensor::from_slice(&(0..ROWS * 3).map(|i| (i as f64).sin()).collect::<Vec<_>>());
         let direction = direction.view([1, ROWS as i64, 3]);
@@ -198,10 +208,12 @@ fn gradients_are_those_of_finite_differences_and_not_all_zero() {
 fn a_replicate_does_not_feel_its_neighbours() {
     let fixtures = fixtures();
     let case = Case::new(&fixtures, &serde_json::json!({ "head": "ziln" }));
-    let single = [case.raw(&fixtures["batch"], 0), case.raw(&fixtures["batch"], 1)].map(|raw| raw.to_kind(Kind::Float));
+    let single = [case.raw(&fixtures["batch"], 0), case.raw(&fixtures["batch"], 1)]
+        .map(|raw| raw.to_kind(Kind::Float));
     let table = |ranked: bool| {
         let column = |tensor: &Tensor| tensor.to_kind(Kind::Float);
-        let ranking = if ranked { column(&case.batch.ranking) } else { column(&case.batch.ranking).ones_like() };
+        let ranking =
+            if ranked { column(&case.batch.ranking) } else { column(&case.batch.ranking).ones_like() };
         Tensor::stack(
             &[
                 column(&case.batch.treatment),
@@ -218,7 +230,10 @@ fn a_replicate_does_not_feel_its_neighbours() {
     for kind in registered() {
         let term = kind.build(&case.setting()).unwrap();
         let loss = |batch: &Batch, copies: i64| {
-            let outputs = Outputs { control: single[0].repeat([copies, 1, 1]), treated: single[1].repeat([copies, 1, 1]) };
+            let outputs = Outputs {
+                control: single[0].repeat([copies, 1, 1]),
+                treated: single[1].repeat([copies, 1, 1]),
+            };
             term.loss(batch, &Prediction::new(&case.head, &outputs)).double_value(&[0])
         };
         assert_eq!(loss(&alone, 1), loss(&beside, 2), "{}", kind.name());
@@ -231,7 +246,9 @@ fn extreme_outcomes_and_outputs_give_finite_losses() {
     let rows = outcomes.len() as i64 * 2;
     let table: Vec<f32> = [1e9, 1.0, 1e-6, 0.0f64]
         .iter()
-        .flat_map(|&outcome| [Labels::row(true, outcome, 2.0 * outcome), Labels::row(false, outcome, -2.0 * outcome)])
+        .flat_map(|&outcome| {
+            [Labels::row(true, outcome, 2.0 * outcome), Labels::row(false, outcome, -2.0 * outcome)]
+        })
         .flatten()
         .collect();
     let batch = Batch::new(&Tensor::from_slice(&table).view([1, rows, -1]), rows as usize - 2);
@@ -240,13 +257,18 @@ fn extreme_outcomes_and_outputs_give_finite_losses() {
     let setting = Setting { head: head.clone(), summary, batch: rows as usize };
     for kind in registered().into_iter().skip(1) {
         for level in [-60.0, 0.0, 60.0] {
-            let raw = Tensor::full([1, rows, 3], level, (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
+            let raw =
+                Tensor::full([1, rows, 3], level, (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
             let outputs = Outputs { control: raw.shallow_clone(), treated: &raw * 0.5 };
             let term = kind.build(&setting).unwrap();
             let loss = term.loss(&batch, &Prediction::new(&head, &outputs));
             assert!(loss.double_value(&[0]).is_finite(), "{} at {level}", kind.name());
             loss.sum(None).backward();
-            assert!(raw.grad().isfinite().all().int64_value(&[]) == 1, "{} at {level}: gradient", kind.name());
+            assert!(
+                raw.grad().isfinite().all().int64_value(&[]) == 1,
+                "{} at {level}: gradient",
+                kind.name()
+            );
         }
     }
 }

@@ -163,7 +163,9 @@ impl Ranking {
         }
         let unit = match spec.score {
             Score::LogRatio => 1.0,
-            Score::Uplift { unit: Unit::Named(NamedUnit::TrainingSd) } => setting.summary.sd.max(f64::MIN_POSITIVE),
+            Score::Uplift { unit: Unit::Named(NamedUnit::TrainingSd) } => {
+                setting.summary.sd.max(f64::MIN_POSITIVE)
+            }
             Score::Uplift { unit: Unit::Amount(amount) } => amount,
         };
         Ok(Self { spec: spec.clone(), unit, width: padded_width(setting) })

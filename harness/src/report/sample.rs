@@ -6,7 +6,6 @@ use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
 use crate::learner::TrainingSpec;
 use crate::learner::{MethodSpec, NeuralSpec};
-use crate::stats::SeedInterval;
 use crate::metrics::{Judged, Prepared, evaluate};
 use crate::nets::{BackboneKind, HeadSpec, NetworkSpec};
 use crate::record::{
@@ -14,6 +13,7 @@ use crate::record::{
 };
 use crate::seed::Seeds;
 use crate::spec::{Claim, Experiment, NamedData, NamedMethod, RunSpec};
+use crate::stats::SeedInterval;
 use rand::Rng;
 use std::collections::BTreeMap;
 

@@ -83,7 +83,8 @@ fn expand(grid: &GridWire, model: &Options, training: &TrainingSpec) -> anyhow::
     }
     let excluded = |backbone: &str, components: &[String]| {
         grid.exclude.iter().any(|exclude| {
-            let same = |listed: &Vec<String>| catalog::components(listed).is_ok_and(|listed| listed == components);
+            let same =
+                |listed: &Vec<String>| catalog::components(listed).is_ok_and(|listed| listed == components);
             exclude.backbone.as_deref().is_none_or(|named| named == backbone)
                 && exclude.components.as_ref().is_none_or(same)
         })
@@ -102,7 +103,8 @@ fn expand(grid: &GridWire, model: &Options, training: &TrainingSpec) -> anyhow::
 
 fn listed(wire: &MethodWire) -> anyhow::Result<NamedMethod> {
     let components = catalog::components(&wire.components)?;
-    let (model, training) = (wire.model.clone().unwrap_or_default(), wire.training.clone().unwrap_or_default());
+    let (model, training) =
+        (wire.model.clone().unwrap_or_default(), wire.training.clone().unwrap_or_default());
     let mut method = composed(&wire.backbone, components, (&model, &training))?;
     if let Some(name) = &wire.name {
         method.name.clone_from(name);
@@ -117,7 +119,12 @@ fn composed(
 ) -> anyhow::Result<NamedMethod> {
     let row = catalog::backbone(backbone)?;
     let spec = catalog::compose(row, &components, options.0, options.1)?;
-    Ok(NamedMethod { name: catalog::name(row, &components), backbone: backbone.to_string(), components, spec })
+    Ok(NamedMethod {
+        name: catalog::name(row, &components),
+        backbone: backbone.to_string(),
+        components,
+        spec,
+    })
 }
 
 fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {

@@ -16,8 +16,10 @@ pub fn encode_predictions(found: &Predictions) -> anyhow::Result<Vec<u8>> {
         ("expected_control", column(&found.expected_control)),
         ("expected_treated", column(&found.expected_treated)),
     ];
-    let optional =
-        [("conversion_control", &found.conversion_control), ("conversion_treated", &found.conversion_treated)];
+    let optional = [
+        ("conversion_control", &found.conversion_control),
+        ("conversion_treated", &found.conversion_treated),
+    ];
     columns.extend(optional.iter().filter_map(|(name, values)| Some((*name, column(values.as_ref()?)))));
     encode(columns)
 }

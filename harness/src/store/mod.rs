@@ -51,8 +51,9 @@ impl Store {
     ///
     /// An input error when it cannot be written.
     pub fn open(root: &Path) -> anyhow::Result<Self> {
-        atomic::probe(root)
-            .map_err(|error| input_error!("results folder {} cannot be written: {error:#}", root.display()))?;
+        atomic::probe(root).map_err(|error| {
+            input_error!("results folder {} cannot be written: {error:#}", root.display())
+        })?;
         Ok(Self::new(root))
     }
 
@@ -146,7 +147,9 @@ impl Store {
             let keep = |path: &PathBuf| stem(path).is_none_or(|stem| kept.contains(&stem));
             Ok(list(&folder)?.into_iter().filter(|path| !keep(path)).collect())
         };
-        for path in stale(self.layout.evaluations(), &used)?.iter().chain(&stale(self.layout.failures(), asked)?) {
+        for path in
+            stale(self.layout.evaluations(), &used)?.iter().chain(&stale(self.layout.failures(), asked)?)
+        {
             atomic::remove(path);
         }
         Ok(())
@@ -156,7 +159,8 @@ impl Store {
         let evaluation = self.layout.evaluation(&commit.record.evaluation);
         if !evaluation.exists() {
             let file = self.layout.staged(&commit.record.evaluation);
-            let put = atomic::write(&file, commit.evaluation).and_then(|()| atomic::publish(&file, &evaluation));
+            let put =
+                atomic::write(&file, commit.evaluation).and_then(|()| atomic::publish(&file, &evaluation));
             atomic::remove(&file);
             put?;
         }
@@ -188,5 +192,6 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    serde_json::from_slice(&read(path)?).with_context(|| format!("{} is not what was written", path.display()))
+    serde_json::from_slice(&read(path)?)
+        .with_context(|| format!("{} is not what was written", path.display()))
 }

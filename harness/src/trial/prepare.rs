@@ -2,6 +2,7 @@
 
 use super::{Job, RowCounts, Task};
 use crate::data::encode::Encoder;
+use crate::data::propensity::Propensity;
 use crate::data::split::{self, Split};
 use crate::data::{self, Dataset, Matrix};
 use crate::record::EvaluationRows;
@@ -19,6 +20,9 @@ pub struct Prepared {
     pub evaluation: EvaluationRows,
 }
 
+/// Note on rows without a known propensity.
+const ESTIMATED: &str = "propensity estimated by logistic regression on the training rows";
+
 impl Prepared {
     /// What distinguishes prepared rows: data, split and, with a split per seed, the seed.
     pub fn key(job: &Job) -> anyhow::Result<String> {
@@ -30,8 +34,11 @@ impl Prepared {
     /// Loads, parts and encodes.
     pub fn load(job: &Job) -> anyhow::Result<Self> {
         let mut prepared = Self::unencoded(job)?;
-        let Self { dataset, split, .. } = &mut prepared;
+        let Self { dataset, split, .. } = &prepared;
         prepared.features = Encoder::fit(dataset, &split.train).encode(dataset)?;
+        if prepared.dataset.propensity.is_none() {
+            prepared.estimate_propensity();
+        }
         // The raw values are not needed any more, and they are as large as the encoded ones.
         prepared.dataset.numeric = Matrix::default();
         Ok(prepared)
@@ -44,6 +51,14 @@ impl Prepared {
         let evaluation = evaluation(&dataset, &split.test);
         let features = Matrix::default();
         Ok(Self { evaluation_id: Self::key(job)?, dataset, features, split, evaluation })
+    }
+
+    /// For the weighted metrics alone: methods still see that the propensity is not known.
+    fn estimate_propensity(&mut self) {
+        let Self { dataset, features, split, .. } = self;
+        let propensity = Propensity::fit(features, &dataset.treatment, &split.train);
+        self.evaluation.propensity = Some(propensity.predict(features, &split.test));
+        dataset.notes.push(ESTIMATED.to_string());
     }
 
     /// What a method is given.
@@ -92,5 +107,59 @@ fn evaluation(dataset: &Dataset, test: &[u32]) -> EvaluationRows {
         effect: truth.map(|truth| take(&truth.effect)),
         expected_control: optional(truth.and_then(|truth| truth.expected_control.as_ref())),
         expected_treated: optional(truth.and_then(|truth| truth.expected_treated.as_ref())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::DataSpec;
+    use crate::data::split::SplitSpec;
+    use crate::learner::{TrainingSpec, catalog};
+    use crate::trial::Provenance;
+    use std::path::Path;
+
+    /// 40 rows, in which large x is treated more often.
+    fn prepared(root: &Path, propensity: &str) -> Prepared {
+        let rows = (0..40).map(|row| format!("{row},{},{}\n", u8::from(row % 3 < row / 14), row % 7));
+        let text = format!("x,called,spent\n{}", rows.collect::<String>());
+        #[expect(clippy::disallowed_methods, reason = "a file to load")]
+        std::fs::write(root.join("rows.csv"), text).unwrap();
+        let table = format!(
+            "path = 'rows.csv'\ntreatment = 'called'\ntreated = ['1']\ncontrol = ['0']\noutcome = 'spent'\n\
+             numeric = ['x']\n{propensity}"
+        );
+        let backbone = catalog::backbone("tarnet").unwrap();
+        let (options, training) = (catalog::Options::default(), TrainingSpec::default());
+        let method = catalog::compose(backbone, &[], &options, &training).unwrap();
+        Prepared::load(&Job {
+            data: DataSpec::Table(toml::from_str(&table).unwrap()),
+            split: SplitSpec::default(),
+            method,
+            seeds: vec![1],
+            root: root.to_path_buf(),
+            device: "cpu".to_string(),
+            provenance: Provenance::default(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn an_unknown_propensity_is_estimated_for_the_metrics_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = prepared(folder.path(), "");
+        let estimates = prepared.evaluation.propensity.as_ref().unwrap();
+        assert_eq!(estimates.len(), 8);
+        assert!(estimates.is_sorted() && estimates[0] < 0.2 && estimates[7] > 0.5, "{estimates:?}");
+        assert_eq!(prepared.notes(), [ESTIMATED]);
+        assert!(prepared.task().propensity.is_none());
+    }
+
+    #[test]
+    fn a_known_propensity_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = prepared(folder.path(), "propensity = 0.5");
+        assert_eq!(prepared.evaluation.propensity, Some(vec![0.5; 8]));
+        assert!(prepared.notes().is_empty());
     }
 }

@@ -57,10 +57,15 @@ impl Epoch {
     fn arranged(rows: &Rows, mut orders: Vec<Vec<u32>>) -> Self {
         let counts: Vec<Vec<usize>> = orders.par_iter_mut().map(|order| ranked_first(rows, order)).collect();
         let steps = counts.first().map_or(0, Vec::len);
-        let ranked = (0..steps).map(|step| counts.iter().map(|count| count[step]).max().unwrap_or(0)).collect();
+        let ranked =
+            (0..steps).map(|step| counts.iter().map(|count| count[step]).max().unwrap_or(0)).collect();
         let flat: Vec<i64> = orders.iter().flatten().map(|&row| i64::from(row)).collect();
         let shape = [orders.len() as i64, rows.rows.len() as i64];
-        Self { order: Tensor::from_slice(&flat).view(shape).to_device(rows.device), ranked, batch: rows.batch }
+        Self {
+            order: Tensor::from_slice(&flat).view(shape).to_device(rows.device),
+            ranked,
+            batch: rows.batch,
+        }
     }
 }
 

@@ -31,11 +31,8 @@ pub struct NeuralSpec {
 pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
     check(spec, task)?;
     let rows = DeviceRows::new(spec, task, context.device);
-    let setting = Setting {
-        head: spec.network.head.clone(),
-        summary: rows.summary,
-        batch: spec.training.batch,
-    };
+    let setting =
+        Setting { head: spec.network.head.clone(), summary: rows.summary, batch: spec.training.batch };
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
     let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
@@ -76,11 +73,9 @@ impl NeuralSpec {
 impl Status {
     fn with_wild_predictions(self) -> Self {
         match self {
-            Status::Finished { epochs, .. } => Status::Diverged {
-                epoch: epochs,
-                step: 0,
-                message: "a prediction is not finite".into(),
-            },
+            Status::Finished { epochs, .. } => {
+                Status::Diverged { epoch: epochs, step: 0, message: "a prediction is not finite".into() }
+            }
             Status::Diverged { .. } => self,
         }
     }

@@ -1,7 +1,7 @@
 //! Adam over the flat parameters of a stack.
 
-use super::super::TrainingSpec;
-use tch::Tensor;
+use crate::learner::TrainingSpec;
+use tch::{Device, Tensor};
 
 const FIRST_DECAY: f64 = 0.9;
 const SECOND_DECAY: f64 = 0.999;
@@ -15,7 +15,8 @@ const EPSILON: f64 = 1e-8;
 /// theta <- theta - rate (m / (1 - .9^k)) / (sqrt(v / (1 - .999^k)) + 1e-8)
 /// ```
 ///
-/// Every quantity is `[S, P]`; a replicate that is not live keeps its parameters.
+/// Every quantity is `[S, P]`; a replicate that is not live keeps its parameters. On the CPU all of it is one
+/// pass over memory, which is what bounds it; on a GPU it is a few tensor operations.
 pub struct Adam {
     first: Tensor,
     second: Tensor,
@@ -23,6 +24,16 @@ pub struct Adam {
     learning_rate: f64,
     weight_decay: f64,
     clip: f64,
+}
+
+/// The factors of one step.
+#[derive(Clone, Copy)]
+struct Factors {
+    /// Step size over the first bias correction.
+    rate: f64,
+    /// Square root of the second bias correction.
+    correction: f64,
+    weight_decay: f64,
 }
 
 impl Adam {
@@ -43,22 +54,108 @@ impl Adam {
         self.steps += 1;
         let norm = gradient.norm_scalaropt_dim(2, [1i64].as_slice(), true);
         let live = live.logical_and(&norm.isfinite().squeeze_dim(1));
+        let clipped = match self.clip > 0.0 {
+            true => ((norm + 1e-6).reciprocal() * self.clip).clamp_max(1.0),
+            false => norm.ones_like(),
+        };
+        let factors = Factors {
+            rate: self.learning_rate / (1.0 - FIRST_DECAY.powi(self.steps)),
+            correction: (1.0 - SECOND_DECAY.powi(self.steps)).sqrt(),
+            weight_decay: self.weight_decay,
+        };
+        match parameters.device() {
+            Device::Cpu => self.update_host(parameters, gradient, (&live, &clipped), factors),
+            _ => self.update_device(parameters, gradient, (&live, &clipped), factors),
+        }
+        live
+    }
+
+    fn update_host(
+        &mut self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        (live, clipped): (&Tensor, &Tensor),
+        factors: Factors,
+    ) {
+        let gradient = gradient.contiguous();
+        for replicate in 0..live.size()[0] {
+            if live.int64_value(&[replicate]) == 1 {
+                let clip = clipped.double_value(&[replicate, 0]) as f32;
+                let row = |tensor: &Tensor| tensor.get(replicate);
+                let rows = [row(parameters), row(&self.first), row(&self.second), row(&gradient)];
+                // SAFETY: four distinct contiguous f32 buffers on the CPU that nobody else uses meanwhile.
+                let rows = rows.each_ref().map(|row| unsafe { slice(row) });
+                update(rows, clip, factors);
+            }
+        }
+    }
+
+    fn update_device(
+        &mut self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        (live, clipped): (&Tensor, &Tensor),
+        factors: Factors,
+    ) {
         let column = live.unsqueeze(1);
-        let mut gradient = gradient.where_self(&column, &gradient.zeros_like());
-        if self.clip > 0.0 {
-            let factor = ((&norm + 1e-6).reciprocal() * self.clip).clamp_max(1.0);
-            gradient *= factor.where_self(&column, &norm.zeros_like());
-        }
-        if self.weight_decay > 0.0 {
-            gradient += &*parameters * self.weight_decay;
-        }
-        let _ = self.first.lerp_(&gradient, 1.0 - FIRST_DECAY);
+        let zeros = gradient.zeros_like();
+        let mut gradient = (gradient * clipped).where_self(&column, &zeros);
+        gradient += &*parameters * factors.weight_decay;
+        self.first *= FIRST_DECAY;
+        self.first += &gradient * (1.0 - FIRST_DECAY);
         self.second *= SECOND_DECAY;
         self.second += gradient.square() * (1.0 - SECOND_DECAY);
-        let rate = self.learning_rate / (1.0 - FIRST_DECAY.powi(self.steps));
-        let correction = (1.0 - SECOND_DECAY.powi(self.steps)).sqrt();
-        let step = &self.first / (self.second.sqrt() / correction + EPSILON);
-        *parameters -= step * (column.to_kind(gradient.kind()) * rate);
-        live
+        let scale = self.second.sqrt() / factors.correction + EPSILON;
+        *parameters -= (&self.first / scale * factors.rate).where_self(&column, &zeros);
+    }
+}
+
+/// The values of a tensor.
+///
+/// # Safety
+///
+/// The tensor is contiguous, `f32`, on the CPU, outlives the slice, and no one else uses its values meanwhile.
+unsafe fn slice<'a>(tensor: &Tensor) -> &'a mut [f32] {
+    // SAFETY: as this function asks of its caller.
+    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
+/// One replicate's parameters, first and second moment, and gradient.
+fn update([parameters, first, second, gradient]: [&mut [f32]; 4], clip: f32, factors: Factors) {
+    let (decay, rate) = (factors.weight_decay as f32, factors.rate as f32);
+    let (correction, epsilon) = (1.0 / factors.correction as f32, EPSILON as f32);
+    let (keep_first, keep_second) = (FIRST_DECAY as f32, SECOND_DECAY as f32);
+    let (add_first, add_second) = ((1.0 - FIRST_DECAY) as f32, (1.0 - SECOND_DECAY) as f32);
+    let moments = first.iter_mut().zip(second.iter_mut());
+    for ((parameter, gradient), (first, second)) in parameters.iter_mut().zip(gradient.iter()).zip(moments) {
+        let gradient = gradient * clip + decay * *parameter;
+        *first = keep_first * *first + add_first * gradient;
+        *second = keep_second * *second + add_second * gradient * gradient;
+        *parameter -= rate * *first / (second.sqrt() * correction + epsilon);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    #[test]
+    fn one_pass_and_tensor_operations_agree() {
+        let spec = TrainingSpec { weight_decay: 0.01, ..TrainingSpec::default() };
+        let start = Tensor::linspace(-1.0, 1.0, 14, (Kind::Float, Device::Cpu)).view([2, 7]);
+        let (mut host, mut device) = (start.copy(), start.copy());
+        let (mut of_host, mut of_device) = (Adam::new(&host, &spec), Adam::new(&device, &spec));
+        let live = Tensor::from_slice(&[true, false]);
+        let clipped = Tensor::from_slice(&[0.5f32, 1.0]).view([2, 1]);
+        for step in 1..4 {
+            let factors = Factors { rate: 0.01 / f64::from(step), correction: 0.5, weight_decay: 0.01 };
+            let gradient = (&start * f64::from(step)).sin();
+            of_host.update_host(&mut host, &gradient, (&live, &clipped), factors);
+            of_device.update_device(&mut device, &gradient, (&live, &clipped), factors);
+        }
+        assert!((&host - &device).abs().max().double_value(&[]) < 1e-6);
+        assert_eq!(host.get(1), start.get(1), "a replicate that is not live stays");
+        assert!((host.get(0) - start.get(0)).abs().min().double_value(&[]) > 1e-4);
     }
 }

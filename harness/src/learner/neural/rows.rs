@@ -48,9 +48,7 @@ impl DeviceRows {
     /// Features `[S, B, d]` and labels of the rows `[S, B]`.
     pub fn gather(&self, rows: &Tensor, ranked_rows: usize) -> (Tensor, Batch) {
         let (shape, flat) = (rows.size(), rows.reshape([-1]));
-        let take = |table: &Tensor| {
-            table.index_select(0, &flat).view([shape[0], shape[1], table.size()[1]])
-        };
+        let take = |table: &Tensor| table.index_select(0, &flat).view([shape[0], shape[1], table.size()[1]]);
         (take(&self.features), Batch::new(&take(&self.labels), ranked_rows))
     }
 }

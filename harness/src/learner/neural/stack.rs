@@ -80,7 +80,8 @@ impl<'a> Stack<'a> {
 
     /// Trains until all epochs are done or no replicate learns any more.
     pub fn train(&mut self, rows: &DeviceRows, task: &Task, progress: &mut dyn FnMut(usize, usize)) {
-        let batches = |part| Rows { rows: part, ranked: &rows.ranked, batch: self.spec.batch, device: rows.device };
+        let batches =
+            |part| Rows { rows: part, ranked: &rows.ranked, batch: self.spec.batch, device: rows.device };
         let (training, validation) = (batches(task.train), batches(task.validation));
         let validation = Epoch::in_order(&validation, self.seeds.len());
         for epoch in 1..=self.spec.epochs {
@@ -147,8 +148,9 @@ impl<'a> Stack<'a> {
     fn note(&mut self, epoch: usize, sums: &Sums, validation: Option<Vec<f64>>) {
         let _guard = tch::no_grad_guard();
         let (total, fell) = (host(&(&sums.total / sums.rows)), host(&self.fell_at));
-        let terms: Vec<Vec<f64>> =
-            (0..self.objective.names().len()).map(|term| host(&(sums.terms.get(term as i64) / sums.rows))).collect();
+        let terms: Vec<Vec<f64>> = (0..self.objective.names().len())
+            .map(|term| host(&(sums.terms.get(term as i64) / sums.rows)))
+            .collect();
         let mut improved = vec![false; self.logs.len()];
         for (replicate, log) in self.logs.iter_mut().enumerate() {
             if !log.learning {

@@ -77,7 +77,11 @@ mod tests {
     use super::*;
 
     fn over(values: &[Result<f64, String>]) -> Estimate {
-        Estimate::over_seeds((1..).zip(values.iter().cloned()), SeedInterval::StudentT, Err("not asked".to_string()))
+        Estimate::over_seeds(
+            (1..).zip(values.iter().cloned()),
+            SeedInterval::StudentT,
+            Err("not asked".to_string()),
+        )
     }
 
     #[test]

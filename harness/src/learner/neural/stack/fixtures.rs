@@ -6,7 +6,9 @@ use crate::learner::catalog::{self, Options};
 use crate::learner::neural::NeuralSpec;
 use crate::learner::{Context, MethodSpec, Predictions};
 use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
-use crate::objectives::{FocalZilnSpec, MseSpec, RankingSpec, Score, Setting, TermKind, TermSpec, Unit, ZilnSpec};
+use crate::objectives::{
+    FocalZilnSpec, MseSpec, RankingSpec, Score, Setting, TermKind, TermSpec, Unit, ZilnSpec,
+};
 use rand::Rng;
 use serde_json::Value;
 
@@ -75,17 +77,27 @@ fn spec(step: &Value) -> NeuralSpec {
     };
     NeuralSpec {
         network: NetworkSpec {
-            backbone: if network["backbone"] == "tarnet" { BackboneKind::Tarnet } else { BackboneKind::TLearner },
+            backbone: if network["backbone"] == "tarnet" {
+                BackboneKind::Tarnet
+            } else {
+                BackboneKind::TLearner
+            },
             trunk: vec![7, 6],
             heads: vec![4, 4],
-            head: if network["head"] == "point" { HeadSpec::Point } else { HeadSpec::Ziln { sigma_term: true } },
+            head: if network["head"] == "point" {
+                HeadSpec::Point
+            } else {
+                HeadSpec::Ziln { sigma_term: true }
+            },
             gate: match network["gate"].as_str() {
                 Some("representation") => Some(GatePosition::Representation),
                 Some(_) => Some(GatePosition::Features),
                 None => None,
             },
         },
-        objective: objective.map(|(name, weight)| TermSpec { weight: weight.as_f64().unwrap(), term: term(name) }).collect(),
+        objective: objective
+            .map(|(name, weight)| TermSpec { weight: weight.as_f64().unwrap(), term: term(name) })
+            .collect(),
         training,
     }
 }
@@ -114,20 +126,23 @@ fn training_steps_are_those_of_pytorch() {
         let task = rows.task();
         let device_rows = DeviceRows::new(&spec, &task, Device::Cpu);
         let network = Network::new(&spec.network, 5, &device_rows.summary);
-        let setting =
-            Setting { head: spec.network.head.clone(), summary: device_rows.summary, batch: BATCH };
+        let setting = Setting { head: spec.network.head.clone(), summary: device_rows.summary, batch: BATCH };
         let objective = Objective::new(&spec.objective, &setting).unwrap();
         let mut stack = Stack::new(&network, &objective, &spec.training, (&[1], Device::Cpu));
         let initial = in_order(&network, &step["parameters"]);
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]).set_requires_grad(true);
-        let part = super::Rows { rows: task.train, ranked: &device_rows.ranked, batch: BATCH, device: Device::Cpu };
+        let part =
+            super::Rows { rows: task.train, ranked: &device_rows.ranked, batch: BATCH, device: Device::Cpu };
         let order = Epoch::in_order(&part, 1);
         for index in 0..3 {
             let mut sums = stack.empty_sums();
             stack.step(&device_rows, (&order, index), &mut sums);
             let loss = (sums.total / sums.rows).double_value(&[0]);
             let expected = step["steps"][index]["loss"].as_f64().unwrap();
-            assert!((loss - expected).abs() < 1e-5 * expected.abs().max(1.0), "{name}: loss {loss}, not {expected}");
+            assert!(
+                (loss - expected).abs() < 1e-5 * expected.abs().max(1.0),
+                "{name}: loss {loss}, not {expected}"
+            );
             if let Some(after) = step["after"].get((index + 1).to_string()) {
                 let expected = in_order(&network, after);
                 assert_close(&stack.parameters, &expected, &format!("{name}, step {}", index + 1));
@@ -209,13 +224,16 @@ fn early_stopping_keeps_the_best_epoch_of_each_replicate() {
     tch::set_num_threads(1);
     let rows = drawn(1280);
     let (train, validation) = rows.rows.split_at(640);
-    let training = TrainingSpec { epochs: 40, batch: 64, learning_rate: 0.02, patience: 2, ..TrainingSpec::default() };
+    let training =
+        TrainingSpec { epochs: 40, batch: 64, learning_rate: 0.02, patience: 2, ..TrainingSpec::default() };
     let spec = method("tarnet", &["ziln"], training);
     let task = Task { train, validation, ..rows.task() };
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
     let fitted = crate::learner::neural::fit(&spec, &task, &[1, 2, 3], context).unwrap();
     for replicate in &fitted.replicates {
-        let Status::Finished { epochs, kept_epoch } = replicate.status else { panic!("{:?}", replicate.status) };
+        let Status::Finished { epochs, kept_epoch } = replicate.status else {
+            panic!("{:?}", replicate.status)
+        };
         let losses: Vec<f64> = replicate.epochs.iter().map(|epoch| epoch.validation.unwrap()).collect();
         let best = (0..losses.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap();
         assert_eq!((kept_epoch, epochs), (best + 1, (best + 3).min(40)));
