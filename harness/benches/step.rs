@@ -2,13 +2,19 @@
 //!
 //! `cargo bench --bench step -- [threads] [steps]` prints medians over rounds in which all variants take turns.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench times, prints and may panic"
+)]
+
+use rand::Rng;
 use std::time::Instant;
 use tch::Device;
 use valor::data::Matrix;
 use valor::learner::catalog::{self, Options};
 use valor::learner::{self, Context, MethodSpec, Task, TrainingSpec};
-
-use rand::Rng;
 use valor::seed::Seeds;
 
 const COLUMNS: usize = 100;

@@ -135,8 +135,7 @@ struct Pipe {
 impl Lane {
     fn run(&self) {
         let mut pipe: Option<Pipe> = None;
-        loop {
-            let Some(job) = self.next() else { break };
+        while let Some(job) = self.next() {
             let started = Event::Started { worker: self.worker, job: job.clone() };
             if self.sender.send(started).is_err() {
                 break;

@@ -1,7 +1,8 @@
-//! table.csv: every number of the report at full precision, one line per row of the table and metric.
+//! table.csv and contrasts.csv: every number of the report at full precision, a line per row and metric.
 
 use super::view::View;
 use super::view::cell::{CellStatus, CellView, ReferenceView};
+use super::view::contrasts::ContrastView;
 use super::view::estimate::{Bounds, Estimate};
 use anyhow::Result;
 
@@ -29,6 +30,24 @@ const HEADER: [&str; 21] = [
     "reason",
 ];
 
+const CONTRASTS: [&str; 15] = [
+    "dataset",
+    "method",
+    "baseline",
+    "metric",
+    "difference",
+    "seeds_paired",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "ci_rows_low",
+    "ci_rows_high",
+    "ci_rows_method",
+    "ci_rows_resamples",
+    "share_above_zero",
+    "reason",
+];
+
 /// The table as CSV.
 pub fn render(view: &View) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -46,6 +65,38 @@ pub fn render(view: &View) -> Result<Vec<u8>> {
         }
     }
     Ok(writer.into_inner()?)
+}
+
+/// The contrasts as CSV.
+pub fn contrasts(view: &View) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(CONTRASTS)?;
+    for contrast in &view.contrasts {
+        writer.write_record(contrast_fields(contrast))?;
+    }
+    Ok(writer.into_inner()?)
+}
+
+fn contrast_fields(contrast: &ContrastView) -> [String; 15] {
+    let [low, high, method, _] = bounds(&contrast.ci);
+    let [rows_low, rows_high, rows_method, resamples] = bounds(&contrast.ci_rows);
+    [
+        contrast.dataset.clone().unwrap_or_default(),
+        contrast.method.clone(),
+        contrast.baseline.clone(),
+        contrast.metric.clone(),
+        optional(contrast.difference),
+        contrast.seeds_paired.to_string(),
+        low,
+        high,
+        method,
+        rows_low,
+        rows_high,
+        rows_method,
+        resamples,
+        optional(contrast.share_above_zero),
+        contrast.reason.clone().unwrap_or_default(),
+    ]
 }
 
 fn method(cell: &CellView) -> Vec<String> {
@@ -75,7 +126,6 @@ fn reference(row: &ReferenceView) -> Vec<String> {
 }
 
 fn numbers(metric: &str, estimate: &Estimate) -> Vec<String> {
-    let optional = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let [low, high, method, _] = bounds(&estimate.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
     vec![
@@ -92,6 +142,10 @@ fn numbers(metric: &str, estimate: &Estimate) -> Vec<String> {
         estimate.per_seed.len().to_string(),
         estimate.reason.clone().unwrap_or_default(),
     ]
+}
+
+fn optional(value: Option<f64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
 }
 
 /// Low, high, method, resamples; empty where there is no interval.

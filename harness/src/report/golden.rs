@@ -1,15 +1,19 @@
 //! Small tables, letter by letter.
 
+use super::differences::Differences;
 use super::table::Table;
 use super::view::cell::{CellView, ReferenceView, SeedCounts};
+use super::view::contrasts::{ContrastView, Side, contrasts};
 use super::view::estimate::Estimate;
+use super::view::resample::Resamples;
 use super::view::{Block, MetricView, View};
 use crate::metrics::Direction;
+use crate::stats::SeedInterval;
 use std::collections::BTreeMap;
 
 fn estimate(values: &[f64]) -> Estimate {
     let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
-    Estimate::over_seeds(seeds, Err("not resampled".to_string()))
+    Estimate::over_seeds(seeds, SeedInterval::StudentT, Err("not resampled".to_string()))
 }
 
 fn method(name: &str, found: usize, values: &[f64]) -> CellView {
@@ -26,9 +30,23 @@ fn method(name: &str, found: usize, values: &[f64]) -> CellView {
     }
 }
 
+/// Without resampled rows.
+fn compared(cells: &[CellView]) -> Vec<ContrastView> {
+    let resamples = Resamples::default();
+    let sides = cells.iter().map(|cell| Side { cell, resamples: &resamples }).collect();
+    contrasts("TARNet", &["auuc".to_string()], &[sides])
+}
+
 fn view() -> View {
+    let cells = vec![
+        method("TARNet", 2, &[0.4, 0.42]),
+        method("A & B", 2, &[-0.1, -0.12]),
+        method("C", 1, &[0.9]),
+        method("D", 0, &[]),
+    ];
     let random = Estimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
     View {
+        contrasts: compared(&cells),
         experiment: "tiny".to_string(),
         profile: "quick".to_string(),
         caption: Some("not evidence".to_string()),
@@ -46,12 +64,7 @@ fn view() -> View {
         }],
         blocks: vec![Block {
             dataset: "b2b_mimic".to_string(),
-            cells: vec![
-                method("TARNet", 2, &[0.4, 0.42]),
-                method("A & B", 2, &[-0.1, -0.12]),
-                method("C", 1, &[0.9]),
-                method("D", 0, &[]),
-            ],
+            cells,
             references: vec![ReferenceView {
                 dataset: "b2b_mimic".to_string(),
                 ranker: "random".to_string(),
@@ -67,7 +80,8 @@ fn view() -> View {
 #[test]
 fn markdown() {
     let view = view();
-    let text = super::markdown::render(&view, &Table::new(&view));
+    let table = Table::new(&view);
+    let text = super::markdown::render(&view, &table, &Differences::new(&view, &table));
     assert_eq!(text, include_str!("../../tests/fixtures/report/table.md"));
 }
 
@@ -82,4 +96,6 @@ fn latex() {
 fn comma_separated() {
     let text = super::csv::render(&view()).unwrap();
     assert_eq!(String::from_utf8(text).unwrap(), include_str!("../../tests/fixtures/report/table.csv"));
+    let text = super::csv::contrasts(&view()).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), include_str!("../../tests/fixtures/report/contrasts.csv"));
 }

@@ -1,6 +1,7 @@
 //! index.html: one self-contained page that needs neither network nor JavaScript.
 
 use super::charts::{self, Figure, Plate, panel, svg};
+use super::differences::{Differences, PRIMARY};
 use super::format;
 use super::table::{Table, TableBlock};
 use super::view::cell::CellView;
@@ -13,7 +14,7 @@ const TEMPLATE: &str = include_str!("../../../reports/templates/report.html");
 const STYLE: &str = include_str!("../../../reports/templates/report.css");
 
 /// The page.
-pub fn render(view: &View, table: &Table) -> Result<String> {
+pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<String> {
     let mut tera = Tera::default();
     tera.set_escape_fn(svg::escape);
     tera.add_raw_template("report.html", TEMPLATE).context("the report's template is broken")?;
@@ -28,6 +29,9 @@ pub fn render(view: &View, table: &Table) -> Result<String> {
     context.insert("seeds", &view.seeds);
     context.insert("table", table);
     context.insert("blocks", &blocks.collect::<Result<Vec<_>>>()?);
+    context.insert("differences", differences);
+    context.insert("primary", &PRIMARY);
+    context.insert("forest", &charts::forest(&view.contrasts).map(plate).transpose()?);
     context.insert("metrics", &view.metrics);
     context.insert("failures", &view.failures);
     context.insert("missing", &missing(view));

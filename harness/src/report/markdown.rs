@@ -1,11 +1,12 @@
 //! table.md: the main table for a README or an issue.
 
-use super::table::{Cell, Column, Row, Table};
+use super::differences::{Difference, Differences, PRIMARY};
+use super::table::{Cell, Column, Note, Row, Table};
 use super::view::View;
 use crate::metrics::Direction;
 
 /// The table as Markdown.
-pub fn render(view: &View, table: &Table) -> String {
+pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
     let mut text = format!("# {} ({})\n\n", escape(&view.experiment), escape(&view.profile));
     if let Some(caption) = &view.caption {
         text += &format!("> {}\n\n", escape(caption));
@@ -23,10 +24,34 @@ pub fn render(view: &View, table: &Table) -> String {
     if !table.notes.is_empty() {
         text.push('\n');
     }
-    for note in &table.notes {
-        text += &format!("- ({}) {}\n", note.mark, escape(&note.text));
+    text += &notes(&table.notes);
+    text + &contrasts(view, differences)
+}
+
+fn notes<'a>(notes: impl IntoIterator<Item = &'a Note>) -> String {
+    notes.into_iter().map(|note| format!("- ({}) {}\n", note.mark, escape(&note.text))).collect()
+}
+
+/// The first metrics, on the only dataset or averaged over all.
+fn contrasts(view: &View, differences: &Differences) -> String {
+    let shown: Vec<_> = differences.metrics.iter().take(PRIMARY).collect();
+    let Some(first) = shown.first() else { return String::new() };
+    let over = if first.columns.len() > 1 { ", averaged over datasets" } else { "" };
+    let names: String =
+        shown.iter().map(|metric| format!(" {}{} |", escape(&metric.name), arrow(metric.better))).collect();
+    let mut text = format!(
+        "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds: Student t].\n\n| Method |{names}\n|:--|{}\n",
+        escape(&view.baseline),
+        escape(&view.baseline),
+        "--:|".repeat(shown.len())
+    );
+    for (index, row) in first.rows.iter().enumerate() {
+        let cells = shown.iter().filter_map(|metric| metric.rows.get(index)?.cells.last());
+        let cells: String = cells.map(|cell| format!(" {} |", difference(cell))).collect();
+        text += &format!("| {} |{cells}\n", escape(&row.name));
     }
-    text
+    let notes = notes(differences.primary_notes());
+    if notes.is_empty() { text } else { text + "\n" + &notes }
 }
 
 fn header(columns: &[Column]) -> String {
@@ -48,6 +73,13 @@ fn arrow(better: Direction) -> &'static str {
 fn line(name: &str, row: &Row) -> String {
     let cells: String = row.cells.iter().map(|cell| format!(" {} |", content(cell))).collect();
     format!("| {name} | {} |{cells}\n", row.seeds)
+}
+
+fn difference(cell: &Difference) -> String {
+    let mut text = cell.value.clone().unwrap_or_else(|| "\u{2013}".to_string());
+    text += &cell.ci.as_ref().map(|[low, high]| format!(" [{low}, {high}]")).unwrap_or_default();
+    text += &cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
+    text + &cell.mark.as_ref().map(|mark| format!(" ({mark})")).unwrap_or_default()
 }
 
 fn content(cell: &Cell) -> String {

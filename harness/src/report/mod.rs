@@ -2,7 +2,10 @@
 
 mod charts;
 mod collect;
+#[cfg(test)]
+mod contrast_tests;
 mod csv;
+mod differences;
 mod files;
 mod format;
 #[cfg(test)]
@@ -25,6 +28,7 @@ pub use material::{CellMaterial, Material, Outcome, RunMaterial};
 pub use predictions::{PredictionFormat, export_predictions};
 
 use anyhow::Result;
+use differences::Differences;
 use std::path::{Path, PathBuf};
 use table::Table;
 use view::View;
@@ -38,9 +42,12 @@ pub struct Written {
     pub summary: PathBuf,
     /// The main table as Markdown, LaTeX and CSV.
     pub tables: [PathBuf; 3],
+    /// The differences from the baseline as CSV.
+    pub contrasts: PathBuf,
 }
 
-/// Writes `index.html`, `summary.json`, `table.md`, `table.tex` and `table.csv` into `out`, each whole or not at all.
+/// Writes `index.html`, `summary.json`, `table.md`, `table.tex`, `table.csv` and `contrasts.csv` into `out`, each whole
+/// or not at all.
 ///
 /// # Errors
 ///
@@ -48,17 +55,19 @@ pub struct Written {
 pub fn write(material: &Material, out: &Path) -> Result<Written> {
     let view = View::new(material)?;
     let table = Table::new(&view);
+    let differences = Differences::new(&view, &table);
     let file = |name: &str, content: &[u8]| {
         let path = out.join(name);
         files::write(&path, content).map(|()| path)
     };
     Ok(Written {
         tables: [
-            file("table.md", markdown::render(&view, &table).as_bytes())?,
+            file("table.md", markdown::render(&view, &table, &differences).as_bytes())?,
             file("table.tex", tex::render(&view, &table).as_bytes())?,
             file("table.csv", &csv::render(&view)?)?,
         ],
+        contrasts: file("contrasts.csv", &csv::contrasts(&view)?)?,
         summary: file("summary.json", summary::render(&view)?.as_bytes())?,
-        html: file("index.html", html::render(&view, &table)?.as_bytes())?,
+        html: file("index.html", html::render(&view, &table, &differences)?.as_bytes())?,
     })
 }

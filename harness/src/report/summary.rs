@@ -1,6 +1,7 @@
 //! summary.json: the report for programs. FORMAT.md describes every field.
 
 use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
+use super::view::contrasts::ContrastView;
 use super::view::estimate::Estimate;
 use super::view::times::Times;
 use super::view::{Block, Machine, MetricView, TestRows, View};
@@ -33,6 +34,7 @@ struct Summary<'a> {
     datasets: Vec<Dataset<'a>>,
     cells: Vec<Cell<'a>>,
     reference: Vec<Reference<'a>>,
+    contrasts: Vec<Contrast<'a>>,
     failures: &'a [FailureView],
     measured: &'a Machine,
 }
@@ -52,6 +54,7 @@ impl<'a> Summary<'a> {
             datasets: view.blocks.iter().map(Dataset::new).collect(),
             cells: view.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),
             reference: view.blocks.iter().flat_map(|block| &block.references).map(Reference::new).collect(),
+            contrasts: view.contrasts.iter().map(Contrast::new).collect(),
             failures: &view.failures,
             measured: &view.machine,
         }
@@ -148,6 +151,44 @@ impl<'a> Metric<'a> {
             ci_rows_reason: estimate.ci_rows.as_ref().err().map(String::as_str),
             per_seed: &estimate.per_seed,
             reason: estimate.reason.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Contrast<'a> {
+    dataset: Option<&'a str>,
+    method: &'a str,
+    baseline: &'a str,
+    metric: &'a str,
+    difference: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    seeds_paired: usize,
+    ci: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_reason: Option<&'a str>,
+    ci_rows: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_rows_reason: Option<&'a str>,
+    share_above_zero: Option<f64>,
+}
+
+impl<'a> Contrast<'a> {
+    fn new(contrast: &'a ContrastView) -> Self {
+        Self {
+            dataset: contrast.dataset.as_deref(),
+            method: &contrast.method,
+            baseline: &contrast.baseline,
+            metric: &contrast.metric,
+            difference: contrast.difference,
+            reason: contrast.reason.as_deref(),
+            seeds_paired: contrast.seeds_paired,
+            ci: contrast.ci.as_ref().ok(),
+            ci_reason: contrast.ci.as_ref().err().map(String::as_str),
+            ci_rows: contrast.ci_rows.as_ref().ok(),
+            ci_rows_reason: contrast.ci_rows.as_ref().err().map(String::as_str),
+            share_above_zero: contrast.share_above_zero,
         }
     }
 }

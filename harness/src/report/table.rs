@@ -248,10 +248,11 @@ fn row_notes(view: &View, columns: &[Column]) -> Vec<String> {
 
 /// Distinct reasons in the order in which they were met.
 #[derive(Default)]
-struct Notes(Vec<String>);
+pub(super) struct Notes(Vec<String>);
 
 impl Notes {
-    fn mark(&mut self, reason: &str) -> String {
+    /// The mark of a reason.
+    pub fn mark(&mut self, reason: &str) -> String {
         let index = self.0.iter().position(|known| known == reason).unwrap_or_else(|| {
             self.0.push(reason.to_string());
             self.0.len() - 1
@@ -259,7 +260,8 @@ impl Notes {
         letters(index)
     }
 
-    fn numbered(self) -> Vec<Note> {
+    /// All reasons with their marks.
+    pub fn numbered(self) -> Vec<Note> {
         self.0.into_iter().enumerate().map(|(index, text)| Note { mark: letters(index), text }).collect()
     }
 }

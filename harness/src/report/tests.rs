@@ -3,7 +3,7 @@
 use super::sample::{Sample, diverge};
 use super::view::View;
 use super::view::cell::{CellStatus, CellView};
-use super::{Material, Outcome, PredictionFormat, Table, export_predictions, write};
+use super::{Differences, Material, Outcome, PredictionFormat, Table, export_predictions, write};
 use crate::record::Failure;
 use serde_json::Value;
 use std::path::Path;
@@ -14,7 +14,8 @@ fn summary(material: &Material) -> Value {
 
 fn page(material: &Material) -> String {
     let view = View::new(material).unwrap();
-    super::html::render(&view, &Table::new(&view)).unwrap()
+    let table = Table::new(&view);
+    super::html::render(&view, &table, &Differences::new(&view, &table)).unwrap()
 }
 
 fn crash(material: &mut Material, cell: usize, run: usize) {
@@ -64,9 +65,9 @@ fn incomplete_means_are_marked_everywhere_and_are_never_best() {
     let view = View::new(&troubled()).unwrap();
     let table = Table::new(&view);
     let texts = [
-        super::markdown::render(&view, &table),
+        super::markdown::render(&view, &table, &Differences::new(&view, &table)),
         super::tex::render(&view, &table),
-        super::html::render(&view, &table).unwrap(),
+        super::html::render(&view, &table, &Differences::new(&view, &table)).unwrap(),
     ];
     for text in texts {
         for mark in ["2/3 (1 failed)", "0/3 (3 failed)", "2/3 (1 missing)"] {
@@ -307,7 +308,7 @@ fn files_are_written_and_predictions_come_out_as_they_went_in() {
     let material = troubled();
     let written = write(&material, folder.path()).unwrap();
     assert!(written.html.ends_with("index.html") && written.html.is_file());
-    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 5);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6);
     let path = export_predictions(&material, folder.path(), PredictionFormat::Csv).unwrap();
     let mut reader = csv::Reader::from_path(path).unwrap();
     let rows: Vec<std::collections::BTreeMap<String, String>> =

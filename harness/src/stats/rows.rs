@@ -110,6 +110,21 @@ impl Resampled {
         Ok(Self { values, rows: self.rows })
     }
 
+    /// The mean of one metric over several datasets, resample by resample; `rows` are those of all together.
+    ///
+    /// # Errors
+    ///
+    /// Internal: nothing to average, or unequal numbers of resamples.
+    pub fn mean(parts: &[Self]) -> anyhow::Result<Self> {
+        let count = parts.first().map(|part| part.values.len());
+        let count = count.ok_or_else(|| anyhow::anyhow!("no resamples to average"))?;
+        let same = parts.iter().all(|part| part.values.len() == count);
+        anyhow::ensure!(same, "unequal numbers of resamples cannot be averaged");
+        let sum = |index: usize| parts.iter().map(|part| part.values[index]).sum::<f64>();
+        let values = (0..count).map(|index| sum(index) / parts.len() as f64).collect();
+        Ok(Self { values, rows: parts.iter().map(|part| part.rows).sum() })
+    }
+
     /// Share of defined resamples above zero: of a difference, the probability of being better. NaN if none is.
     pub fn share_above_zero(&self) -> f64 {
         let defined = self.defined();
@@ -167,6 +182,17 @@ mod tests {
         }
         assert_eq!(good["pehe"].interval(0.95).unwrap_err().0, "undefined in 400 of 400 resamples");
         assert!(good["auuc.causalml"].interval(0.95).is_err());
+    }
+
+    #[test]
+    fn a_mean_over_datasets_is_taken_resample_by_resample() {
+        let part = |values: &[f64], rows| Resampled { values: values.to_vec(), rows };
+        let mean = Resampled::mean(&[part(&[1.0, -2.0, f64::NAN], 10), part(&[3.0, 1.0, 1.0], 30)]).unwrap();
+        assert_eq!((&mean.values[..2], mean.rows), (&[2.0, -0.5][..], 40));
+        assert!(mean.values[2].is_nan());
+        assert_eq!(mean.share_above_zero(), 0.5);
+        assert!(Resampled::mean(&[]).is_err());
+        assert!(Resampled::mean(&[part(&[1.0], 1), part(&[], 1)]).is_err());
     }
 
     #[test]

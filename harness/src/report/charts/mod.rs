@@ -1,7 +1,10 @@
 //! From the view's points to panels: which curves share a panel, and what a reader is told about them.
 
+mod forest;
 pub mod panel;
 pub mod svg;
+
+pub use forest::forest;
 
 use super::view::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
 use super::view::references::RANKERS;

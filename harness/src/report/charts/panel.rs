@@ -3,6 +3,7 @@
 use super::svg::{self, Style};
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 /// Plotters places on whole pixels: drawing larger and scaling down keeps curves smooth.
 const SCALE: u32 = 4;
@@ -15,6 +16,13 @@ pub enum Size {
     Large,
     /// One of many.
     Small,
+    /// As high as its lines need, with names of so many letters on the left.
+    Lines {
+        /// Lines.
+        count: u32,
+        /// Letters of the longest name.
+        letters: u32,
+    },
 }
 
 impl Size {
@@ -22,6 +30,15 @@ impl Size {
         match self {
             Self::Large => (440 * SCALE, 300 * SCALE),
             Self::Small => (310 * SCALE, 215 * SCALE),
+            Self::Lines { count, .. } => (440 * SCALE, (24 * count + 52) * SCALE),
+        }
+    }
+
+    /// Room left of the vertical axis.
+    fn left(self) -> u32 {
+        match self {
+            Self::Large | Self::Small => 58 * SCALE,
+            Self::Lines { letters, .. } => (7 * letters + 12) * SCALE,
         }
     }
 }
@@ -80,6 +97,10 @@ pub enum Layer {
     Marks(Style, Vec<(f64, f64)>),
     /// Vertical bars: `x, low, high`.
     Bars(Style, Vec<(f64, f64, f64)>),
+    /// Horizontal bars: `y, low, high`.
+    Spans(Style, Vec<(f64, f64, f64)>),
+    /// Names left of the vertical axis, by height.
+    Names(Vec<(f64, String)>),
 }
 
 /// A range with a little room around the finite values; a unit around a single value, 0 to 1 around none.
@@ -109,7 +130,7 @@ fn paint(panel: &Panel, text: &mut String) -> Result<(), Failed> {
         .margin(4 * SCALE)
         .margin_right(22 * SCALE)
         .x_label_area_size(38 * SCALE)
-        .y_label_area_size(58 * SCALE)
+        .y_label_area_size(panel.size.left())
         .build_cartesian_2d(panel.x.range.0..panel.x.range.1, panel.y.range.0..panel.y.range.1)?;
     let font = |style: Style| ("sans-serif", FONT).into_font().color(&style.colour());
     chart
@@ -169,6 +190,21 @@ fn paint_layer(chart: &mut Chart, layer: &Layer, panel: &Panel) -> Result<(), Fa
                 PathElement::new(vec![(*x, *low), (*x, *high)], stroke(style))
             };
             chart.draw_series(points.iter().map(bar))?;
+        }
+        Layer::Spans(style, points) => {
+            let span = |(y, low, high): &(f64, f64, f64)| {
+                PathElement::new(vec![(*low, *y), (*high, *y)], stroke(style))
+            };
+            chart.draw_series(points.iter().map(span))?;
+        }
+        Layer::Names(names) => {
+            let font = ("sans-serif", FONT).into_font().color(&Style::Text.colour());
+            let font = font.pos(Pos::new(HPos::Right, VPos::Center));
+            let left = -8 * SCALE as i32;
+            let name = |(y, name): &(f64, String)| {
+                EmptyElement::at((panel.x.range.0, *y)) + Text::new(name.clone(), (left, 0), font.clone())
+            };
+            chart.draw_series(names.iter().map(name))?;
         }
     }
     Ok(())

@@ -29,6 +29,8 @@ pub enum Style {
     Dot,
     /// A short stroke: what was predicted.
     Mark,
+    /// An interval around a dot.
+    Span,
     /// A reference, by its place in `RANKERS`.
     Reference(usize),
 }
@@ -44,7 +46,7 @@ impl Style {
     /// Stroke width in half pixels.
     pub(super) fn width(self) -> u32 {
         match self {
-            Self::Series(_) | Self::Mark => 4,
+            Self::Series(_) | Self::Mark | Self::Span => 4,
             Self::Reference(_) => 3,
             Self::Text
             | Self::Axis
@@ -68,6 +70,7 @@ impl Style {
             Self::Validation => "c-validation".to_string(),
             Self::Dot => "c-dot".to_string(),
             Self::Mark => "c-mark".to_string(),
+            Self::Span => "c-span".to_string(),
             Self::Series(index) => format!("c-s{index}"),
             Self::Band(index) => format!("c-b{index}"),
             Self::Reference(index) => format!("c-r{index}"),
@@ -84,6 +87,7 @@ impl Style {
             Self::Mark => (0, 5),
             Self::Training => (0, 6),
             Self::Validation => (0, 7),
+            Self::Span => (0, 8),
             Self::Series(index) => (1, index as u8),
             Self::Band(index) => (2, index as u8),
             Self::Reference(index) => (3, index as u8),
@@ -100,6 +104,7 @@ impl Style {
             Self::Mark,
             Self::Training,
             Self::Validation,
+            Self::Span,
         ];
         let series = (0..SERIES).flat_map(|index| [Self::Series(index), Self::Band(index)]);
         fixed.into_iter().chain(series).chain((0..RANKERS.len()).map(Self::Reference))

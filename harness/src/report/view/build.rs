@@ -1,10 +1,10 @@
 //! From material to view: every cell studied, every dataset judged.
 
-use super::cell::FailureView;
+use super::contrasts::{Side, contrasts};
 use super::curve::{Curves, Deciles, Losses};
 use super::machine::machine;
 use super::references::{Judgement, References, references};
-use super::resample::Plan;
+use super::resample::{Plan, Resamples};
 use super::study::{Study, study};
 use super::{Block, MetricView, TestRows, View};
 use crate::metrics::{self, Direction, Metric};
@@ -23,12 +23,15 @@ impl View {
         let asked = &material.experiment;
         let plan = Plan::new(names(material)?, asked, visits(material));
         let mut blocks = Vec::new();
+        let mut resamples = Vec::new();
         let mut failures = Vec::new();
         for dataset in 0..asked.datasets.len() {
-            let (block, failed) = block(material, dataset, &plan);
-            blocks.push(block);
-            failures.extend(failed);
+            let mut studies = studies(material, dataset, &plan);
+            failures.extend(studies.iter().flat_map(|study| study.failures.clone()));
+            resamples.push(studies.iter_mut().map(|study| std::mem::take(&mut study.resamples)).collect());
+            blocks.push(block(material, dataset, studies, &plan));
         }
+        let contrasts = contrasts(&asked.baseline, &asked.metrics, &sides(&blocks, &resamples));
         Ok(Self {
             experiment: asked.name.clone(),
             profile: asked.profile.clone(),
@@ -40,9 +43,22 @@ impl View {
             metrics: plan.names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect(),
             machine: machine(material),
             blocks,
+            contrasts,
             failures,
         })
     }
+}
+
+/// Every cell with its resampled metrics, by dataset.
+fn sides<'a>(blocks: &'a [Block], resamples: &'a [Vec<Resamples>]) -> Vec<Vec<Side<'a>>> {
+    let side = |(cell, resamples)| Side { cell, resamples };
+    let sides = blocks.iter().zip(resamples).map(|(block, resamples)| block.cells.iter().zip(resamples));
+    sides.map(|cells| cells.map(side).collect()).collect()
+}
+
+fn studies(material: &Material, dataset: usize, plan: &Plan) -> Vec<Study> {
+    let cells = material.cells.iter().filter(|cell| cell.dataset == dataset);
+    cells.map(|cell| study(material, cell, plan)).collect()
 }
 
 fn records(material: &Material) -> impl Iterator<Item = (&CellMaterial, &Record)> {
@@ -103,8 +119,7 @@ fn evaluations(material: &Material, dataset: usize) -> BTreeMap<&str, &Evaluatio
     ids.filter_map(|id| Some((id.as_str(), material.evaluations.get(id)?))).collect()
 }
 
-fn block(material: &Material, dataset: usize, plan: &Plan) -> (Block, Vec<FailureView>) {
-    let cells = || material.cells.iter().filter(|cell| cell.dataset == dataset);
+fn block(material: &Material, dataset: usize, studies: Vec<Study>, plan: &Plan) -> Block {
     let name = &material.experiment.datasets[dataset].name;
     let evaluations = evaluations(material, dataset);
     let splits: Vec<Judgement> =
@@ -113,17 +128,14 @@ fn block(material: &Material, dataset: usize, plan: &Plan) -> (Block, Vec<Failur
         Ok(references) => (references, None),
         Err(error) => (References::default(), Some(format!("No reference rankings: {error:#}."))),
     };
-    let studies: Vec<Study> = cells().map(|cell| study(material, cell, plan)).collect();
     let found = records(material).find(|(cell, _)| cell.dataset == dataset);
-    let failures = studies.iter().flat_map(|study| study.failures.clone()).collect();
-    let block = Block {
+    Block {
         dataset: name.clone(),
         notes: material.notes.get(dataset).into_iter().flatten().cloned().chain(refused).collect(),
         rows: found.map(|(_, record)| record.rows),
         test: evaluations.values().next().map(|rows| test_rows(rows, evaluations.len())),
         ..drawn(studies, references)
-    };
-    (block, failures)
+    }
 }
 
 /// Rows of the table and data of the charts.

@@ -2,12 +2,13 @@
 
 mod build;
 pub mod cell;
+pub mod contrasts;
 pub mod curve;
 pub mod estimate;
 mod judge;
 mod machine;
 pub mod references;
-mod resample;
+pub mod resample;
 mod runs;
 mod study;
 pub mod times;
@@ -16,6 +17,7 @@ use crate::metrics::Direction;
 use crate::record::RowCounts;
 use crate::spec::Claim;
 use cell::{CellView, FailureView, ReferenceView};
+use contrasts::ContrastView;
 use curve::{Curves, Deciles, Losses};
 use serde::Serialize;
 
@@ -40,6 +42,8 @@ pub struct View {
     pub metrics: Vec<MetricView>,
     /// One per dataset.
     pub blocks: Vec<Block>,
+    /// Every method against the baseline: by dataset, then averaged over datasets if there are several.
+    pub contrasts: Vec<ContrastView>,
     /// Diverged and crashed runs.
     pub failures: Vec<FailureView>,
     /// Where and how it ran.

@@ -4,7 +4,7 @@ use super::cell::ReferenceView;
 use super::curve::{Line, average};
 use super::estimate::{Bounds, Estimate};
 use super::judge::{judged, wide};
-use super::resample::{NO_COMMON_ROWS, Plan};
+use super::resample::{NO_COMMON_ROWS, Plan, row_interval};
 use super::study::curves;
 use super::times::mean;
 use crate::metrics::curve::{qini_curve, uplift_curve};
@@ -126,11 +126,11 @@ fn expected(splits: &[BTreeMap<String, RandomValue>], metric: &Metric) -> Estima
 
 /// A ranking that needs no training, judged on each split.
 fn fixed(models: &[Prepared], metrics: &[&'static Metric], plan: &Plan) -> BTreeMap<String, Estimate> {
-    let mut intervals =
-        if models.len() == 1 { plan.row_intervals(models) } else { plan.refuse(NO_COMMON_ROWS) };
+    let resampled = if models.len() == 1 { plan.resample(models) } else { plan.refuse(NO_COMMON_ROWS) };
     let estimate = |metric: &&'static Metric| {
         let value = |model: &Prepared| metric.compute(model).map_err(|undefined| Some(undefined.to_string()));
-        let rows = intervals.remove(metric.name).unwrap_or_else(|| Err(NO_COMMON_ROWS.to_string()));
+        let rows = resampled.get(metric.name).map(|found| row_interval(metric.name, found));
+        let rows = rows.unwrap_or_else(|| Err(NO_COMMON_ROWS.to_string()));
         (metric.name.to_string(), seedless(models.iter().map(value), rows))
     };
     metrics.iter().map(estimate).collect()

@@ -12,6 +12,15 @@ pub const NO_COMMON_ROWS: &str = "every seed has its own test rows: there are no
 const NO_WEIGHTS: &str = "not defined for rows that count several times";
 const NOT_IN_TABLE: &str = "only the metrics of the table are resampled";
 
+/// Metrics of the models of a cell under every resample of the rows that they share.
+#[derive(Clone, Debug, Default)]
+pub struct Resamples {
+    /// Which rows.
+    pub evaluation: String,
+    /// By metric, or why there are none.
+    pub metrics: BTreeMap<String, Result<Resampled, String>>,
+}
+
 /// Resamples unless rows and runs are too many.
 const RESAMPLES: u64 = 2_000;
 /// Fewest resamples.
@@ -44,24 +53,22 @@ impl Plan {
         self.names.iter().filter_map(|name| metrics::find(name).ok()).collect()
     }
 
-    /// An interval for each metric averaged over `models`, which were judged on the same rows.
-    pub fn row_intervals(&self, models: &[Prepared]) -> BTreeMap<String, Bounds> {
+    /// Each metric averaged over `models`, which were judged on the same rows, under every resample.
+    pub fn resample(&self, models: &[Prepared]) -> BTreeMap<String, Result<Resampled, String>> {
         let followed = |metric: &&'static Metric| self.refusal(metric).is_none();
         let chosen: Vec<&Metric> = self.registered().into_iter().filter(followed).collect();
-        let resampled =
+        let mut resampled =
             bootstrap_rows(models, &chosen, &self.bootstrap).map_err(|error| format!("{error:#}"));
-        let bounds = |name: &String| -> Bounds {
+        let mut found = |name: &String| {
             let metric = metrics::find(name).map_err(|error| error.to_string())?;
-            match (self.refusal(metric), resampled.as_ref()?.get(name)) {
-                (None, Some(found)) => interval(found, metric),
-                (refusal, _) => Err(refusal.unwrap_or(NO_WEIGHTS).to_string()),
-            }
+            let found = resampled.as_mut().map_err(|error| error.clone())?.remove(name);
+            found.ok_or_else(|| self.refusal(metric).unwrap_or(NO_WEIGHTS).to_string())
         };
-        self.names.iter().map(|name| (name.clone(), bounds(name))).collect()
+        self.names.iter().map(|name| (name.clone(), found(name))).collect()
     }
 
     /// The same reason for every metric.
-    pub fn refuse(&self, reason: &str) -> BTreeMap<String, Bounds> {
+    pub fn refuse(&self, reason: &str) -> BTreeMap<String, Result<Resampled, String>> {
         self.names.iter().map(|name| (name.clone(), Err(reason.to_string()))).collect()
     }
 
@@ -75,9 +82,11 @@ impl Plan {
     }
 }
 
-fn interval(resampled: &Resampled, metric: &Metric) -> Bounds {
-    let interval = resampled.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
-    let first_order = metric.weighted_form() == WeightedForm::Linearised;
+/// The interval over rows of a metric.
+pub fn row_interval(name: &str, resampled: &Result<Resampled, String>) -> Bounds {
+    let interval = resampled.as_ref()?.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
+    let first_order =
+        metrics::find(name).is_ok_and(|metric| metric.weighted_form() == WeightedForm::Linearised);
     let note = first_order.then(|| "rank correlation, followed to first order".to_string());
     Ok(Interval { note: interval.note.clone().or(note), ..interval })
 }

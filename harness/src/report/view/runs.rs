@@ -1,11 +1,12 @@
 //! The finished runs of a cell and their estimates.
 
-use super::estimate::{Bounds, Estimate};
+use super::estimate::Estimate;
 use super::judge;
-use super::resample::{NO_COMMON_ROWS, Plan};
+use super::resample::{NO_COMMON_ROWS, Plan, Resamples, row_interval};
 use crate::metrics::{self, Prepared};
 use crate::record::{EvaluationRows, Predictions, Record, Status};
 use crate::report::material::{CellMaterial, Material, Outcome};
+use crate::stats::Resampled;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -49,7 +50,7 @@ impl<'a> Runs<'a> {
     }
 
     /// Each metric with its spread.
-    pub fn estimates(&self, plan: &Plan) -> BTreeMap<String, Estimate> {
+    pub fn estimates(&self, plan: &Plan, resamples: &Resamples) -> BTreeMap<String, Estimate> {
         if self.finished.is_empty() {
             return plan
                 .names
@@ -57,13 +58,30 @@ impl<'a> Runs<'a> {
                 .map(|name| (name.clone(), Estimate::absent("no seed finished")))
                 .collect();
         }
-        let estimate = |(name, rows): (String, Bounds)| {
+        let estimate = |(name, rows): (&String, &Result<Resampled, String>)| {
             let values =
-                self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, &name)));
-            let estimate = Estimate::over_seeds(values, plan.over_seeds, rows);
-            (name, estimate)
+                self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, name)));
+            let estimate = Estimate::over_seeds(values, plan.over_seeds, row_interval(name, rows));
+            (name.clone(), estimate)
         };
-        self.row_intervals(plan).into_iter().map(estimate).collect()
+        resamples.metrics.iter().map(estimate).collect()
+    }
+
+    /// Each metric averaged over the runs, under every resample of their rows.
+    pub fn resamples(&self, plan: &Plan) -> Resamples {
+        let evaluation = |index: usize| &self.finished[index].1.evaluation;
+        let metrics = if self.finished.is_empty() {
+            plan.refuse("no seed finished")
+        } else if (1..self.count()).any(|index| evaluation(index) != evaluation(0)) {
+            plan.refuse(NO_COMMON_ROWS)
+        } else {
+            match self.finished.iter().find_map(|(_, _, model)| model.as_ref().err()) {
+                Some(reason) => plan.refuse(reason),
+                None => plan.resample(&self.models),
+            }
+        };
+        let evaluation = self.finished.first().map(|(_, record, _)| record.evaluation.clone());
+        Resamples { evaluation: evaluation.unwrap_or_default(), metrics }
     }
 
     /// As recorded; a metric that is newer than the record is computed from the stored predictions.
@@ -75,17 +93,6 @@ impl<'a> Runs<'a> {
         let model = &self.models[*model.as_ref().map_err(Clone::clone)?];
         let metric = metrics::find(name).map_err(|error| error.to_string())?;
         metric.compute(model).map_err(|undefined| undefined.to_string())
-    }
-
-    fn row_intervals(&self, plan: &Plan) -> BTreeMap<String, Bounds> {
-        let evaluation = |index: usize| &self.finished[index].1.evaluation;
-        if (1..self.count()).any(|index| evaluation(index) != evaluation(0)) {
-            return plan.refuse(NO_COMMON_ROWS);
-        }
-        match self.finished.iter().find_map(|(_, _, model)| model.as_ref().err()) {
-            Some(reason) => plan.refuse(reason),
-            None => plan.row_intervals(&self.models),
-        }
     }
 }
 

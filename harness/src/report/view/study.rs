@@ -2,7 +2,7 @@
 
 use super::cell::{CellView, FailureView, SeedCounts};
 use super::curve::{Band, Deciles, LossCurve, Losses, shares};
-use super::resample::Plan;
+use super::resample::{Plan, Resamples};
 use super::runs::Runs;
 use super::times::{Times, mean};
 use crate::metrics::Prepared;
@@ -19,6 +19,8 @@ pub const CURVE_POINTS: usize = 200;
 pub struct Study {
     /// The row of the table.
     pub view: CellView,
+    /// Its metrics under resampled rows.
+    pub resamples: Resamples,
     /// Share of rows at each point of the curves.
     pub share: Vec<f64>,
     /// Uplift curve, if a run finished.
@@ -36,6 +38,7 @@ pub struct Study {
 /// Studies a cell.
 pub fn study(material: &Material, cell: &CellMaterial, plan: &Plan) -> Study {
     let runs = Runs::of(material, cell);
+    let resamples = runs.resamples(plan);
     let dataset = &material.experiment.datasets[cell.dataset].name;
     let method = &material.experiment.methods[cell.method];
     let failures: Vec<FailureView> =
@@ -56,11 +59,12 @@ pub fn study(material: &Material, cell: &CellMaterial, plan: &Plan) -> Study {
             backbone: method.backbone.clone(),
             components: method.components.clone(),
             seeds: SeedCounts { found: runs.count(), failed: failures.len(), asked: cell.runs.len() },
-            metrics: runs.estimates(plan),
+            metrics: runs.estimates(plan, &resamples),
             times: Times::over(measured.values()),
             measured,
         },
         failures,
+        resamples,
     }
 }
 
