@@ -45,13 +45,17 @@ fn a_plan_names_every_run_and_its_state() {
     let runs = items(&plan["runs"]);
     assert_keys(&runs[0], "dataset id method seed state why");
     let cell = |run: &Value| ["dataset", "method", "seed", "state"].map(|key| run[key].clone());
-    let row = |method: &str, seed: u64, state: &str| [json!("mimic"), json!(method), json!(seed), json!(state)];
+    let row =
+        |method: &str, seed: u64, state: &str| [json!("mimic"), json!(method), json!(seed), json!(state)];
     let (plain, full) = ("TARNet", "VALOR (TARNet)");
     let expected =
         [row(plain, 2, "done"), row(plain, 3, "missing"), row(full, 2, "done"), row(full, 3, "missing")];
     assert_eq!(runs.iter().map(cell).collect::<Vec<_>>(), expected);
     let folder = runs[0]["why"].as_str().unwrap();
-    assert!(folder.ends_with(runs[0]["id"].as_str().unwrap()) && reported().path(folder).is_dir(), "{folder}");
+    assert!(
+        folder.ends_with(runs[0]["id"].as_str().unwrap()) && reported().path(folder).is_dir(),
+        "{folder}"
+    );
     let text = reported().succeed("plan experiments/small.toml --results results");
     assert!(text.contains("VALOR (TARNet)  seed 1") && text.ends_with("4 of 4 runs done\n"), "{text}");
 }
@@ -61,9 +65,7 @@ fn a_status_counts() {
     let words = "status experiments/small.toml --results results";
     let status = printed(reported(), &format!("{words} --json --set seeds=[2,3,4]"));
     assert_keys(&status, "cells experiment profile total");
-    let counts = |asked, finished| {
-        json!({ "asked": asked, "finished": finished, "diverged": 0, "failed": 0, "missing": asked - finished })
-    };
+    let counts = |asked, finished| json!({ "asked": asked, "finished": finished, "diverged": 0, "failed": 0, "missing": asked - finished });
     assert_eq!(status["total"], counts(6, 2));
     assert_eq!(items(&status["cells"]).len(), 2);
     let mut cell = counts(3, 1);
@@ -144,7 +146,10 @@ fn a_report_stands_in_the_folder_of_its_profile() {
 fn completions_of_every_shell_know_the_verbs() {
     for shell in ["bash", "zsh", "fish"] {
         let script = reported().succeed(&format!("completions {shell}"));
-        assert!(["plan", "report", "--results"].iter().all(|word| script.contains(word)), "{shell}");
+        assert!(
+            ["plan", "report", "completions", "predictions"].iter().all(|word| script.contains(word)),
+            "{shell}"
+        );
     }
     reported().refuse("completions tcsh", &["tcsh", "bash"]);
 }

@@ -97,7 +97,8 @@ fn every_format_of_an_export_holds_the_same_rows() {
     }
     workspace.write("experiments/small.toml", table(&["profile_b01", "profile_b02"]));
     let describe = |name: &str| {
-        let words = format!("data describe experiments/small.toml --json --set dataset.0.table.path=../{name}");
+        let words =
+            format!("data describe experiments/small.toml --json --set dataset.0.table.path=../{name}");
         printed(&workspace, &words)
     };
     let [plain, packed, parquet] = names.map(describe);
