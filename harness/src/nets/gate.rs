@@ -1,9 +1,9 @@
 //! Treatment-gated interaction (GTI).
 
-use super::Sharing;
 use super::arms::Arms;
 use super::layers::Linear;
 use super::parameters::{Init, Layout, Slot, Weights};
+use super::{Sharing, steady};
 use tch::Tensor;
 
 /// The gate of VALOR, section 4.3, on hidden units or on input features.
@@ -83,6 +83,6 @@ impl Side {
     fn gate(&self, weights: &Weights, treated: bool) -> Tensor {
         let bias = weights.get(self.bias);
         let logits = if treated { weights.get(self.weight) + bias } else { bias.shallow_clone() };
-        logits.sigmoid().unsqueeze(1)
+        steady::sigmoid(&logits).unsqueeze(1)
     }
 }

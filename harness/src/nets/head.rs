@@ -2,7 +2,7 @@
 
 use super::layers::{Linear, Mlp};
 use super::parameters::{Layout, Weights};
-use super::{HeadSpec, OutcomeSummary};
+use super::{HeadSpec, OutcomeSummary, steady};
 use tch::Tensor;
 
 /// Smallest scale of a log-normal head.
@@ -79,7 +79,7 @@ impl HeadSpec {
     pub fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
         match self {
             HeadSpec::Point => None,
-            HeadSpec::Ziln { .. } => Some(Ziln::new(raw).logit.sigmoid()),
+            HeadSpec::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
         }
     }
 }
@@ -103,6 +103,6 @@ impl Ziln {
 
     /// `sigma = clamp(softplus(raw) + 1e-4, 1e-4, 3)`
     pub fn sigma(&self) -> Tensor {
-        (self.raw_sigma.softplus() + SIGMA_MINIMUM).clamp(SIGMA_MINIMUM, SIGMA_MAXIMUM)
+        (steady::softplus(&self.raw_sigma) + SIGMA_MINIMUM).clamp(SIGMA_MINIMUM, SIGMA_MAXIMUM)
     }
 }

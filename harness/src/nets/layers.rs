@@ -1,6 +1,7 @@
 //! Stacked layers: every tensor carries the replicates in front.
 
 use super::parameters::{Init, Layout, Slot, Weights};
+use super::steady;
 use tch::Tensor;
 
 /// A linear layer per replicate: `x W + b`.
@@ -78,7 +79,7 @@ impl Mlp {
         let mut hidden = inputs.shallow_clone();
         for layer in &self.layers {
             // In place: neither the product nor ELU needs its input for the gradient.
-            hidden = layer.forward(weights, &hidden).elu_();
+            hidden = steady::elu(layer.forward(weights, &hidden));
         }
         hidden
     }

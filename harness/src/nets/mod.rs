@@ -8,6 +8,7 @@ pub mod head;
 mod layers;
 mod network;
 mod parameters;
+pub mod steady;
 mod t_learner;
 mod tarnet;
 

@@ -223,7 +223,11 @@ impl Ranking {
     /// The link and its derivative.
     fn link(&self, distance: &Tensor) -> (Tensor, Tensor) {
         match self.spec.link {
-            Link::Logistic => ((-distance).softplus(), -(-distance).sigmoid()),
+            Link::Logistic => {
+                let log_share = distance.log_sigmoid();
+                let slope = log_share.expm1();
+                (-log_share, slope)
+            }
             Link::Hinge { margin } => {
                 let short = margin - distance;
                 (short.relu(), -short.gt(0.0).to_kind(distance.kind()))

@@ -25,7 +25,7 @@ pub struct ZilnSpec {}
 impl Term for ZilnSpec {
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let parts = Ziln::new(&prediction.observed(batch));
-        let conversion = (-toward_label(&parts, batch)).softplus();
+        let conversion = -toward_label(&parts, batch).log_sigmoid();
         (conversion + revenue(&parts, batch)).mean_dim(-1, false, None)
     }
 }
@@ -72,18 +72,14 @@ impl Term for FocalZilnSpec {
         let parts = Ziln::new(&prediction.observed(batch));
         let toward = toward_label(&parts, batch);
         let balance = &batch.positive * (2.0 * self.alpha - 1.0) + (1.0 - self.alpha);
-        let conversion = balance * power((-&toward).sigmoid(), self.gamma) * (-toward).softplus();
+        let discount = ((-&toward).log_sigmoid() * self.gamma).exp();
+        let conversion = -balance * discount * toward.log_sigmoid();
         (conversion + revenue(&parts, batch)).mean_dim(-1, false, None)
     }
 }
 
-/// `base^gamma`; squares are multiplied out, which is several times faster than `pow`.
-fn power(base: Tensor, gamma: f64) -> Tensor {
-    if gamma == 2.0 { base.square() } else { base.pow_tensor_scalar(gamma) }
-}
-
 /// The logit of what was observed: `l` for buyers, `-l` for the others, so that
-/// `softplus(-toward)` is the cross-entropy.
+/// `-log_sigmoid(toward)` is the cross-entropy.
 fn toward_label(parts: &Ziln, batch: &Batch) -> Tensor {
     &parts.logit * (&batch.positive * 2.0 - 1.0)
 }

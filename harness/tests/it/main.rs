@@ -7,8 +7,11 @@
 
 mod bad_input;
 mod bad_tables;
+mod cli;
+mod data;
 mod resume;
 mod same_numbers;
 mod setup;
+mod store;
 mod tidy;
 mod workspace;

@@ -88,8 +88,9 @@ fn gzip_and_a_byte_order_mark_change_nothing() {
 }
 
 /// A dataset as text: a missing value is NaN, which equals nothing.
+/// All but the rows of the file, which the formats count differently.
 fn comparable(dataset: anyhow::Result<Dataset>) -> String {
-    format!("{:?}", dataset.unwrap())
+    format!("{:?}", Dataset { origin: None, ..dataset.unwrap() })
 }
 
 fn gzip(text: &str) -> Vec<u8> {
@@ -122,6 +123,8 @@ fn parquet_columns() -> Vec<(&'static str, ArrayRef)> {
 #[test]
 fn parquet_gives_what_csv_gives() {
     let dataset = load_bytes("t.parquet", &parquet_bytes(parquet_columns()), |_| ());
+    assert_eq!(dataset.as_ref().unwrap().origin, Some(vec![1, 2, 4, 5]), "the third row is left out");
+    assert_eq!(load_csv(CSV).unwrap().origin, Some(vec![2, 3, 5, 6]), "the header is row 1");
     assert_eq!(comparable(dataset), comparable(load_csv(CSV)));
 }
 
@@ -207,7 +210,7 @@ fn empty_arms_and_outcomes_without_a_sale_are_refused() {
 fn files_that_are_empty_truncated_or_no_text_are_refused() {
     let load = |name: &str, bytes: &[u8]| refusal(load_bytes(name, bytes, |_| ()));
     assert!(load("t.csv", b"").contains("t.csv is empty"));
-    assert!(load("t.csv", b"\n\n").contains("no column"));
+    assert!(load("t.csv", b"\n\n").contains("t.csv is empty"));
     let header = CSV.lines().next().unwrap();
     assert!(load("t.csv", header.as_bytes()).contains("t.csv has no rows"));
     assert!(

@@ -45,7 +45,7 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         time: None,
         rows: None,
     };
-    load(&DataSpec::Table(spec), folder).unwrap()
+    Dataset { origin: None, ..load(&DataSpec::Table(spec), folder).unwrap() }
 }
 
 fn files(folder: &Path) -> Vec<String> {

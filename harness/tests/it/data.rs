@@ -1,0 +1,160 @@
+//! Data that goes out and comes in again: descriptions, exports, tables, scores.
+
+use crate::workspace::{Workspace, json};
+use serde_json::Value;
+use std::fs;
+
+/// An experiment on an exported file, with all that b2b-mimic knows of its rows.
+fn table(numeric: &[&str]) -> String {
+    format!(
+        r#"
+seeds = [1]
+metrics = ["auuc", "krcc", "auuc.true"]
+
+[[dataset]]
+name = "exported"
+
+[dataset.table]
+path = "../rows.csv"
+treatment = "treatment"
+treated = [1]
+control = [0]
+outcome = "outcome"
+numeric = {numeric:?}
+effect = "effect"
+propensity = 0.5
+
+[[method]]
+backbone = "tarnet"
+components = ["ziln"]
+model = {{ trunk = [8], heads = [4] }}
+training = {{ epochs = 1, batch = 64 }}
+"#
+    )
+}
+
+fn lines(workspace: &Workspace, file: &str) -> Vec<String> {
+    fs::read_to_string(workspace.path(file)).unwrap().lines().map(str::to_owned).collect()
+}
+
+fn printed(workspace: &Workspace, words: &str) -> Value {
+    serde_json::from_str(&workspace.succeed(words)).unwrap()
+}
+
+/// The columns of a CSV file by place.
+fn columns(lines: &[String]) -> Vec<Vec<&str>> {
+    let cells: Vec<Vec<&str>> = lines.iter().map(|line| line.split(',').collect()).collect();
+    (0..cells[0].len()).map(|place| cells.iter().map(|row| row[place]).collect()).collect()
+}
+
+#[test]
+fn an_exported_file_is_a_table_with_truth() {
+    let workspace = Workspace::new();
+    workspace.succeed("data export b2b-mimic --rows 500 --out rows.csv");
+    let rows = lines(&workspace, "rows.csv");
+    assert_eq!(rows.len(), 501);
+    let header: Vec<&str> = rows[0].split(',').collect();
+    let known = ["treatment", "outcome", "effect", "expected_control", "expected_treated"];
+    assert_eq!(header[header.len() - 5..], known);
+    assert_eq!(header.len(), 105);
+
+    workspace.write("experiments/small.toml", table(&header[..100]));
+    workspace.succeed("run experiments/small.toml --results results");
+    workspace.succeed("report experiments/small.toml --results results --out reports");
+    let summary = json(&workspace.path("reports/summary.json"));
+    let metrics = &summary["cells"][0]["metrics"];
+    assert!(["auuc", "krcc", "auuc.true", "auuc.ipw"].iter().all(|name| metrics[name]["mean"].is_f64()));
+    let rankers: Vec<&Value> =
+        summary["reference"].as_array().unwrap().iter().map(|row| &row["ranker"]).collect();
+    assert!(rankers.contains(&&Value::from("oracle")), "{rankers:?}");
+
+    let source = &printed(&workspace, "data describe b2b-mimic --rows 500 --json")[0];
+    let file = &printed(&workspace, "data describe experiments/small.toml --json")[0];
+    for key in ["rows", "features", "treated", "control", "zeros", "difference", "positive", "propensity"] {
+        assert_eq!(source[key], file[key], "{key}");
+    }
+    assert_eq!(source["truth"]["average_effect"], file["truth"]["average_effect"]);
+}
+
+#[test]
+fn the_first_rows_do_not_depend_on_how_many_there_are() {
+    let workspace = Workspace::new();
+    for (source, few, many) in [("b2b-mimic", 1_000, 9_000), ("valor-release", 1_000, 3_000)] {
+        workspace.succeed(&format!("data export {source} --rows {few} --out few.csv"));
+        workspace.succeed(&format!("data export {source} --rows {many} --out many.csv"));
+        let (few, many) = (lines(&workspace, "few.csv"), lines(&workspace, "many.csv"));
+        assert_eq!((few.len(), many.len()), (1_001, many.len().max(1_002)));
+        assert!(few == many[..few.len()], "{source}");
+    }
+}
+
+#[test]
+fn every_format_of_an_export_holds_the_same_rows() {
+    let workspace = Workspace::new();
+    let names = ["rows.csv", "rows.csv.gz", "rows.parquet"];
+    for name in names {
+        workspace.succeed(&format!("data export b2b-mimic --rows 200 --set world=3 --out {name}"));
+    }
+    workspace.write("experiments/small.toml", table(&["profile_b01", "profile_b02"]));
+    let describe = |name: &str| {
+        let words =
+            format!("data describe experiments/small.toml --json --set dataset.0.table.path=../{name}");
+        printed(&workspace, &words)
+    };
+    let [plain, packed, parquet] = names.map(describe);
+    assert_eq!(plain[0]["rows"], 200);
+    assert_eq!(plain, packed);
+    assert_eq!(plain, parquet);
+}
+
+#[test]
+fn a_description_has_the_documented_keys_and_changes_with_the_source() {
+    let workspace = Workspace::new();
+    let words = "data describe b2b-mimic --rows 2000 --json";
+    let description = &printed(&workspace, words)[0];
+    let mut keys: Vec<&str> = description.as_object().unwrap().keys().map(String::as_str).collect();
+    keys.sort_unstable();
+    let documented = "balance columns control difference difference_error features groups name notes positive \
+                      propensity rows treated truth zeros";
+    assert_eq!(keys.join(" "), documented);
+    assert_eq!(description["propensity"], serde_json::json!([0.5, 0.5]));
+    let confounded = &printed(&workspace, &format!("{words} --set propensity=confounded"))[0];
+    assert!(confounded["propensity"][0].as_f64().unwrap() < 0.5);
+    let experiment = printed(&workspace, "data describe experiments/small.toml --json --dataset mimic");
+    assert_eq!((&experiment[0]["name"], &experiment[0]["rows"]), (&"mimic".into(), &600.into()));
+}
+
+#[test]
+fn planted_scores_are_judged_as_they_deserve() {
+    let workspace = Workspace::new();
+    workspace.succeed("data export b2b-mimic --rows 4000 --out rows.csv");
+    let judge = |score: &str| {
+        let known = "--treatment treatment --outcome outcome --effect effect --propensity 0.5 --json";
+        printed(&workspace, &format!("metrics rows.csv --score {score} {known}"))
+    };
+    let (oracle, spenders) = (judge("effect"), judge("expected_control"));
+    assert_eq!(oracle["n"], 4000);
+    let value = |metrics: &Value, name: &str| metrics[name].as_f64().unwrap();
+    assert!((value(&oracle, "krcc") - 1.0).abs() < 1e-12, "{oracle:#}");
+    assert_eq!((value(&oracle, "pehe"), value(&oracle, "ate.error")), (0.0, 0.0));
+    assert!(value(&oracle, "auuc.true") > value(&spenders, "auuc.true"));
+    assert!((0.0..0.9).contains(&value(&spenders, "krcc")), "{spenders:#}");
+    assert!(oracle["qini.sklift"].is_null());
+    assert!(oracle["reasons"]["qini.sklift"].as_str().unwrap().contains("binary"), "{oracle:#}");
+
+    let lines = lines(&workspace, "rows.csv");
+    let columns = columns(&lines);
+    let mean = |name: &str, rows: &dyn Fn(usize) -> bool| {
+        let column = columns.iter().find(|column| column[0] == name).unwrap();
+        let values: Vec<f64> =
+            (1..=4000).filter(|&row| rows(row)).map(|row| column[row].parse().unwrap()).collect();
+        values.iter().sum::<f64>() / values.len() as f64
+    };
+    let treatment = columns.iter().find(|column| column[0] == "treatment").unwrap();
+    let difference =
+        mean("outcome", &|row| treatment[row] == "1") - mean("outcome", &|row| treatment[row] == "0");
+    assert!((value(&oracle, "ate") - difference).abs() < 1e-9, "{difference}");
+    assert!((value(&oracle, "ate.true") - mean("effect", &|_| true)).abs() < 1e-9);
+    let table = workspace.succeed("metrics rows.csv --score effect --treatment treatment --outcome outcome");
+    assert!(table.lines().any(|line| line.starts_with("auuc ")), "{table}");
+}
