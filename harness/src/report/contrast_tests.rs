@@ -36,9 +36,14 @@ fn contrasts_are_differences_of_the_cells_and_come_in_order() {
     let contrasts = found["contrasts"].as_array().unwrap();
     assert_eq!(contrasts.len(), 3 * 2 * 6, "two datasets and their average, two methods, six metrics");
     let mean = |cell: usize, metric: &str| found["cells"][cell]["metrics"][metric]["mean"].as_f64().unwrap();
-    for (dataset, expected) in [(0, mean(1, "auuc") - mean(0, "auuc")), (1, mean(4, "auuc") - mean(3, "auuc"))] {
+    for (dataset, expected) in
+        [(0, mean(1, "auuc") - mean(0, "auuc")), (1, mean(4, "auuc") - mean(3, "auuc"))]
+    {
         let one = &contrasts[dataset * 12];
-        assert_eq!((&one["dataset"], &one["method"]), (&json!(["world A", "world B"][dataset]), &json!("TARNet +ziln")));
+        assert_eq!(
+            (&one["dataset"], &one["method"]),
+            (&json!(["world A", "world B"][dataset]), &json!("TARNet +ziln"))
+        );
         assert_eq!((&one["metric"], &one["seeds_paired"]), (&json!("auuc"), &json!(3)));
         assert!((one["difference"].as_f64().unwrap() - expected).abs() < 1e-12);
     }
@@ -106,7 +111,9 @@ fn failed_seeds_of_either_side_are_not_paired_and_readers_see_how_many_were() {
         run.outcome = Outcome::Missing;
     }
     let found = view(&material);
-    assert!(found.contrasts.iter().all(|contrast| contrast.reason.as_deref() == Some("TARNet: no seed finished")));
+    assert!(
+        found.contrasts.iter().all(|contrast| contrast.reason.as_deref() == Some("TARNet: no seed finished"))
+    );
     let html = page(&found);
     assert!(html.contains("TARNet: no seed finished") && !html.contains("method minus TARNet</text>"));
 }
@@ -123,7 +130,10 @@ fn the_page_and_the_markdown_show_the_average_and_a_single_method_shows_nothing(
     let average = differences.metrics[0].rows[1].cells[2].value.clone().unwrap();
     let line = text.lines().rfind(|line| line.starts_with("| T-learner |")).unwrap();
     assert!(text.contains("averaged over datasets") && line.contains(&average), "{line}");
-    assert!(!text.contains("pehe") || text.rfind("pehe") < text.find("## Differences"), "only the first four");
+    assert!(
+        !text.contains("pehe") || text.rfind("pehe") < text.find("## Differences"),
+        "only the first four"
+    );
 
     let single = Sample { methods: vec![("TARNet", "tarnet")], ..Default::default() }.view();
     assert_eq!((summary(&single)["contrasts"].clone(), single.contrasts.len()), (json!([]), 0));
