@@ -115,8 +115,8 @@ fn options() {
     option("--nope", &["--nope"]);
     option("--device gpu", &["--device gpu", "allowed are auto, cpu, cuda"]);
     option("--device cuda:99", &["--device cuda:99", "CUDA devices"]);
-    option("--workers 0", &["--workers 0", "allowed are 1 to"]);
-    option("--workers 9999 --device cpu", &["--workers 9999", "allowed are 1 to"]);
+    option("--workers 0", &["--workers 0", "from 1"]);
+    option("--workers two", &["'two'", "--workers"]);
     option("--set training.epoch=3", &["small.toml", "--set training.epoch=3", "did you mean 'epochs'?"]);
     option("--set training.epochs=three", &["--set training.epochs=three", "a whole number"]);
     option("--set training", &["--set training", "key=value"]);

@@ -61,6 +61,13 @@ fn a_plan_names_every_run_and_its_state() {
 }
 
 #[test]
+fn no_more_workers_than_cores_are_started() {
+    let output = reported().valor(&format!("{RUN} --workers 9999"));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && message.contains("--workers 9999: only "), "{output:?}");
+}
+
+#[test]
 fn a_status_counts() {
     let words = "status experiments/small.toml --results results";
     let status = printed(reported(), &format!("{words} --json --set seeds=[2,3,4]"));
@@ -87,10 +94,18 @@ fn planning_and_counting_write_nothing() {
 
 #[test]
 fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
-    let files = ["index.html", "predictions.csv", "summary.json", "table.csv", "table.md", "table.tex"];
+    let files = [
+        "contrasts.csv",
+        "index.html",
+        "predictions.csv",
+        "summary.json",
+        "table.csv",
+        "table.md",
+        "table.tex",
+    ];
     assert_eq!(reported().names("reports"), files.map(str::to_string).into());
     let summary = json(&reported().path("reports/summary.json"));
-    let top = "baseline caption cells claims datasets experiment failures measured metrics profile question \
+    let top = "baseline caption cells claims contrasts datasets experiment failures measured metrics profile question \
                reference seeds version";
     assert_keys(&summary, top);
     let cells = items(&summary["cells"]);
@@ -109,6 +124,8 @@ fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
     }
     assert_eq!(cells[1]["components"], json!(["ziln", "focal", "gti", "wr"]));
     assert_eq!(cells[1]["backbone"], json!("tarnet"));
+    let expected = "baseline ci ci_rows dataset difference method metric seeds_paired share_above_zero";
+    assert_keys(&summary["contrasts"][0], expected);
     let rankers: Vec<&str> =
         items(&summary["reference"]).iter().map(|row| row["ranker"].as_str().unwrap()).collect();
     let expected = BTreeSet::from(["log-ratio", "oracle", "prognostic", "random"]);

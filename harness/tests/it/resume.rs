@@ -46,7 +46,7 @@ fn assert_as_uninterrupted(workspace: &Workspace) {
 /// Waits until `enough` runs are recorded and a worker is at work.
 fn wait_for(workspace: &Workspace, child: &mut Child, enough: usize) {
     let start = Instant::now();
-    while workspace.names("results/runs").len() < enough || children(child.id()).is_empty() {
+    while workspace.names("results/runs").len() < enough || workers(child.id()).is_empty() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before {enough} runs were recorded");
         assert!(start.elapsed() < Duration::from_secs(120), "{enough} runs were never recorded");
         std::thread::sleep(Duration::from_millis(5));
@@ -65,11 +65,15 @@ fn status(process: u32) -> Option<(String, u32)> {
     Some((field("State:")?.to_string(), field("PPid:")?.parse().ok()?))
 }
 
-/// Processes whose parent is `parent`.
-fn children(parent: u32) -> Vec<u32> {
+/// Worker processes whose parent is `parent`.
+fn workers(parent: u32) -> Vec<u32> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    numbers.filter(|&process| status(process).is_some_and(|(_, found)| found == parent)).collect()
+    let works = |process: &u32| {
+        let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
+        command.ends_with(b"\0work\0") && status(*process).is_some_and(|(_, found)| found == parent)
+    };
+    numbers.filter(works).collect()
 }
 
 fn assert_gone(processes: &[u32]) {
@@ -114,7 +118,7 @@ fn killing_the_parent_loses_only_what_was_in_flight() {
     for enough in [0, 1, 3] {
         let mut child = killed.command(RUN).spawn().unwrap();
         wait_for(&killed, &mut child, enough);
-        let workers = children(child.id());
+        let workers = workers(child.id());
         signal("KILL", child.id());
         child.wait().unwrap();
         assert_gone(&workers);
@@ -129,7 +133,7 @@ fn killing_a_worker_fails_its_runs_until_the_next_time() {
     let killed = slow();
     let mut child = killed.command(&format!("{RUN} --workers 1")).spawn().unwrap();
     wait_for(&killed, &mut child, 1);
-    children(child.id()).into_iter().for_each(|worker| signal("KILL", worker));
+    workers(child.id()).into_iter().for_each(|worker| signal("KILL", worker));
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout);
@@ -154,7 +158,7 @@ fn an_interrupt_stops_cleanly_and_says_how_to_continue() {
     for (name, enough) in [("INT", 1), ("TERM", 2)] {
         let mut child = stopped.command(&format!("{RUN} --workers 1")).spawn().unwrap();
         wait_for(&stopped, &mut child, enough);
-        let workers = children(child.id());
+        let workers = workers(child.id());
         signal(name, child.id());
         let output = child.wait_with_output().unwrap();
         assert_gone(&workers);
