@@ -31,6 +31,9 @@ const VARIANTS: [(&str, &[&str], usize); 6] = [
 fn main() {
     let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let (threads, steps) = (numbers.first().copied().unwrap_or(1), numbers.get(1).copied().unwrap_or(60));
+    // As workers run, before the first product.
+    // SAFETY: no other thread has been started.
+    unsafe { std::env::set_var("MKL_CBWR", "AUTO,STRICT") };
     tch::set_num_threads(threads as i32);
     let rows = Rows::draw(BATCH * steps);
     let mut times = vec![Vec::new(); VARIANTS.len()];
