@@ -10,7 +10,7 @@ use crate::data::split::SplitSpec;
 use crate::learner::{self, Context, Device, MethodSpec, Predictions, Replicate, Task, device};
 use crate::metrics::{self, Judged, MetricValue};
 use crate::record::{EvaluationRows, Measured, RECORD_VERSION, Record, RowCounts};
-use crate::spec::{RunSpec, SCIENCE_VERSION};
+use crate::spec::RunSpec;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -65,13 +65,7 @@ pub struct Cache {
 impl Job {
     /// The spec of one of its runs.
     pub fn run(&self, seed: u64) -> RunSpec {
-        RunSpec {
-            science: SCIENCE_VERSION,
-            data: self.data.clone(),
-            split: self.split.clone(),
-            method: self.method.clone(),
-            seed,
-        }
+        RunSpec::new(&self.data, &self.split, &self.method, seed)
     }
 
     /// The rows, from the cache where they are there.

@@ -16,7 +16,7 @@ pub(super) struct Arguments {
 /// Prints versions, devices, threads, and how to mend what is missing.
 pub(super) fn run(arguments: &Arguments, cuda: Result<(), String>) -> anyhow::Result<u8> {
     let folder = device::libtorch_folder().map(|folder| folder.display().to_string()).unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let cores = device::cores();
     let devices = device::cuda_devices();
     let driver = std::path::Path::new("/proc/driver/nvidia/version").exists();
     let advice = advice(driver, devices, &cuda);

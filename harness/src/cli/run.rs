@@ -5,7 +5,7 @@ use super::progress::Progress;
 use super::{DONE, FAILED, INTERRUPTED};
 use crate::executor::{self, Event, Options, Plan};
 use crate::input_error;
-use crate::learner::device;
+use crate::learner::device::{self, cores};
 use crate::record::{Failure, Record};
 use crate::spec::Experiment;
 use crate::store::{Commit, Store};
@@ -104,10 +104,6 @@ fn listen() -> Arc<AtomicBool> {
         eprintln!("valor: Ctrl-C will not be heard: {error}");
     }
     flag
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Commits what is found and notes what failed.

@@ -1,6 +1,7 @@
 //! Workers on this machine: one thread per worker process hands it jobs and passes on what it says.
 
 use super::protocol::{Blob, Message};
+use crate::learner::device::cores;
 use crate::record::Record;
 use crate::trial::Job;
 use anyhow::Context;
@@ -202,12 +203,11 @@ impl Lane {
     }
 
     fn spawn(&self) -> anyhow::Result<Pipe> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let program = std::env::current_exe().context("cannot find this program's own file")?;
         let mut child = Command::new(program)
             .arg("work")
             // Sums outside libtorch run in fixed chunks: this changes times, not numbers.
-            .env("RAYON_NUM_THREADS", cores.div_ceil(self.workers).to_string())
+            .env("RAYON_NUM_THREADS", cores().div_ceil(self.workers).to_string())
             // Otherwise a product of odd sizes rounds differently alone and in a stack.
             .env("MKL_CBWR", "AUTO,STRICT")
             .stdin(Stdio::piped())

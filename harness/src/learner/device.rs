@@ -92,6 +92,11 @@ pub fn synchronise(device: Device) {
 /// keeps every sum in one order.
 pub const THREADS: usize = 1;
 
+/// Cores of this machine that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Fixes the number of threads of this process.
 pub fn fix_threads() {
     tch::set_num_threads(THREADS as i32);

@@ -272,3 +272,21 @@ fn extreme_outcomes_and_outputs_give_finite_losses() {
         }
     }
 }
+
+/// The table of METHODS.md, 4.3: where the focal loss of rows that buy with a known probability is least.
+#[test]
+fn the_focal_loss_is_least_away_from_the_truth() {
+    let probabilities: Vec<f64> = (1..1000).map(|thousandth| f64::from(thousandth) / 1000.0).collect();
+    let logits = probabilities.iter().flat_map(|p| [(p / (1.0 - p)).ln(), 0.0, 0.5]).collect::<Vec<f64>>();
+    let raw = Tensor::from_slice(&logits).view([-1, 1, 3]).expand([-1, 100, 3], false);
+    let outputs = Outputs { control: raw.shallow_clone(), treated: raw };
+    let head = HeadSpec::Ziln { sigma_term: true };
+    for (truth, expected) in [(5, 0.33), (10, 0.40), (18, 0.46), (30, 0.52), (50, 0.60)] {
+        let rows = (0..100).flat_map(|row| row_of(0.0, f64::from(u8::from(row < truth)), 0.0));
+        let table = Tensor::from_slice(&rows.collect::<Vec<f64>>()).view([1, 100, -1]);
+        let batch = Batch::new(&table.expand([probabilities.len() as i64, -1, -1], false), 0);
+        let loss = FocalZilnSpec::default().loss(&batch, &Prediction::new(&head, &outputs));
+        let least = probabilities[loss.argmin(0, false).int64_value(&[]) as usize];
+        assert!((least - expected).abs() <= 0.0051, "{truth} %: {least}");
+    }
+}

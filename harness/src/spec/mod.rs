@@ -36,6 +36,14 @@ pub struct RunSpec {
     pub seed: u64,
 }
 
+impl RunSpec {
+    /// A run of this version of the science.
+    pub fn new(data: &DataSpec, split: &SplitSpec, method: &MethodSpec, seed: u64) -> Self {
+        let (data, split, method) = (data.clone(), split.clone(), method.clone());
+        Self { science: SCIENCE_VERSION, data, split, method, seed }
+    }
+}
+
 /// A question and a grid, for one profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Experiment {
@@ -70,13 +78,7 @@ pub struct Experiment {
 impl Experiment {
     /// The run of one cell with one seed, by index of dataset and method.
     pub fn run(&self, dataset: usize, method: usize, seed: u64) -> RunSpec {
-        RunSpec {
-            science: SCIENCE_VERSION,
-            data: self.datasets[dataset].spec.clone(),
-            split: self.split.clone(),
-            method: self.methods[method].spec.clone(),
-            seed,
-        }
+        RunSpec::new(&self.datasets[dataset].spec, &self.split, &self.methods[method].spec, seed)
     }
 
     /// All cells, dataset by dataset, as indices of dataset and method.

@@ -101,11 +101,32 @@ fn resampled<'a>(values: &'a [f64], seeds: &Seeds) -> impl Iterator<Item = Estim
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand_distr::{Distribution, StandardNormal};
+    use rayon::prelude::*;
 
     const VALUES: [f64; 5] = [0.40, 0.42, 0.37, 0.41, 0.45];
 
     fn interval(values: &[f64], method: SeedInterval) -> Result<Interval, Undefined> {
         seed_interval(values, method, 0.95, &Seeds::new(7))
+    }
+
+    /// The coverages of METHODS.md, 7.1: 2,000 sets of five normal values.
+    #[test]
+    fn five_seeds_are_covered_by_student_t_and_not_by_percentiles() {
+        let coverage = |method| {
+            let covers = |set: u64| {
+                let normal = StandardNormal.sample_iter(Seeds::new(set).child("coverage").stream());
+                let values: Vec<f64> = normal.take(5).collect();
+                let found = seed_interval(&values, method, 0.95, &Seeds::new(set)).unwrap();
+                (found.low <= 0.0 && 0.0 <= found.high) as usize
+            };
+            (0..2000u64).into_par_iter().map(covers).sum::<usize>() as f64 / 2000.0
+        };
+        let found =
+            [SeedInterval::StudentT, SeedInterval::BootstrapT, SeedInterval::Percentile].map(coverage);
+        for (found, expected) in found.iter().zip([0.95, 0.95, 0.84]) {
+            assert!((found - expected).abs() < 0.015, "{found} instead of {expected}");
+        }
     }
 
     #[test]

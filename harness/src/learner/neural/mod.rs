@@ -6,9 +6,9 @@ mod predict;
 mod rows;
 mod stack;
 
-use super::{Context, Fitted, Replicate, Status, Task, TrainingSpec};
+use super::{Context, Fitted, Replicate, Status, Task, TrainingSpec, catalog};
 use crate::input_error;
-use crate::nets::{BackboneKind, Network, NetworkSpec, OutcomeSummary};
+use crate::nets::{Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
 use predict::Model;
 use rows::DeviceRows;
@@ -53,13 +53,11 @@ pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> a
 impl NeuralSpec {
     /// A name for people: backbone, gate and terms.
     pub fn slug(&self) -> String {
-        let backbone = match self.network.backbone {
-            BackboneKind::TLearner => "t-learner",
-            BackboneKind::Tarnet => "tarnet",
-        };
+        let row = catalog::BACKBONES.iter().find(|row| row.kind == self.network.backbone);
+        let backbone = row.map(|row| row.key);
         let gate = self.network.gate.map(|_| "gate");
         let terms = self.objective.iter().map(|term| term.term.name());
-        [backbone].into_iter().chain(gate).chain(terms).collect::<Vec<_>>().join("-")
+        backbone.into_iter().chain(gate).chain(terms).collect::<Vec<_>>().join("-")
     }
 
     /// Whether the head has what every term needs; asked before any row is loaded.
