@@ -162,6 +162,7 @@ fn method() -> MethodSpec {
         },
         objective: Vec::new(),
         training: TrainingSpec::default(),
+        recalibration: None,
     })
 }
 

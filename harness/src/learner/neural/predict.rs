@@ -1,8 +1,9 @@
 //! From parameters and rows to predictions.
 
+use super::recalibration::Maps;
 use crate::data::Matrix;
 use crate::learner::{Predictions, Scorer};
-use crate::nets::{Network, Weights};
+use crate::nets::{Network, Pass, Weights};
 use tch::{Device, Tensor};
 
 const CHUNK: usize = 4096;
@@ -12,6 +13,8 @@ pub struct Model {
     network: Network,
     /// `[S, P]`
     parameters: Tensor,
+    /// Of the first replicate.
+    maps: Option<Maps>,
 }
 
 /// Predictions of a chunk, each `[S, rows]`.
@@ -24,7 +27,7 @@ struct Chunk {
 impl Model {
     /// Parameters are `[S, P]`.
     pub fn new(network: Network, parameters: Tensor) -> Self {
-        Self { network, parameters }
+        Self { network, parameters, maps: None }
     }
 
     /// Predictions of every replicate for the given rows of `features` (`[N, d]`).
@@ -43,17 +46,17 @@ impl Model {
         found
     }
 
-    /// The first replicate alone.
-    pub fn first(self) -> Self {
+    /// The first replicate alone, with what sets its conversion probabilities right.
+    pub fn first(self, maps: Option<Maps>) -> Self {
         let parameters = self.parameters.narrow(0, 0, 1).contiguous();
-        Self { network: self.network, parameters }
+        Self { network: self.network, parameters, maps }
     }
 
     /// Features `[rows, d]`, the same for every replicate.
     fn chunk(&self, weights: &Weights, features: &Tensor) -> Chunk {
         let (rows, columns) = features.size2().unwrap_or_default();
         let features = features.unsqueeze(0).expand([self.parameters.size()[0], rows, columns], false);
-        let outputs = self.network.forward(weights, &features);
+        let outputs = self.network.forward(weights, &features, &Pass::default());
         let head = self.network.head();
         Chunk {
             control: head.expectation(&outputs.control),
@@ -86,8 +89,11 @@ impl Scorer for Model {
         let shape = [rows.rows as i64, rows.columns as i64];
         let features = Tensor::from_slice(&rows.values).view(shape).to_device(self.parameters.device());
         let weights = self.network.layout().views(&self.parameters);
-        let chunk = self.chunk(&weights, &features);
-        let uplift = (chunk.treated - chunk.control).get(0).contiguous().to_device(Device::Cpu);
-        Vec::try_from(uplift).unwrap_or_default()
+        let mut found = Predictions::default();
+        self.chunk(&weights, &features).append(0, &mut found);
+        if let Some(maps) = &self.maps {
+            maps.apply(&mut found);
+        }
+        found.uplift
     }
 }

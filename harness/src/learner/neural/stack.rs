@@ -2,14 +2,17 @@
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod networks;
 
 use super::batches::{Epoch, Rows};
 use super::optimiser::Adam;
 use super::rows::DeviceRows;
 use crate::learner::{EpochLoss, Status, Task, TrainingSpec};
-use crate::nets::Network;
+use crate::nets::{Counter, Network, Pass};
 use crate::objectives::{Objective, Prediction};
 use crate::seed::Seeds;
+use rand::Rng;
 use tch::{Device, Kind, Tensor};
 
 /// Parameters, optimiser and what happened so far.
@@ -18,6 +21,8 @@ pub struct Stack<'a> {
     objective: &'a Objective,
     spec: &'a TrainingSpec,
     seeds: Vec<Seeds>,
+    counter: Counter,
+    steps: u32,
     /// `[S, P]`
     parameters: Tensor,
     adam: Adam,
@@ -61,6 +66,7 @@ impl<'a> Stack<'a> {
         let seeds: Vec<Seeds> = seeds.iter().map(|&seed| Seeds::new(seed)).collect();
         let values: Vec<f32> =
             seeds.iter().flat_map(|seeds| network.layout().draw(&seeds.child("initial"))).collect();
+        let keys = seeds.iter().map(|seeds| seeds.child("steps").stream().random()).collect();
         let count = seeds.len() as i64;
         let parameters = Tensor::from_slice(&values).view([count, -1]).to_device(device);
         let adam = Adam::new(&parameters, spec);
@@ -73,6 +79,8 @@ impl<'a> Stack<'a> {
             best: None,
             logs: seeds.iter().map(|_| Log::new()).collect(),
             seeds,
+            counter: Counter::new(keys, device),
+            steps: 0,
             parameters: parameters.set_requires_grad(true),
             adam,
         }
@@ -107,10 +115,15 @@ impl<'a> Stack<'a> {
 
     fn step(&mut self, rows: &DeviceRows, at: (&Epoch, usize), sums: &mut Sums) {
         let (indices, ranked) = at.0.step(at.1);
-        let (features, batch) = rows.gather(&indices, ranked);
+        let (features, mut batch) = rows.gather(&indices, ranked);
+        let counter = self.counter.at(self.steps);
+        self.steps += 1;
+        let observed = (!self.objective.needs_both_arms()).then_some(&batch.treatment);
+        let pass = Pass { observed, counter: Some(&counter) };
         let weights = self.network.layout().views(&self.parameters);
-        let outputs = self.network.forward(&weights, &features);
+        let outputs = self.network.forward(&weights, &features, &pass);
         let prediction = Prediction::new(self.network.head(), &outputs);
+        batch.counter = Some(counter);
         let (total, terms) = self.objective.loss(&batch, &prediction);
         let gradient = Tensor::run_backward(&[total.sum(None)], &[&self.parameters], false, false);
         let _guard = tch::no_grad_guard();
@@ -129,7 +142,7 @@ impl<'a> Stack<'a> {
         for step in 0..order.steps() {
             let (indices, ranked) = order.step(step);
             let (features, batch) = rows.gather(&indices, ranked);
-            let outputs = self.network.forward(&weights, &features);
+            let outputs = self.network.forward(&weights, &features, &Pass::default());
             let prediction = Prediction::new(self.network.head(), &outputs);
             let (total, terms) = self.objective.loss(&batch, &prediction);
             sums.add(&total, &terms, indices.size()[1]);
