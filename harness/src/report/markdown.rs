@@ -13,7 +13,9 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
     }
     text += &format!("{}\n", table.legend);
     for block in &table.blocks {
-        text += &format!("\n## {}\n\n{}", escape(&block.dataset), header(&table.columns));
+        text += &format!("\n## {}\n\n", escape(&block.dataset));
+        text += &block.notes.iter().map(|note| format!("{}\n\n", escape(note))).collect::<String>();
+        text += &header(&table.columns);
         for row in &block.methods {
             text += &line(&escape(&row.name), row);
         }

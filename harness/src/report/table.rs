@@ -49,6 +49,8 @@ pub struct Note {
 pub struct TableBlock {
     /// Its name.
     pub dataset: String,
+    /// What a reader should know about the rows.
+    pub notes: Vec<String>,
     /// Methods.
     pub methods: Vec<Row>,
     /// References.
@@ -98,6 +100,7 @@ impl Table {
             .iter()
             .map(|block| TableBlock {
                 dataset: block.dataset.clone(),
+                notes: block.notes.clone(),
                 methods: block
                     .cells
                     .iter()

@@ -24,6 +24,7 @@ pub fn render(view: &View, table: &Table) -> String {
             columns + 2,
             escape(&block.dataset)
         );
+        text += &block.notes.iter().map(|note| remark(columns, &escape(note))).collect::<String>();
         text += &block.methods.iter().map(|row| lines(&escape(&row.name), row)).collect::<String>();
         if !block.references.is_empty() {
             text += &format!("\\cmidrule(l){{1-{}}}\n", columns + 2);
@@ -36,14 +37,14 @@ pub fn render(view: &View, table: &Table) -> String {
     }
     text += "\\bottomrule\n";
     for note in &table.notes {
-        text += &format!(
-            "\\multicolumn{{{}}}{{l}}{{\\footnotesize $^{{{}}}$ {}}} \\\\\n",
-            columns + 2,
-            note.mark,
-            escape(&note.text)
-        );
+        text += &remark(columns, &format!("$^{{{}}}$ {}", note.mark, escape(&note.text)));
     }
     text + "\\end{tabular}\n"
+}
+
+/// A line in small print.
+fn remark(columns: usize, text: &str) -> String {
+    format!("\\multicolumn{{{}}}{{l}}{{\\footnotesize {text}}} \\\\\n", columns + 2)
 }
 
 fn header(columns: &[Column]) -> String {
