@@ -77,12 +77,14 @@ fn lines(name: &str, row: &Row) -> String {
 fn mean(cell: &Cell) -> String {
     let mark = cell.mark.as_ref().map(|mark| format!("^{{{mark}}}")).unwrap_or_default();
     let sd = cell.sd.as_ref().map(|sd| format!(" \\pm {sd}")).unwrap_or_default();
-    let of = cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
-    match &cell.mean {
-        Some(mean) if cell.best => format!("$\\mathbf{{{mean}}}{sd}{mark}${of}"),
-        Some(mean) => format!("${mean}{sd}{mark}${of}"),
-        None if mark.is_empty() => "--".to_string(),
-        None => format!("--${mark}$"),
+    let remarks = [&cell.of, &cell.beside].into_iter().flatten();
+    let remarks: String = remarks.map(|remark| format!(" ({remark})")).collect();
+    match (&cell.mean, &cell.instead) {
+        (Some(mean), _) if cell.best => format!("$\\mathbf{{{mean}}}{sd}{mark}${remarks}"),
+        (Some(mean), _) => format!("${mean}{sd}{mark}${remarks}"),
+        (None, Some(instead)) => instead.clone(),
+        (None, None) if mark.is_empty() => format!("--{remarks}"),
+        (None, None) => format!("--${mark}${remarks}"),
     }
 }
 
