@@ -3,9 +3,11 @@
 pub mod catalog;
 pub mod device;
 pub mod neural;
+mod status;
 mod training;
 
 pub use neural::NeuralSpec;
+pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
 pub use training::TrainingSpec;
 
@@ -83,28 +85,6 @@ pub struct Fitted {
 pub trait Scorer {
     /// Uplift of each row, outcome units.
     fn uplift(&self, rows: &Matrix) -> Vec<f32>;
-}
-
-/// How training ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
-pub enum Status {
-    /// All asked epochs, or stopped early on the validation rows.
-    Finished {
-        /// Epochs trained.
-        epochs: usize,
-        /// The epoch whose parameters were kept.
-        kept_epoch: usize,
-    },
-    /// The loss, its gradient or a prediction was not finite.
-    Diverged {
-        /// Epoch, from 1.
-        epoch: usize,
-        /// Step within the epoch, from 1.
-        step: usize,
-        /// For the reader.
-        message: String,
-    },
 }
 
 /// Mean loss terms of one epoch.

@@ -52,7 +52,7 @@ impl Experts {
                 let shape = hidden.size();
                 let of_replicate = [replicates, self.count * rows, shape[2]];
                 let factors = counter.dropout(index as u32, &of_replicate, self.dropout);
-                hidden = hidden * factors.view(shape.as_slice());
+                hidden = factors.view(shape.as_slice()) * hidden;
             }
         }
         hidden.view([replicates, self.count, rows, self.width]).transpose(1, 2)

@@ -5,6 +5,7 @@ use super::objective_wire::{ObjectiveWire, one_or_many};
 use super::{Claim, ExperimentError};
 use crate::data::DataSpec;
 use crate::data::b2b_mimic::B2bMimicSpec;
+use crate::data::production_sim::ProductionSimSpec;
 use crate::data::split::SplitSpec;
 use crate::data::table::TableSpec;
 use crate::data::valor_release::ValorReleaseSpec;
@@ -62,6 +63,7 @@ pub(super) enum SeedsWire {
 pub(super) struct DatasetWire {
     pub name: String,
     pub b2b_mimic: Option<B2bMimicSpec>,
+    pub production_sim: Option<ProductionSimSpec>,
     pub valor_release: Option<ValorReleaseSpec>,
     pub table: Option<TableSpec>,
 }
@@ -107,6 +109,7 @@ impl DatasetWire {
     pub fn source(self) -> anyhow::Result<DataSpec> {
         let sources = [
             self.b2b_mimic.map(DataSpec::B2bMimic),
+            self.production_sim.map(DataSpec::ProductionSim),
             self.valor_release.map(DataSpec::ValorRelease),
             self.table.map(DataSpec::Table),
         ];
@@ -114,7 +117,7 @@ impl DatasetWire {
         match (named.pop(), named.is_empty()) {
             (Some(source), true) => Ok(source),
             (found, _) => Err(crate::input_error!(
-                "dataset '{}': found {} sources; name exactly one of b2b-mimic, valor-release, table",
+                "dataset '{}': found {} sources; name exactly one of b2b-mimic, production-sim, valor-release, table",
                 self.name,
                 named.len() + usize::from(found.is_some())
             )),

@@ -9,7 +9,8 @@ mod stack;
 
 pub use recalibration::Recalibration;
 
-use super::{Context, Fitted, Predictions, Replicate, Status, Task, TrainingSpec};
+use super::status::PREDICTION;
+use super::{Context, Divergence, Fitted, LastFinite, Predictions, Replicate, Status, Task, TrainingSpec};
 use crate::input_error;
 use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
@@ -50,7 +51,7 @@ pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> a
     predictions.iter_mut().zip(&maps).for_each(|(predictions, maps)| maps.apply(predictions));
     let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
         let finite = predictions.uplift.iter().all(|uplift| uplift.is_finite());
-        let status = if finite { log.status } else { log.status.with_wild_predictions() };
+        let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
         let finished = matches!(status, Status::Finished { .. });
         let predictions = finished.then_some(predictions);
         Replicate { status, epochs: log.epochs, predictions, fitted: rows.fitted.clone() }
@@ -112,12 +113,12 @@ impl NeuralSpec {
 }
 
 impl Status {
-    fn with_wild_predictions(self) -> Self {
+    fn with_wild_predictions(self, last: Option<LastFinite>) -> Self {
         match self {
             Status::Finished { epochs, .. } => {
-                Status::Diverged { epoch: epochs, step: 0, message: "a prediction is not finite".into() }
+                Status::Diverged(Divergence::new((epochs, 0), PREDICTION, last))
             }
-            Status::Diverged { .. } => self,
+            Status::Diverged(_) => self,
         }
     }
 }

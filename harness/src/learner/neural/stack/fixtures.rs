@@ -217,7 +217,8 @@ fn a_diverging_replicate_falls_alone() {
     };
     let ((healthy, _), (poisoned, logs)) = (trained(false), trained(true));
     assert_eq!(healthy.get(1), poisoned.get(1));
-    assert!(matches!(logs[0].status, Status::Diverged { epoch: 1, step: 1, .. }));
+    let Status::Diverged(fall) = &logs[0].status else { panic!() };
+    assert_eq!((fall.epoch, fall.step, &fall.last), (1, 1, &None));
     assert!(logs[0].epochs.len() == 1 && logs[0].epochs[0].total.is_none());
     assert!(matches!(logs[1].status, Status::Finished { epochs: 2, kept_epoch: 2 }));
 }
