@@ -1,6 +1,7 @@
 # Every target is one or two commands; `make` lists them.
-table2: PROFILE ?= quick
-hillstrom: PROFILE ?= standard
+table1 table2 losses: PROFILE ?= quick
+hillstrom rho release: PROFILE ?= standard
+losses: EXPERIMENT = loss_variants
 VALOR := target/release/valor
 
 help:                   ## this list
@@ -14,9 +15,9 @@ build: setup            ## target/release/valor
 
 ablation: table2        ## Table 2 on the quick profile: trains what is missing, prints the report's path
 
-table2 hillstrom: build ## one experiment (PROFILE=quick|standard|full)
-	@$(VALOR) run experiments/$@.toml --profile $(PROFILE); code=$$?; \
-	$(VALOR) report experiments/$@.toml --profile $(PROFILE) && exit $$code
+table1 table2 losses rho release hillstrom: build ## one experiment (PROFILE=quick|standard|full)
+	@file=experiments/$(or $(EXPERIMENT),$@).toml; $(VALOR) run $$file --profile $(PROFILE); code=$$?; \
+	$(VALOR) report $$file --profile $(PROFILE) && exit $$code
 
 data:                   ## real data into ./data, for hillstrom
 	scripts/data.sh
@@ -31,4 +32,4 @@ check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table2 hillstrom data test bench check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test bench check

@@ -1,6 +1,8 @@
-//! Milliseconds per training step: TARNet and components, one replicate and five, on one thread or more.
+//! Milliseconds per training step of every backbone, as published and with VALOR's components, for one replicate and
+//! five.
 //!
-//! `cargo bench --bench step -- [threads] [steps]` prints medians over rounds in which all variants take turns.
+//! `cargo bench --bench step -- [--threads 1] [--steps 40] [--networks tarnet,unite]` prints JSON: medians over rounds in
+//! which all cases take turns, under the keys of `scripts/bench_pytorch.py`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -10,53 +12,95 @@
 )]
 
 use rand::Rng;
+use std::collections::BTreeMap;
 use std::time::Instant;
 use tch::Device;
 use valor::data::Matrix;
-use valor::learner::catalog::{self, Options};
-use valor::learner::{self, Context, MethodSpec, Task, TrainingSpec};
+use valor::learner::catalog::{self, BACKBONES, Options};
+use valor::learner::{self, Context, MethodSpec, Task, TrainingSpec, device};
 use valor::seed::Seeds;
 
 const COLUMNS: usize = 100;
 const BATCH: usize = 512;
-const VARIANTS: [(&str, &[&str], usize); 6] = [
-    ("tarnet x1", &[], 1),
-    ("ziln+focal x1", &["ziln", "focal"], 1),
-    ("ziln+focal x5", &["ziln", "focal"], 5),
-    ("ziln+focal+wr x1", &["ziln", "focal", "wr"], 1),
-    ("ziln+focal+wr x5", &["ziln", "focal", "wr"], 5),
-    ("valor x5", &["ziln", "focal", "gti", "wr"], 5),
-];
+const ROUNDS: usize = 5;
+const VARIANTS: [(&str, &[&str]); 3] =
+    [("base", &[]), ("valor", &["ziln", "focal", "gti", "wr"]), ("focal-ziln", &["ziln", "focal"])];
+
+/// A network, what it is trained with, and how many replicates.
+struct Case {
+    key: String,
+    method: MethodSpec,
+    replicates: usize,
+    times: Vec<f64>,
+}
 
 fn main() {
-    let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
-    let (threads, steps) = (numbers.first().copied().unwrap_or(1), numbers.get(1).copied().unwrap_or(60));
+    let arguments: Vec<String> = std::env::args().collect();
+    let option = |name: &str| {
+        let place = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(place + 1).cloned()
+    };
+    let number = |name: &str, default: usize| option(name).map_or(default, |text| text.parse().unwrap());
+    let (threads, steps) = (number("--threads", 1), number("--steps", 40));
+    let device = device::resolve(&option("--device").unwrap_or("cpu".into())).unwrap();
     // As workers run, before the first product.
     // SAFETY: no other thread has been started.
     unsafe { std::env::set_var("MKL_CBWR", "AUTO,STRICT") };
     tch::set_num_threads(threads as i32);
+    let wanted = option("--networks");
+    let wanted = |key: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name == key));
     let rows = Rows::draw(BATCH * steps);
-    let mut times = vec![Vec::new(); VARIANTS.len()];
-    for round in 0..6 {
-        for (variant, times) in VARIANTS.iter().zip(&mut times) {
+    let mut cases: Vec<Case> = cases().into_iter().filter(|case| wanted(case.network())).collect();
+    for round in 0..=ROUNDS {
+        for case in &mut cases {
             let start = Instant::now();
-            rows.train(&method(variant.1), variant.2);
+            rows.train(&case.method, case.replicates, device);
             if round > 0 {
-                times.push(start.elapsed().as_secs_f64() * 1e3 / steps as f64);
+                case.times.push(start.elapsed().as_secs_f64() * 1e3 / steps as f64);
             }
         }
     }
-    println!("{threads} thread(s), batch {BATCH}, {COLUMNS} features, median of 5 rounds of {steps} steps");
-    for (variant, times) in VARIANTS.iter().zip(&mut times) {
-        times.sort_by(f64::total_cmp);
-        println!("{:<20} {:8.2} ms/step", variant.0, times[times.len() / 2]);
+    let medians: BTreeMap<&str, f64> =
+        cases.iter_mut().map(|case| (case.key.as_str(), median(&mut case.times))).collect();
+    let device = device::name(device);
+    let found = serde_json::json!({
+        "threads": threads, "steps": steps, "rounds": ROUNDS, "device": device, "median_ms": medians,
+    });
+    println!("{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2] * 1e3).round() / 1e3
+}
+
+/// The first half of a network's VALOR components is timed for TARNet alone: the step that earlier figures are of.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for row in &BACKBONES {
+        for (variant, components) in VARIANTS {
+            for replicates in [1, 5] {
+                if variant == "focal-ziln" && row.key != "tarnet" {
+                    continue;
+                }
+                let key = format!("{}/{variant}/{replicates}", row.key);
+                cases.push(Case { key, method: method(row.key, components), replicates, times: Vec::new() });
+            }
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn network(&self) -> &str {
+        self.key.split('/').next().unwrap()
     }
 }
 
-fn method(components: &[&str]) -> MethodSpec {
+fn method(backbone: &str, components: &[&str]) -> MethodSpec {
     let components: Vec<String> = components.iter().map(ToString::to_string).collect();
     let training = TrainingSpec { epochs: 1, batch: BATCH, ..TrainingSpec::default() };
-    let backbone = catalog::backbone("tarnet").unwrap();
+    let backbone = catalog::backbone(backbone).unwrap();
     catalog::compose(backbone, &components, &Options::default(), &training).unwrap()
 }
 
@@ -80,7 +124,7 @@ impl Rows {
         Self { features, treatment, outcome, train: (0..rows as u32).collect() }
     }
 
-    fn train(&self, method: &MethodSpec, replicates: usize) {
+    fn train(&self, method: &MethodSpec, replicates: usize, device: Device) {
         let task = Task {
             features: &self.features,
             treatment: &self.treatment,
@@ -92,7 +136,8 @@ impl Rows {
             test: &self.train[..1],
         };
         let seeds: Vec<u64> = (0..replicates as u64).collect();
-        let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
+        let context = Context { device, progress: &mut |_, _| {} };
         learner::fit(method, &task, &seeds, context).unwrap();
+        device::synchronise(device);
     }
 }
