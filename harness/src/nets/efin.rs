@@ -68,8 +68,10 @@ impl Efin {
         let normed = (fields / norm).view([replicates, rows * count, self.rank]);
         let mapped =
             |layer: &Linear| layer.forward(weights, &normed).view([replicates * rows, count, self.rank]);
-        let scores = mapped(&self.query).bmm(&mapped(&self.key).transpose(1, 2)) / (self.rank as f64).sqrt();
-        let attention = softmax(&steady::sigmoid(&scores));
+        // The root divides the queries, which are fewer than the scores.
+        let query = mapped(&self.query) / (self.rank as f64).sqrt();
+        let scores = query.bmm(&mapped(&self.key).transpose(1, 2));
+        let attention = softmax(&steady::sigmoid_in_place(scores, replicates));
         attention.bmm(&mapped(&self.value)).view([replicates, rows, count * self.rank])
     }
 

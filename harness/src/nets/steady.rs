@@ -14,6 +14,14 @@ pub fn sigmoid(x: &Tensor) -> Tensor {
     x.log_sigmoid().exp()
 }
 
+/// `sigmoid` of `[S, ...]` in one pass where no value is left over; `x` may be overwritten.
+pub fn sigmoid_in_place(mut x: Tensor, replicates: i64) -> Tensor {
+    if (x.numel() as i64 / replicates) % STRIDE == 0 {
+        return x.sigmoid_();
+    }
+    sigmoid(&x)
+}
+
 /// `log(1 + exp(x))`
 pub fn softplus(x: &Tensor) -> Tensor {
     -(-x).log_sigmoid()
@@ -57,6 +65,7 @@ mod tests {
     #[test]
     fn a_value_does_not_depend_on_its_place() {
         assert_steady(sigmoid);
+        assert_steady(|x| sigmoid_in_place(x.shallow_clone(), x.size()[0]));
         assert_steady(softplus);
         assert_steady(|x| elu(x.shallow_clone()));
     }
