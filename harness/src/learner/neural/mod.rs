@@ -3,6 +3,7 @@
 mod batches;
 mod optimiser;
 mod predict;
+mod restore;
 mod rows;
 mod stack;
 
@@ -11,6 +12,7 @@ use crate::input_error;
 use crate::nets::{Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
 use predict::Model;
+pub use restore::restore;
 use rows::DeviceRows;
 use serde::{Deserialize, Serialize};
 use stack::Stack;
@@ -38,7 +40,7 @@ pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> a
     let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
     stack.train(&rows, task, context.progress);
     let (parameters, logs) = stack.finish();
-    let model = Model::new(network, parameters);
+    let model = Model::new((spec, task.features.columns), network, parameters);
     let predictions = model.predict(&rows.features, task.test, seeds.len());
     let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
         let finite = predictions.uplift.iter().all(|uplift| uplift.is_finite());
