@@ -1,13 +1,14 @@
 //! What was found: the content of a run directory.
 
-pub use crate::learner::{EpochLoss, Predictions, Status};
+pub use crate::learner::{Divergence, EpochLoss, LastFinite, Predictions, Status};
 pub use crate::metrics::MetricValue;
 use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Version of the record format.
-pub const RECORD_VERSION: u32 = 1;
+/// Version of the record format. Records of version 1 are read as well: they lack what a divergence says of its term
+/// and of the losses before.
+pub const RECORD_VERSION: u32 = 2;
 
 /// The result of one run: one cell with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

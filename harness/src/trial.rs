@@ -8,7 +8,7 @@ pub use prepare::Prepared;
 use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
 use crate::learner::{
-    self, Context, Device, Fitted, MethodSpec, Predictions, Replicate, Status, Task, device,
+    self, Context, Device, Divergence, Fitted, MethodSpec, Predictions, Replicate, Status, Task, device,
 };
 use crate::metrics::{self, Judged, MetricValue};
 use crate::model::{About, MODEL_VERSION, Model};
@@ -131,7 +131,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
     else {
         anyhow::bail!("a job without seeds");
     };
-    if let Status::Diverged { epoch, step, message } = &replicate.status {
+    if let Status::Diverged(Divergence { epoch, step, message, .. }) = &replicate.status {
         anyhow::bail!("the training diverged in epoch {epoch}, step {step}: {message}");
     }
     let spec = job.run(seed);
@@ -146,6 +146,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
         status: replicate.status,
         fitted: replicate.fitted,
         model: saved.spec,
+        recalibration: saved.maps,
         features: prepared.columns(),
         columns: prepared.encoder().names(),
         encoder: prepared.encoder().clone(),

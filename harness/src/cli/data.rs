@@ -31,7 +31,7 @@ enum DataVerb {
 
 #[derive(Args, Clone, Debug)]
 struct SourceArguments {
-    /// b2b-mimic, valor-release, or an experiment file (.toml)
+    /// b2b-mimic, production-sim (a stand-in), valor-release, or an experiment file (.toml)
     #[arg(value_name = "NAME|EXPERIMENT.toml")]
     source: String,
     /// Change a key, e.g. --set world=3
@@ -107,7 +107,13 @@ fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
             names.join(", ")
         ));
     };
-    export::export(&rows_of(source)?, format, &arguments.out)
+    let rows = rows_of(source)?;
+    export::export(&rows, format, &arguments.out)?;
+    let mut messages = std::io::stderr().lock();
+    for note in &rows.notes {
+        writeln!(messages, "note: {note}")?;
+    }
+    Ok(())
 }
 
 fn rows_of(source: &Source) -> anyhow::Result<Dataset> {

@@ -64,7 +64,9 @@ impl Progress {
     pub fn found(&self, record: &Record) {
         let ending = match &record.status {
             Status::Finished { .. } => "recorded".to_string(),
-            Status::Diverged { epoch, .. } => format!("diverged in epoch {epoch}, recorded"),
+            Status::Diverged(fall) => {
+                format!("diverged in epoch {}, step {}: {}; recorded", fall.epoch, fall.step, fall.message)
+            }
         };
         self.line(&format!("{} {ending} ({})", record.spec.slug(), self.time_left()));
     }

@@ -72,7 +72,7 @@ fn count<'a>(store: &Store, runs: impl Iterator<Item = &'a Known>) -> anyhow::Re
         match &run.state {
             State::Done(entry) => match store.record(entry)?.status {
                 Status::Finished { .. } => counts.finished += 1,
-                Status::Diverged { .. } => counts.diverged += 1,
+                Status::Diverged(_) => counts.diverged += 1,
             },
             State::Failed(_) => counts.failed += 1,
             State::Missing => counts.missing += 1,

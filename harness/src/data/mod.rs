@@ -5,6 +5,8 @@ mod dataset;
 pub mod describe;
 mod draw;
 pub mod encode;
+mod market;
+pub mod production_sim;
 pub mod propensity;
 pub mod split;
 pub mod table;
@@ -22,6 +24,8 @@ use std::path::Path;
 pub enum DataSpec {
     /// The paper's synthetic benchmark.
     B2bMimic(b2b_mimic::B2bMimicSpec),
+    /// A stand-in for the paper's proprietary production table.
+    ProductionSim(production_sim::ProductionSimSpec),
     /// The generator that the paper's authors released.
     ValorRelease(valor_release::ValorReleaseSpec),
     /// A CSV or Parquet file.
@@ -33,6 +37,7 @@ impl DataSpec {
     pub fn validate(&self) -> anyhow::Result<()> {
         match self {
             Self::B2bMimic(spec) => spec.validate(),
+            Self::ProductionSim(spec) => spec.validate(),
             Self::ValorRelease(spec) => spec.validate(),
             Self::Table(spec) => spec.validate(),
         }
@@ -42,6 +47,7 @@ impl DataSpec {
     pub fn place(&self) -> &str {
         match self {
             Self::B2bMimic(_) => "b2b-mimic",
+            Self::ProductionSim(_) => "production-sim",
             Self::ValorRelease(_) => "valor-release",
             Self::Table(spec) => spec.path.as_deref().unwrap_or("table"),
         }
@@ -52,6 +58,7 @@ impl DataSpec {
         let at_most = |present: Option<usize>| Some(present.map_or(rows, |present| present.min(rows)));
         match &mut self {
             Self::B2bMimic(spec) => spec.rows = rows,
+            Self::ProductionSim(spec) => spec.rows = rows,
             Self::ValorRelease(spec) => spec.rows = at_most(spec.rows),
             Self::Table(spec) => spec.rows = at_most(spec.rows),
         }
@@ -62,7 +69,7 @@ impl DataSpec {
     pub fn identity(&self) -> Self {
         let mut identity = self.clone();
         match &mut identity {
-            Self::B2bMimic(_) | Self::ValorRelease(_) => {}
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => {}
             Self::Table(spec) => spec.path = None,
         }
         identity
@@ -71,7 +78,7 @@ impl DataSpec {
     /// Fills in what only the file knows: the hash of its content. Paths are relative to `root`.
     pub fn resolve(&mut self, root: &Path) -> anyhow::Result<()> {
         match self {
-            Self::B2bMimic(_) | Self::ValorRelease(_) => Ok(()),
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => Ok(()),
             Self::Table(spec) => spec.resolve(root),
         }
     }
@@ -82,6 +89,7 @@ pub fn load(spec: &DataSpec, root: &Path) -> anyhow::Result<Dataset> {
     spec.validate()?;
     match spec {
         DataSpec::B2bMimic(spec) => Ok(b2b_mimic::generate(spec)),
+        DataSpec::ProductionSim(spec) => Ok(production_sim::generate(spec)),
         DataSpec::ValorRelease(spec) => Ok(valor_release::generate(spec)),
         DataSpec::Table(spec) => table::load(spec, root),
     }
@@ -93,4 +101,12 @@ fn validate_count(source: &str, key: &str, count: usize, most: usize) -> anyhow:
         return Ok(());
     }
     Err(crate::input_error!("{source}: {key} = {count}: allowed are whole numbers from 1 to {most}"))
+}
+
+/// Refuses a correlation outside [-1, 1].
+fn validate_rho(source: &str, rho: f64) -> anyhow::Result<()> {
+    if (-1.0..=1.0).contains(&rho) {
+        return Ok(());
+    }
+    Err(crate::input_error!("{source}: rho = {rho}: allowed are numbers from -1 to 1"))
 }

@@ -1,11 +1,17 @@
 //! Named methods are compositions: a backbone, and components that each switch one thing on.
 
-use super::{MethodSpec, NeuralSpec, TrainingSpec};
+mod compose;
+mod options;
+#[cfg(test)]
+mod tests;
+
+pub use compose::{HeadKey, ObjectiveSpec, compose, compose_objective};
+pub use options::Options;
+
 use crate::error::did_you_mean;
 use crate::input_error;
-use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
-use crate::objectives::{FocalZilnSpec, MseSpec, RankingSpec, TermKind, TermSpec, ZilnSpec};
-use serde::{Deserialize, Serialize};
+use crate::nets::BackboneKind;
+use crate::objectives::{PropensitySpec, TargetedSpec, TermKind, TermSpec};
 
 /// A backbone as files spell it and as the paper names it.
 pub struct BackboneRow {
@@ -14,51 +20,103 @@ pub struct BackboneRow {
     /// Name in tables.
     pub name: &'static str,
     /// What it is.
-    pub kind: BackboneKind,
+    kind: fn(&Options) -> BackboneKind,
+    /// Terms that belong to it whatever the outcome loss is.
+    terms: fn(&Options) -> Vec<TermSpec>,
+    /// Weights of RERUM's public code on it: listwise, within-group.
+    released: (f64, f64),
 }
+
+/// Weights of RERUM's public code on DragonNet.
+const RELEASED: (f64, f64) = (10.0, 1e-4);
+/// On CFR: the largest of those it lists.
+const RELEASED_CFR: (f64, f64) = (0.01, 0.005 / 4096.0);
 
 /// All backbones, in the order of the paper's tables.
-pub const BACKBONES: [BackboneRow; 2] = [
-    BackboneRow { key: "t-learner", name: "T-Learner", kind: BackboneKind::TLearner },
-    BackboneRow { key: "tarnet", name: "TARNet", kind: BackboneKind::Tarnet },
+pub const BACKBONES: [BackboneRow; 9] = [
+    BackboneRow {
+        key: "s-learner",
+        name: "S-Learner",
+        kind: |_| BackboneKind::SLearner,
+        terms: |_| Vec::new(),
+        released: RELEASED,
+    },
+    BackboneRow {
+        key: "t-learner",
+        name: "T-Learner",
+        kind: |_| BackboneKind::TLearner,
+        terms: |_| Vec::new(),
+        released: RELEASED,
+    },
+    BackboneRow {
+        key: "tarnet",
+        name: "TARNet",
+        kind: |_| BackboneKind::Tarnet,
+        terms: |_| Vec::new(),
+        released: RELEASED,
+    },
+    BackboneRow {
+        key: "dragonnet",
+        name: "DragonNet",
+        kind: |_| BackboneKind::Dragonnet,
+        terms: |options| {
+            let targeted = TermKind::Targeted(TargetedSpec::default());
+            let targeted =
+                (options.targeted_weight > 0.0).then(|| TermSpec::new(options.targeted_weight, targeted));
+            [propensity(options)].into_iter().chain(targeted).collect()
+        },
+        released: RELEASED,
+    },
+    BackboneRow {
+        key: "cfr-wass",
+        name: "CFR-WASS",
+        kind: |_| BackboneKind::Tarnet,
+        terms: |options| {
+            vec![TermSpec::new(options.balance_weight, TermKind::Sinkhorn(options.sinkhorn.clone()))]
+        },
+        released: RELEASED_CFR,
+    },
+    BackboneRow {
+        key: "cfr-mmd",
+        name: "CFR-MMD",
+        kind: |_| BackboneKind::Tarnet,
+        terms: |options| vec![TermSpec::new(options.balance_weight, TermKind::Mmd(options.mmd.clone()))],
+        released: RELEASED_CFR,
+    },
+    BackboneRow {
+        key: "unite",
+        name: "UniTE",
+        kind: |options| BackboneKind::Unite(options.unite.clone()),
+        terms: |options| {
+            vec![TermSpec::new(1.0, TermKind::Robinson(options.robinson.clone())), propensity(options)]
+        },
+        released: RELEASED,
+    },
+    BackboneRow {
+        key: "euen",
+        name: "EUEN",
+        kind: |options| BackboneKind::Euen(options.euen.clone()),
+        terms: |_| Vec::new(),
+        released: RELEASED,
+    },
+    BackboneRow {
+        key: "efin",
+        name: "EFIN",
+        kind: |options| BackboneKind::Efin(options.efin.clone()),
+        terms: |options| vec![propensity(options)],
+        released: RELEASED,
+    },
 ];
 
+fn propensity(options: &Options) -> TermSpec {
+    TermSpec::new(options.propensity_weight, TermKind::Propensity(PropensitySpec {}))
+}
+
 /// The components of VALOR, in the order in which tables name them.
-pub const COMPONENTS: [&str; 4] = ["ziln", "focal", "gti", "wr"];
+const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
 
-/// Options of the parts that a method may be composed of.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Options {
-    /// Widths of the representation's layers.
-    pub trunk: Vec<usize>,
-    /// Widths of each arm's hidden layers.
-    pub heads: Vec<usize>,
-    /// Whether a ziln head's expectation has the term `sigma^2/2`.
-    pub sigma_term: bool,
-    /// Where the gate stands.
-    pub gate: GatePosition,
-    /// Options of the focal conversion loss.
-    pub focal: FocalZilnSpec,
-    /// Weight of the ranking loss; 0 or more.
-    pub ranking_weight: f64,
-    /// Options of the ranking loss.
-    pub ranking: RankingSpec,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            trunk: vec![256, 256],
-            heads: vec![128, 128],
-            sigma_term: true,
-            gate: GatePosition::Representation,
-            focal: FocalZilnSpec::default(),
-            ranking_weight: 0.1,
-            ranking: RankingSpec::default(),
-        }
-    }
-}
+/// All components: VALOR's, and RERUM's losses as in its paper or with the weights of its public code.
+pub const COMPONENTS: [&str; 6] = ["ziln", "focal", "gti", "wr", "rerum", "rerum-released"];
 
 /// The backbone called `key`.
 pub fn backbone(key: &str) -> anyhow::Result<&'static BackboneRow> {
@@ -80,66 +138,23 @@ pub fn components(asked: &[String]) -> anyhow::Result<Vec<String>> {
             "component 'focal' changes the conversion part of the ziln loss: list 'ziln' as well"
         ));
     }
+    if has(asked, "rerum") && has(asked, "rerum-released") {
+        return Err(input_error!(
+            "components 'rerum' and 'rerum-released' are two settings of one thing: list one"
+        ));
+    }
     Ok(COMPONENTS.iter().filter(|name| has(asked, name)).map(ToString::to_string).collect())
 }
 
-/// What a table calls the composition: `TARNet`, `TARNet +ziln+focal`, `VALOR (TARNet)`.
+/// What a table calls the composition: `TARNet`, `TARNet +ziln+focal`, `VALOR (TARNet)`, `RERUM (TARNet)`.
 pub fn name(backbone: &BackboneRow, components: &[String]) -> String {
-    match components.len() {
-        0 => backbone.name.to_string(),
-        4 => format!("VALOR ({})", backbone.name),
-        _ => format!("{} +{}", backbone.name, components.join("+")),
-    }
-}
-
-/// The composition itself. What a method does not use is not in it, so that it changes no identity.
-pub fn compose(
-    backbone: &BackboneRow,
-    components: &[String],
-    options: &Options,
-    training: &TrainingSpec,
-) -> anyhow::Result<MethodSpec> {
-    options.validate()?;
-    training.validate()?;
-    let ziln = has(components, "ziln");
-    let head = if ziln { HeadSpec::Ziln { sigma_term: options.sigma_term } } else { HeadSpec::Point };
-    let outcome = match (ziln, has(components, "focal")) {
-        (false, _) => TermKind::Mse(MseSpec {}),
-        (true, false) => TermKind::Ziln(ZilnSpec {}),
-        (true, true) => TermKind::FocalZiln(options.focal.clone()),
-    };
-    let mut objective = vec![TermSpec { weight: 1.0, term: outcome }];
-    if has(components, "wr") {
-        let term = TermKind::Ranking(options.ranking.clone());
-        objective.push(TermSpec { weight: options.ranking_weight, term });
-    }
-    let network = NetworkSpec {
-        backbone: backbone.kind,
-        trunk: options.trunk.clone(),
-        heads: options.heads.clone(),
-        gate: has(components, "gti").then_some(options.gate),
-        head,
-    };
-    let spec = NeuralSpec { network, objective, training: training.clone() };
-    spec.check_terms()?;
-    Ok(MethodSpec::Neural(spec))
-}
-
-impl Options {
-    fn validate(&self) -> anyhow::Result<()> {
-        for (key, widths) in [("trunk", &self.trunk), ("heads", &self.heads)] {
-            if let Some(width) = widths.iter().find(|&&width| width == 0 || width > 65_536) {
-                return Err(input_error!("model.{key}: found width {width}; allowed are 1 to 65536"));
-            }
-        }
-        if !(self.ranking_weight >= 0.0 && self.ranking_weight.is_finite()) {
-            return Err(input_error!(
-                "model.ranking-weight: found {}; must be 0 or more",
-                self.ranking_weight
-            ));
-        }
-        self.focal.validate()?;
-        self.ranking.validate()
+    let names: Vec<&str> = components.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        [] => backbone.name.to_string(),
+        all if all == VALOR => format!("VALOR ({})", backbone.name),
+        ["rerum"] => format!("RERUM ({})", backbone.name),
+        ["rerum-released"] => format!("RERUM-released ({})", backbone.name),
+        some => format!("{} +{}", backbone.name, some.join("+")),
     }
 }
 
@@ -154,46 +169,4 @@ fn keys() -> Vec<&'static str> {
 fn unknown(what: &str, found: &str, allowed: Vec<&str>) -> anyhow::Error {
     let hint = did_you_mean(found, allowed.iter().copied());
     input_error!("{what} '{found}' is not known; allowed are {}{hint}", allowed.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(list: &[&str]) -> Vec<String> {
-        list.iter().map(ToString::to_string).collect()
-    }
-
-    fn spec(list: &[&str], options: &Options) -> anyhow::Result<MethodSpec> {
-        let components = components(&names(list))?;
-        compose(backbone("tarnet")?, &components, options, &TrainingSpec::default())
-    }
-
-    #[test]
-    fn compositions_are_named_as_in_the_paper() {
-        let tarnet = backbone("tarnet").unwrap();
-        let called = |list: &[&str]| name(tarnet, &components(&names(list)).unwrap());
-        assert_eq!(called(&[]), "TARNet");
-        assert_eq!(called(&["focal", "ziln"]), "TARNet +ziln+focal");
-        assert_eq!(called(&["wr", "gti", "focal", "ziln"]), "VALOR (TARNet)");
-    }
-
-    #[test]
-    fn options_that_a_method_does_not_use_are_not_in_it() {
-        let other = Options { ranking_weight: 9.0, ..Options::default() };
-        assert_eq!(spec(&["ziln"], &Options::default()).unwrap(), spec(&["ziln"], &other).unwrap());
-        assert_ne!(
-            spec(&["ziln", "wr"], &Options::default()).unwrap(),
-            spec(&["ziln", "wr"], &other).unwrap()
-        );
-    }
-
-    #[test]
-    fn impossible_compositions_are_refused() {
-        let refused = |list: &[&str], options: &Options| spec(list, options).unwrap_err().to_string();
-        assert!(refused(&["focal"], &Options::default()).contains("list 'ziln' as well"));
-        assert!(refused(&["zlin"], &Options::default()).contains("did you mean 'ziln'?"));
-        assert!(refused(&["wr"], &Options::default()).contains("needs a ziln head"));
-        assert!(spec(&["ziln", "wr"], &Options::default()).is_ok());
-    }
 }

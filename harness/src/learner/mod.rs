@@ -4,10 +4,12 @@ pub mod catalog;
 pub mod device;
 pub mod neural;
 mod saved;
+mod status;
 mod training;
 
 pub use neural::NeuralSpec;
 pub use saved::{Parameter, SavedModel};
+pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
 pub use training::TrainingSpec;
 
@@ -89,30 +91,11 @@ pub trait Scorer {
     /// All that the model says of each row. A row's values depend neither on its place nor on the other rows.
     fn predictions(&self, rows: &Matrix) -> Predictions;
 
+    /// Whether predictions have conversions.
+    fn converts(&self) -> bool;
+
     /// What is needed to make this scorer again.
     fn saved(&self) -> SavedModel;
-}
-
-/// How training ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
-pub enum Status {
-    /// All asked epochs, or stopped early on the validation rows.
-    Finished {
-        /// Epochs trained.
-        epochs: usize,
-        /// The epoch whose parameters were kept.
-        kept_epoch: usize,
-    },
-    /// The loss, its gradient or a prediction was not finite.
-    Diverged {
-        /// Epoch, from 1.
-        epoch: usize,
-        /// Step within the epoch, from 1.
-        step: usize,
-        /// For the reader.
-        message: String,
-    },
 }
 
 /// Mean loss terms of one epoch.

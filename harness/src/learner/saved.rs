@@ -1,6 +1,6 @@
 //! A trained model alone: what it computes and with which parameters.
 
-use super::NeuralSpec;
+use super::neural::{Maps, NeuralSpec};
 
 /// One trained replicate, apart from the rows that it was trained on.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +11,8 @@ pub struct SavedModel {
     pub inputs: usize,
     /// Parameters by name, in the order of the network's layout.
     pub parameters: Vec<Parameter>,
+    /// What sets its conversion probabilities right, where something does.
+    pub maps: Option<Maps>,
 }
 
 /// A named tensor.

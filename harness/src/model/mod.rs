@@ -5,7 +5,8 @@ mod bytes;
 mod tests;
 
 use crate::data::encode::Encoder;
-use crate::data::{Dataset, FeatureKind, Matrix};
+use crate::data::{Dataset, FeatureKind};
+use crate::learner::neural::Maps;
 use crate::learner::{self, Device, NeuralSpec, Parameter, Predictions, SavedModel, Scorer, Status};
 use crate::record::RowCounts;
 use anyhow::{Context, ensure};
@@ -52,6 +53,9 @@ pub struct About {
     pub fitted: BTreeMap<String, f64>,
     /// The method as it was trained.
     pub model: NeuralSpec,
+    /// What sets its conversion probabilities right, where something does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalibration: Option<Maps>,
     /// Raw columns that scoring needs, as declared.
     pub features: Vec<RawColumn>,
     /// Encoded columns, in the order of the network's inputs.
@@ -95,7 +99,6 @@ impl RawColumn {
 pub struct Ready<'a> {
     encoder: &'a Encoder,
     scorer: Box<dyn Scorer>,
-    converts: bool,
 }
 
 impl Model {
@@ -107,19 +110,21 @@ impl Model {
     pub fn ready(&self, device: Device) -> anyhow::Result<Ready<'_>> {
         let About { model, columns, encoder, .. } = &self.about;
         ensure!(encoder.names() == *columns, "the encoder does not give the columns that the file names");
-        let saved =
-            SavedModel { spec: model.clone(), inputs: columns.len(), parameters: self.tensors.clone() };
+        let saved = SavedModel {
+            spec: model.clone(),
+            inputs: columns.len(),
+            parameters: self.tensors.clone(),
+            maps: self.about.recalibration.clone(),
+        };
         let scorer = learner::restore(&saved, device).context("the tensors are not those of the network")?;
-        let zeros = Matrix { rows: 1, columns: columns.len(), values: vec![0.0; columns.len()] };
-        let converts = scorer.predictions(&zeros).conversion_control.is_some();
-        Ok(Ready { encoder, scorer, converts })
+        Ok(Ready { encoder, scorer })
     }
 }
 
 impl Ready<'_> {
     /// Names of the scores, in the order of [`Predictions`].
     pub fn scores(&self) -> &'static [&'static str] {
-        if self.converts { &SCORES } else { &SCORES[..3] }
+        if self.scorer.converts() { &SCORES } else { &SCORES[..3] }
     }
 
     /// For each categorical column the number of cells with a level that the training rows lack.

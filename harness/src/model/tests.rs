@@ -1,6 +1,7 @@
 //! What is written reads back as it was; what is not whole is refused.
 
 use super::*;
+use crate::data::{Feature, Matrix};
 use crate::error::is_input;
 use crate::learner::catalog::{self, Options};
 use crate::learner::{MethodSpec, TrainingSpec};
@@ -26,6 +27,7 @@ fn model() -> Model {
         status: Status::Finished { epochs: 2, kept_epoch: 1 },
         fitted: BTreeMap::from([("share".into(), 1.0 / 3.0)]),
         model: spec,
+        recalibration: None,
         features: vec![RawColumn { name: "x".into(), kind: ColumnKind::Numeric }],
         columns: encoder.names(),
         encoder,
@@ -66,7 +68,7 @@ fn a_model_survives_its_file() {
     let ready = model();
     let ready = ready.ready(Device::Cpu).unwrap();
     assert_eq!(ready.scores(), ["uplift", "expected_control", "expected_treated"]);
-    let feature = crate::data::Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } };
+    let feature = Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } };
     let numeric = Matrix { rows: 2, columns: 1, values: vec![0.1, f32::NAN] };
     let scores = ready.score(&Dataset { features: vec![feature], numeric, ..Dataset::default() }).unwrap();
     assert_eq!(scores.expected_control[1], -1.5, "a missing value is its indicator alone");

@@ -18,7 +18,8 @@ use tch::Tensor;
 pub struct Gate {
     control: Side,
     treated: Side,
-    sharing: Sharing,
+    /// Whether both sides are one.
+    shared: bool,
 }
 
 /// The parameters that one arm uses.
@@ -35,14 +36,14 @@ impl Gate {
     /// A gate of the given width. Backbones that share nothing between arms get one per arm.
     pub fn new(layout: &mut Layout, name: &str, width: i64, sharing: Sharing) -> Self {
         match sharing {
-            Sharing::Trunk => {
+            Sharing::Heads | Sharing::Trunk => {
                 let both = Side::new(layout, name, width);
-                Self { control: both.clone(), treated: both, sharing }
+                Self { control: both.clone(), treated: both, shared: true }
             }
-            Sharing::Nothing => {
+            Sharing::Nothing | Sharing::Sum { .. } | Sharing::Residual => {
                 let control = Side::new(layout, &format!("{name}.control"), width);
                 let treated = Side::new(layout, &format!("{name}.treated"), width);
-                Self { control, treated, sharing }
+                Self { control, treated, shared: false }
             }
         }
     }
@@ -57,16 +58,14 @@ impl Gate {
     }
 
     fn linear(&self, weights: &Weights, features: &Arms) -> (Tensor, Tensor) {
-        match (features, self.sharing) {
-            (Arms::Shared(both), Sharing::Trunk) => {
-                let mapped = self.control.linear.forward(weights, both);
-                (mapped.shallow_clone(), mapped)
-            }
-            (Arms::Apart { .. }, _) | (Arms::Shared(_), Sharing::Nothing) => (
-                self.control.linear.forward(weights, features.control()),
-                self.treated.linear.forward(weights, features.treated()),
-            ),
+        if let (Arms::Shared(both), true) = (features, self.shared) {
+            let mapped = self.control.linear.forward(weights, both);
+            return (mapped.shallow_clone(), mapped);
         }
+        (
+            self.control.linear.forward(weights, features.control()),
+            self.treated.linear.forward(weights, features.treated()),
+        )
     }
 }
 

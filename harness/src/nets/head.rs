@@ -11,6 +11,8 @@ pub const SIGMA_MINIMUM: f64 = 1e-4;
 pub const SIGMA_MAXIMUM: f64 = 3.0;
 /// Log-expectations are cut here (1e13 outcome units), so that a wild start gives a number, not an infinity.
 const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
+/// A log head starts at no mean below this.
+const SMALLEST_MEAN: f64 = 1e-6;
 
 /// Hidden layers and an output layer for one arm.
 #[derive(Clone, Debug)]
@@ -38,6 +40,7 @@ impl HeadSpec {
     pub fn start(&self, summary: &OutcomeSummary) -> Vec<f32> {
         match self {
             HeadSpec::Point => vec![summary.mean as f32],
+            HeadSpec::Log => vec![summary.mean.max(SMALLEST_MEAN).ln() as f32],
             HeadSpec::Ziln { .. } => {
                 let share = summary.positive_share.clamp(1e-4, 1.0 - 1e-4);
                 let sigma = summary.log_sd.clamp(0.05, SIGMA_MAXIMUM);
@@ -51,12 +54,15 @@ impl HeadSpec {
     ///
     /// ```text
     /// point:  the output itself
+    /// log:    exp(output)
     /// ziln:   sigmoid(l) exp(mu + sigma^2 / 2)      without sigma_term: sigmoid(l) exp(mu)
     /// ```
     pub fn expectation(&self, raw: &Tensor) -> Tensor {
         match self {
             HeadSpec::Point => raw.squeeze_dim(-1),
-            HeadSpec::Ziln { .. } => self.log_expectation(raw).unwrap_or_else(|| raw.shallow_clone()).exp(),
+            HeadSpec::Log | HeadSpec::Ziln { .. } => {
+                self.log_expectation(raw).unwrap_or_else(|| raw.shallow_clone()).exp()
+            }
         }
     }
 
@@ -64,6 +70,7 @@ impl HeadSpec {
     pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
         match self {
             HeadSpec::Point => None,
+            HeadSpec::Log => Some(raw.squeeze_dim(-1).clamp_max(LOG_EXPECTATION_MAXIMUM)),
             HeadSpec::Ziln { sigma_term } => {
                 let parts = Ziln::new(raw);
                 let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
@@ -78,7 +85,7 @@ impl HeadSpec {
     /// `P(y > 0)` of raw outputs, from heads that have it.
     pub fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
         match self {
-            HeadSpec::Point => None,
+            HeadSpec::Point | HeadSpec::Log => None,
             HeadSpec::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
         }
     }

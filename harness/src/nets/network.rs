@@ -1,12 +1,17 @@
 //! A network: features, gate, backbone, heads, in the order that its spec asks for.
 
 use super::arms::Arms;
+use super::dragonnet::Dragonnet;
+use super::efin::Efin;
+use super::euen::Euen;
 use super::gate::Gate;
-use super::head::Head;
+use super::heads::Heads;
 use super::parameters::{Layout, Weights};
+use super::s_learner::SLearner;
 use super::t_learner::TLearner;
 use super::tarnet::Tarnet;
-use super::{Backbone, BackboneKind, GatePosition, HeadSpec, NetworkSpec, OutcomeSummary};
+use super::unite::Unite;
+use super::{Backbone, BackboneKind, GatePosition, HeadSpec, NetworkSpec, OutcomeSummary, Pass, Sharing};
 use tch::Tensor;
 
 /// A network and the layout of its parameters.
@@ -15,17 +20,33 @@ pub struct Network {
     backbone: Box<dyn Backbone + Send>,
     feature_gate: Option<Gate>,
     representation_gate: Option<Gate>,
-    control: Head,
-    treated: Head,
+    heads: Heads,
     head: HeadSpec,
 }
 
-/// What a network says of a batch. Raw head outputs, `[S, B, k]`.
+/// What a network says of a batch.
 pub struct Outputs {
-    /// Under control.
+    /// Raw head outputs under control, `[S, B, k]`.
     pub control: Tensor,
-    /// Under treatment.
+    /// Raw head outputs under treatment, `[S, B, k]`.
     pub treated: Tensor,
+    /// As `control`, for contrasts between the arms: without gradient where these train the uplift head only.
+    pub reference: Tensor,
+    /// What both arms' heads see before any gate, `[S, B, width]`; under control where a gate on the features makes
+    /// the arms differ. Absent unless the arms share it.
+    pub representation: Option<Tensor>,
+    /// Logit of `P(T = 1 | x)`, `[S, B]`, where the backbone predicts it.
+    pub propensity: Option<Tensor>,
+    /// The scalar of targeted regularisation, `[S]`, where the backbone has it.
+    pub epsilon: Option<Tensor>,
+}
+
+impl Outputs {
+    /// Raw head outputs and nothing else.
+    pub fn new(control: Tensor, treated: Tensor) -> Self {
+        let reference = control.shallow_clone();
+        Self { control, treated, reference, representation: None, propensity: None, epsilon: None }
+    }
 }
 
 impl Network {
@@ -33,17 +54,14 @@ impl Network {
     pub fn new(spec: &NetworkSpec, inputs: i64, summary: &OutcomeSummary) -> Self {
         let mut layout = Layout::default();
         let gated = |position| spec.gate == Some(position);
-        let backbone = build(spec, &mut layout, inputs);
+        let backbone = build(spec, &mut layout, inputs, summary);
         let (sharing, width) = (backbone.sharing(), backbone.width());
         let feature_gate =
             gated(GatePosition::Features).then(|| Gate::new(&mut layout, "feature-gate", inputs, sharing));
         let representation_gate =
             gated(GatePosition::Representation).then(|| Gate::new(&mut layout, "gate", width, sharing));
-        let start = spec.head.start(summary);
-        let control = Head::new(&mut layout, "head.control", (width, &spec.heads), &start);
-        let treated = Head::new(&mut layout, "head.treated", (width, &spec.heads), &start);
-        let head = spec.head.clone();
-        Self { layout, backbone, feature_gate, representation_gate, control, treated, head }
+        let heads = Heads::new(&mut layout, sharing, (width, &spec.heads), &spec.head.start(summary));
+        Self { layout, backbone, feature_gate, representation_gate, heads, head: spec.head.clone() }
     }
 
     /// The layout of the parameters.
@@ -56,26 +74,46 @@ impl Network {
         &self.head
     }
 
-    /// Features `[S, B, d]` to raw head outputs per arm.
-    pub fn forward(&self, weights: &Weights, features: &Tensor) -> Outputs {
+    /// Features `[S, B, d]` to what terms and predictions read.
+    pub fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Outputs {
         let mut arms = Arms::Shared(features.shallow_clone());
         if let Some(gate) = &self.feature_gate {
             arms = gate.forward(weights, &arms);
         }
-        arms = self.backbone.represent(weights, &arms);
-        if let Some(gate) = &self.representation_gate {
-            arms = gate.forward(weights, &arms);
-        }
+        let found = self.backbone.represent(weights, &arms, pass);
+        let gated = self.representation_gate.as_ref().map(|gate| gate.forward(weights, &found.arms));
+        let arms = gated.as_ref().unwrap_or(&found.arms);
+        let shared = self.backbone.sharing() == Sharing::Trunk;
+        let raw = self.heads.forward(weights, arms, found.propensity.as_ref());
         Outputs {
-            control: self.control.forward(weights, arms.control()),
-            treated: self.treated.forward(weights, arms.treated()),
+            control: raw.control,
+            treated: raw.treated,
+            reference: raw.reference,
+            representation: shared.then(|| found.arms.control().shallow_clone()),
+            propensity: found.propensity,
+            epsilon: found.epsilon,
         }
     }
 }
 
-fn build(spec: &NetworkSpec, layout: &mut Layout, inputs: i64) -> Box<dyn Backbone + Send> {
-    match spec.backbone {
-        BackboneKind::Tarnet => Box::new(Tarnet::new(layout, inputs, &spec.trunk)),
-        BackboneKind::TLearner => Box::new(TLearner::new(layout, inputs, &spec.trunk)),
+fn build(
+    spec: &NetworkSpec,
+    layout: &mut Layout,
+    inputs: i64,
+    summary: &OutcomeSummary,
+) -> Box<dyn Backbone + Send> {
+    let trunk = spec.trunk.as_slice();
+    match &spec.backbone {
+        BackboneKind::SLearner => Box::new(SLearner::new(layout, inputs, trunk)),
+        BackboneKind::TLearner => Box::new(TLearner::new(layout, inputs, trunk)),
+        BackboneKind::Tarnet => Box::new(Tarnet::new(layout, inputs, trunk)),
+        BackboneKind::Dragonnet => Box::new(Dragonnet::new(layout, inputs, trunk)),
+        BackboneKind::Unite(unite) => {
+            Box::new(Unite::new(layout, (inputs, &spec.heads), unite, (&spec.head, summary)))
+        }
+        BackboneKind::Euen(euen) => Box::new(Euen::new(layout, inputs, trunk, euen.stop_gradient)),
+        BackboneKind::Efin(efin) => {
+            Box::new(Efin::new(layout, (inputs, trunk), efin.rank, efin.stop_gradient))
+        }
     }
 }

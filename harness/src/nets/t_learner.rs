@@ -3,7 +3,7 @@
 use super::arms::Arms;
 use super::layers::Mlp;
 use super::parameters::{Layout, Weights};
-use super::{Backbone, Sharing};
+use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi_0(x)` and `phi_1(x)`, with no parameter in common.
 pub struct TLearner {
@@ -30,10 +30,10 @@ impl Backbone for TLearner {
         self.control.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms) -> Arms {
-        Arms::Apart {
+    fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
+        Representation::of(Arms::Apart {
             control: self.control.forward(weights, features.control()),
             treated: self.treated.forward(weights, features.treated()),
-        }
+        })
     }
 }

@@ -3,7 +3,7 @@
 use super::arms::Arms;
 use super::layers::Mlp;
 use super::parameters::{Layout, Weights};
-use super::{Backbone, Sharing};
+use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi(x)`, the same for both arms.
 pub struct Tarnet {
@@ -26,7 +26,7 @@ impl Backbone for Tarnet {
         self.trunk.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms) -> Arms {
-        features.map(|features| self.trunk.forward(weights, features))
+    fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
+        Representation::of(features.map(|features| self.trunk.forward(weights, features)))
     }
 }

@@ -1,6 +1,6 @@
 //! What a term sees: the labels of a batch and what the network says of it.
 
-use crate::nets::{HeadSpec, Outputs};
+use crate::nets::{Counter, HeadSpec, Outputs};
 use tch::{Kind, Tensor};
 
 /// Label columns of all rows, `[rows, COLUMNS]`: gathered with the features, one lookup per batch.
@@ -32,6 +32,8 @@ pub struct Batch {
     pub ranking: Tensor,
     /// The largest number of rows with a non-zero ranking label in any replicate. Those rows come first.
     pub ranked_rows: usize,
+    /// Where a term may draw from while training; absent when a loss is only looked at.
+    pub counter: Option<Counter>,
 }
 
 impl Batch {
@@ -45,7 +47,13 @@ impl Batch {
             positive: column(3),
             ranking: column(4),
             ranked_rows,
+            counter: None,
         }
+    }
+
+    /// 1 for control rows, `[S, B]`.
+    pub fn control(&self) -> Tensor {
+        -&self.treatment + 1.0
     }
 }
 
@@ -77,16 +85,45 @@ impl<'a> Prediction<'a> {
         self.head.expectation(&self.observed(batch))
     }
 
+    /// `log E[y]` of the observed arm, `[S, B]`, from heads whose expectation is positive.
+    pub fn observed_log_expectation(&self, batch: &Batch) -> Tensor {
+        self.head
+            .log_expectation(&self.observed(batch))
+            .expect("terms that need it check the head when built")
+    }
+
     /// `E_1 - E_0`, `[S, B]`.
     pub fn uplift(&self) -> Tensor {
-        let (control, treated) = self.expectations();
-        treated - control
+        self.head.expectation(&self.outputs.treated) - self.head.expectation(&self.outputs.reference)
     }
 
     /// `log E_1 - log E_0`, `[S, B]`, from heads whose expectation is positive.
-    pub fn log_ratio(&self) -> Option<Tensor> {
-        let control = self.head.log_expectation(&self.outputs.control)?;
-        let treated = self.head.log_expectation(&self.outputs.treated)?;
-        Some(treated - control)
+    pub fn log_ratio(&self) -> Tensor {
+        self.contrast(HeadSpec::log_expectation)
+    }
+
+    /// `P(y > 0)` under treatment less that under control, `[S, B]`, from ziln heads.
+    pub fn conversion_uplift(&self) -> Tensor {
+        self.contrast(HeadSpec::conversion)
+    }
+
+    /// What both arms' heads see, `[S, B, width]`.
+    pub fn representation(&self) -> &Tensor {
+        self.outputs.representation.as_ref().expect("terms that need it check the backbone when built")
+    }
+
+    /// Logit of the predicted `P(T = 1 | x)`, `[S, B]`.
+    pub fn propensity_logit(&self) -> &Tensor {
+        self.outputs.propensity.as_ref().expect("terms that need it check the backbone when built")
+    }
+
+    /// The scalar of targeted regularisation, `[S]`.
+    pub fn epsilon(&self) -> &Tensor {
+        self.outputs.epsilon.as_ref().expect("terms that need it check the backbone when built")
+    }
+
+    fn contrast(&self, of: fn(&HeadSpec, &Tensor) -> Option<Tensor>) -> Tensor {
+        let of = |raw| of(self.head, raw).expect("terms that need it check the head when built");
+        of(&self.outputs.treated) - of(&self.outputs.reference)
     }
 }

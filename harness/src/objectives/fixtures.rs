@@ -1,12 +1,19 @@
 //! Every term against PyTorch, against finite differences, and against its neighbours in a stack.
 
 use super::*;
-use crate::nets::Outputs;
+use crate::nets::{BackboneKind, Outputs};
 use serde_json::Value;
-use tch::Kind;
 
 const FIXTURES: &str = include_str!("../../tests/fixtures/pytorch.json");
 const ROWS: usize = 24;
+
+/// Of a DragonNet, which has everything that terms ask for.
+fn setting(head: &HeadSpec, summary: OutcomeSummary, batch: usize) -> Setting {
+    let backbone = BackboneKind::Dragonnet;
+    let abilities = backbone.abilities();
+    let summary = OutcomeSummary { treated_share: 0.5, ..summary };
+    Setting { head: head.clone(), backbone: backbone.name(), abilities, summary, batch }
+}
 
 fn fixtures() -> Value {
     serde_json::from_str(FIXTURES).unwrap()
@@ -61,7 +68,7 @@ impl Case {
 
     fn setting(&self) -> Setting {
         let summary = OutcomeSummary { nonzero_share: 0.2, sd: 1.0, ..OutcomeSummary::default() };
-        Setting { head: self.head.clone(), summary, batch: ROWS }
+        setting(&self.head, summary, ROWS)
     }
 
     /// One arm's raw outputs `[1, B, k]`.
@@ -103,6 +110,7 @@ fn ranking(options: &Value) -> RankingSpec {
         label: serde_json::from_value(options["label"].clone()).unwrap(),
         minimum_gap: number("minimum_gap"),
         reduction: serde_json::from_value(options["reduction"].clone()).unwrap(),
+        ..RankingSpec::default()
     }
 }
 
@@ -117,7 +125,7 @@ fn values_and_gradients_are_those_of_pytorch() {
         let case = Case::new(&fixtures, &loss["options"]);
         let outputs = [0, 1].map(|arm| case.raw(&fixtures["batch"], arm).set_requires_grad(true));
         let [control, treated] = &outputs;
-        let raw = Outputs { control: control.shallow_clone(), treated: treated.shallow_clone() };
+        let raw = Outputs::new(control.shallow_clone(), treated.shallow_clone());
         let term = term(name, &loss["options"]).build(&case.setting()).unwrap();
         let value = term.loss(&case.batch, &Prediction::new(&case.head, &raw));
         let found = value.double_value(&[0]);
@@ -149,7 +157,7 @@ fn the_sparse_ranking_sum_does_not_depend_on_the_block_width() {
     let fixtures = fixtures();
     let options = &fixtures["losses"]["ranking"]["options"];
     let case = Case::new(&fixtures, options);
-    let raw = Outputs { control: case.raw(&fixtures["batch"], 0), treated: case.raw(&fixtures["batch"], 1) };
+    let raw = Outputs::new(case.raw(&fixtures["batch"], 0), case.raw(&fixtures["batch"], 1));
     let loss = |share: f64| {
         let mut setting = case.setting();
         setting.summary.nonzero_share = share;
@@ -160,126 +168,13 @@ fn the_sparse_ranking_sum_does_not_depend_on_the_block_width() {
     assert!((loss(0.01) - loss(1.0)).abs() < 1e-12);
 }
 
-/// Every registered term, with options that leave kinks away from the fixture's points.
-fn registered() -> Vec<TermKind> {
-    let uplift = RankingSpec { score: Score::Uplift { unit: Unit::Amount(20.0) }, ..RankingSpec::default() };
-    vec![
-        TermKind::Mse(MseSpec {}),
-        TermKind::Ziln(ZilnSpec {}),
-        TermKind::FocalZiln(FocalZilnSpec::default()),
-        TermKind::Ranking(RankingSpec::default()),
-        TermKind::Ranking(uplift),
-        TermKind::Ranking(RankingSpec { link: Link::Hinge { margin: 0.1 }, ..RankingSpec::default() }),
-    ]
-}
-
-#[test]
-fn gradients_are_those_of_finite_differences_and_not_all_zero() {
-    let fixtures = fixtures();
-    let case = Case::new(&fixtures, &serde_json::json!({ "head": "ziln" }));
-    let at = [case.raw(&fixtures["batch"], 0), case.raw(&fixtures["batch"], 1)];
-    for kind in registered() {
-        let term = kind.build(&case.setting()).unwrap();
-        let loss = |control: &Tensor, treated: &Tensor| {
-            let raw = Outputs { control: control.shallow_clone(), treated: treated.shallow_clone() };
-            term.loss(&case.batch, &Prediction::new(&case.head, &raw)).sum(None)
-        };
-        let leaves =
-            [at[0].detach().copy().set_requires_grad(true), at[1].detach().copy().set_requires_grad(true)];
-        let gradients = Tensor::run_backward(&[loss(&leaves[0], &leaves[1])], &leaves, false, false);
-        let direction = Tensor::from_slice(&(0..ROWS * 3).map(|i| (i as f64).sin()).collect::<Vec<_>>());
-        let direction = direction.view([1, ROWS as i64, 3]);
-        for arm in 0..2 {
-            let moved = |step: f64| {
-                let mut places = [at[0].copy(), at[1].copy()];
-                places[arm] += &direction * step;
-                loss(&places[0], &places[1]).double_value(&[])
-            };
-            let numeric = (moved(1e-6) - moved(-1e-6)) / 2e-6;
-            let analytic = (&gradients[arm] * &direction).sum(None).double_value(&[]);
-            assert!(analytic != 0.0, "{}: no gradient", kind.name());
-            let error = (numeric - analytic).abs() / analytic.abs().max(1e-3);
-            assert!(error < 1e-5, "{}, arm {arm}: {analytic} against {numeric}", kind.name());
-        }
-    }
-}
-
-#[test]
-fn a_replicate_does_not_feel_its_neighbours() {
-    let fixtures = fixtures();
-    let case = Case::new(&fixtures, &serde_json::json!({ "head": "ziln" }));
-    let single = [case.raw(&fixtures["batch"], 0), case.raw(&fixtures["batch"], 1)]
-        .map(|raw| raw.to_kind(Kind::Float));
-    let table = |ranked: bool| {
-        let column = |tensor: &Tensor| tensor.to_kind(Kind::Float);
-        let ranking =
-            if ranked { column(&case.batch.ranking) } else { column(&case.batch.ranking).ones_like() };
-        Tensor::stack(
-            &[
-                column(&case.batch.treatment),
-                column(&case.batch.outcome),
-                column(&case.batch.log_outcome),
-                column(&case.batch.positive),
-                ranking,
-            ],
-            -1,
-        )
-    };
-    let alone = Batch::new(&table(true), case.ranked);
-    let beside = Batch::new(&Tensor::cat(&[table(true), table(false)], 0), ROWS);
-    for kind in registered() {
-        let term = kind.build(&case.setting()).unwrap();
-        let loss = |batch: &Batch, copies: i64| {
-            let outputs = Outputs {
-                control: single[0].repeat([copies, 1, 1]),
-                treated: single[1].repeat([copies, 1, 1]),
-            };
-            term.loss(batch, &Prediction::new(&case.head, &outputs)).double_value(&[0])
-        };
-        assert_eq!(loss(&alone, 1), loss(&beside, 2), "{}", kind.name());
-    }
-}
-
-#[test]
-fn extreme_outcomes_and_outputs_give_finite_losses() {
-    let outcomes = [0.0, 1e-6, 1.0, 1e9];
-    let rows = outcomes.len() as i64 * 2;
-    let table: Vec<f32> = [1e9, 1.0, 1e-6, 0.0f64]
-        .iter()
-        .flat_map(|&outcome| {
-            [Labels::row(true, outcome, 2.0 * outcome), Labels::row(false, outcome, -2.0 * outcome)]
-        })
-        .flatten()
-        .collect();
-    let batch = Batch::new(&Tensor::from_slice(&table).view([1, rows, -1]), rows as usize - 2);
-    let head = HeadSpec::Ziln { sigma_term: true };
-    let summary = OutcomeSummary { nonzero_share: 0.5, sd: 1.0, ..OutcomeSummary::default() };
-    let setting = Setting { head: head.clone(), summary, batch: rows as usize };
-    for kind in registered().into_iter().skip(1) {
-        for level in [-60.0, 0.0, 60.0] {
-            let raw =
-                Tensor::full([1, rows, 3], level, (Kind::Float, tch::Device::Cpu)).set_requires_grad(true);
-            let outputs = Outputs { control: raw.shallow_clone(), treated: &raw * 0.5 };
-            let term = kind.build(&setting).unwrap();
-            let loss = term.loss(&batch, &Prediction::new(&head, &outputs));
-            assert!(loss.double_value(&[0]).is_finite(), "{} at {level}", kind.name());
-            loss.sum(None).backward();
-            assert!(
-                raw.grad().isfinite().all().int64_value(&[]) == 1,
-                "{} at {level}: gradient",
-                kind.name()
-            );
-        }
-    }
-}
-
 /// The table of METHODS.md, 4.3: where the focal loss of rows that buy with a known probability is least.
 #[test]
 fn the_focal_loss_is_least_away_from_the_truth() {
     let probabilities: Vec<f64> = (1..1000).map(|thousandth| f64::from(thousandth) / 1000.0).collect();
     let logits = probabilities.iter().flat_map(|p| [(p / (1.0 - p)).ln(), 0.0, 0.5]).collect::<Vec<f64>>();
     let raw = Tensor::from_slice(&logits).view([-1, 1, 3]).expand([-1, 100, 3], false);
-    let outputs = Outputs { control: raw.shallow_clone(), treated: raw };
+    let outputs = Outputs::new(raw.shallow_clone(), raw);
     let head = HeadSpec::Ziln { sigma_term: true };
     for (truth, expected) in [(5, 0.33), (10, 0.40), (18, 0.46), (30, 0.52), (50, 0.60)] {
         let rows = (0..100).flat_map(|row| row_of(0.0, f64::from(u8::from(row < truth)), 0.0));

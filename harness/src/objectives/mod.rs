@@ -1,21 +1,49 @@
 //! What a network is trained for: a weighted sum of registered terms.
 //!
-//! A term is one file that implements `Term` and one row of `TermKind` with its line in `TermKind::build`.
+//! A term is one file that implements `TermOptions` and `Term`, and one line of `registry.rs`.
 
 mod batch;
+mod by_arm;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod checks;
+mod closed_form;
 #[cfg(test)]
 mod fixtures;
+mod huber;
+mod listwise;
+mod mmd;
 mod mse;
+mod propensity;
 mod ranking;
+mod registry;
+mod response_ranking;
+mod robinson;
+mod sinkhorn;
+mod targeted;
+mod tweedie;
+mod unit;
 mod ziln;
 
 pub use batch::{Batch, Labels, Prediction};
+pub use huber::HuberSpec;
+pub use listwise::{ListwiseSpec, Over};
+pub use mmd::MmdSpec;
 pub use mse::MseSpec;
-pub use ranking::{Label, Link, RankingSpec, Reduction, Score, Unit};
+pub use propensity::PropensitySpec;
+pub use ranking::{Label, Link, PairWeight, RankingSpec, Reduction, Score};
+pub use registry::TermKind;
+pub use response_ranking::{CrossGroupSpec, PairReduction, WithinGroupSpec};
+pub use robinson::{MarginalSpec, RobinsonSpec};
+pub use sinkhorn::SinkhornSpec;
+pub use targeted::TargetedSpec;
+pub use tweedie::TweedieSpec;
+pub use unit::{NamedUnit, Unit};
 pub use ziln::{FocalZilnSpec, ZilnSpec};
 
 use crate::input_error;
-use crate::nets::{HeadSpec, OutcomeSummary};
+use crate::nets::{Abilities, HeadSpec, NetworkSpec, OutcomeSummary};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -24,6 +52,27 @@ pub trait Term: Send {
     /// The loss of each replicate, `[S]`: differentiable with respect to the prediction, and a function of
     /// that replicate's rows alone.
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor;
+
+    /// Whether it looks at outputs of the arm that was not observed. A network may leave those out if no term does.
+    fn needs_both_arms(&self) -> bool {
+        true
+    }
+}
+
+/// Options of a term, as files spell them.
+pub trait TermOptions {
+    /// The term itself. An error where the network lacks what the term needs.
+    fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>>;
+
+    /// Refuses options out of range; messages start with the term's name and the key.
+    fn validate(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// The label that ranking compares, where the term ranks.
+    fn label(&self) -> Option<Label> {
+        None
+    }
 }
 
 /// A loss term with its weight and options.
@@ -31,23 +80,39 @@ pub trait Term: Send {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct TermSpec {
     /// Factor in the total; finite.
+    #[serde(default = "one")]
     pub weight: f64,
+    /// A further factor that the training rows decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
     /// Which term.
     pub term: TermKind,
 }
 
-/// The registered terms.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+fn one() -> f64 {
+    1.0
+}
+
+/// Factors that the training rows decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum TermKind {
-    /// Squared error of the observed arm.
-    Mse(MseSpec),
-    /// Zero-inflated log-normal likelihood of the observed arm.
-    Ziln(ZilnSpec),
-    /// The same with a focal conversion part.
-    FocalZiln(FocalZilnSpec),
-    /// Value-weighted ranking of uplift.
-    Ranking(RankingSpec),
+pub enum Scale {
+    /// The variance of the training outcomes: what a loss without unit needs beside one in squared outcome units.
+    OutcomeVariance,
+}
+
+impl TermSpec {
+    /// A term with a weight and no further factor.
+    pub fn new(weight: f64, term: TermKind) -> Self {
+        Self { weight, scale: None, term }
+    }
+
+    fn factor(&self, setting: &Setting) -> f64 {
+        match self.scale {
+            Some(Scale::OutcomeVariance) => self.weight * setting.summary.sd.powi(2),
+            None => self.weight,
+        }
+    }
 }
 
 /// What terms may know of the training rows and the network.
@@ -55,54 +120,67 @@ pub enum TermKind {
 pub struct Setting {
     /// The network's head.
     pub head: HeadSpec,
+    /// The network's backbone, for messages.
+    pub backbone: &'static str,
+    /// What the network offers besides its heads.
+    pub abilities: Abilities,
     /// Outcomes of the training rows.
     pub summary: OutcomeSummary,
     /// Rows per step.
     pub batch: usize,
 }
 
-impl TermKind {
-    /// The term itself. An error where the head lacks what the term needs.
-    pub fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>> {
-        Ok(match self {
-            TermKind::Mse(spec) => Box::new(spec.clone()),
-            TermKind::Ziln(spec) => Box::new(needs_ziln("ziln", &setting.head, spec.clone())?),
-            TermKind::FocalZiln(spec) => Box::new(needs_ziln("focal-ziln", &setting.head, spec.clone())?),
-            TermKind::Ranking(spec) => Box::new(ranking::Ranking::new(spec, setting)?),
-        })
+impl Setting {
+    /// Training of a network on rows of which `summary` is known, so many per step.
+    pub fn new(network: &NetworkSpec, summary: OutcomeSummary, batch: usize) -> Self {
+        let (head, abilities) = (network.head.clone(), network.backbone.abilities());
+        Self { head, backbone: network.backbone.name(), abilities, summary, batch }
     }
 
-    /// Its name in logs and records.
-    pub fn name(&self) -> &'static str {
-        match self {
-            TermKind::Mse(_) => "mse",
-            TermKind::Ziln(_) => "ziln",
-            TermKind::FocalZiln(_) => "focal-ziln",
-            TermKind::Ranking(_) => "ranking",
+    fn needs_ziln(&self, term: &str) -> anyhow::Result<()> {
+        let found = match self.head {
+            HeadSpec::Ziln { .. } => return Ok(()),
+            HeadSpec::Point => "point",
+            HeadSpec::Log => "log",
+        };
+        Err(input_error!(
+            "term '{term}' needs a ziln head (conversion, log-mean, log-scale); found a {found} head"
+        ))
+    }
+
+    fn needs_positive(&self, term: &str) -> anyhow::Result<()> {
+        match self.head {
+            HeadSpec::Ziln { .. } | HeadSpec::Log => Ok(()),
+            HeadSpec::Point => Err(input_error!(
+                "term '{term}' needs a head with a positive expectation (log, ziln); found a point head"
+            )),
         }
     }
 
-    /// The label that ranking compares, where the term ranks.
-    pub fn label(&self) -> Option<Label> {
-        match self {
-            TermKind::Ranking(spec) => Some(spec.label),
-            TermKind::Mse(_) | TermKind::Ziln(_) | TermKind::FocalZiln(_) => None,
-        }
+    fn needs_propensity(&self, term: &str) -> anyhow::Result<()> {
+        self.needs(term, self.abilities.propensity, "predicts the propensity: dragonnet, unite, efin")
     }
-}
 
-fn needs_ziln<T>(term: &str, head: &HeadSpec, spec: T) -> anyhow::Result<T> {
-    match head {
-        HeadSpec::Ziln { .. } => Ok(spec),
-        HeadSpec::Point => Err(input_error!(
-            "term '{term}' needs a ziln head (conversion, log-mean, log-scale); found a point head"
-        )),
+    fn needs_epsilon(&self, term: &str) -> anyhow::Result<()> {
+        self.needs(term, self.abilities.epsilon, "has targeted regularisation: dragonnet")
+    }
+
+    fn needs_representation(&self, term: &str) -> anyhow::Result<()> {
+        let what = "has a representation that both arms share: tarnet, cfr-wass, cfr-mmd, dragonnet";
+        self.needs(term, self.abilities.representation, what)
+    }
+
+    fn needs(&self, term: &str, has: bool, what: &str) -> anyhow::Result<()> {
+        if has {
+            return Ok(());
+        }
+        Err(input_error!("term '{term}' needs a backbone that {what}; found {}", self.backbone))
     }
 }
 
 struct Weighted {
-    name: &'static str,
-    weight: f64,
+    name: String,
+    factor: f64,
     term: Box<dyn Term>,
 }
 
@@ -113,16 +191,36 @@ pub struct Objective {
 
 impl Objective {
     /// Builds every term.
+    ///
+    /// # Errors
+    ///
+    /// Input errors where the network lacks what a term needs, or two terms rank by different labels.
     pub fn new(specs: &[TermSpec], setting: &Setting) -> anyhow::Result<Self> {
-        let build = |spec: &TermSpec| {
-            Ok(Weighted { name: spec.term.name(), weight: spec.weight, term: spec.term.build(setting)? })
-        };
-        Ok(Self { terms: specs.iter().map(build).collect::<anyhow::Result<_>>()? })
+        ranking_label(specs)?;
+        let mut terms: Vec<Weighted> = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let same =
+                specs[..terms.len()].iter().filter(|other| other.term.name() == spec.term.name()).count();
+            let name = match same {
+                0 => spec.term.name().to_string(),
+                earlier => format!("{} {}", spec.term.name(), earlier + 1),
+            };
+            terms.push(Weighted { name, factor: spec.factor(setting), term: spec.term.build(setting)? });
+        }
+        if terms.is_empty() {
+            return Err(input_error!("an objective needs at least one term"));
+        }
+        Ok(Self { terms })
     }
 
-    /// Names of the terms, in order.
-    pub fn names(&self) -> Vec<&'static str> {
-        self.terms.iter().map(|weighted| weighted.name).collect()
+    /// Names of the terms, in order; a second one of a kind is numbered.
+    pub fn names(&self) -> Vec<&str> {
+        self.terms.iter().map(|weighted| weighted.name.as_str()).collect()
+    }
+
+    /// Whether any term looks at outputs of the arm that was not observed.
+    pub fn needs_both_arms(&self) -> bool {
+        self.terms.iter().any(|weighted| weighted.term.needs_both_arms())
     }
 
     /// The weighted total `[S]` and each term before its weight `[terms, S]`.
@@ -131,8 +229,18 @@ impl Objective {
         let losses: Vec<Tensor> = self.terms.iter().map(loss).collect();
         let mut total = Tensor::zeros_like(&losses[0]);
         for (weighted, loss) in self.terms.iter().zip(&losses) {
-            total += loss * weighted.weight;
+            total += loss * weighted.factor;
         }
         (total, Tensor::stack(&losses, 0).detach())
+    }
+}
+
+/// The label that the ranking terms compare. Rows carry one, so all terms must agree.
+pub fn ranking_label(specs: &[TermSpec]) -> anyhow::Result<Option<Label>> {
+    let mut labels = specs.iter().filter_map(|spec| spec.term.label());
+    let first = labels.next();
+    match labels.find(|label| Some(*label) != first) {
+        Some(_) => Err(input_error!("two ranking terms compare different labels; give them the same one")),
+        None => Ok(first),
     }
 }

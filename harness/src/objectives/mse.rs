@@ -1,6 +1,6 @@
 //! Squared error.
 
-use super::{Batch, Prediction, Term};
+use super::{Batch, Prediction, Setting, Term, TermOptions};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -15,9 +15,19 @@ use tch::Tensor;
 #[serde(deny_unknown_fields)]
 pub struct MseSpec {}
 
+impl TermOptions for MseSpec {
+    fn build(&self, _setting: &Setting) -> anyhow::Result<Box<dyn Term>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
 impl Term for MseSpec {
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let error = &batch.outcome - prediction.observed_expectation(batch);
         error.square().mean_dim(-1, false, None)
+    }
+
+    fn needs_both_arms(&self) -> bool {
+        false
     }
 }

@@ -1,22 +1,28 @@
-//! The value-weighted ranking loss over all pairs of a batch.
+//! Pairwise ranking losses over all pairs of a batch: options.
 
-use super::{Batch, Prediction, Setting, Term};
+mod pairs;
+
+use super::unit::{Unit, above_zero};
+use super::{Setting, Term, TermOptions};
 use crate::input_error;
-use crate::nets::HeadSpec;
+use pairs::Ranking;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
-/// Value-weighted pairwise ranking.
+/// Pairwise ranking of uplift, by default weighted by value.
 ///
 /// ```text
 /// L      = 1/|P| sum_{(i,j) in P} w_ij link(s_ij (u_i - u_j))      P = {(i,j): |z_i - z_j| > minimum gap}
-/// w_ij   = log(1 + |z_i - z_j|)      s_ij = sign(z_i - z_j)      u = score / unit
-/// link   = log(1 + exp(-d))  (logistic)      max(0, margin - d)  (hinge)
-/// score  = log E_1 - log E_0, unit 1  (log-ratio)      E_1 - E_0  (uplift)
+/// s_ij   = sign(z_i - z_j)      u = score / unit
+/// link   = log(1 + exp(-d))  (logistic)      max(0, margin - d)  (hinge)      exp(-d), d cut at -30  (exponential)
+/// score  = log E_1 - log E_0, unit 1  (log-ratio)      E_1 - E_0  (uplift)      p_1 - p_0, unit 1  (conversion)
+/// w_ij   = log(1 + |z_i - z_j|)  (log1p)      1  (one: RankNet)      |z_i - z_j| / sd  (absolute)
+///          |z_i - z_j| / sd |rank_i - rank_j| / B  (rank-difference: LambdaRank for AUUC, ranks by the current score)
 /// ```
 ///
-/// Pairs with `z_i = z_j` never count. Source: VALOR, section 4.2; the hinge, the log-ratio score and the gap
-/// are its released code's.
+/// sd is that of the training outcomes; ranks are constants for the gradient. Pairs with `z_i = z_j` never count. With
+/// `sample`, each step looks at the pairs among that many rows drawn without replacement. Source: VALOR, section 4.2;
+/// the hinge, the log-ratio score, the gap and the sample are its released code's; RankNet: Burges et al., ICML 2005;
+/// LambdaRank: Burges 2010, with the change of Devriendt et al.'s area by swapping two rows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct RankingSpec {
@@ -30,6 +36,16 @@ pub struct RankingSpec {
     pub minimum_gap: f64,
     /// How pairs are summed up.
     pub reduction: Reduction,
+    /// What a pair counts.
+    #[serde(skip_serializing_if = "PairWeight::is_default")]
+    pub weight: PairWeight,
+    /// Rows of a batch that are looked at; 0 for all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub sample: usize,
+}
+
+fn is_zero(rows: &usize) -> bool {
+    *rows == 0
 }
 
 /// What is ranked.
@@ -38,29 +54,13 @@ pub struct RankingSpec {
 pub enum Score {
     /// `log E_1 - log E_0`, as in the released code.
     LogRatio,
+    /// `p_1 - p_0`, as in the first release of the code.
+    Conversion,
     /// `(E_1 - E_0) / unit`, as in the paper, which names no unit.
     Uplift {
         /// The unit in which uplift enters the link.
         unit: Unit,
     },
-}
-
-/// The unit in which the score enters the link.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "unit: allowed are a number above 0 or \"training-sd\"")]
-pub enum Unit {
-    /// So many outcome units; above 0.
-    Amount(f64),
-    /// By name.
-    Named(NamedUnit),
-}
-
-/// Units that the training rows decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NamedUnit {
-    /// The standard deviation of the training outcomes.
-    TrainingSd,
 }
 
 /// How a pair's score difference becomes a loss.
@@ -74,6 +74,29 @@ pub enum Link {
         /// Score difference from which a pair costs nothing; above 0.
         margin: f64,
     },
+    /// As in RankBoost.
+    Exponential,
+}
+
+/// What a pair counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PairWeight {
+    /// `log(1 + |z_i - z_j|)`, as in the paper.
+    #[default]
+    Log1p,
+    /// 1.
+    One,
+    /// `|z_i - z_j|` in training standard deviations.
+    Absolute,
+    /// That times the share of the batch between the two rows' ranks.
+    RankDifference,
+}
+
+impl PairWeight {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What pairs are ordered by.
@@ -106,163 +129,34 @@ impl Default for RankingSpec {
             label: Label::Transformed,
             minimum_gap: 0.0,
             reduction: Reduction::Mean,
+            weight: PairWeight::Log1p,
+            sample: 0,
         }
     }
 }
 
-impl RankingSpec {
-    /// Checks the ranges.
-    pub fn validate(&self) -> anyhow::Result<()> {
-        let above_zero = |key: &str, value: f64| {
-            if value > 0.0 && value.is_finite() {
-                return Ok(());
-            }
-            Err(input_error!("model.ranking.{key}: found {value}; must be above 0"))
-        };
-        if let Score::Uplift { unit: Unit::Amount(amount) } = self.score {
-            above_zero("score.uplift.unit", amount)?;
+impl TermOptions for RankingSpec {
+    fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>> {
+        Ok(Box::new(Ranking::new(self, setting)?))
+    }
+
+    fn validate(&self) -> anyhow::Result<()> {
+        if let Score::Uplift { unit } = self.score {
+            unit.validate("ranking.score.uplift.unit")?;
         }
         if let Link::Hinge { margin } = self.link {
-            above_zero("link.hinge.margin", margin)?;
+            above_zero("ranking.link.hinge.margin", margin)?;
         }
         if !(self.minimum_gap >= 0.0 && self.minimum_gap.is_finite()) {
-            return Err(input_error!(
-                "model.ranking.minimum-gap: found {}; must be 0 or more",
-                self.minimum_gap
-            ));
+            return Err(input_error!("ranking.minimum-gap: found {}; must be 0 or more", self.minimum_gap));
+        }
+        if self.sample == 1 {
+            return Err(input_error!("ranking.sample: found 1; allowed are 0 for all rows, and 2 or more"));
         }
         Ok(())
     }
-}
 
-/// The term, ready for one training set.
-pub(super) struct Ranking {
-    spec: RankingSpec,
-    unit: f64,
-    width: usize,
-}
-
-/// Sums over the pairs of each replicate.
-struct Pairs {
-    /// `[S]`
-    loss: Tensor,
-    /// `[S]`
-    count: Tensor,
-    /// Derivative of the loss by each row's scaled score, `[S, B]`.
-    slope: Tensor,
-}
-
-impl Ranking {
-    /// Fixes the unit and the padded width from the training rows.
-    pub fn new(spec: &RankingSpec, setting: &Setting) -> anyhow::Result<Self> {
-        if spec.score == Score::LogRatio && setting.head == HeadSpec::Point {
-            return Err(input_error!(
-                "ranking score 'log-ratio' needs a ziln head; found a point head: add the component 'ziln' or set \
-                 model.ranking.score = {{ uplift = {{ unit = \"training-sd\" }} }}"
-            ));
-        }
-        let unit = match spec.score {
-            Score::LogRatio => 1.0,
-            Score::Uplift { unit: Unit::Named(NamedUnit::TrainingSd) } => {
-                setting.summary.sd.max(f64::MIN_POSITIVE)
-            }
-            Score::Uplift { unit: Unit::Amount(amount) } => amount,
-        };
-        Ok(Self { spec: spec.clone(), unit, width: padded_width(setting) })
+    fn label(&self) -> Option<Label> {
+        Some(self.label)
     }
-
-    fn scaled_score(&self, prediction: &Prediction) -> Tensor {
-        let score = match self.spec.score {
-            Score::Uplift { .. } => prediction.uplift(),
-            Score::LogRatio => prediction.log_ratio().unwrap_or_else(|| prediction.uplift()),
-        };
-        score / self.unit
-    }
-
-    /// All pairs, exactly. Rows with label 0 tie with each other, so only the first rows, those with another
-    /// label, need to meet all others. Two such rows meet twice, a mixed pair once, so mixed pairs count
-    /// double. Blocks have a fixed width, and beyond a replicate's own rows they add exact zeros: a
-    /// replicate's sums do not depend on its neighbours.
-    fn pairs(&self, batch: &Batch, score: &Tensor) -> Pairs {
-        let label = &batch.ranking;
-        let (replicates, rows) = (label.size()[0], label.size()[1]);
-        let sides = (label.eq(0.0).to_kind(label.kind()) + 1.0).unsqueeze(1);
-        let options = (label.kind(), label.device());
-        let mut pairs = Pairs {
-            loss: Tensor::zeros([replicates], options),
-            count: Tensor::zeros([replicates], options),
-            slope: label.zeros_like(),
-        };
-        for start in (0..batch.ranked_rows as i64).step_by(self.width) {
-            let width = (self.width as i64).min(rows - start);
-            self.add_block(&mut pairs, (label, score, &sides), (start, width));
-        }
-        pairs
-    }
-
-    fn add_block(&self, pairs: &mut Pairs, rows: (&Tensor, &Tensor, &Tensor), block: (i64, i64)) {
-        let (label, score, sides) = rows;
-        let narrow = |tensor: &Tensor| tensor.narrow(1, block.0, block.1).unsqueeze(2);
-        let (own_label, own_score) = (narrow(label), narrow(score));
-        let gap = &own_label - label.unsqueeze(1);
-        let sign = gap.sign();
-        let size = gap.abs();
-        let own = own_label.ne(0.0).to_kind(label.kind());
-        let counted = size.gt(self.spec.minimum_gap).to_kind(label.kind()) * &own * sides;
-        let weight = size.log1p() * &counted;
-        let distance = (own_score - score.unsqueeze(1)) * &sign;
-        let (loss, slope) = self.link(&distance);
-        let slope = slope * &weight * sign;
-        pairs.loss += (loss * weight).sum_dim_intlist([1i64, 2].as_slice(), false, None);
-        pairs.count += counted.sum_dim_intlist([1i64, 2].as_slice(), false, None);
-        pairs.slope -= slope.sum_dim_intlist(1i64, false, None);
-        let mut own_slope = pairs.slope.narrow(1, block.0, block.1);
-        own_slope += slope.sum_dim_intlist(2i64, false, None);
-    }
-
-    /// The link and its derivative.
-    fn link(&self, distance: &Tensor) -> (Tensor, Tensor) {
-        match self.spec.link {
-            Link::Logistic => {
-                let log_share = distance.log_sigmoid();
-                let slope = log_share.expm1();
-                (-log_share, slope)
-            }
-            Link::Hinge { margin } => {
-                let short = margin - distance;
-                (short.relu(), -short.gt(0.0).to_kind(distance.kind()))
-            }
-        }
-    }
-
-    fn divisor(&self, pairs: &Pairs, rows: i64) -> Tensor {
-        match self.spec.reduction {
-            Reduction::Mean => pairs.count.clamp_min(1.0),
-            Reduction::MeanAll => pairs.count.full_like((rows * rows) as f64),
-            Reduction::Sum => pairs.count.ones_like(),
-        }
-    }
-}
-
-impl Term for Ranking {
-    /// The gradient has a closed form, so no pair matrix is kept for the backward pass: a linear stand-in
-    /// carries it, and its own value is taken off again.
-    fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
-        let score = self.scaled_score(prediction);
-        let (loss, slope) = tch::no_grad(|| {
-            let pairs = self.pairs(batch, &score);
-            let divisor = self.divisor(&pairs, score.size()[1]);
-            (&pairs.loss / &divisor, pairs.slope / divisor.unsqueeze(1))
-        });
-        let linear = (slope * score).sum_dim_intlist(-1i64, false, None);
-        loss + (&linear - linear.detach())
-    }
-}
-
-/// How many rows with a non-zero label a batch has, with few exceptions.
-fn padded_width(setting: &Setting) -> usize {
-    let share = setting.summary.nonzero_share;
-    let expected = setting.batch as f64 * share;
-    let deviation = (expected * (1.0 - share)).sqrt();
-    (((expected + 4.0 * deviation) / 8.0).ceil() as usize * 8).clamp(8, setting.batch.max(8))
 }

@@ -1,6 +1,6 @@
 //! Zero-inflated log-normal losses, with and without a focal conversion part.
 
-use super::{Batch, Prediction, Term};
+use super::{Batch, Prediction, Setting, Term, TermOptions};
 use crate::input_error;
 use crate::nets::head::Ziln;
 use serde::{Deserialize, Serialize};
@@ -22,11 +22,22 @@ const LOG_SQRT_TWO_PI: f64 = 0.918_938_533_204_672_8;
 #[serde(deny_unknown_fields)]
 pub struct ZilnSpec {}
 
+impl TermOptions for ZilnSpec {
+    fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>> {
+        setting.needs_ziln("ziln")?;
+        Ok(Box::new(self.clone()))
+    }
+}
+
 impl Term for ZilnSpec {
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let parts = Ziln::new(&prediction.observed(batch));
         let conversion = -toward_label(&parts, batch).log_sigmoid();
         (conversion + revenue(&parts, batch)).mean_dim(-1, false, None)
+    }
+
+    fn needs_both_arms(&self) -> bool {
+        false
     }
 }
 
@@ -54,14 +65,18 @@ impl Default for FocalZilnSpec {
     }
 }
 
-impl FocalZilnSpec {
-    /// Checks the ranges.
-    pub fn validate(&self) -> anyhow::Result<()> {
+impl TermOptions for FocalZilnSpec {
+    fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>> {
+        setting.needs_ziln("focal-ziln")?;
+        Ok(Box::new(self.clone()))
+    }
+
+    fn validate(&self) -> anyhow::Result<()> {
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
-            return Err(input_error!("model.focal.alpha: found {}; must be inside (0, 1)", self.alpha));
+            return Err(input_error!("focal.alpha: found {}; must be inside (0, 1)", self.alpha));
         }
         if !(self.gamma >= 0.0 && self.gamma.is_finite()) {
-            return Err(input_error!("model.focal.gamma: found {}; must be 0 or more", self.gamma));
+            return Err(input_error!("focal.gamma: found {}; must be 0 or more", self.gamma));
         }
         Ok(())
     }
@@ -75,6 +90,10 @@ impl Term for FocalZilnSpec {
         let discount = ((-&toward).log_sigmoid() * self.gamma).exp();
         let conversion = -balance * discount * toward.log_sigmoid();
         (conversion + revenue(&parts, batch)).mean_dim(-1, false, None)
+    }
+
+    fn needs_both_arms(&self) -> bool {
+        false
     }
 }
 

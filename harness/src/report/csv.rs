@@ -6,7 +6,7 @@ use super::view::contrasts::ContrastView;
 use super::view::estimate::{Bounds, Estimate};
 use anyhow::Result;
 
-const HEADER: [&str; 21] = [
+const HEADER: [&str; 22] = [
     "dataset",
     "kind",
     "method",
@@ -14,6 +14,7 @@ const HEADER: [&str; 21] = [
     "components",
     "seeds_found",
     "seeds_failed",
+    "seeds_diverged",
     "seeds_asked",
     "status",
     "metric",
@@ -55,12 +56,14 @@ pub fn render(view: &View) -> Result<Vec<u8>> {
     for block in &view.blocks {
         for cell in &block.cells {
             for (metric, estimate) in &cell.metrics {
-                writer.write_record(method(cell).into_iter().chain(numbers(metric, estimate)))?;
+                let reason = estimate.reason.clone().or_else(|| cell.seeds.unconverged());
+                writer.write_record(method(cell).into_iter().chain(numbers(metric, estimate, reason)))?;
             }
         }
         for row in &block.references {
             for (metric, estimate) in &row.metrics {
-                writer.write_record(reference(row).into_iter().chain(numbers(metric, estimate)))?;
+                let reason = estimate.reason.clone();
+                writer.write_record(reference(row).into_iter().chain(numbers(metric, estimate, reason)))?;
             }
         }
     }
@@ -114,6 +117,7 @@ fn method(cell: &CellView) -> Vec<String> {
         cell.components.join(" "),
         cell.seeds.found.to_string(),
         cell.seeds.failed.to_string(),
+        cell.seeds.diverged.to_string(),
         cell.seeds.asked.to_string(),
         status.to_string(),
     ]
@@ -121,11 +125,11 @@ fn method(cell: &CellView) -> Vec<String> {
 
 fn reference(row: &ReferenceView) -> Vec<String> {
     let mut fields = vec![row.dataset.clone(), "reference".to_string(), row.ranker.clone()];
-    fields.resize(9, String::new());
+    fields.resize(10, String::new());
     fields
 }
 
-fn numbers(metric: &str, estimate: &Estimate) -> Vec<String> {
+fn numbers(metric: &str, estimate: &Estimate, reason: Option<String>) -> Vec<String> {
     let [low, high, method, _] = bounds(&estimate.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
     vec![
@@ -140,7 +144,7 @@ fn numbers(metric: &str, estimate: &Estimate) -> Vec<String> {
         rows_method,
         resamples,
         estimate.per_seed.len().to_string(),
-        estimate.reason.clone().unwrap_or_default(),
+        reason.unwrap_or_default(),
     ]
 }
 

@@ -18,6 +18,14 @@ pub fn number(value: f64, decimals: usize) -> String {
     }
 }
 
+/// Four significant digits of one number, with a power of ten where it is very large or very small.
+pub fn short(value: f64) -> String {
+    match value.abs() {
+        0.0 | 1e-3..1e6 => number(value, decimals([value])),
+        _ => format!("{value:.3e}"),
+    }
+}
+
 /// A whole number with commas between thousands.
 pub fn count(value: usize) -> String {
     let digits = value.to_string();
@@ -60,6 +68,12 @@ mod tests {
         assert_eq!(number(-0.00001, 3), "0.000");
         assert_eq!(number(-0.0006, 3), "-0.001");
         assert_eq!(number(1.0, 0), "1");
+    }
+
+    #[test]
+    fn numbers_of_any_size_stay_short() {
+        let texts = [6.0234e37, -2.5, 0.0, 1e-9, 123_456.7].map(short);
+        assert_eq!(texts, ["6.023e37", "-2.500", "0.0000", "1.000e-9", "123457"]);
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use super::differences::Differences;
 use super::table::Table;
+use super::view::cell::FailureView;
 use super::view::cell::{CellView, ReferenceView, SeedCounts};
 use super::view::contrasts::{ContrastView, Side, contrasts};
 use super::view::estimate::Estimate;
 use super::view::resample::Resamples;
 use super::view::{Block, MetricView, View};
 use crate::metrics::Direction;
+use crate::record::LastFinite;
 use crate::stats::SeedInterval;
 use std::collections::BTreeMap;
 
@@ -16,17 +18,37 @@ fn estimate(values: &[f64]) -> Estimate {
     Estimate::over_seeds(seeds, SeedInterval::StudentT, Err("not resampled".to_string()))
 }
 
-fn method(name: &str, found: usize, values: &[f64]) -> CellView {
-    let defined = if values.is_empty() { Estimate::absent("no seed finished") } else { estimate(values) };
+/// Of two seeds; those that did not finish diverged, so many of them.
+fn method(name: &str, [found, diverged]: [usize; 2], values: &[f64]) -> CellView {
+    let seeds = SeedCounts { found, failed: 2 - found, diverged, asked: 2 };
+    let reason = || seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string());
+    let defined = if values.is_empty() { Estimate::absent(reason()) } else { estimate(values) };
     CellView {
         dataset: "b2b_mimic".to_string(),
         method: name.to_string(),
         backbone: "tarnet".to_string(),
         components: vec!["ziln".to_string()],
-        seeds: SeedCounts { found, failed: 2 - found, asked: 2 },
+        seeds,
         metrics: BTreeMap::from([("auuc".to_string(), defined)]),
         measured: BTreeMap::new(),
         times: None,
+    }
+}
+
+/// A divergence with the losses before it, or a crash.
+fn failure(method: &str, total: Option<f64>) -> FailureView {
+    let last = total.map(|total| LastFinite { total, terms: [("mse".to_string(), 1e-9)].into() });
+    FailureView {
+        dataset: "b2b_mimic".to_string(),
+        method: method.to_string(),
+        seed: 1,
+        id: "0123456789abcdef".to_string(),
+        class: if last.is_some() { "diverged" } else { "killed" }.to_string(),
+        message: "it ended".to_string(),
+        epoch: last.as_ref().map(|_| 3),
+        step: last.as_ref().map(|_| 17),
+        term: last.as_ref().map(|_| "mse".to_string()),
+        last,
     }
 }
 
@@ -39,10 +61,12 @@ fn compared(cells: &[CellView]) -> Vec<ContrastView> {
 
 fn view() -> View {
     let cells = vec![
-        method("TARNet", 2, &[0.4, 0.42]),
-        method("A & B", 2, &[-0.1, -0.12]),
-        method("C", 1, &[0.9]),
-        method("D", 0, &[]),
+        method("TARNet", [2, 0], &[0.4, 0.42]),
+        method("A & B", [2, 0], &[-0.1, -0.12]),
+        method("C", [1, 0], &[0.9]),
+        method("D", [0, 0], &[]),
+        method("E", [1, 1], &[0.3]),
+        method("F", [0, 2], &[]),
     ];
     let random = Estimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
     View {
@@ -72,7 +96,7 @@ fn view() -> View {
             }],
             ..Block::default()
         }],
-        failures: Vec::new(),
+        failures: vec![failure("D", None), failure("F", Some(37.25))],
         machine: Default::default(),
     }
 }

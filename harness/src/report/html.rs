@@ -2,6 +2,7 @@
 
 use super::charts::{self, Figure, Plate, panel, svg};
 use super::differences::{Differences, PRIMARY};
+use super::failures::{COLUMNS, FailureRow};
 use super::format;
 use super::table::{Table, TableBlock};
 use super::view::cell::CellView;
@@ -33,7 +34,8 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("primary", &PRIMARY);
     context.insert("forest", &charts::forest(&view.contrasts).map(plate).transpose()?);
     context.insert("metrics", &view.metrics);
-    context.insert("failures", &view.failures);
+    context.insert("failures", &FailureRow::all(view));
+    context.insert("failure_columns", &COLUMNS);
     context.insert("missing", &missing(view));
     context.insert("claims", &view.claims);
     context.insert("machine", &view.machine);

@@ -1,6 +1,7 @@
 //! table.md: the main table for a README or an issue.
 
 use super::differences::{Difference, Differences, PRIMARY};
+use super::failures::{COLUMNS, FailureRow};
 use super::table::{Cell, Column, Note, Row, Table};
 use super::view::View;
 use crate::metrics::Direction;
@@ -13,7 +14,9 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
     }
     text += &format!("{}\n", table.legend);
     for block in &table.blocks {
-        text += &format!("\n## {}\n\n{}", escape(&block.dataset), header(&table.columns));
+        text += &format!("\n## {}\n\n", escape(&block.dataset));
+        text += &block.notes.iter().map(|note| format!("{}\n\n", escape(note))).collect::<String>();
+        text += &header(&table.columns);
         for row in &block.methods {
             text += &line(&escape(&row.name), row);
         }
@@ -25,7 +28,17 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
         text.push('\n');
     }
     text += &notes(&table.notes);
-    text + &contrasts(view, differences)
+    text + &contrasts(view, differences) + &failures(view)
+}
+
+/// Every run without a result.
+fn failures(view: &View) -> String {
+    if view.failures.is_empty() {
+        return String::new();
+    }
+    let line = |cells: [&str; 8]| cells.iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
+    let rows: String = FailureRow::all(view).iter().map(|row| format!("|{}\n", line(row.cells()))).collect();
+    format!("\n## Failures\n\n|{}\n|{}\n{rows}", line(COLUMNS), ":--|".repeat(COLUMNS.len()))
 }
 
 fn notes<'a>(notes: impl IntoIterator<Item = &'a Note>) -> String {
@@ -86,11 +99,12 @@ fn content(cell: &Cell) -> String {
     let mut text = match &cell.mean {
         Some(mean) if cell.best => format!("**{mean}**"),
         Some(mean) => mean.clone(),
-        None => "\u{2013}".to_string(),
+        None => cell.instead.clone().unwrap_or_else(|| "\u{2013}".to_string()),
     };
     text += &cell.sd.as_ref().map(|sd| format!(" \u{b1} {sd}")).unwrap_or_default();
     text += &cell.ci.as_ref().map(|[low, high]| format!(" [{low}, {high}]")).unwrap_or_default();
     text += &cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
+    text += &cell.beside.as_ref().map(|beside| format!(" ({beside})")).unwrap_or_default();
     text + &cell.mark.as_ref().map(|mark| format!(" ({mark})")).unwrap_or_default()
 }
 

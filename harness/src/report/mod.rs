@@ -6,6 +6,7 @@ mod collect;
 mod contrast_tests;
 mod csv;
 mod differences;
+mod failures;
 mod files;
 mod format;
 #[cfg(test)]

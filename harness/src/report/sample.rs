@@ -9,7 +9,8 @@ use crate::learner::{MethodSpec, NeuralSpec};
 use crate::metrics::{Judged, Prepared, evaluate};
 use crate::nets::{BackboneKind, HeadSpec, NetworkSpec};
 use crate::record::{
-    EpochLoss, EvaluationRows, Latency, Measured, Predictions, RECORD_VERSION, Record, RowCounts, Status,
+    Divergence, EpochLoss, EvaluationRows, LastFinite, Latency, Measured, Predictions, RECORD_VERSION,
+    Record, RowCounts, Status,
 };
 use crate::seed::Seeds;
 use crate::spec::{Claim, Experiment, NamedData, NamedMethod, RunSpec};
@@ -143,8 +144,13 @@ impl Sample {
 /// Turns a finished run into a diverged one.
 pub fn diverge(run: &mut RunMaterial) {
     if let Outcome::Found { record, predictions } = &mut run.outcome {
-        record.status =
-            Status::Diverged { epoch: 3, step: 17, message: "the loss is not finite".to_string() };
+        record.status = Status::Diverged(Divergence {
+            epoch: 3,
+            step: 17,
+            message: "the term 'mse' is not finite".to_string(),
+            term: Some("mse".to_string()),
+            last: Some(LastFinite { total: 6.02e37, terms: [("mse".to_string(), 6.02e37)].into() }),
+        });
         record.metrics.clear();
         record.epochs.truncate(2);
         *predictions = None;
@@ -162,6 +168,7 @@ fn method() -> MethodSpec {
         },
         objective: Vec::new(),
         training: TrainingSpec::default(),
+        recalibration: None,
     })
 }
 

@@ -13,7 +13,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Version of the format.
-pub const SUMMARY_VERSION: u32 = 1;
+pub const SUMMARY_VERSION: u32 = 2;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
 pub fn render(view: &View) -> Result<String> {
@@ -83,6 +83,7 @@ struct Cell<'a> {
     components: &'a [String],
     seeds_found: usize,
     seeds_failed: usize,
+    seeds_diverged: usize,
     seeds_asked: usize,
     status: CellStatus,
     metrics: BTreeMap<&'a str, Metric<'a>>,
@@ -98,6 +99,7 @@ impl<'a> Cell<'a> {
             components: &cell.components,
             seeds_found: cell.seeds.found,
             seeds_failed: cell.seeds.failed,
+            seeds_diverged: cell.seeds.diverged,
             seeds_asked: cell.seeds.asked,
             status: cell.seeds.status(),
             metrics: metrics(&cell.metrics),

@@ -49,6 +49,8 @@ pub struct Note {
 pub struct TableBlock {
     /// Its name.
     pub dataset: String,
+    /// What a reader should know about the rows.
+    pub notes: Vec<String>,
     /// Methods.
     pub methods: Vec<Row>,
     /// References.
@@ -83,6 +85,10 @@ pub struct Cell {
     pub of: Option<String>,
     /// Best complete method of its block.
     pub best: bool,
+    /// What stands in place of the mean where no seed finished because seeds diverged.
+    pub instead: Option<String>,
+    /// What stands beside the mean where other seeds diverged.
+    pub beside: Option<String>,
     /// Mark of the note that says why something is absent.
     pub mark: Option<String>,
 }
@@ -98,6 +104,7 @@ impl Table {
             .iter()
             .map(|block| TableBlock {
                 dataset: block.dataset.clone(),
+                notes: block.notes.clone(),
                 methods: block
                     .cells
                     .iter()
@@ -147,8 +154,14 @@ fn column(view: &View, metric: &MetricView) -> Column {
 fn method_row(cell: &CellView, block: &[CellView], columns: &[Column], notes: &mut Notes) -> Row {
     let cells = columns.iter().map(|column| {
         let Some(estimate) = cell.metrics.get(&column.name) else { return Cell::default() };
-        let reason = estimate.reason.as_ref().or(estimate.ci.as_ref().err());
+        let (instead, beside) = match cell.seeds.found {
+            0 => (cell.seeds.unconverged(), None),
+            _ => (None, cell.seeds.unconverged()),
+        };
+        let reason = estimate.reason.as_ref().or(estimate.ci.as_ref().err()).filter(|_| instead.is_none());
         Cell {
+            instead,
+            beside,
             of: (estimate.mean.is_some() && estimate.per_seed.len() < cell.seeds.found)
                 .then(|| format!("{}/{}", estimate.per_seed.len(), cell.seeds.found)),
             best: best(block, column).is_some_and(|best| estimate.mean == Some(best))

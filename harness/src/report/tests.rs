@@ -5,7 +5,7 @@ use super::view::View;
 use super::view::cell::{CellStatus, CellView};
 use super::{Differences, Material, Outcome, PredictionFormat, Table, export_predictions, write};
 use crate::record::Failure;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 
 fn summary(material: &Material) -> Value {
@@ -54,10 +54,20 @@ fn a_failed_run_is_counted_shown_and_never_averaged() {
     assert_eq!(counts(2), (2, 0, 3, CellStatus::Partial));
     let (whole, part) = (&cell(&good, 0).metrics["auuc"], &cell(&bad, 0).metrics["auuc"]);
     assert_eq!(part.mean, Some((whole.per_seed[&1] + whole.per_seed[&3]) / 2.0));
-    assert_eq!(cell(&bad, 1).metrics["auuc"].reason.as_deref(), Some("no seed finished"));
+    assert_eq!(
+        cell(&bad, 1).metrics["auuc"].reason.as_deref(),
+        Some("no seed finished"),
+        "crashes, all of them"
+    );
     let classes: Vec<&str> = bad.failures.iter().map(|failure| failure.class.as_str()).collect();
     assert_eq!(classes, ["diverged", "out-of-memory", "out-of-memory", "out-of-memory"]);
-    assert!(page(&troubled()).contains("epoch 3, step 17: the loss is not finite"));
+    let fall = &summary(&troubled())["failures"][0];
+    assert_eq!((&fall["epoch"], &fall["step"], &fall["term"]), (&json!(3), &json!(17), &json!("mse")));
+    assert_eq!(fall["last"], json!({ "total": 6.02e37, "terms": { "mse": 6.02e37 } }));
+    let page = page(&troubled());
+    for part in ["3, 17", "total 6.020e37; mse 6.020e37", "the term &#39;mse&#39; is not finite"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 #[test]
@@ -75,6 +85,35 @@ fn incomplete_means_are_marked_everywhere_and_are_never_best() {
         }
     }
     assert!(table.blocks[0].methods.iter().flat_map(|row| &row.cells).all(|cell| !cell.best));
+}
+
+#[test]
+fn failure_to_converge_reads_as_such_in_every_table() {
+    let mut material = Sample::default().material();
+    diverge(&mut material.cells[0].runs[1]);
+    for run in &mut material.cells[1].runs {
+        diverge(run);
+    }
+    let view = View::new(&material).unwrap();
+    let (table, csv) = (Table::new(&view), super::csv::render(&view).unwrap());
+    let texts = [
+        super::markdown::render(&view, &table, &Differences::new(&view, &table)),
+        super::tex::render(&view, &table),
+        page(&material),
+        String::from_utf8(csv).unwrap(),
+    ];
+    for text in texts {
+        let partly = text.matches("failed to converge: 1 of 3").count();
+        assert_eq!(partly, 6, "beside each mean: {text}");
+        assert!(text.matches("failed to converge").count() >= partly + 6, "{text}");
+    }
+    let row = &table.blocks[0].methods;
+    assert!(row[0].cells.iter().all(|cell| cell.mean.is_some() && cell.beside.is_some()));
+    assert!(row[1].cells.iter().all(|cell| cell.mean.is_none() && cell.mark.is_none()));
+    assert!(row[2].cells.iter().all(|cell| cell.instead.is_none() && cell.beside.is_none()));
+    let cells = &summary(&material)["cells"];
+    assert_eq!((&cells[0]["seeds_diverged"], &cells[1]["seeds_diverged"]), (&json!(1), &json!(3)));
+    assert_eq!(cells[1]["metrics"]["auuc"]["reason"], "failed to converge");
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub fn render(view: &View, table: &Table) -> String {
             columns + 2,
             escape(&block.dataset)
         );
+        text += &block.notes.iter().map(|note| remark(columns, &escape(note))).collect::<String>();
         text += &block.methods.iter().map(|row| lines(&escape(&row.name), row)).collect::<String>();
         if !block.references.is_empty() {
             text += &format!("\\cmidrule(l){{1-{}}}\n", columns + 2);
@@ -36,14 +37,14 @@ pub fn render(view: &View, table: &Table) -> String {
     }
     text += "\\bottomrule\n";
     for note in &table.notes {
-        text += &format!(
-            "\\multicolumn{{{}}}{{l}}{{\\footnotesize $^{{{}}}$ {}}} \\\\\n",
-            columns + 2,
-            note.mark,
-            escape(&note.text)
-        );
+        text += &remark(columns, &format!("$^{{{}}}$ {}", note.mark, escape(&note.text)));
     }
     text + "\\end{tabular}\n"
+}
+
+/// A line in small print.
+fn remark(columns: usize, text: &str) -> String {
+    format!("\\multicolumn{{{}}}{{l}}{{\\footnotesize {text}}} \\\\\n", columns + 2)
 }
 
 fn header(columns: &[Column]) -> String {
@@ -76,12 +77,14 @@ fn lines(name: &str, row: &Row) -> String {
 fn mean(cell: &Cell) -> String {
     let mark = cell.mark.as_ref().map(|mark| format!("^{{{mark}}}")).unwrap_or_default();
     let sd = cell.sd.as_ref().map(|sd| format!(" \\pm {sd}")).unwrap_or_default();
-    let of = cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
-    match &cell.mean {
-        Some(mean) if cell.best => format!("$\\mathbf{{{mean}}}{sd}{mark}${of}"),
-        Some(mean) => format!("${mean}{sd}{mark}${of}"),
-        None if mark.is_empty() => "--".to_string(),
-        None => format!("--${mark}$"),
+    let remarks = [&cell.of, &cell.beside].into_iter().flatten();
+    let remarks: String = remarks.map(|remark| format!(" ({remark})")).collect();
+    match (&cell.mean, &cell.instead) {
+        (Some(mean), _) if cell.best => format!("$\\mathbf{{{mean}}}{sd}{mark}${remarks}"),
+        (Some(mean), _) => format!("${mean}{sd}{mark}${remarks}"),
+        (None, Some(instead)) => instead.clone(),
+        (None, None) if mark.is_empty() => format!("--{remarks}"),
+        (None, None) => format!("--${mark}${remarks}"),
     }
 }
 

@@ -20,6 +20,7 @@ impl RunSpec {
     pub fn slug(&self) -> String {
         let source = match &self.data {
             DataSpec::B2bMimic(_) => "b2b-mimic",
+            DataSpec::ProductionSim(_) => "production-sim",
             DataSpec::ValorRelease(_) => "valor-release",
             DataSpec::Table(_) => "table",
         };

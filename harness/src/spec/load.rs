@@ -1,12 +1,10 @@
 //! From a file to an experiment: expand the grid, fill in, check.
 
 use super::error::ExperimentError;
-use super::wire::{self, GridWire, MethodWire, SeedsWire, Wire};
-use super::{Claim, Experiment, NamedData, NamedMethod};
+use super::wire::{self, SeedsWire, Wire};
+use super::{Claim, Experiment, NamedData, NamedMethod, methods};
 use crate::error::did_you_mean;
 use crate::input_error;
-use crate::learner::TrainingSpec;
-use crate::learner::catalog::{self, Options};
 use crate::metrics;
 use anyhow::Context;
 use std::collections::BTreeSet;
@@ -48,15 +46,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         return Err(input_error!("an experiment cannot be called '{name}'"));
     }
     let declared: Vec<String> = wire.dataset.iter().map(|dataset| dataset.name.clone()).collect();
-    let training = wire.training.clone().unwrap_or_default();
-    let model = wire.model.clone().unwrap_or_default();
-    let mut methods = match &wire.grid {
-        Some(grid) => expand(grid, &model, &training)?,
-        None => Vec::new(),
-    };
-    for method in &wire.method {
-        methods.push(listed(method)?);
-    }
+    let methods = methods::compose(&wire)?;
     let experiment = Experiment {
         name,
         path: path.to_path_buf(),
@@ -74,57 +64,6 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     };
     check(&experiment, &declared.iter().map(String::as_str).collect::<Vec<_>>())?;
     Ok(experiment)
-}
-
-fn expand(grid: &GridWire, model: &Options, training: &TrainingSpec) -> anyhow::Result<Vec<NamedMethod>> {
-    for exclude in &grid.exclude {
-        exclude.backbone.as_deref().map(catalog::backbone).transpose()?;
-        exclude.components.as_deref().map(catalog::components).transpose()?;
-    }
-    let excluded = |backbone: &str, components: &[String]| {
-        grid.exclude.iter().any(|exclude| {
-            let same =
-                |listed: &Vec<String>| catalog::components(listed).is_ok_and(|listed| listed == components);
-            exclude.backbone.as_deref().is_none_or(|named| named == backbone)
-                && exclude.components.as_ref().is_none_or(same)
-        })
-    };
-    let mut methods = Vec::new();
-    for backbone in &grid.backbones {
-        for components in &grid.components {
-            let components = catalog::components(components)?;
-            if !excluded(backbone, &components) {
-                methods.push(composed(backbone, components, (model, training))?);
-            }
-        }
-    }
-    Ok(methods)
-}
-
-fn listed(wire: &MethodWire) -> anyhow::Result<NamedMethod> {
-    let components = catalog::components(&wire.components)?;
-    let (model, training) =
-        (wire.model.clone().unwrap_or_default(), wire.training.clone().unwrap_or_default());
-    let mut method = composed(&wire.backbone, components, (&model, &training))?;
-    if let Some(name) = &wire.name {
-        method.name.clone_from(name);
-    }
-    Ok(method)
-}
-
-fn composed(
-    backbone: &str,
-    components: Vec<String>,
-    options: (&Options, &TrainingSpec),
-) -> anyhow::Result<NamedMethod> {
-    let row = catalog::backbone(backbone)?;
-    let spec = catalog::compose(row, &components, options.0, options.1)?;
-    Ok(NamedMethod {
-        name: catalog::name(row, &components),
-        backbone: backbone.to_string(),
-        components,
-        spec,
-    })
 }
 
 fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
@@ -205,12 +144,12 @@ fn check_claim(claim: &Claim, datasets: &[&str], methods: &[&str]) -> anyhow::Re
     }
 }
 
-fn missing(place: &str, found: &str, allowed: &[&str]) -> anyhow::Error {
+pub(super) fn missing(place: &str, found: &str, allowed: &[&str]) -> anyhow::Error {
     let hint = did_you_mean(found, allowed.iter().copied());
     input_error!("{place}: '{found}' is not defined; there are {}{hint}", allowed.join(", "))
 }
 
-fn unique(what: &str, names: impl Iterator<Item = String>) -> anyhow::Result<()> {
+pub(super) fn unique(what: &str, names: impl Iterator<Item = String>) -> anyhow::Result<()> {
     let mut seen = BTreeSet::new();
     for name in names {
         if !seen.insert(name.clone()) {

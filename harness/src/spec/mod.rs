@@ -3,6 +3,8 @@
 mod error;
 mod id;
 mod load;
+mod methods;
+mod objective_wire;
 mod wire;
 
 pub use id::hash;

@@ -1,9 +1,11 @@
 //! Experiment files as they are written: a strict mirror of the TOML, with lines and suggestions in errors.
 
 use super::error::suggest;
+use super::objective_wire::{ObjectiveWire, one_or_many};
 use super::{Claim, ExperimentError};
 use crate::data::DataSpec;
 use crate::data::b2b_mimic::B2bMimicSpec;
+use crate::data::production_sim::ProductionSimSpec;
 use crate::data::split::SplitSpec;
 use crate::data::table::TableSpec;
 use crate::data::valor_release::ValorReleaseSpec;
@@ -29,9 +31,16 @@ pub(super) struct Wire {
     #[serde(default)]
     pub dataset: Vec<DatasetWire>,
     pub split: Option<SplitSpec>,
+    /// What methods start from (`inherit`).
+    #[expect(dead_code, reason = "read as a table, checked here")]
     pub training: Option<TrainingSpec>,
+    /// What methods start from (`inherit`).
+    #[expect(dead_code, reason = "read as a table, checked here")]
     pub model: Option<Options>,
-    pub grid: Option<GridWire>,
+    #[serde(default, deserialize_with = "one_or_many")]
+    pub grid: Vec<GridWire>,
+    #[serde(default)]
+    pub objective: Vec<ObjectiveWire>,
     #[serde(default)]
     pub method: Vec<MethodWire>,
     #[serde(default)]
@@ -54,18 +63,24 @@ pub(super) enum SeedsWire {
 pub(super) struct DatasetWire {
     pub name: String,
     pub b2b_mimic: Option<B2bMimicSpec>,
+    pub production_sim: Option<ProductionSimSpec>,
     pub valor_release: Option<ValorReleaseSpec>,
     pub table: Option<TableSpec>,
 }
 
-/// Backbones times components, less exclusions.
+/// Backbones times components and objectives, less exclusions.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct GridWire {
     pub backbones: Vec<String>,
+    #[serde(default)]
     pub components: Vec<Vec<String>>,
     #[serde(default)]
+    pub objectives: Vec<String>,
+    #[serde(default)]
     pub exclude: Vec<ExcludeWire>,
+    pub model: Option<Options>,
+    pub training: Option<TrainingSpec>,
 }
 
 /// Cells to leave out; a key that is absent matches all.
@@ -84,6 +99,7 @@ pub(super) struct MethodWire {
     pub backbone: String,
     #[serde(default)]
     pub components: Vec<String>,
+    pub objective: Option<String>,
     pub model: Option<Options>,
     pub training: Option<TrainingSpec>,
 }
@@ -93,6 +109,7 @@ impl DatasetWire {
     pub fn source(self) -> anyhow::Result<DataSpec> {
         let sources = [
             self.b2b_mimic.map(DataSpec::B2bMimic),
+            self.production_sim.map(DataSpec::ProductionSim),
             self.valor_release.map(DataSpec::ValorRelease),
             self.table.map(DataSpec::Table),
         ];
@@ -100,7 +117,7 @@ impl DatasetWire {
         match (named.pop(), named.is_empty()) {
             (Some(source), true) => Ok(source),
             (found, _) => Err(crate::input_error!(
-                "dataset '{}': found {} sources; name exactly one of b2b-mimic, valor-release, table",
+                "dataset '{}': found {} sources; name exactly one of b2b-mimic, production-sim, valor-release, table",
                 self.name,
                 named.len() + usize::from(found.is_some())
             )),
@@ -144,21 +161,31 @@ fn overlay(base: &mut Table, over: &Table) {
     }
 }
 
-/// Every `[[method]]` starts from the experiment's own `[model]` and `[training]`.
+/// Every `[[method]]` and `[[grid]]` starts from the experiment's own `[model]` and `[training]`.
 fn inherit(table: &mut Table) {
     let shared: Vec<(&str, Table)> = ["model", "training"]
         .into_iter()
         .filter_map(|key| Some((key, table.get(key)?.as_table()?.clone())))
         .collect();
-    let methods = table.get_mut("method").and_then(Value::as_array_mut);
-    for method in methods.into_iter().flatten().filter_map(Value::as_table_mut) {
-        for (key, base) in &shared {
-            let mut merged = base.clone();
-            if let Some(own) = method.get(*key).and_then(Value::as_table) {
-                overlay(&mut merged, own);
-            }
-            method.insert((*key).to_string(), Value::Table(merged));
+    for place in ["method", "grid"] {
+        let entries = match table.get_mut(place) {
+            Some(Value::Array(entries)) => entries.iter_mut().collect(),
+            Some(entry) => vec![entry],
+            None => Vec::new(),
+        };
+        for entry in entries.into_iter().filter_map(Value::as_table_mut) {
+            inherit_into(entry, &shared);
         }
+    }
+}
+
+fn inherit_into(entry: &mut Table, shared: &[(&str, Table)]) {
+    for (key, base) in shared {
+        let mut merged = base.clone();
+        if let Some(own) = entry.get(*key).and_then(Value::as_table) {
+            overlay(&mut merged, own);
+        }
+        entry.insert((*key).to_string(), Value::Table(merged));
     }
 }
 

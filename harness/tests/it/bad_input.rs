@@ -99,7 +99,7 @@ fn values_out_of_range() {
 
 #[test]
 fn impossible_combinations() {
-    refused("[[], ", "[[\"wr\"], ", &["log-ratio", "point head", "'ziln'", "model.ranking.score"]);
+    refused("[[], ", "[[\"wr\"], ", &["log-ratio", "point head", "'ziln'", "set ranking.score"]);
     refused("[[], ", "[[\"focal\"], ", &["'focal'", "list 'ziln'"]);
     refused("[[], ", "[[\"gti\", \"gti\"], ", &["'gti'", "twice"]);
     refused("batch = 64", "batch = 481", &["b2b-mimic", "training.batch", "found 481", "480 training rows"]);

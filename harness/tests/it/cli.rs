@@ -111,8 +111,8 @@ fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
     let cells = items(&summary["cells"]);
     assert_eq!(cells.len(), 2);
     for cell in cells {
-        let expected = "backbone components dataset measured method metrics seeds_asked seeds_failed seeds_found \
-                        status";
+        let expected = "backbone components dataset measured method metrics seeds_asked seeds_diverged seeds_failed \
+                        seeds_found status";
         assert_keys(cell, expected);
         assert_eq!((&cell["seeds_found"], &cell["status"]), (&json!(2), &json!("complete")));
         let auuc = &cell["metrics"]["auuc"];

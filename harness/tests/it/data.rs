@@ -1,6 +1,6 @@
 //! Data that goes out and comes in again: descriptions, exports, tables, scores.
 
-use crate::workspace::{Workspace, json};
+use crate::workspace::{EXPERIMENT, Workspace, json};
 use serde_json::Value;
 use std::fs;
 
@@ -79,13 +79,44 @@ fn an_exported_file_is_a_table_with_truth() {
 #[test]
 fn the_first_rows_do_not_depend_on_how_many_there_are() {
     let workspace = Workspace::new();
-    for (source, few, many) in [("b2b-mimic", 1_000, 9_000), ("valor-release", 1_000, 3_000)] {
+    for (source, few, many) in
+        [("b2b-mimic", 1_000, 9_000), ("production-sim", 1_000, 9_000), ("valor-release", 1_000, 3_000)]
+    {
         workspace.succeed(&format!("data export {source} --rows {few} --out few.csv"));
         workspace.succeed(&format!("data export {source} --rows {many} --out many.csv"));
         let (few, many) = (lines(&workspace, "few.csv"), lines(&workspace, "many.csv"));
         assert_eq!((few.len(), many.len()), (1_001, many.len().max(1_002)));
         assert!(few == many[..few.len()], "{source}");
     }
+}
+
+/// Rows by a profile, and the note that goes wherever the rows go.
+#[test]
+fn a_stand_in_says_so_wherever_it_is_shown() {
+    const STAND_IN: &str = "production-sim is a stand-in: the paper's production data is proprietary";
+    let workspace = Workspace::with(
+        &(EXPERIMENT.replace("b2b-mimic = { rows = 600 }", "production-sim = { world = 2 }")
+            + "\n[profile.quick]\nrows = 600\nseeds = [1]\n"),
+    );
+    workspace.succeed("run experiments/small.toml --profile quick --results results");
+    let records = workspace.records("results");
+    assert_eq!(records.len(), 2);
+    for record in records.values() {
+        assert_eq!(record["spec"]["data"]["production-sim"]["rows"], 600, "{record:#}");
+        assert_eq!(record["notes"], serde_json::json!([STAND_IN]));
+    }
+    workspace.succeed("report experiments/small.toml --profile quick --results results --out reports");
+    let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    let results = page.split("id=\"differences\"").next().unwrap();
+    assert!(results.contains(&STAND_IN.replace('\'', "&#39;")), "the note does not stand beside the table");
+    for name in ["table.md", "table.tex", "summary.json"] {
+        let text = fs::read_to_string(workspace.path("reports").join(name)).unwrap();
+        assert!(text.contains(STAND_IN), "{name}");
+    }
+    assert!(workspace.succeed("data describe production-sim --rows 1000").contains(STAND_IN));
+    let export = workspace.valor("data export production-sim --rows 10 --out rows.csv");
+    assert_eq!(export.status.code(), Some(0), "{export:?}");
+    assert!(String::from_utf8_lossy(&export.stderr).contains(STAND_IN), "{export:?}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_tables;
 mod cli;
 mod data;
+mod diverged;
 mod models;
 mod resume;
 mod same_numbers;

@@ -8,6 +8,7 @@ use std::io::Read;
 use std::path::Path;
 use std::process::Output;
 use valor::data::DataSpec;
+use valor::learner::catalog;
 use valor::store::Store;
 use valor::trial::{self, Job, Provenance};
 
@@ -66,41 +67,77 @@ fn scores(workspace: &Workspace, file: &str, prefix: &str) -> Vec<Vec<u32>> {
         .collect()
 }
 
+/// Fits a method of an experiment that has run, and scores all rows: the test rows get what the run predicted.
+fn assert_as_run(workspace: &Workspace, method: &str, data: &str) {
+    let output = fit(workspace, method, "");
+    assert_eq!(output.status.code(), Some(0), "{method}: {output:?}");
+    let words = format!("score model.safetensors {data} --out scored.csv --prefix my_ --device cpu --json");
+    let summary: Value = serde_json::from_str(&workspace.succeed(&words)).unwrap();
+    assert_eq!(summary["rows"], 600);
+    let found = scores(workspace, "scored.csv", "my_");
+
+    let store = Store::new(&workspace.path("results"));
+    let entries = store.entries().unwrap();
+    let entry = &entries[summary["model"].as_str().unwrap()];
+    let rows = store.evaluation(&store.record(entry).unwrap().evaluation).unwrap().row;
+    assert_eq!(rows.len(), 120);
+    let expected = store.predictions(entry).unwrap().unwrap();
+    let conversions = [expected.conversion_control, expected.conversion_treated].into_iter().flatten();
+    let expected = [expected.uplift, expected.expected_control, expected.expected_treated];
+    let expected: Vec<Vec<f32>> = expected.into_iter().chain(conversions).collect();
+    assert_eq!(found.len(), expected.len(), "{method}");
+    for ((found, expected), name) in found.iter().zip(expected).zip(SCORES) {
+        let found: Vec<u32> = rows.iter().map(|&row| found[row as usize]).collect();
+        let expected: Vec<u32> = expected.iter().map(|value| value.to_bits()).collect();
+        assert_eq!(found, expected, "{method}, {name}");
+    }
+}
+
 #[test]
 fn a_model_scores_what_its_run_predicted() {
-    for (method, count) in [("TARNet", 3), (FULL, 5)] {
-        let workspace = fitted(method);
-        workspace.succeed("run experiments/small.toml --results results --device cpu");
-        workspace.succeed("data export experiments/small.toml --out rows.csv");
-        workspace.succeed("data export experiments/small.toml --out rows.parquet");
-        for data in ["rows.csv", "rows.parquet"] {
-            let words =
-                format!("score model.safetensors {data} --out scored.csv --prefix my_ --device cpu --json");
-            let summary: Value = serde_json::from_str(&workspace.succeed(&words)).unwrap();
-            let found = scores(&workspace, "scored.csv", "my_");
-            assert_eq!((found.len(), &summary["rows"]), (count, &600.into()));
-
-            let store = Store::new(&workspace.path("results"));
-            let entries = store.entries().unwrap();
-            let entry = &entries[summary["model"].as_str().unwrap()];
-            let rows = store.evaluation(&store.record(entry).unwrap().evaluation).unwrap().row;
-            assert_eq!(rows.len(), 120);
-            let expected = store.predictions(entry).unwrap().unwrap();
-            let of_test =
-                |place: usize| rows.iter().map(|&row| found[place][row as usize]).collect::<Vec<_>>();
-            let same = |place: usize, values: &[f32]| {
-                let values: Vec<u32> = values.iter().map(|value| value.to_bits()).collect();
-                assert_eq!(of_test(place), values, "{method}, {}", SCORES[place]);
-            };
-            same(0, &expected.uplift);
-            same(1, &expected.expected_control);
-            same(2, &expected.expected_treated);
-            if count == 5 {
-                same(3, &expected.conversion_control.unwrap());
-                same(4, &expected.conversion_treated.unwrap());
-            }
-        }
+    let workspace = Workspace::new();
+    workspace.succeed("run experiments/small.toml --results results --device cpu");
+    workspace.succeed("data export experiments/small.toml --out rows.csv");
+    workspace.succeed("data export experiments/small.toml --out rows.parquet");
+    for method in ["TARNet", FULL] {
+        assert_as_run(&workspace, method, "rows.csv");
+        assert_as_run(&workspace, method, "rows.parquet");
     }
+}
+
+#[test]
+fn so_does_every_network_and_what_is_recalibrated() {
+    let backbones: Vec<&str> = catalog::BACKBONES.iter().map(|row| row.key).collect();
+    let all = EXPERIMENT
+        .replace("[\"tarnet\"]", &format!("{backbones:?}"))
+        .replace("[[], [\"ziln\", \"focal\", \"gti\", \"wr\"]]", "[[\"ziln\"]]");
+    let focal = |name: &str| {
+        let (components, options) = ("[\"ziln\", \"focal\"]", format!("model.recalibration = \"{name}\""));
+        format!(
+            "\n[[method]]\nname = \"{name}\"\nbackbone = \"tarnet\"\ncomponents = {components}\n{options}\n"
+        )
+    };
+    let workspace = Workspace::with(&format!("{all}{}{}", focal("isotonic"), focal("closed-form")));
+    workspace.succeed("run experiments/small.toml --results results --device cpu");
+    workspace.succeed("data export experiments/small.toml --out rows.parquet");
+    for backbone in &catalog::BACKBONES {
+        assert_as_run(&workspace, &format!("{} +ziln", backbone.name), "rows.parquet");
+    }
+    assert_as_run(&workspace, "closed-form", "rows.parquet");
+    assert_as_run(&workspace, "isotonic", "rows.parquet");
+    assert!(about(&workspace)["recalibration"]["control"]["knots"]["from"].is_array());
+}
+
+/// What the model file says of itself.
+fn about(workspace: &Workspace) -> Value {
+    let header = header(workspace);
+    serde_json::from_str(header["__metadata__"]["valor"].as_str().unwrap()).unwrap()
+}
+
+fn header(workspace: &Workspace) -> Value {
+    let bytes = fs::read(workspace.path("model.safetensors")).unwrap();
+    let size = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    serde_json::from_slice(&bytes[8..8 + size]).unwrap()
 }
 
 #[test]
@@ -226,11 +263,8 @@ fn the_output_has_the_columns_of_the_input_and_the_scores() {
 #[test]
 fn what_a_file_says_of_its_model() {
     let workspace = fitted("TARNet");
-    let bytes = fs::read(workspace.path("model.safetensors")).unwrap();
-    let size = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let header: Value = serde_json::from_slice(&bytes[8..8 + size]).unwrap();
-    assert_eq!(header["trunk.0.weight"]["shape"], serde_json::json!([100, 8]));
-    let about: Value = serde_json::from_str(header["__metadata__"]["valor"].as_str().unwrap()).unwrap();
+    assert_eq!(header(&workspace)["trunk.0.weight"]["shape"], serde_json::json!([100, 8]));
+    let about = about(&workspace);
     let mut keys: Vec<&str> = about.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
     let documented =

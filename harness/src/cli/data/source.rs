@@ -16,7 +16,7 @@ pub(super) struct Source {
     pub(super) root: PathBuf,
 }
 
-const NAMES: [&str; 2] = ["b2b-mimic", "valor-release"];
+const NAMES: [&str; 3] = ["b2b-mimic", "production-sim", "valor-release"];
 
 /// The datasets of an experiment file, or the generator of that name, with `key=value` changes.
 pub(super) fn sources(argument: &str, sets: &[String]) -> anyhow::Result<Vec<Source>> {
@@ -25,6 +25,7 @@ pub(super) fn sources(argument: &str, sets: &[String]) -> anyhow::Result<Vec<Sou
     }
     let spec = match argument {
         "b2b-mimic" => DataSpec::B2bMimic(with_sets(Default::default(), sets)?),
+        "production-sim" => DataSpec::ProductionSim(with_sets(Default::default(), sets)?),
         "valor-release" => DataSpec::ValorRelease(with_sets(Default::default(), sets)?),
         _ => {
             let hint = did_you_mean(argument, NAMES);
@@ -98,6 +99,7 @@ mod tests {
         assert!(refusal("b2b-mimic", &["world"]).contains("key=value"));
         assert!(refusal("b2b-mimic", &["rows=many"]).contains("--set rows=many"));
         assert!(refusal("b2b-mimic", &["rho=2"]).contains("rho = 2"));
+        assert!(refusal("production-sim", &["zeros=0.5"]).contains("zeros = 0.5"));
         assert!(refusal("b2b-mimik", &[]).contains("did you mean 'b2b-mimic'?"));
     }
 }

@@ -1,6 +1,7 @@
 //! The check figures of b2b-mimic, over worlds.
 
 use super::*;
+use crate::data::market::{COLUMNS, Market};
 
 fn small() -> B2bMimicSpec {
     B2bMimicSpec { rows: 5_000, ..B2bMimicSpec::default() }
@@ -93,7 +94,8 @@ fn check_figures_over_worlds() {
 fn indices_are_standardised_and_orthogonal_in_every_world() {
     for world in 1..=6 {
         let spec = B2bMimicSpec { world, rows: 100_000, ..B2bMimicSpec::default() };
-        let (dataset, market) = (generate(&spec), Market::new(&spec));
+        let (dataset, setting) = (generate(&spec), spec.setting());
+        let market = Market::new(&setting);
         let indices: Vec<(f64, f64)> =
             (0..spec.rows).map(|row| market.indices(dataset.numeric.row(row))).collect();
         let moment = |value: fn(&(f64, f64)) -> f64| mean(indices.iter().map(value));
@@ -170,7 +172,8 @@ fn columns_are_what_their_names_say() {
 #[test]
 fn confounded_assignment_chases_big_spenders_with_a_known_propensity() {
     let spec = B2bMimicSpec { propensity: Assignment::Confounded, rows: 50_000, ..B2bMimicSpec::default() };
-    let (dataset, market) = (generate(&spec), Market::new(&spec));
+    let (dataset, setting) = (generate(&spec), spec.setting());
+    let market = Market::new(&setting);
     let propensity = dataset.propensity.as_ref().unwrap();
     let treated = mean(dataset.treatment.iter().map(|treated| f64::from(u8::from(*treated))));
     assert!((treated - mean(propensity.iter().copied())).abs() < 0.01);

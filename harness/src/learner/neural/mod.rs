@@ -3,16 +3,21 @@
 mod batches;
 mod optimiser;
 mod predict;
+mod recalibration;
 mod restore;
 mod rows;
 mod stack;
 
-use super::{Context, Fitted, Replicate, Status, Task, TrainingSpec, catalog};
+pub use recalibration::{Maps, Recalibration};
+pub use restore::restore;
+
+use super::status::PREDICTION;
+use super::{Context, Divergence, Fitted, LastFinite, Predictions, Replicate, Status, Task, TrainingSpec};
 use crate::input_error;
-use crate::nets::{Network, NetworkSpec, OutcomeSummary};
+use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
 use predict::Model;
-pub use restore::restore;
+use recalibration::Map;
 use rows::DeviceRows;
 use serde::{Deserialize, Serialize};
 use stack::Stack;
@@ -27,56 +32,95 @@ pub struct NeuralSpec {
     pub objective: Vec<TermSpec>,
     /// How it is trained.
     pub training: TrainingSpec,
+    /// What is done to conversion probabilities after training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalibration: Option<Recalibration>,
 }
 
 /// Trains one replicate per seed, all in one stack.
 pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
     check(spec, task)?;
     let rows = DeviceRows::new(spec, task, context.device);
-    let setting =
-        Setting { head: spec.network.head.clone(), summary: rows.summary, batch: spec.training.batch };
+    let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
     let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
     stack.train(&rows, task, context.progress);
     let (parameters, logs) = stack.finish();
     let model = Model::new((spec, task.features.columns), network, parameters);
-    let predictions = model.predict(&rows.features, task.test, seeds.len());
+    let maps = maps(spec, task, &model, &rows, seeds.len());
+    let mut predictions = model.predict(&rows.features, task.test, seeds.len());
+    predictions.iter_mut().zip(&maps).for_each(|(predictions, maps)| maps.apply(predictions));
     let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
         let finite = predictions.uplift.iter().all(|uplift| uplift.is_finite());
-        let status = if finite { log.status } else { log.status.with_wild_predictions() };
+        let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
         let finished = matches!(status, Status::Finished { .. });
         let predictions = finished.then_some(predictions);
         Replicate { status, epochs: log.epochs, predictions, fitted: rows.fitted.clone() }
     });
-    Ok(Fitted { replicates: replicates.collect(), scorer: Box::new(model.first()) })
+    let replicates = replicates.collect();
+    Ok(Fitted { replicates, scorer: Box::new(model.first(maps.into_iter().next())) })
+}
+
+/// What sets each replicate's conversion probabilities right; empty where nothing does.
+fn maps(spec: &NeuralSpec, task: &Task, model: &Model, rows: &DeviceRows, replicates: usize) -> Vec<Maps> {
+    match (spec.recalibration, recalibration::focal(&spec.objective)) {
+        (None, _) | (Some(Recalibration::ClosedForm), None) => Vec::new(),
+        (Some(Recalibration::ClosedForm), Some(focal)) => {
+            let map = Map::Focal(focal.clone());
+            vec![Maps { control: map.clone(), treated: map }; replicates]
+        }
+        (Some(Recalibration::Isotonic), _) => {
+            let found = model.predict(&rows.features, task.train, replicates);
+            found.iter().map(|predictions| isotonic_maps(task, predictions)).collect()
+        }
+    }
+}
+
+/// One isotonic regression per arm, on the arm's training rows.
+fn isotonic_maps(task: &Task, predictions: &Predictions) -> Maps {
+    let arm = |treated: bool, conversions: &Option<Vec<f32>>| {
+        let rows = task.train.iter().zip(conversions.iter().flatten());
+        let rows = rows.filter(|(row, p)| task.treatment[**row as usize] == treated && p.is_finite());
+        let bought = |row: u32| f64::from(u8::from(task.outcome[row as usize] > 0.0));
+        recalibration::isotonic(rows.map(|(&row, &p)| (f64::from(p), bought(row))).collect())
+    };
+    Maps {
+        control: arm(false, &predictions.conversion_control),
+        treated: arm(true, &predictions.conversion_treated),
+    }
 }
 
 impl NeuralSpec {
     /// A name for people: backbone, gate and terms.
     pub fn slug(&self) -> String {
-        let row = catalog::BACKBONES.iter().find(|row| row.kind == self.network.backbone);
-        let backbone = row.map(|row| row.key);
+        let backbone = self.network.backbone.name();
         let gate = self.network.gate.map(|_| "gate");
         let terms = self.objective.iter().map(|term| term.term.name());
-        backbone.into_iter().chain(gate).chain(terms).collect::<Vec<_>>().join("-")
+        [backbone].into_iter().chain(gate).chain(terms).collect::<Vec<_>>().join("-")
     }
 
-    /// Whether the head has what every term needs; asked before any row is loaded.
+    /// Whether the network has what every term and the recalibration need; asked before any row is loaded.
     pub fn check_terms(&self) -> anyhow::Result<()> {
-        let (summary, batch) = (OutcomeSummary::default(), self.training.batch);
-        let setting = Setting { head: self.network.head.clone(), summary, batch };
-        Objective::new(&self.objective, &setting).map(|_| ())
+        let setting = Setting::new(&self.network, OutcomeSummary::default(), self.training.batch);
+        Objective::new(&self.objective, &setting)?;
+        match (self.recalibration, &self.network.head) {
+            (Some(recalibration), HeadSpec::Ziln { .. }) => recalibration.check(&self.objective),
+            (Some(_), HeadSpec::Point | HeadSpec::Log) => Err(input_error!(
+                "recalibration sets conversion probabilities right, which only a ziln head has"
+            )),
+            (None, _) => Ok(()),
+        }
     }
 }
 
 impl Status {
-    fn with_wild_predictions(self) -> Self {
+    fn with_wild_predictions(self, last: Option<LastFinite>) -> Self {
         match self {
             Status::Finished { epochs, .. } => {
-                Status::Diverged { epoch: epochs, step: 0, message: "a prediction is not finite".into() }
+                Status::Diverged(Divergence::new((epochs, 0), PREDICTION, last))
             }
-            Status::Diverged { .. } => self,
+            Status::Diverged(_) => self,
         }
     }
 }
@@ -92,12 +136,15 @@ pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
             "training.patience: early stopping needs validation rows; set split.validation above 0"
         ));
     }
-    let ziln = matches!(spec.network.head, crate::nets::HeadSpec::Ziln { .. });
-    let negative = || task.train.iter().find(|&&row| task.outcome[row as usize] < 0.0);
-    if let (true, Some(&row)) = (ziln, negative()) {
-        let (found, row) = (task.outcome[row as usize], row as usize);
-        let number = task.origin.map_or(row as u64 + 1, |origin| origin[row]);
-        return Err(input_error!("row {number}: the ziln head needs outcomes of 0 or more; found {found}"));
+    let head = match spec.network.head {
+        HeadSpec::Point => return Ok(()),
+        HeadSpec::Log => "log",
+        HeadSpec::Ziln { .. } => "ziln",
+    };
+    let mut learned = task.train.iter().chain(task.validation).map(|&row| row as usize);
+    if let Some(row) = learned.find(|&row| task.outcome[row] < 0.0) {
+        let (found, number) = (task.outcome[row], task.origin.map_or(row as u64 + 1, |origin| origin[row]));
+        return Err(input_error!("row {number}: the {head} head needs outcomes of 0 or more; found {found}"));
     }
     Ok(())
 }

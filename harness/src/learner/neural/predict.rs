@@ -1,8 +1,9 @@
 //! From parameters and rows to predictions.
 
+use super::recalibration::Maps;
 use crate::data::Matrix;
 use crate::learner::{NeuralSpec, Parameter, Predictions, SavedModel, Scorer};
-use crate::nets::{Network, Weights};
+use crate::nets::{HeadSpec, Network, Pass, Weights};
 use std::cell::OnceCell;
 use tch::{Device, Tensor};
 
@@ -15,6 +16,8 @@ pub struct Model {
     network: Network,
     /// `[S, P]`
     parameters: Tensor,
+    /// Of the first replicate.
+    maps: Option<Maps>,
     /// How far apart rows stand in a tensor when their place must not matter.
     spacing: OnceCell<usize>,
 }
@@ -28,8 +31,8 @@ struct Chunk {
 
 impl Model {
     /// The network of a spec for so many inputs. Parameters are `[S, P]`.
-    pub fn new(spec: (&NeuralSpec, usize), network: Network, parameters: Tensor) -> Self {
-        Self { spec: spec.0.clone(), inputs: spec.1, network, parameters, spacing: OnceCell::new() }
+    pub fn new((spec, inputs): (&NeuralSpec, usize), network: Network, parameters: Tensor) -> Self {
+        Self { spec: spec.clone(), inputs, network, parameters, maps: None, spacing: OnceCell::new() }
     }
 
     /// Predictions of every replicate for the given rows of `features` (`[N, d]`).
@@ -48,13 +51,13 @@ impl Model {
         found
     }
 
-    /// The first replicate alone.
-    pub fn first(self) -> Self {
+    /// The first replicate alone, with what sets its conversion probabilities right.
+    pub fn first(self, maps: Option<Maps>) -> Self {
         let parameters = self.parameters.narrow(0, 0, 1).contiguous();
-        Self { parameters, ..self }
+        Self { parameters, maps, ..self }
     }
 
-    /// Predictions of the first replicate, the rows `spacing` apart in tensors of always `CHUNK` rows: libtorch
+    /// Predictions of the first replicate before maps, the rows `spacing` apart in tensors of always `CHUNK` rows: libtorch
     /// computes a few rows by other code than many, and rounds differently.
     fn spaced(&self, rows: &[f32], spacing: usize) -> Predictions {
         let _guard = tch::no_grad_guard();
@@ -71,14 +74,14 @@ impl Model {
         found
     }
 
-    /// The least spacing at which rows that are moved by a few places keep all their bits. A matrix product whose
-    /// rows are not whole multiples of 16 bytes rounds by the place of the row.
+    /// The least spacing at which rows that are moved by one place keep all their bits. A matrix product whose rows are
+    /// not whole multiples of 16 bytes rounds by the place of the row.
     fn find_spacing(&self) -> usize {
         let steady = |spacing: &usize| {
             let values = (0..CHUNK / spacing * self.inputs).map(|place| (place as f32 * 0.737).sin() * 2.0);
             let values: Vec<f32> = values.collect();
             let whole = self.spaced(&values, *spacing);
-            (1..4).all(|first| self.spaced(&values[first * self.inputs..], *spacing).is_end_of(&whole))
+            self.spaced(&values[self.inputs..], *spacing).is_end_of(&whole)
         };
         [1, 4].into_iter().find(steady).unwrap_or(16)
     }
@@ -87,7 +90,7 @@ impl Model {
     fn chunk(&self, weights: &Weights, features: &Tensor) -> Chunk {
         let (rows, columns) = features.size2().unwrap_or_default();
         let features = features.unsqueeze(0).expand([self.parameters.size()[0], rows, columns], false);
-        let outputs = self.network.forward(weights, &features);
+        let outputs = self.network.forward(weights, &features, &Pass::default());
         let head = self.network.head();
         Chunk {
             control: head.expectation(&outputs.control),
@@ -131,13 +134,28 @@ impl Scorer for Model {
         let shape = [rows.rows as i64, rows.columns as i64];
         let features = Tensor::from_slice(&rows.values).view(shape).to_device(self.parameters.device());
         let weights = self.network.layout().views(&self.parameters);
-        let chunk = self.chunk(&weights, &features);
-        let uplift = (chunk.treated - chunk.control).get(0).contiguous().to_device(Device::Cpu);
-        Vec::try_from(uplift).unwrap_or_default()
+        let mut found = Predictions::default();
+        self.chunk(&weights, &features).append(0, &mut found);
+        if let Some(maps) = &self.maps {
+            maps.apply(&mut found);
+        }
+        found.uplift
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
-        self.spaced(&rows.values, *self.spacing.get_or_init(|| self.find_spacing()))
+        let spacing = *self.spacing.get_or_init(|| self.find_spacing());
+        let mut found = self.spaced(&rows.values, spacing);
+        if let Some(maps) = &self.maps {
+            maps.apply(&mut found);
+        }
+        found
+    }
+
+    fn converts(&self) -> bool {
+        match self.network.head() {
+            HeadSpec::Ziln { .. } => true,
+            HeadSpec::Point | HeadSpec::Log => false,
+        }
     }
 
     fn saved(&self) -> SavedModel {
@@ -151,7 +169,7 @@ impl Scorer for Model {
             Parameter { name: name.to_string(), shape, values: values.to_vec() }
         };
         let parameters = self.network.layout().names().map(parameter).collect();
-        SavedModel { spec: self.spec.clone(), inputs: self.inputs, parameters }
+        SavedModel { spec: self.spec.clone(), inputs: self.inputs, parameters, maps: self.maps.clone() }
     }
 }
 

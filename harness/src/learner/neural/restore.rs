@@ -1,6 +1,7 @@
 //! A saved model becomes a scorer again.
 
 use super::predict::Model;
+use super::recalibration::Map;
 use crate::learner::{Parameter, SavedModel};
 use crate::nets::{Network, OutcomeSummary};
 use anyhow::{Context, ensure};
@@ -35,7 +36,16 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
     }
     ensure!(values.len() as i64 == network.layout().size(), "the parameters are not whole");
     let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
-    Ok(Model::new((&saved.spec, saved.inputs), network, parameters))
+    let mut arms = saved.maps.iter().flat_map(|maps| [&maps.control, &maps.treated]);
+    ensure!(arms.all(is_whole), "the recalibration is no function");
+    Ok(Model::new((&saved.spec, saved.inputs), network, parameters).first(saved.maps.clone()))
+}
+
+fn is_whole(map: &Map) -> bool {
+    match map {
+        Map::Focal(_) => true,
+        Map::Knots { from, to } => !from.is_empty() && from.len() == to.len() && from.is_sorted(),
+    }
 }
 
 #[cfg(test)]
@@ -43,16 +53,17 @@ mod tests {
     use super::*;
     use crate::data::Matrix;
     use crate::learner::catalog::{self, Options};
+    use crate::learner::neural::Maps;
     use crate::learner::{MethodSpec, Predictions, Scorer, TrainingSpec};
     use crate::seed::Seeds;
 
     const INPUTS: usize = 5;
 
     /// A network as it is drawn, with layers of these widths.
-    fn model(trunk: usize, heads: usize, components: &[&str]) -> Model {
+    fn model(key: &str, (trunk, heads): (usize, usize), components: &[&str]) -> Model {
         let options = Options { trunk: vec![trunk], heads: vec![heads], ..Options::default() };
         let components: Vec<String> = components.iter().map(ToString::to_string).collect();
-        let backbone = catalog::backbone("tarnet").unwrap();
+        let backbone = catalog::backbone(key).unwrap();
         let method = catalog::compose(backbone, &components, &options, &TrainingSpec::default()).unwrap();
         let MethodSpec::Neural(spec) = method;
         let summary = OutcomeSummary { mean: 2.0, sd: 1.0, positive_share: 0.4, ..Default::default() };
@@ -75,28 +86,35 @@ mod tests {
     /// Widths that are no multiples of four are those whose products round by the place of a row.
     #[test]
     fn neither_place_nor_company_changes_a_bit() {
-        for (trunk, heads) in [(8, 4), (19, 7), (6, 10), (32, 16)] {
+        for widths in [(8, 4), (19, 7), (6, 10), (32, 16)] {
             for components in [&[][..], &["ziln", "gti"]] {
-                let model = model(trunk, heads, components);
-                let rows = rows(5000);
-                let whole = model.predictions(&rows);
-                let order: Vec<u32> = (0..5000).map(|row| (row * 1231 + 7) % 5000).collect();
-                let shuffled = model.predictions(&rows.select(&order));
-                for (place, row) in order.iter().enumerate() {
-                    assert_eq!(bits(&shuffled, place), bits(&whole, *row as usize), "{trunk} {heads} {row}");
-                }
-                for row in [0, 1, 4095, 4096, 4999] {
-                    let alone = model.predictions(&rows.select(&[row]));
-                    assert_eq!(bits(&alone, 0), bits(&whole, row as usize), "{trunk} {heads} {row}");
-                }
+                assert_steady("tarnet", widths, components);
             }
+        }
+        for backbone in &catalog::BACKBONES {
+            assert_steady(backbone.key, (9, 16), &["ziln"]);
+        }
+    }
+
+    fn assert_steady(key: &str, widths: (usize, usize), components: &[&str]) {
+        let model = model(key, widths, components);
+        let rows = rows(5000);
+        let whole = model.predictions(&rows);
+        let order: Vec<u32> = (0..5000).map(|row| (row * 1231 + 7) % 5000).collect();
+        let shuffled = model.predictions(&rows.select(&order));
+        for (place, row) in order.iter().enumerate() {
+            assert_eq!(bits(&shuffled, place), bits(&whole, *row as usize), "{key} {widths:?} {row}");
+        }
+        for row in [0, 1, 4095, 4096, 4999] {
+            let alone = model.predictions(&rows.select(&[row]));
+            assert_eq!(bits(&alone, 0), bits(&whole, row as usize), "{key} {widths:?} {row}");
         }
     }
 
     #[test]
     fn a_restored_model_scores_the_same_bits() {
         for components in [&[][..], &["ziln", "focal", "gti", "wr"]] {
-            let model = model(16, 8, components);
+            let model = model("tarnet", (16, 8), components);
             let saved = model.saved();
             let restored = restore(&saved, Device::Cpu).unwrap();
             assert_eq!(restored.saved(), saved);
@@ -110,7 +128,7 @@ mod tests {
 
     #[test]
     fn parameters_of_another_network_are_refused() {
-        let saved = model(16, 8, &[]).saved();
+        let saved = model("tarnet", (16, 8), &[]).saved();
         let refused = |change: fn(&mut SavedModel)| {
             let mut other = saved.clone();
             change(&mut other);
@@ -122,6 +140,11 @@ mod tests {
         assert!(refused(|saved| saved.parameters[0].values.clear()).contains("not whole"));
         assert!(refused(|saved| saved.spec.network.trunk = vec![usize::MAX]).contains("too many"));
         assert!(refused(|saved| saved.spec.network.heads = vec![]).contains("the network needs"));
+        let maps = |saved: &mut SavedModel| {
+            let map = Map::Knots { from: vec![0.0, 1.0], to: vec![0.0] };
+            saved.maps = Some(Maps { control: map.clone(), treated: map });
+        };
+        assert!(refused(maps).contains("recalibration"));
         let extra = |saved: &mut SavedModel| {
             saved.parameters.push(Parameter { name: "other".into(), shape: vec![0], values: vec![] });
         };

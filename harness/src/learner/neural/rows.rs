@@ -3,7 +3,7 @@
 use super::NeuralSpec;
 use crate::learner::Task;
 use crate::nets::OutcomeSummary;
-use crate::objectives::{Batch, Label, Labels};
+use crate::objectives::{Batch, Label, Labels, ranking_label};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
 
@@ -29,8 +29,8 @@ impl DeviceRows {
         let shape = [task.features.rows as i64, task.features.columns as i64];
         let features = Tensor::from_slice(&task.features.values).view(shape).to_device(device);
         let share = training_share(task);
-        let ranking = spec.objective.iter().find_map(|term| term.term.label());
-        let label = |row: usize| ranking.map_or(0.0, |label| ranking_label(label, task, row, share));
+        let ranking = ranking_label(&spec.objective).unwrap_or_default();
+        let label = |row: usize| ranking.map_or(0.0, |label| row_label(label, task, row, share));
         let table: Vec<f32> = (0..task.features.rows)
             .flat_map(|row| Labels::row(task.treatment[row], task.outcome[row], label(row)))
             .collect();
@@ -59,7 +59,7 @@ fn training_share(task: &Task) -> f64 {
 }
 
 /// `z = y (t - e) / (e (1 - e))` with the known propensity, else the training share; or `y (2t - 1)`.
-fn ranking_label(label: Label, task: &Task, row: usize, share: f64) -> f64 {
+fn row_label(label: Label, task: &Task, row: usize, share: f64) -> f64 {
     let treated = f64::from(u8::from(task.treatment[row]));
     match label {
         Label::Transformed => {
@@ -83,6 +83,7 @@ fn summarise(task: &Task) -> OutcomeSummary {
         positive_share: logs.len() as f64 / rows,
         log_mean,
         log_sd,
+        treated_share: training_share(task),
     }
 }
 

@@ -1,15 +1,20 @@
 //! A stack of replicates in training: one pass over the batches for all seeds of a cell.
 
+mod fall;
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod networks;
 
 use super::batches::{Epoch, Rows};
 use super::optimiser::Adam;
 use super::rows::DeviceRows;
-use crate::learner::{EpochLoss, Status, Task, TrainingSpec};
-use crate::nets::Network;
+use crate::learner::{Divergence, EpochLoss, LastFinite, Status, Task, TrainingSpec};
+use crate::nets::{Counter, Network, Pass};
 use crate::objectives::{Objective, Prediction};
 use crate::seed::Seeds;
+use fall::{Fall, Falls};
+use rand::Rng;
 use tch::{Device, Kind, Tensor};
 
 /// Parameters, optimiser and what happened so far.
@@ -18,13 +23,14 @@ pub struct Stack<'a> {
     objective: &'a Objective,
     spec: &'a TrainingSpec,
     seeds: Vec<Seeds>,
+    counter: Counter,
+    steps: u32,
     /// `[S, P]`
     parameters: Tensor,
     adam: Adam,
     /// `[S]`: replicates that still learn.
     live: Tensor,
-    /// `[S]`: the step of the epoch at which a replicate diverged, 0 for none.
-    fell_at: Tensor,
+    falls: Falls,
     best: Option<Tensor>,
     logs: Vec<Log>,
 }
@@ -35,6 +41,8 @@ pub struct Log {
     pub status: Status,
     /// Its losses so far.
     pub epochs: Vec<EpochLoss>,
+    /// Losses of its last finite step, once all is done.
+    pub last: Option<LastFinite>,
     best_validation: f64,
     waited: usize,
     learning: bool,
@@ -61,6 +69,7 @@ impl<'a> Stack<'a> {
         let seeds: Vec<Seeds> = seeds.iter().map(|&seed| Seeds::new(seed)).collect();
         let values: Vec<f32> =
             seeds.iter().flat_map(|seeds| network.layout().draw(&seeds.child("initial"))).collect();
+        let keys = seeds.iter().map(|seeds| seeds.child("steps").stream().random()).collect();
         let count = seeds.len() as i64;
         let parameters = Tensor::from_slice(&values).view([count, -1]).to_device(device);
         let adam = Adam::new(&parameters, spec);
@@ -69,10 +78,12 @@ impl<'a> Stack<'a> {
             objective,
             spec,
             live: Tensor::ones([count], (Kind::Bool, device)),
-            fell_at: Tensor::zeros([count], (Kind::Int64, device)),
+            falls: Falls::new(objective.names(), count, device),
             best: None,
             logs: seeds.iter().map(|_| Log::new()).collect(),
             seeds,
+            counter: Counter::new(keys, device),
+            steps: 0,
             parameters: parameters.set_requires_grad(true),
             adam,
         }
@@ -101,23 +112,30 @@ impl<'a> Stack<'a> {
     }
 
     /// The parameters to keep, `[S, P]`, and what happened.
-    pub fn finish(self) -> (Tensor, Vec<Log>) {
+    pub fn finish(mut self) -> (Tensor, Vec<Log>) {
+        for (log, last) in self.logs.iter_mut().zip(self.falls.last()) {
+            log.last = last;
+        }
         (self.best.unwrap_or_else(|| self.parameters.detach()), self.logs)
     }
 
     fn step(&mut self, rows: &DeviceRows, at: (&Epoch, usize), sums: &mut Sums) {
         let (indices, ranked) = at.0.step(at.1);
-        let (features, batch) = rows.gather(&indices, ranked);
+        let (features, mut batch) = rows.gather(&indices, ranked);
+        let counter = self.counter.at(self.steps);
+        self.steps += 1;
+        let observed = (!self.objective.needs_both_arms()).then_some(&batch.treatment);
+        let pass = Pass { observed, counter: Some(&counter) };
         let weights = self.network.layout().views(&self.parameters);
-        let outputs = self.network.forward(&weights, &features);
+        let outputs = self.network.forward(&weights, &features, &pass);
         let prediction = Prediction::new(self.network.head(), &outputs);
+        batch.counter = Some(counter);
         let (total, terms) = self.objective.loss(&batch, &prediction);
         let gradient = Tensor::run_backward(&[total.sum(None)], &[&self.parameters], false, false);
         let _guard = tch::no_grad_guard();
         let was = self.live.logical_and(&total.isfinite());
         let live = self.adam.step(&mut self.parameters, &gradient[0], &was);
-        let fell = self.live.logical_and(&live.logical_not());
-        self.fell_at = self.fell_at.masked_fill(&fell, at.1 as i64 + 1);
+        self.falls.watch(at.1, (&total, &terms), (&self.live, &live));
         self.live = live;
         sums.add(&total.detach(), &terms, indices.size()[1]);
     }
@@ -129,7 +147,7 @@ impl<'a> Stack<'a> {
         for step in 0..order.steps() {
             let (indices, ranked) = order.step(step);
             let (features, batch) = rows.gather(&indices, ranked);
-            let outputs = self.network.forward(&weights, &features);
+            let outputs = self.network.forward(&weights, &features, &Pass::default());
             let prediction = Prediction::new(self.network.head(), &outputs);
             let (total, terms) = self.objective.loss(&batch, &prediction);
             sums.add(&total, &terms, indices.size()[1]);
@@ -147,7 +165,7 @@ impl<'a> Stack<'a> {
     /// The only moment of an epoch at which the device is asked for anything.
     fn note(&mut self, epoch: usize, sums: &Sums, validation: Option<Vec<f64>>) {
         let _guard = tch::no_grad_guard();
-        let (total, fell) = (host(&(&sums.total / sums.rows)), host(&self.fell_at));
+        let (total, mut falls) = (host(&(&sums.total / sums.rows)), self.falls.read());
         let terms: Vec<Vec<f64>> = (0..self.objective.names().len())
             .map(|term| host(&(sums.terms.get(term as i64) / sums.rows)))
             .collect();
@@ -165,7 +183,7 @@ impl<'a> Stack<'a> {
                 terms: names.zip(terms.iter().map(|term| value(term[replicate]))).collect(),
                 validation: validation.and_then(value),
             });
-            improved[replicate] = log.judge(epoch, fell[replicate] as usize, validation, self.spec.patience);
+            improved[replicate] = log.judge(epoch, falls[replicate].take(), validation, self.spec.patience);
         }
         self.keep(&improved);
     }
@@ -187,22 +205,28 @@ impl<'a> Stack<'a> {
 impl Log {
     fn new() -> Self {
         let status = Status::Finished { epochs: 0, kept_epoch: 0 };
-        Self { status, epochs: Vec::new(), best_validation: f64::INFINITY, waited: 0, learning: true }
+        Self {
+            status,
+            epochs: Vec::new(),
+            last: None,
+            best_validation: f64::INFINITY,
+            waited: 0,
+            learning: true,
+        }
     }
 
     /// Takes note of an epoch; whether its parameters are the ones to keep.
-    fn judge(&mut self, epoch: usize, fell_at: usize, validation: Option<f64>, patience: usize) -> bool {
-        if fell_at > 0 {
+    fn judge(&mut self, epoch: usize, fall: Option<Fall>, validation: Option<f64>, patience: usize) -> bool {
+        if let Some(fall) = fall {
             self.learning = false;
-            let message = "the loss or its gradient is not finite".to_string();
-            self.status = Status::Diverged { epoch, step: fell_at, message };
+            self.status = Status::Diverged(Divergence::new((epoch, fall.step), &fall.term, fall.last));
             return false;
         }
         let first = matches!(self.status, Status::Finished { kept_epoch: 0, .. });
         let better = patience == 0 || first || validation.is_some_and(|loss| loss < self.best_validation);
         let kept = match (&self.status, better) {
             (Status::Finished { kept_epoch, .. }, false) => *kept_epoch,
-            (Status::Finished { .. } | Status::Diverged { .. }, _) => epoch,
+            (Status::Finished { .. } | Status::Diverged(_), _) => epoch,
         };
         self.status = Status::Finished { epochs: epoch, kept_epoch: kept };
         if better {

@@ -2,7 +2,7 @@
 
 use super::estimate::Estimate;
 use super::times::Times;
-use crate::record::Measured;
+use crate::record::{LastFinite, Measured};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -27,6 +27,8 @@ pub struct SeedCounts {
     pub found: usize,
     /// Diverged or crashed.
     pub failed: usize,
+    /// Of those, the ones that diverged.
+    pub diverged: usize,
     /// Asked.
     pub asked: usize,
 }
@@ -39,6 +41,15 @@ impl SeedCounts {
             Self { found: 0, failed: 0, .. } => CellStatus::Missing,
             Self { found: 0, .. } => CellStatus::Failed,
             Self { .. } => CellStatus::Partial,
+        }
+    }
+
+    /// `failed to converge`, with how many of how many unless it is all of them; nothing where none diverged.
+    pub fn unconverged(self) -> Option<String> {
+        match self.diverged {
+            0 => None,
+            all if all == self.asked => Some("failed to converge".to_string()),
+            some => Some(format!("failed to converge: {some} of {}", self.asked)),
         }
     }
 }
@@ -76,7 +87,7 @@ pub struct ReferenceView {
 }
 
 /// A run without a result.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FailureView {
     /// Dataset, as the experiment names it.
     pub dataset: String,
@@ -90,6 +101,14 @@ pub struct FailureView {
     pub class: String,
     /// What happened.
     pub message: String,
+    /// Epoch of a divergence, from 1.
+    pub epoch: Option<usize>,
+    /// Step of a divergence, from 1; 0 for a prediction after training.
+    pub step: Option<usize>,
+    /// What was not finite, where it is recorded.
+    pub term: Option<String>,
+    /// Losses of the last finite step, where there was one and it is recorded.
+    pub last: Option<LastFinite>,
 }
 
 #[cfg(test)]
@@ -98,11 +117,19 @@ mod tests {
 
     #[test]
     fn status_tells_partial_failed_and_missing_apart() {
-        let status = |found, failed| SeedCounts { found, failed, asked: 5 }.status();
+        let status = |found, failed| SeedCounts { found, failed, diverged: 0, asked: 5 }.status();
         assert_eq!(status(5, 0), CellStatus::Complete);
         assert_eq!(status(4, 1), CellStatus::Partial);
         assert_eq!(status(4, 0), CellStatus::Partial);
         assert_eq!(status(0, 1), CellStatus::Failed);
         assert_eq!(status(0, 0), CellStatus::Missing);
+    }
+
+    #[test]
+    fn crashes_and_missing_runs_are_no_failures_to_converge() {
+        let text = |diverged| SeedCounts { found: 0, failed: 5, diverged, asked: 5 }.unconverged();
+        assert_eq!(text(0), None);
+        assert_eq!(text(2).as_deref(), Some("failed to converge: 2 of 5"));
+        assert_eq!(text(5).as_deref(), Some("failed to converge"));
     }
 }

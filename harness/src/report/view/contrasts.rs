@@ -218,7 +218,7 @@ mod tests {
                 method: method.to_string(),
                 backbone: "tarnet".to_string(),
                 components: Vec::new(),
-                seeds: SeedCounts { found: values.len(), failed: 0, asked: values.len() },
+                seeds: SeedCounts { found: values.len(), failed: 0, diverged: 0, asked: values.len() },
                 metrics: BTreeMap::from([("qini".to_string(), estimate)]),
                 measured: BTreeMap::new(),
                 times: None,

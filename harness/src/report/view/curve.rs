@@ -143,8 +143,8 @@ impl LossCurve {
             validation: epochs()
                 .filter_map(|epoch| Some((epoch.epoch as f64, finite(epoch.validation?)?)))
                 .collect(),
-            diverged: match record.status {
-                Status::Diverged { epoch, .. } => Some(epoch),
+            diverged: match &record.status {
+                Status::Diverged(fall) => Some(fall.epoch),
                 Status::Finished { .. } => None,
             },
         }

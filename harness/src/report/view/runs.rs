@@ -1,5 +1,6 @@
 //! The finished runs of a cell and their estimates.
 
+use super::cell::SeedCounts;
 use super::estimate::Estimate;
 use super::judge;
 use super::resample::{NO_COMMON_ROWS, Plan, Resamples, row_interval};
@@ -14,6 +15,8 @@ use std::collections::BTreeMap;
 pub struct Runs<'a> {
     /// Seed, record and the index of its model, or why its predictions cannot be judged.
     finished: Vec<(u64, &'a Record, Result<usize, String>)>,
+    /// How many of what.
+    pub seeds: SeedCounts,
     /// Predictions on their rows.
     pub models: Vec<Prepared>,
 }
@@ -39,14 +42,15 @@ impl<'a> Runs<'a> {
             models.push(model);
             models.len() - 1
         };
-        let finished =
+        let finished: Vec<_> =
             found.into_iter().map(|(seed, record, model)| (seed, record, model.map(&mut keep))).collect();
-        Self { finished, models }
+        let seeds = counts(cell, finished.len());
+        Self { finished, seeds, models }
     }
 
-    /// How many.
-    pub fn count(&self) -> usize {
-        self.finished.len()
+    /// Why there is no number where no run finished.
+    fn unfinished(&self) -> String {
+        self.seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string())
     }
 
     /// Each metric with its spread.
@@ -55,7 +59,7 @@ impl<'a> Runs<'a> {
             return plan
                 .names
                 .iter()
-                .map(|name| (name.clone(), Estimate::absent("no seed finished")))
+                .map(|name| (name.clone(), Estimate::absent(self.unfinished())))
                 .collect();
         }
         let estimate = |(name, rows): (&String, &Result<Resampled, String>)| {
@@ -71,8 +75,8 @@ impl<'a> Runs<'a> {
     pub fn resamples(&self, plan: &Plan) -> Resamples {
         let evaluation = |index: usize| &self.finished[index].1.evaluation;
         let metrics = if self.finished.is_empty() {
-            plan.refuse("no seed finished")
-        } else if (1..self.count()).any(|index| evaluation(index) != evaluation(0)) {
+            plan.refuse(&self.unfinished())
+        } else if (1..self.finished.len()).any(|index| evaluation(index) != evaluation(0)) {
             plan.refuse(NO_COMMON_ROWS)
         } else {
             match self.finished.iter().find_map(|(_, _, model)| model.as_ref().err()) {
@@ -94,6 +98,16 @@ impl<'a> Runs<'a> {
         let metric = metrics::find(name).map_err(|error| error.to_string())?;
         metric.compute(model).map_err(|undefined| undefined.to_string())
     }
+}
+
+fn counts(cell: &CellMaterial, found: usize) -> SeedCounts {
+    let diverged = |outcome: &Outcome| match outcome {
+        Outcome::Found { record, .. } => matches!(record.status, Status::Diverged(_)),
+        Outcome::Failed(_) | Outcome::Missing => false,
+    };
+    let count = |is: &dyn Fn(&Outcome) -> bool| cell.runs.iter().filter(|run| is(&run.outcome)).count();
+    let (diverged, crashed) = (count(&diverged), count(&|outcome| matches!(outcome, Outcome::Failed(_))));
+    SeedCounts { found, failed: diverged + crashed, diverged, asked: cell.runs.len() }
 }
 
 fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Result<Prepared, String> {

@@ -1,6 +1,6 @@
 //! One cell: from its runs to its row of the table, its curves and its failures.
 
-use super::cell::{CellView, FailureView, SeedCounts};
+use super::cell::{CellView, FailureView};
 use super::curve::{Band, Deciles, LossCurve, Losses, shares};
 use super::resample::{Plan, Resamples};
 use super::runs::Runs;
@@ -58,7 +58,7 @@ pub fn study(material: &Material, cell: &CellMaterial, plan: &Plan) -> Study {
             method: method.name.clone(),
             backbone: method.backbone.clone(),
             components: method.components.clone(),
-            seeds: SeedCounts { found: runs.count(), failed: failures.len(), asked: cell.runs.len() },
+            seeds: runs.seeds,
             metrics: runs.estimates(plan, &resamples),
             times: Times::over(measured.values()),
             measured,
@@ -81,14 +81,12 @@ fn recorded(cell: &CellMaterial) -> impl Iterator<Item = (u64, &Record)> {
 }
 
 fn failure(run: &RunMaterial, dataset: &str, method: &str) -> Option<FailureView> {
-    let (class, message) = match &run.outcome {
+    let (class, message, fall) = match &run.outcome {
         Outcome::Found { record, .. } => match &record.status {
-            Status::Diverged { epoch, step, message } => {
-                ("diverged".to_string(), format!("epoch {epoch}, step {step}: {message}"))
-            }
+            Status::Diverged(fall) => ("diverged", &fall.message, Some(fall)),
             Status::Finished { .. } => return None,
         },
-        Outcome::Failed(failure) => (failure.class.clone(), failure.message.clone()),
+        Outcome::Failed(failure) => (failure.class.as_str(), &failure.message, None),
         Outcome::Missing => return None,
     };
     Some(FailureView {
@@ -96,8 +94,12 @@ fn failure(run: &RunMaterial, dataset: &str, method: &str) -> Option<FailureView
         method: method.to_string(),
         seed: run.seed,
         id: run.id.clone(),
-        class,
-        message,
+        class: class.to_string(),
+        message: message.clone(),
+        epoch: fall.map(|fall| fall.epoch),
+        step: fall.map(|fall| fall.step),
+        term: fall.and_then(|fall| fall.term.clone()),
+        last: fall.and_then(|fall| fall.last.clone()),
     })
 }
 

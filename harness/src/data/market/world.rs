@@ -1,11 +1,10 @@
-//! A market of b2b-mimic: what is true of an account, given its features.
+//! The weights of a world: what is true of an account, given its features.
 
 use super::index::{Block, Index, TanhMoments};
-use super::{Assignment, B2bMimicSpec};
-use crate::seed::Seeds;
+use super::{Assignment, Setting};
 
 /// The feature blocks, in column order.
-pub(super) const BLOCKS: [Block; 3] = [
+pub(in crate::data) const BLOCKS: [Block; 3] = [
     Block { name: "profile", start: 0, binary: 14, continuous: 26 },
     Block { name: "compute", start: 40, binary: 10, continuous: 20 },
     Block { name: "ai", start: 70, binary: 10, continuous: 20 },
@@ -17,9 +16,9 @@ const PROGNOSIS_VARIANCE: f64 = 1.61;
 
 /// What is true of one account. Arrays hold control, then treated.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Account {
-    pub(super) propensity: f64,
-    pub(super) conversion: [f64; 2],
+pub(in crate::data) struct Account {
+    pub(in crate::data) propensity: f64,
+    pub(in crate::data) conversion: [f64; 2],
     pub(super) log_mean: [f64; 2],
     pub(super) log_scale: f64,
 }
@@ -33,8 +32,8 @@ impl Account {
 
 /// The weights of a world and the constants that standardise its indices.
 #[derive(Clone, Debug)]
-pub(super) struct Market<'a> {
-    spec: &'a B2bMimicSpec,
+pub(in crate::data) struct Market<'a> {
+    setting: &'a Setting,
     account: Index,
     account_effect: Index,
     compute: Index,
@@ -53,15 +52,15 @@ impl<'a> Market<'a> {
     /// raw effect r = 0.8 P2 + 0.8 A2 P2 + 0.3 tanh(A2):  mean 0,  Var r = 0.64 + 0.64 + 0.09 E[tanh(A2)^2]
     /// Cov(r, g) = 0.3 E[A tanh(A2)] / sqrt(1.61)          (P1 and P2 are independent of A, A2, and have mean 0)
     /// ```
-    pub(super) fn new(spec: &'a B2bMimicSpec) -> Self {
-        let seeds = Seeds::new(spec.world).child("b2b-mimic").child("world");
+    pub(in crate::data) fn new(setting: &'a Setting) -> Self {
+        let seeds = setting.seeds(setting.world).child("world");
         let [profile, compute, ai] = BLOCKS;
         let account = Index::draw(profile, 20, seeds.child("A"));
         let account_effect = Index::draw(profile, 8, seeds.child("A2"));
         let moments = TanhMoments::new(&account_effect, &account);
         let overlap = 0.3 * moments.product / PROGNOSIS_VARIANCE.sqrt();
         Self {
-            spec,
+            setting,
             account,
             account_effect,
             compute: Index::draw(compute, 12, seeds.child("P1")),
@@ -73,7 +72,7 @@ impl<'a> Market<'a> {
     }
 
     /// Prognosis g and effect direction e: uncorrelated, with mean 0 and variance 1 over the market.
-    pub(super) fn indices(&self, row: &[f32]) -> (f64, f64) {
+    pub(in crate::data) fn indices(&self, row: &[f32]) -> (f64, f64) {
         let (a, p1) = (self.account.value(row), self.compute.value(row));
         let prognosis = (a + 0.6 * p1 + 0.5 * a * p1) / PROGNOSIS_VARIANCE.sqrt();
         let (a2, p2) = (self.account_effect.value(row), self.ai.value(row));
@@ -84,25 +83,25 @@ impl<'a> Market<'a> {
     /// The account with these features.
     ///
     /// ```text
-    /// h = rho g + sqrt(1 - rho^2) e                 s = 0.8 + 0.2 tanh(V)
-    /// l0 = -0.6 + 0.9 g,  l1 = l0 + 0.25 + 0.6 h    P(Y_t > 0) = q sigmoid(l_t)
-    /// m0 = 3.0 + 0.5 g,   m1 = m0 + 0.10 + 0.3 h    Y_t | Y_t > 0 ~ LogNormal(m_t, s^2)
+    /// h = rho g + sqrt(1 - rho^2) e                 s = log_scale[0] + log_scale[1] tanh(V)
+    /// l0 = -0.6 + 0.9 g,  l1 = l0 + 0.25 + 0.6 h    P(Y_t > 0) = keep sigmoid(l_t)
+    /// m0 = log_mean + 0.5 g,  m1 = m0 + 0.10 + 0.3 h    Y_t | Y_t > 0 ~ LogNormal(m_t, s^2)
     /// ```
-    pub(super) fn account(&self, row: &[f32]) -> Account {
-        let rho = self.spec.rho;
+    pub(in crate::data) fn account(&self, row: &[f32]) -> Account {
+        let Setting { rho, keep, log_mean, log_scale, .. } = *self.setting;
         let (prognosis, effect) = self.indices(row);
         let index = rho * prognosis + (1.0 - rho * rho).sqrt() * effect;
         let logit = -0.6 + 0.9 * prognosis;
-        let log_mean = 3.0 + 0.5 * prognosis;
-        let conversion = |logit: f64| self.spec.keep * sigmoid(logit);
+        let log_mean = log_mean + 0.5 * prognosis;
+        let conversion = |logit: f64| keep * sigmoid(logit);
         Account {
-            propensity: match self.spec.propensity {
+            propensity: match self.setting.propensity {
                 Assignment::Randomised => 0.5,
                 Assignment::Confounded => sigmoid(0.8 * prognosis).clamp(0.05, 0.95),
             },
             conversion: [conversion(logit), conversion(logit + 0.25 + 0.6 * index)],
             log_mean: [log_mean, log_mean + 0.10 + 0.3 * index],
-            log_scale: 0.8 + 0.2 * self.scale.value(row).tanh(),
+            log_scale: log_scale[0] + log_scale[1] * self.scale.value(row).tanh(),
         }
     }
 }

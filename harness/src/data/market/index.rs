@@ -1,4 +1,4 @@
-//! Indices: the fixed weighted sums of features that drive b2b-mimic.
+//! Indices: the fixed weighted sums of features that drive a market.
 
 use crate::data::draw::choose;
 use crate::seed::Seeds;
@@ -6,11 +6,18 @@ use rand::Rng;
 
 /// Columns that stand side by side: binary ones, then continuous ones.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Block {
+pub(in crate::data) struct Block {
     pub(super) name: &'static str,
     pub(super) start: usize,
     pub(super) binary: usize,
     pub(super) continuous: usize,
+}
+
+impl Block {
+    /// Its columns.
+    pub(in crate::data) fn columns(self) -> std::ops::Range<usize> {
+        self.start..self.start + self.binary + self.continuous
+    }
 }
 
 /// A column of an index with its weight. A binary column counts as -1 or 1.

@@ -1,0 +1,88 @@
+//! Options of the parts that a method may be composed of.
+
+use crate::input_error;
+use crate::learner::neural::Recalibration;
+use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
+use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec};
+use serde::{Deserialize, Serialize};
+
+/// Options of the parts that a method may be composed of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Options {
+    /// Widths of the representation's layers.
+    pub trunk: Vec<usize>,
+    /// Widths of each arm's hidden layers.
+    pub heads: Vec<usize>,
+    /// Whether a ziln head's expectation has the term `sigma^2/2`.
+    pub sigma_term: bool,
+    /// Where the gate stands.
+    pub gate: GatePosition,
+    /// Options of the focal conversion loss.
+    pub focal: FocalZilnSpec,
+    /// What is done to the conversion probabilities of ziln heads after training.
+    pub recalibration: Option<Recalibration>,
+    /// Weight of the ranking loss; 0 or more.
+    pub ranking_weight: f64,
+    /// Options of the ranking loss.
+    pub ranking: RankingSpec,
+    /// Weight of a balance term; 0 or more.
+    pub balance_weight: f64,
+    /// Options of CFR-WASS's balance term.
+    pub sinkhorn: SinkhornSpec,
+    /// Options of CFR-MMD's balance term.
+    pub mmd: MmdSpec,
+    /// Weight of the propensity loss; 0 or more.
+    pub propensity_weight: f64,
+    /// Weight of DragonNet's targeted regularisation; 0 leaves it out, as VALOR's code does.
+    pub targeted_weight: f64,
+    /// Options of UniTE's residual loss.
+    pub robinson: RobinsonSpec,
+    /// Options of UniTE.
+    pub unite: UniteSpec,
+    /// Options of EUEN.
+    pub euen: EuenSpec,
+    /// Options of EFIN.
+    pub efin: EfinSpec,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            trunk: vec![256, 256],
+            heads: vec![128, 128],
+            sigma_term: true,
+            gate: GatePosition::Representation,
+            focal: FocalZilnSpec::default(),
+            recalibration: None,
+            ranking_weight: 0.1,
+            ranking: RankingSpec::default(),
+            balance_weight: 1.0,
+            sinkhorn: SinkhornSpec::default(),
+            mmd: MmdSpec::default(),
+            propensity_weight: 1.0,
+            targeted_weight: 1.0,
+            robinson: RobinsonSpec::default(),
+            unite: UniteSpec::default(),
+            euen: EuenSpec::default(),
+            efin: EfinSpec::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Checks what no part checks itself.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        for (key, weight) in [
+            ("ranking-weight", self.ranking_weight),
+            ("balance-weight", self.balance_weight),
+            ("propensity-weight", self.propensity_weight),
+            ("targeted-weight", self.targeted_weight),
+        ] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(input_error!("{key}: found {weight}; must be 0 or more"));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Names, identities and refusals of compositions.
+
+use super::*;
+use crate::learner::{MethodSpec, TrainingSpec};
+
+fn names(list: &[&str]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn spec(key: &str, list: &[&str], options: &Options) -> anyhow::Result<MethodSpec> {
+    compose(backbone(key)?, &components(&names(list))?, options, &TrainingSpec::default())
+}
+
+fn terms(key: &str, list: &[&str]) -> Vec<String> {
+    let MethodSpec::Neural(spec) = spec(key, list, &Options::default()).unwrap();
+    spec.objective.iter().map(|term| term.term.name().to_string()).collect()
+}
+
+#[test]
+fn compositions_are_named_as_in_the_paper() {
+    let tarnet = backbone("tarnet").unwrap();
+    let called = |list: &[&str]| name(tarnet, &components(&names(list)).unwrap());
+    assert_eq!(called(&[]), "TARNet");
+    assert_eq!(called(&["focal", "ziln"]), "TARNet +ziln+focal");
+    assert_eq!(called(&["wr", "gti", "focal", "ziln"]), "VALOR (TARNet)");
+    assert_eq!(called(&["rerum"]), "RERUM (TARNet)");
+    assert_eq!(called(&["rerum-released"]), "RERUM-released (TARNet)");
+}
+
+#[test]
+fn backbones_bring_their_own_terms() {
+    assert_eq!(terms("tarnet", &[]), ["mse"]);
+    assert_eq!(terms("dragonnet", &[]), ["mse", "propensity", "targeted"]);
+    assert_eq!(terms("cfr-wass", &["ziln", "focal", "wr"]), ["focal-ziln", "sinkhorn", "ranking"]);
+    assert_eq!(terms("unite", &[]), ["marginal", "robinson", "propensity"]);
+    assert_eq!(terms("unite", &["ziln"]), ["ziln", "robinson", "propensity"]);
+    assert_eq!(terms("cfr-mmd", &["rerum"]), ["ziln", "mmd", "within-group", "cross-group", "listwise"]);
+    assert_eq!(terms("euen", &["rerum-released"]), ["ziln", "listwise", "within-group"]);
+}
+
+#[test]
+fn every_backbone_takes_every_component() {
+    for row in &BACKBONES {
+        for list in [&["ziln"][..], &["ziln", "focal", "gti", "wr"], &["rerum"], &["rerum-released"]] {
+            spec(row.key, list, &Options::default()).unwrap_or_else(|error| panic!("{}: {error}", row.key));
+        }
+    }
+}
+
+#[test]
+fn options_that_a_method_does_not_use_are_not_in_it() {
+    let other = Options { ranking_weight: 9.0, balance_weight: 9.0, ..Options::default() };
+    let same = |list: &[&str]| {
+        spec("tarnet", list, &Options::default()).unwrap() == spec("tarnet", list, &other).unwrap()
+    };
+    assert!(same(&["ziln"]));
+    assert!(!same(&["ziln", "wr"]));
+}
+
+#[test]
+fn impossible_compositions_are_refused() {
+    let refused =
+        |key: &str, list: &[&str], options: &Options| spec(key, list, options).unwrap_err().to_string();
+    let plain = Options::default();
+    assert!(refused("tarnet", &["focal"], &plain).contains("list 'ziln' as well"));
+    assert!(refused("tarnet", &["zlin"], &plain).contains("did you mean 'ziln'?"));
+    assert!(refused("tarnet", &["wr"], &plain).contains("needs a ziln"));
+    assert!(refused("tarnet", &["rerum", "rerum-released"], &plain).contains("list one"));
+    assert!(refused("unite", &["gti"], &plain).contains("list 'ziln' as well"));
+    let wrong = Options { balance_weight: -1.0, ..Options::default() };
+    assert!(refused("cfr-mmd", &[], &wrong).starts_with("model.balance-weight: found -1"));
+}

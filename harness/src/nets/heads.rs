@@ -1,0 +1,85 @@
+//! The heads of a network, and how they make the arms' outputs.
+
+use super::arms::Arms;
+use super::head::Head;
+use super::parameters::{Layout, Weights};
+use super::{Sharing, steady};
+use tch::Tensor;
+
+/// Heads by what the arms share.
+pub enum Heads {
+    /// One head, whichever arm.
+    One(Head),
+    /// One head per arm: control, treated.
+    PerArm(Head, Head),
+    /// Control, and what treatment adds to each raw output.
+    Sum { control: Head, uplift: Head, stop_gradient: bool },
+    /// Marginal outcome `m` and uplift `tau`: `E_0 = m - e tau`, `E_1 = m + (1 - e) tau`.
+    Residual { marginal: Head, uplift: Head },
+}
+
+/// Raw outputs `[S, B, k]`.
+pub struct Raw {
+    /// Under control.
+    pub control: Tensor,
+    /// Under treatment.
+    pub treated: Tensor,
+    /// Under control, as contrasts between the arms see it.
+    pub reference: Tensor,
+}
+
+impl Heads {
+    /// Heads with hidden layers of these widths on a representation of this width, starting at `start`; what is
+    /// added starts at 0.
+    pub fn new(layout: &mut Layout, sharing: Sharing, shape: (i64, &[usize]), start: &[f32]) -> Self {
+        let zero = vec![0.0; start.len()];
+        let mut head = |name: &str, start: &[f32]| Head::new(layout, &format!("head.{name}"), shape, start);
+        match sharing {
+            Sharing::Heads => Heads::One(head("both", start)),
+            Sharing::Trunk | Sharing::Nothing => {
+                Heads::PerArm(head("control", start), head("treated", start))
+            }
+            Sharing::Sum { stop_gradient } => {
+                let (control, uplift) = (head("control", start), head("uplift", &zero));
+                Heads::Sum { control, uplift, stop_gradient }
+            }
+            Sharing::Residual => {
+                Heads::Residual { marginal: head("marginal", start), uplift: head("uplift", &zero) }
+            }
+        }
+    }
+
+    /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need.
+    pub fn forward(&self, weights: &Weights, arms: &Arms, propensity: Option<&Tensor>) -> Raw {
+        match self {
+            Heads::One(head) => Raw::of(arms.map(|arm| head.forward(weights, arm))),
+            Heads::PerArm(control, treated) => Raw::of(Arms::Apart {
+                control: control.forward(weights, arms.control()),
+                treated: treated.forward(weights, arms.treated()),
+            }),
+            Heads::Sum { control, uplift, stop_gradient } => {
+                let control = control.forward(weights, arms.control());
+                let added = uplift.forward(weights, arms.treated());
+                let reference = if *stop_gradient { control.detach() } else { control.shallow_clone() };
+                Raw { treated: &reference + added, control, reference }
+            }
+            Heads::Residual { marginal, uplift } => {
+                let marginal = marginal.forward(weights, arms.control());
+                let uplift = uplift.forward(weights, arms.treated());
+                let share = match propensity {
+                    Some(logit) => steady::sigmoid(logit).unsqueeze(-1),
+                    None => marginal.zeros_like(),
+                };
+                let control = marginal - share * &uplift;
+                Raw::of(Arms::Apart { treated: &control + uplift, control })
+            }
+        }
+    }
+}
+
+impl Raw {
+    fn of(arms: Arms) -> Self {
+        let (control, treated) = (arms.control().shallow_clone(), arms.treated().shallow_clone());
+        Self { reference: control.shallow_clone(), control, treated }
+    }
+}

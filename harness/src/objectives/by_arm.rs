@@ -1,0 +1,119 @@
+//! The rows of a batch by arm, for terms that compare rows within or between arms.
+
+use super::{Batch, Setting};
+use tch::{Kind, Tensor};
+
+/// Stands for minus infinity, which gives gradients that are not numbers.
+pub const MASKED: f64 = -1e30;
+
+/// How many standard deviations a batch's count of an arm may lie above its mean.
+const SPREAD: f64 = 6.0;
+
+/// How many rows of each arm are looked at.
+///
+/// Fixed, so that a replicate's sums do not depend on its neighbours: 6 SD above the expected number of the arm's
+/// rows, at most the batch. A batch with more (one in 10^9) leaves the surplus out.
+#[derive(Clone, Copy, Debug)]
+pub struct Widths {
+    treated: i64,
+    control: i64,
+}
+
+impl Widths {
+    /// For batches of the training rows.
+    pub fn new(setting: &Setting) -> Self {
+        let (batch, share) = (setting.batch as f64, setting.summary.treated_share);
+        let spread = SPREAD * (batch * share * (1.0 - share)).sqrt();
+        let width = |share: f64| ((batch * share + spread) / 8.0).ceil() as i64 * 8;
+        let limit = |width: i64| width.clamp(1, setting.batch.max(1) as i64);
+        Self { treated: limit(width(share)), control: limit(width(1.0 - share)) }
+    }
+}
+
+/// The rows of one arm, padded to a fixed width.
+pub struct Side {
+    /// Where each row stands in the batch, `[S, W]`.
+    order: Tensor,
+    /// 1 for rows of the arm, 0 for padding, `[S, W]`.
+    pub valid: Tensor,
+    /// Rows of the arm, `[S]`.
+    pub count: Tensor,
+}
+
+/// The rows of a batch by arm.
+pub struct ByArm {
+    /// Treated rows.
+    pub treated: Side,
+    /// Control rows.
+    pub control: Side,
+}
+
+impl ByArm {
+    /// Rows in their order within the batch, arm by arm.
+    pub fn new(batch: &Batch, widths: Widths) -> Self {
+        Self {
+            treated: Side::new(&batch.treatment, widths.treated),
+            control: Side::new(&batch.control(), widths.control),
+        }
+    }
+
+    /// Pairs of a treated and a control row, `[S]`.
+    pub fn pairs(&self) -> Tensor {
+        &self.treated.count * &self.control.count
+    }
+}
+
+impl Side {
+    fn new(member: &Tensor, width: i64) -> Self {
+        let width = width.min(member.size()[1]);
+        let order = member.argsort_stable(true, 1, true).narrow(1, 0, width);
+        let valid = member.gather(1, &order, false);
+        let count = valid.sum_dim_intlist(1i64, false, None);
+        Self { order, valid, count }
+    }
+
+    /// Values `[S, B]` of the arm's rows, `[S, W]`.
+    pub fn values(&self, values: &Tensor) -> Tensor {
+        values.gather(1, &self.order, false)
+    }
+
+    /// Vectors `[S, B, k]` of the arm's rows, `[S, W, k]`.
+    pub fn vectors(&self, vectors: &Tensor) -> Tensor {
+        let (shape, width) = (self.order.size(), vectors.size()[2]);
+        vectors.gather(1, &self.order.unsqueeze(-1).expand([shape[0], shape[1], width], false), false)
+    }
+}
+
+/// 1 for pairs of two rows that are there, `[S, W, V]`.
+pub fn valid_pairs(rows: &Side, columns: &Side) -> Tensor {
+    rows.valid.unsqueeze(2) * columns.valid.unsqueeze(1)
+}
+
+/// Squared distances of two sets of vectors, `[S, W, k]` and `[S, V, k]` to `[S, W, V]`: one product, no `[W, V, k]`.
+pub fn squared_distances(rows: &Tensor, columns: &Tensor) -> Tensor {
+    let norms = |vectors: &Tensor| vectors.square().sum_dim_intlist(2i64, false, None);
+    let norms = norms(rows).unsqueeze(2) + norms(columns).unsqueeze(1);
+    norms.baddbmm(rows, &columns.transpose(1, 2), 1, -2)
+}
+
+/// Squared distances within one set of vectors: exactly 0 from a vector to itself, whatever the product rounds to.
+pub fn squared_distances_within(vectors: &Tensor) -> Tensor {
+    let width = vectors.size()[1];
+    let itself = Tensor::eye(width, (Kind::Bool, vectors.device()));
+    squared_distances(vectors, vectors).masked_fill(&itself, 0.0)
+}
+
+/// Vectors less their mean over the batch: distances stay, and rounding of large vectors does not eat small ones.
+pub fn centred(vectors: &Tensor) -> Tensor {
+    vectors - vectors.detach().mean_dim(1i64, true, None)
+}
+
+/// 1 where both arms have rows, `[S]`.
+pub fn both_present(arms: &ByArm) -> Tensor {
+    arms.pairs().gt(0.0).to_kind(arms.treated.count.kind())
+}
+
+/// Sums of `[S, W, V]` per replicate.
+pub fn sum_pairs(values: &Tensor) -> Tensor {
+    values.sum_dim_intlist([1i64, 2].as_slice(), false, None)
+}
