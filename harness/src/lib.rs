@@ -18,6 +18,8 @@ pub mod spec;
 
 pub mod record;
 
+pub mod model;
+
 pub mod trial;
 
 pub mod store;

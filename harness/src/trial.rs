@@ -7,8 +7,11 @@ pub use prepare::Prepared;
 
 use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
-use crate::learner::{self, Context, Device, MethodSpec, Predictions, Replicate, Task, device};
+use crate::learner::{
+    self, Context, Device, Divergence, Fitted, MethodSpec, Predictions, Replicate, Status, Task, device,
+};
 use crate::metrics::{self, Judged, MetricValue};
+use crate::model::{About, MODEL_VERSION, Model};
 use crate::record::{EvaluationRows, Measured, RECORD_VERSION, Record, RowCounts};
 use crate::spec::RunSpec;
 use anyhow::Context as _;
@@ -105,6 +108,64 @@ pub fn run<'c>(
     cache: &'c mut Cache,
     progress: &mut dyn FnMut(usize, usize),
 ) -> anyhow::Result<(Vec<Found>, &'c EvaluationRows)> {
+    let Trained { prepared, fitted, mut measured } = train(job, cache, progress)?;
+    measured.latency = latency::measure(fitted.scorer.as_ref(), prepared.features(), now);
+    measured.peak_memory_bytes = peak_memory();
+    let found = job.seeds.iter().zip(fitted.replicates);
+    let found = found.map(|(&seed, replicate)| judge(job.run(seed), replicate, prepared, &measured));
+    Ok((found.collect::<anyhow::Result<_>>()?, &prepared.evaluation))
+}
+
+/// Trains the first seed of a job as [`run`] does, and keeps the model.
+///
+/// # Errors
+///
+/// Input errors of the rows and the method; an error that says when the training diverged.
+pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<Model> {
+    let mut cache = Cache::default();
+    let task = job.prepare(&mut cache)?.task();
+    learner::check(&job.method, &task).with_context(|| job.data.place().to_string())?;
+    let trained = train(job, &mut cache, progress)?;
+    let (prepared, saved) = (trained.prepared, trained.fitted.scorer.saved());
+    let (Some(&seed), Some(replicate)) = (job.seeds.first(), trained.fitted.replicates.into_iter().next())
+    else {
+        anyhow::bail!("a job without seeds");
+    };
+    if let Status::Diverged(Divergence { epoch, step, message, .. }) = &replicate.status {
+        anyhow::bail!("the training diverged in epoch {epoch}, step {step}: {message}");
+    }
+    let spec = job.run(seed);
+    let about = About {
+        version: MODEL_VERSION,
+        valor: env!("CARGO_PKG_VERSION").to_string(),
+        id: spec.id(),
+        spec: serde_json::to_value(&spec)?,
+        evaluation: prepared.evaluation_id.clone(),
+        rows: prepared.counts(),
+        notes: prepared.notes().to_vec(),
+        status: replicate.status,
+        fitted: replicate.fitted,
+        model: saved.spec,
+        recalibration: saved.maps,
+        features: prepared.columns(),
+        columns: prepared.encoder().names(),
+        encoder: prepared.encoder().clone(),
+    };
+    Ok(Model { about, tensors: saved.parameters })
+}
+
+/// A trained stack, and the rows that it was trained on.
+struct Trained<'c> {
+    prepared: &'c Prepared,
+    fitted: Fitted,
+    measured: Measured,
+}
+
+fn train<'c>(
+    job: &Job,
+    cache: &'c mut Cache,
+    progress: &mut dyn FnMut(usize, usize),
+) -> anyhow::Result<Trained<'c>> {
     let device = device::resolve(&job.device)?;
     let start = now();
     let prepared = job.prepare(cache)?;
@@ -114,11 +175,7 @@ pub fn run<'c>(
     let fitted = learner::fit(&job.method, &prepared.task(), &job.seeds, Context { device, progress })?;
     device::synchronise(device);
     measured.train_seconds = start.elapsed().as_secs_f64() / job.seeds.len() as f64;
-    measured.latency = latency::measure(fitted.scorer.as_ref(), prepared.features(), now);
-    measured.peak_memory_bytes = peak_memory();
-    let found = job.seeds.iter().zip(fitted.replicates);
-    let found = found.map(|(&seed, replicate)| judge(job.run(seed), replicate, prepared, &measured));
-    Ok((found.collect::<anyhow::Result<_>>()?, &prepared.evaluation))
+    Ok(Trained { prepared, fitted, measured })
 }
 
 fn judge(
@@ -191,7 +248,7 @@ fn processor() -> String {
 }
 
 /// Highest resident memory of this process so far, bytes.
-fn peak_memory() -> u64 {
+pub fn peak_memory() -> u64 {
     let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.trim().split(' ').next()?.parse::<u64>().ok());

@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 /// An experiment file with its profile and assignments.
 #[derive(Args, Clone, Debug)]
-pub(super) struct Asked {
+pub(super) struct Chosen {
     /// The experiment file
     pub experiment: PathBuf,
     /// A profile that the file defines; its own values (full) otherwise
@@ -20,6 +20,20 @@ pub(super) struct Asked {
     /// Sets a key, e.g. --set training.epochs=3
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+}
+
+impl Chosen {
+    /// The experiment as it is meant.
+    pub fn load(&self) -> anyhow::Result<Experiment> {
+        spec::load(&self.experiment, self.profile.as_deref(), &self.sets)
+    }
+}
+
+/// An experiment and the results that are known of it.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Asked {
+    #[command(flatten)]
+    chosen: Chosen,
     /// The results folder
     #[arg(long, default_value = "results")]
     pub results: PathBuf,
@@ -28,16 +42,17 @@ pub(super) struct Asked {
 impl Asked {
     /// The experiment as it is meant.
     pub fn load(&self) -> anyhow::Result<Experiment> {
-        spec::load(&self.experiment, self.profile.as_deref(), &self.sets)
+        self.chosen.load()
     }
 
     /// The options that repeat this choice, to print.
     pub fn options(&self) -> String {
-        let mut text = self.experiment.display().to_string();
-        if let Some(profile) = &self.profile {
+        let Chosen { experiment, profile, sets } = &self.chosen;
+        let mut text = experiment.display().to_string();
+        if let Some(profile) = profile {
             text.push_str(&format!(" --profile {profile}"));
         }
-        for set in &self.sets {
+        for set in sets {
             text.push_str(&format!(" --set {set}"));
         }
         if self.results != Path::new("results") {

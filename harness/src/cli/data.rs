@@ -4,6 +4,7 @@ mod export;
 mod source;
 mod text;
 
+use super::output::Format;
 use crate::data::describe::{Description, describe};
 use crate::data::{Dataset, load};
 use crate::input_error;
@@ -95,7 +96,7 @@ fn describe_sources(arguments: &DescribeArguments) -> anyhow::Result<()> {
 }
 
 fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
-    let format = export::Format::of(&arguments.out)?;
+    let format = Format::of(&arguments.out)?;
     let sources = chosen(&arguments.source)?;
     let [source] = sources.as_slice() else {
         let names: Vec<&str> = sources.iter().map(|source| source.data.name.as_str()).collect();

@@ -5,12 +5,15 @@ mod columns;
 mod common;
 mod data;
 mod doctor;
+mod fit;
 mod gc;
 mod metrics;
+mod output;
 mod plan;
 mod progress;
 mod report;
 mod run;
+mod score;
 mod status;
 
 use crate::error::is_input;
@@ -31,6 +34,10 @@ enum Verb {
     Plan(plan::Arguments),
     /// Trains what is missing
     Run(run::Arguments),
+    /// Trains one method with one seed and keeps the model
+    Fit(fit::Arguments),
+    /// Scores the rows of a file with a kept model
+    Score(score::Arguments),
     /// Counts what is done
     Status(status::Arguments),
     /// Writes the report of what is done
@@ -71,6 +78,8 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
     let outcome = match verb {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Fit(arguments) => fit::run(&arguments),
+        Verb::Score(arguments) => score::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Metrics(arguments) => metrics::run(&arguments).map(|()| DONE),

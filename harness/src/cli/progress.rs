@@ -119,14 +119,88 @@ impl Progress {
 impl Bars {
     fn new(workers: usize) -> Self {
         let all = MultiProgress::new();
-        let style = |template: &str| {
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-        };
         let bar = |template: &str| all.add(ProgressBar::new(FINE).with_style(style(template)));
         let workers = (0..workers).map(|_| bar("  [{bar:24}] {msg}")).collect();
         let experiment = bar("  [{bar:24}] all: {msg}");
         Self { all, experiment, workers }
     }
+}
+
+/// One bar: how far a single training is. Nothing where there is no terminal.
+pub(super) struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    /// A bar with a text beside it.
+    pub fn new(text: &str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(FINE).with_style(style("[{bar:24}] {msg}, {eta} left"));
+            bar.with_message(text.to_string())
+        });
+        Self(bar)
+    }
+
+    /// Shows a share of the whole.
+    pub fn show(&self, share: f64) {
+        if let Some(bar) = &self.0 {
+            bar.set_position((share * FINE as f64) as u64);
+        }
+    }
+
+    /// Takes it away.
+    pub fn close(&self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// How many rows are done, of a number that is not known. Shown where there is a terminal.
+pub(super) struct Rows {
+    bar: Option<ProgressBar>,
+    count: usize,
+    start: Instant,
+    seconds: f64,
+}
+
+impl Rows {
+    /// No rows yet.
+    pub fn new() -> Self {
+        let template = "{spinner} {human_pos} rows, {msg} rows/s";
+        let bar =
+            std::io::stderr().is_terminal().then(|| ProgressBar::no_length().with_style(style(template)));
+        Self { bar, count: 0, start: now(), seconds: 0.0 }
+    }
+
+    /// So many more.
+    pub fn add(&mut self, rows: usize) {
+        self.count += rows;
+        if let Some(bar) = &self.bar {
+            bar.set_position(self.count as u64);
+            bar.set_message(format!("{:.0}", self.count as f64 / self.start.elapsed().as_secs_f64()));
+        }
+    }
+
+    /// Stops the clock and takes the line away.
+    pub fn close(&mut self) {
+        self.seconds = self.start.elapsed().as_secs_f64();
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Rows so far.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Seconds from start to close.
+    pub fn seconds(&self) -> f64 {
+        self.seconds
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn name(job: &Job) -> String {

@@ -92,7 +92,7 @@ fn conclude(arguments: &Arguments, experiment: &Experiment, store: &Store) -> an
 }
 
 /// Turns Ctrl-C into a flag. A second Ctrl-C ends at once.
-fn listen() -> Arc<AtomicBool> {
+pub(super) fn listen() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let heard = flag.clone();
     let handler = move || {

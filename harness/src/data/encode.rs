@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Columns: the numeric features in declared order, then the indicators of missing numbers, then the levels of
 /// each categorical feature with its own indicator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
     numeric: Vec<Scale>,
@@ -62,6 +62,28 @@ impl Encoder {
             }
         }
         Self { numeric, categorical }
+    }
+
+    /// Names of the numeric features.
+    pub fn numeric(&self) -> impl Iterator<Item = &str> {
+        self.numeric.iter().map(|scale| scale.name.as_str())
+    }
+
+    /// Names of the categorical features.
+    pub fn categorical(&self) -> impl Iterator<Item = &str> {
+        self.categorical.iter().map(|levels| levels.name.as_str())
+    }
+
+    /// For each categorical feature the number of cells with a level that the training rows lack.
+    pub fn unseen(&self, dataset: &Dataset) -> Vec<usize> {
+        let count = |known: &Levels| match find(dataset, &known.name).map(|feature| &feature.kind) {
+            Ok(FeatureKind::Categorical { levels, codes }) => {
+                let strange: Vec<bool> = levels.iter().map(|level| !known.levels.contains(level)).collect();
+                codes.iter().filter(|code| strange.get(**code as usize) == Some(&true)).count()
+            }
+            Ok(FeatureKind::Numeric { .. }) | Err(_) => 0,
+        };
+        self.categorical.iter().map(count).collect()
     }
 
     /// Names of the encoded columns: `x` for a number, `x?` for its indicator, `x=level` for a level.
@@ -342,6 +364,14 @@ mod tests {
         assert_eq!(encoded.row(1)[4..7], [0.0, 0.0, 0.0]);
         other.features.remove(0);
         assert!(encoder.encode(&other).unwrap_err().to_string().contains("'colour'"));
+    }
+
+    #[test]
+    fn levels_that_are_not_known_are_counted() {
+        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3]);
+        assert_eq!(encoder.unseen(&dataset()), [1, 0], "green in the last row; missing is no level");
+        assert_eq!(encoder.categorical().collect::<Vec<_>>(), ["colour", "size"]);
+        assert_eq!(encoder.numeric().collect::<Vec<_>>(), ["a", "b", "c"]);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 mod collect;
 mod columns;
 mod csv;
+mod features;
 #[cfg(test)]
 mod hillstrom;
 mod parquet;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -18,7 +20,7 @@ use columns::Columns;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use values::Label;
 
 /// A declared file.
@@ -81,7 +83,7 @@ impl TableSpec {
     /// Refuses options out of range and roles that exclude each other, naming the key.
     pub fn validate(&self) -> anyhow::Result<()> {
         let path = self.path.as_deref().ok_or_else(|| input_error!("table: the key 'path' is missing"))?;
-        Format::of(path)?;
+        Format::of(path).map_err(|error| input_error!("table: path = {error}"))?;
         self.validate_values(path)?;
         self.validate_columns(path)?;
         if let Some(Propensity::Constant(share)) = self.propensity
@@ -156,21 +158,25 @@ impl TableSpec {
     /// The path as it was written, and the open file.
     fn open(&self, root: &Path) -> anyhow::Result<(&str, File)> {
         let path = self.path.as_deref().ok_or_else(|| input_error!("table: the key 'path' is missing"))?;
-        let full: PathBuf = root.join(path);
-        if full.is_dir() {
-            return Err(input_error!("{path} is a folder; allowed is a .csv, .csv.gz or .parquet file"));
-        }
-        let file = File::open(&full).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => {
-                input_error!("{path}: no such file (looked for {}); key 'path'", full.display())
-            }
-            _ => input_error!("{path} cannot be read: {error}"),
-        })?;
-        if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
-            return Err(input_error!("{path} is empty (0 bytes)"));
-        }
-        Ok((path, file))
+        let full = root.join(path);
+        let looked = format!(" (looked for {}); key 'path'", full.display());
+        Ok((path, open(path, &full, &looked)?))
     }
+}
+
+/// Opens a file that is called `name`; `looked` is said of one that is not there.
+fn open(name: &str, path: &Path, looked: &str) -> anyhow::Result<File> {
+    if path.is_dir() {
+        return Err(input_error!("{name} is a folder; allowed is a .csv, .csv.gz or .parquet file"));
+    }
+    let file = File::open(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => input_error!("{name}: no such file{looked}"),
+        _ => input_error!("{name} cannot be read: {error}"),
+    })?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        return Err(input_error!("{name} is empty (0 bytes)"));
+    }
+    Ok(file)
 }
 
 /// The rows of a valid spec. A file that is not the one whose hash the spec holds is refused.
@@ -204,9 +210,7 @@ impl Format {
             () if name.ends_with(".csv") => Ok(Self::Csv),
             () if name.ends_with(".csv.gz") => Ok(Self::CsvGz),
             () if name.ends_with(".parquet") => Ok(Self::Parquet),
-            () => Err(input_error!(
-                "table: path = '{path}': allowed are files ending in .csv, .csv.gz or .parquet"
-            )),
+            () => Err(input_error!("'{path}': allowed are files ending in .csv, .csv.gz or .parquet")),
         }
     }
 }

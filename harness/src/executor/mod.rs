@@ -48,7 +48,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    fn job(&self, experiment: &Experiment, cell: (usize, usize), seeds: &[u64]) -> Job {
+    /// The job of one cell, by index of dataset and method.
+    pub fn job(&self, experiment: &Experiment, cell: (usize, usize), seeds: &[u64]) -> Job {
         Job {
             data: experiment.datasets[cell.0].spec.clone(),
             split: experiment.split.clone(),

@@ -3,10 +3,12 @@
 pub mod catalog;
 pub mod device;
 pub mod neural;
+mod saved;
 mod status;
 mod training;
 
 pub use neural::NeuralSpec;
+pub use saved::{Parameter, SavedModel};
 pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
 pub use training::TrainingSpec;
@@ -81,10 +83,19 @@ pub struct Fitted {
     pub scorer: Box<dyn Scorer>,
 }
 
-/// Scores encoded rows, `rows x features` row-major. Returns one uplift per row.
+/// Scores encoded rows, `rows x features` row-major.
 pub trait Scorer {
-    /// Uplift of each row, outcome units.
+    /// Uplift of each row, outcome units, as fast as it goes.
     fn uplift(&self, rows: &Matrix) -> Vec<f32>;
+
+    /// All that the model says of each row. A row's values depend neither on its place nor on the other rows.
+    fn predictions(&self, rows: &Matrix) -> Predictions;
+
+    /// Whether predictions have conversions.
+    fn converts(&self) -> bool;
+
+    /// What is needed to make this scorer again.
+    fn saved(&self) -> SavedModel;
 }
 
 /// Mean loss terms of one epoch.
@@ -126,6 +137,15 @@ pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
     match spec {
         MethodSpec::Neural(spec) => neural::check(spec, task),
     }
+}
+
+/// A saved model, ready to score.
+///
+/// # Errors
+///
+/// Where its parameters are not those of its spec.
+pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Scorer>> {
+    Ok(Box::new(neural::restore(saved, device)?))
 }
 
 /// Trains a method once per seed. Seeds train together where the method allows; a replicate's numbers do not

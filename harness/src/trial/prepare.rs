@@ -5,6 +5,7 @@ use crate::data::encode::Encoder;
 use crate::data::propensity::Propensity;
 use crate::data::split::{self, Split};
 use crate::data::{self, Dataset, Matrix};
+use crate::model::RawColumn;
 use crate::record::EvaluationRows;
 use crate::spec::{self, SCIENCE_VERSION};
 use serde_json::json;
@@ -12,6 +13,7 @@ use serde_json::json;
 /// Rows ready to learn from.
 pub struct Prepared {
     dataset: Dataset,
+    encoder: Encoder,
     features: Matrix,
     split: Split,
     /// Identity of the rows that models are judged on.
@@ -35,7 +37,8 @@ impl Prepared {
     pub fn load(job: &Job) -> anyhow::Result<Self> {
         let mut prepared = Self::unencoded(job)?;
         let Self { dataset, split, .. } = &prepared;
-        prepared.features = Encoder::fit(dataset, &split.train).encode(dataset)?;
+        prepared.encoder = Encoder::fit(dataset, &split.train);
+        prepared.features = prepared.encoder.encode(&prepared.dataset)?;
         if prepared.dataset.propensity.is_none() {
             prepared.estimate_propensity();
         }
@@ -49,8 +52,8 @@ impl Prepared {
         let dataset = data::load(&job.data, &job.root)?;
         let split = split::split(&dataset, &job.split, job.seeds.first().copied().unwrap_or_default())?;
         let evaluation = evaluation(&dataset, &split.test);
-        let features = Matrix::default();
-        Ok(Self { evaluation_id: Self::key(job)?, dataset, features, split, evaluation })
+        let (encoder, features) = Default::default();
+        Ok(Self { evaluation_id: Self::key(job)?, dataset, encoder, features, split, evaluation })
     }
 
     /// For the weighted metrics alone: methods still see that the propensity is not known.
@@ -73,6 +76,16 @@ impl Prepared {
             validation: &self.split.validation,
             test: &self.split.test,
         }
+    }
+
+    /// How the rows were encoded.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The raw feature columns.
+    pub fn columns(&self) -> Vec<RawColumn> {
+        RawColumn::of(&self.dataset)
     }
 
     /// Encoded features of all rows.

@@ -18,6 +18,7 @@ const ORDER: &[&str] = &[
     "learner",
     "spec",
     "record",
+    "model",
     "trial",
     "store",
     "executor",
@@ -28,6 +29,7 @@ const ORDER: &[&str] = &[
 /// External crates and the only modules that may name them.
 const ROOMS: &[(&str, &[&str])] = &[
     ("tch", &["nets", "objectives", "learner"]),
+    ("safetensors", &["model"]),
     ("plotters", &["report"]),
     ("tera", &["report"]),
     ("clap", &["cli", "main"]),

@@ -1,8 +1,8 @@
 //! Writes a dataset as CSV or Parquet: a whole file or none.
 
+use crate::cli::output::{Format, Staged};
 use crate::data::{Dataset, FeatureKind, MISSING, Matrix};
 use crate::input_error;
-use anyhow::Context;
 use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt8Array};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -11,66 +11,23 @@ use parquet::basic::Compression as ParquetCompression;
 use parquet::file::properties::WriterProperties;
 use rayon::prelude::*;
 use std::collections::BTreeSet;
-use std::fs::Permissions;
 use std::io::{BufWriter, Write};
 use std::ops::Range;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// How rows are written, by the ending of the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
-    Csv,
-    CsvGz,
-    Parquet,
-}
-
-impl Format {
-    pub(super) fn of(path: &Path) -> anyhow::Result<Self> {
-        let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-        match () {
-            () if name.ends_with(".csv") => Ok(Self::Csv),
-            () if name.ends_with(".csv.gz") => Ok(Self::CsvGz),
-            () if name.ends_with(".parquet") => Ok(Self::Parquet),
-            () => Err(input_error!(
-                "--out {}: allowed are files ending in .csv, .csv.gz or .parquet",
-                path.display()
-            )),
-        }
-    }
-}
-
-/// Writes to a hidden sibling that takes the place of `path` when it is whole.
+/// Writes a whole file or none.
 pub(super) fn export(dataset: &Dataset, format: Format, path: &Path) -> anyhow::Result<()> {
     let columns = columns(dataset)?;
-    let folder = match path.parent() {
-        Some(folder) if folder.as_os_str().is_empty() => Path::new("."),
-        Some(folder) => folder,
-        None => return Err(input_error!("--out {}: not a file", path.display())),
-    };
-    if !folder.is_dir() || path.is_dir() {
-        let fault = if path.is_dir() { "is a folder" } else { "its folder does not exist" };
-        return Err(input_error!(
-            "--out {}: {fault}; allowed is a file in a folder that exists",
-            path.display()
-        ));
-    }
-    let mut file = tempfile::Builder::new()
-        .prefix(".valor-export-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .map_err(|error| input_error!("--out {}: cannot be written: {error}", path.display()))?;
-    let writing = || format!("writing {}", path.display());
+    let staged = Staged::new(path)?;
+    let rows = dataset.rows();
     match format {
-        Format::Csv => write_csv(&columns, dataset.rows(), BufWriter::new(&mut file)).map(drop),
-        Format::CsvGz => write_gzip(&columns, dataset.rows(), BufWriter::new(&mut file)),
-        Format::Parquet => write_parquet(&columns, dataset.rows(), &mut file),
+        Format::Csv => write_csv(&columns, rows, BufWriter::new(staged.file())).map(drop),
+        Format::CsvGz => write_gzip(&columns, rows, BufWriter::new(staged.file())),
+        Format::Parquet => write_parquet(&columns, rows, staged.file()),
     }
-    .with_context(writing)?;
-    file.as_file().sync_all().with_context(writing)?;
-    file.persist(path).with_context(writing)?;
-    Ok(())
+    .map_err(|error| staged.refuse(&error))?;
+    staged.publish()
 }
 
 /// A named column of the file.

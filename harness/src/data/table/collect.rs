@@ -1,11 +1,12 @@
 //! Turns the rows of a file, one by one, into a dataset.
 
 use super::columns::Columns;
+use super::features::{Features, Row};
 use super::time::{self, TimeKind};
-use super::values::{Cell, Label};
+use super::values::Label;
 use super::{Place, Propensity, TableSpec};
 use crate::data::draw::choose;
-use crate::data::{Dataset, Feature, FeatureKind, MISSING, Truth};
+use crate::data::{Dataset, FeatureKind, Truth};
 use crate::error::did_you_mean;
 use crate::input_error;
 use crate::seed::Seeds;
@@ -13,14 +14,6 @@ use std::collections::{BTreeMap, HashMap};
 
 /// One-hot columns beyond this are almost surely an identifier.
 const MOST_LEVELS: usize = 1_000;
-
-/// The declared cells of one row of a file, by slot.
-pub(super) trait Row {
-    /// A trimmed text; empty where the cell is.
-    fn text(&self, slot: usize) -> &str;
-    /// A cell that should hold a number.
-    fn cell(&self, slot: usize) -> Cell<'_>;
-}
 
 /// Gathers rows; `finish` gives the dataset.
 pub(super) struct Collector<'a> {
@@ -31,7 +24,7 @@ pub(super) struct Collector<'a> {
     /// Arm and number of rows of each value that was met.
     met: HashMap<String, (Arm, usize)>,
     dataset: Dataset,
-    levels: Vec<Levels>,
+    features: Features,
     groups: HashMap<String, u64>,
     time_kind: Option<TimeKind>,
 }
@@ -41,13 +34,6 @@ enum Arm {
     Control,
     Treated,
     Dropped,
-}
-
-/// The levels of a categorical feature, numbered as they are met.
-#[derive(Default)]
-struct Levels {
-    numbers: HashMap<String, u32>,
-    codes: Vec<u32>,
 }
 
 impl<'a> Collector<'a> {
@@ -71,7 +57,7 @@ impl<'a> Collector<'a> {
                 time: spec.time.as_ref().map(|_| Vec::new()),
                 ..Dataset::default()
             },
-            levels: columns.categorical.clone().map(|_| Levels::default()).collect(),
+            features: Features::default(),
             groups: HashMap::new(),
             time_kind: None,
             spec,
@@ -122,14 +108,8 @@ impl<'a> Collector<'a> {
     }
 
     fn push_features(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
-        for slot in self.columns.numeric.clone() {
-            let value = row.cell(slot).feature().map_err(|fault| self.refuse(number, slot, &fault))?;
-            self.dataset.numeric.values.push(value);
-        }
-        for (levels, slot) in self.levels.iter_mut().zip(self.columns.categorical.clone()) {
-            levels.push(row.text(slot));
-        }
-        Ok(())
+        let pushed = self.features.push(&self.columns, row);
+        pushed.map_err(|(slot, fault)| self.refuse(number, slot, &fault))
     }
 
     /// Truth and propensity.
@@ -189,7 +169,7 @@ impl<'a> Collector<'a> {
     }
 
     fn refuse(&self, number: u64, slot: usize, fault: &str) -> anyhow::Error {
-        input_error!("{}, column '{}': {fault}", self.place.row(number), self.columns.list[slot].0)
+        self.columns.refuse(self.place, (number, slot), fault)
     }
 
     /// The dataset, once all rows are in.
@@ -197,9 +177,9 @@ impl<'a> Collector<'a> {
         if self.met.is_empty() {
             return Err(input_error!("{} has no rows", self.place.file));
         }
-        self.dataset.numeric.rows = self.dataset.outcome.len();
-        self.dataset.numeric.columns = self.spec.numeric.len();
-        self.dataset.features = self.features()?;
+        let features = std::mem::take(&mut self.features).finish(&self.columns);
+        (self.dataset.features, self.dataset.numeric) = features;
+        self.check_levels()?;
         self.note_dropped();
         self.check("")?;
         match self.spec.rows {
@@ -209,22 +189,20 @@ impl<'a> Collector<'a> {
         Ok(self.dataset)
     }
 
-    fn features(&mut self) -> anyhow::Result<Vec<Feature>> {
-        let numeric = self.spec.numeric.iter().enumerate();
-        let mut features: Vec<Feature> = numeric
-            .map(|(column, name)| Feature { name: name.clone(), kind: FeatureKind::Numeric { column } })
-            .collect();
-        for (name, levels) in self.spec.categorical.iter().zip(std::mem::take(&mut self.levels)) {
-            if levels.numbers.len() > MOST_LEVELS {
+    fn check_levels(&self) -> anyhow::Result<()> {
+        for feature in &self.dataset.features {
+            if let FeatureKind::Categorical { levels, .. } = &feature.kind
+                && levels.len() > MOST_LEVELS
+            {
                 return Err(input_error!(
-                    "{}: the categorical column '{name}' has {} different values; allowed are at most {MOST_LEVELS}",
+                    "{}: the categorical column '{}' has {} different values; allowed are at most {MOST_LEVELS}",
                     self.place.file,
-                    levels.numbers.len()
+                    feature.name,
+                    levels.len()
                 ));
             }
-            features.push(Feature { name: name.clone(), kind: levels.sorted() });
         }
-        Ok(features)
+        Ok(())
     }
 
     fn note_dropped(&mut self) {
@@ -269,34 +247,5 @@ impl<'a> Collector<'a> {
         self.dataset = self.dataset.select(&chosen);
         self.dataset.notes.push(format!("a fixed random sample of {rows} of {all} rows"));
         self.check(&format!(" in the sample of {rows} rows"))
-    }
-}
-
-impl Levels {
-    fn push(&mut self, level: &str) {
-        let code = match self.numbers.get(level) {
-            Some(code) => *code,
-            None if level.is_empty() => MISSING,
-            None => {
-                let code = self.numbers.len() as u32;
-                self.numbers.insert(level.to_string(), code);
-                code
-            }
-        };
-        self.codes.push(code);
-    }
-
-    /// Renumbers the levels in the order of their names.
-    fn sorted(self) -> FeatureKind {
-        let sorted: BTreeMap<String, u32> = self.numbers.into_iter().collect();
-        let mut renumbered = vec![0; sorted.len()];
-        for (new, old) in sorted.values().enumerate() {
-            renumbered[*old as usize] = new as u32;
-        }
-        let renumber = |code: u32| renumbered.get(code as usize).copied().unwrap_or(MISSING);
-        FeatureKind::Categorical {
-            codes: self.codes.into_iter().map(renumber).collect(),
-            levels: sorted.into_keys().collect(),
-        }
     }
 }

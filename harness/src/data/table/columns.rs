@@ -1,6 +1,6 @@
 //! The columns that a table declares, in one fixed order, and where a file has them.
 
-use super::{Propensity, TableSpec};
+use super::{Place, Propensity, TableSpec};
 use crate::error::did_you_mean;
 use crate::input_error;
 use std::ops::Range;
@@ -59,6 +59,26 @@ impl<'a> Columns<'a> {
             categorical: middle..list.len(),
             list,
         }
+    }
+
+    /// Features alone.
+    pub(super) fn of_features(numeric: Vec<&'a str>, categorical: Vec<&'a str>) -> Self {
+        let (middle, end) = (numeric.len(), numeric.len() + categorical.len());
+        let numbers = numeric.into_iter().map(|name| (name, Kind::Number));
+        Self {
+            list: numbers.chain(categorical.into_iter().map(|name| (name, Kind::Text))).collect(),
+            effect: None,
+            propensity: None,
+            group: None,
+            time: None,
+            numeric: 0..middle,
+            categorical: middle..end,
+        }
+    }
+
+    /// A fault of the cell in a row and slot.
+    pub(super) fn refuse(&self, place: Place, (row, slot): (u64, usize), fault: &str) -> anyhow::Error {
+        input_error!("{}, column '{}': {fault}", place.row(row), self.list[slot].0)
     }
 
     /// For each slot the place of its column in the file's header.

@@ -1,11 +1,13 @@
 //! Reads CSV, one record at a time.
 
-use super::collect::{Collector, Row};
+use super::Place;
+use super::collect::Collector;
 use super::columns::Columns;
+use super::features::Row;
 use super::values::Cell;
 use crate::data::Dataset;
 use crate::input_error;
-use csv::{ErrorKind, StringRecord};
+use csv::{ErrorKind, Reader, StringRecord};
 use std::io::{BufReader, ErrorKind as IoErrorKind, Read};
 
 /// Reads all records of `source` into the collector.
@@ -14,27 +16,52 @@ pub(super) fn read(
     columns: &Columns,
     mut collector: Collector,
 ) -> anyhow::Result<Dataset> {
-    let file = collector.place().file;
-    let mut reader = csv::ReaderBuilder::new().from_reader(BufReader::with_capacity(1 << 18, source));
-    let header = reader.headers().map_err(|error| refuse(&collector, 1, &error))?.clone();
-    if header.is_empty() {
-        return Err(input_error!("{file} is empty: it has no header"));
-    }
-    let names: Vec<&str> = header.iter().map(str::trim).collect();
-    let places = columns.find(file, &names)?;
-    let mut record = StringRecord::new();
-    for row in 2.. {
-        if !reader.read_record(&mut record).map_err(|error| refuse(&collector, row, &error))? {
-            break;
-        }
-        collector.push(row, &Record { record: &record, places: &places })?;
+    let place = collector.place();
+    let mut records = Records::open(source, place)?;
+    let places = columns.find(place.file, &records.names())?;
+    while let Some((number, record)) = records.next(place)? {
+        collector.push(number, &Record { record, places: &places })?;
     }
     collector.finish()
 }
 
-struct Record<'a> {
-    record: &'a StringRecord,
-    places: &'a [usize],
+/// The records of a file below its header.
+pub(super) struct Records<R> {
+    reader: Reader<BufReader<R>>,
+    header: StringRecord,
+    record: StringRecord,
+    /// Of the last record; the header is row 1.
+    row: u64,
+}
+
+impl<R: Read> Records<R> {
+    /// Reads the header.
+    pub(super) fn open(source: R, place: Place) -> anyhow::Result<Self> {
+        let mut reader = csv::ReaderBuilder::new().from_reader(BufReader::with_capacity(1 << 18, source));
+        let header = reader.headers().map_err(|error| refuse(place, 1, &error))?.clone();
+        if header.is_empty() {
+            return Err(input_error!("{} is empty: it has no header", place.file));
+        }
+        Ok(Self { reader, header, record: StringRecord::new(), row: 1 })
+    }
+
+    /// Names of all columns.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.header.iter().map(str::trim).collect()
+    }
+
+    /// The next record and its row; none at the end.
+    pub(super) fn next(&mut self, place: Place) -> anyhow::Result<Option<(u64, &StringRecord)>> {
+        self.row += 1;
+        let more = self.reader.read_record(&mut self.record);
+        Ok(more.map_err(|error| refuse(place, self.row, &error))?.then_some((self.row, &self.record)))
+    }
+}
+
+/// A record, and for each slot the place of its column.
+pub(super) struct Record<'a> {
+    pub(super) record: &'a StringRecord,
+    pub(super) places: &'a [usize],
 }
 
 impl Row for Record<'_> {
@@ -47,8 +74,7 @@ impl Row for Record<'_> {
     }
 }
 
-fn refuse(collector: &Collector, row: u64, error: &csv::Error) -> anyhow::Error {
-    let place = collector.place();
+fn refuse(place: Place, row: u64, error: &csv::Error) -> anyhow::Error {
     let at = place.row(row);
     match error.kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => {

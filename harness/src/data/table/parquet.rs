@@ -1,37 +1,30 @@
 //! Reads Parquet, one batch of rows at a time and only the declared columns.
 
-use super::collect::{Collector, Row};
+use super::collect::Collector;
 use super::columns::{Columns, Kind};
+use super::features::Row;
 use super::values::Cell;
 use crate::data::Dataset;
 use crate::input_error;
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::fmt::Display;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-const BATCH: usize = 8192;
+/// Rows that are decoded at a time.
+pub(super) const BATCH: usize = 8192;
 
 /// Reads all rows of `file` into the collector.
-///
-/// The decoder panics on some damaged files; that is caught here and refused like any other damage.
-pub(super) fn read(file: File, columns: &Columns, collector: Collector) -> anyhow::Result<Dataset> {
+pub(super) fn read(file: File, columns: &Columns, mut collector: Collector) -> anyhow::Result<Dataset> {
     let name = collector.place().file;
-    catch_unwind(AssertUnwindSafe(|| read_batches(file, columns, collector)))
-        .unwrap_or_else(|_| Err(damaged(name, &"its pages cannot be decoded")))
-}
-
-fn read_batches(file: File, columns: &Columns, mut collector: Collector) -> anyhow::Result<Dataset> {
-    let name = collector.place().file;
-    let (reader, order) = open(name, file, columns)?;
+    let mut batches = Batches::open(name, file, columns, Which::Declared)?;
     let mut row = 1;
-    for batch in reader {
-        let batch = batch.map_err(|error| damaged(name, &error))?;
-        let slots = convert(name, columns, &order, &batch)?;
+    while let Some(batch) = batches.next(name)? {
+        let slots = batches.slots(name, columns, &batch)?;
         for place in 0..batch.num_rows() {
             collector.push(row, &BatchRow { slots: &slots, place })?;
             row += 1;
@@ -40,18 +33,68 @@ fn read_batches(file: File, columns: &Columns, mut collector: Collector) -> anyh
     collector.finish()
 }
 
-/// A reader of the declared columns, and for each slot the place of its column in a batch.
-fn open(name: &str, file: File, columns: &Columns) -> anyhow::Result<(ParquetRecordBatchReader, Vec<usize>)> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, &error))?;
-    let header: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().trim()).collect();
-    let places = columns.find(name, &header)?;
-    let mut chosen = places.clone();
-    chosen.sort_unstable();
-    chosen.dedup();
-    let order = places.iter().map(|place| chosen.partition_point(|chosen| chosen < place)).collect();
-    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen);
-    let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
-    Ok((reader.map_err(|error| damaged(name, &error))?, order))
+/// Which columns of a file are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    Declared,
+    All,
+}
+
+/// The rows of a file, a batch at a time.
+///
+/// The decoder panics on some damaged files; that is caught here and refused like any other damage.
+pub(super) struct Batches {
+    reader: ParquetRecordBatchReader,
+    /// For each slot the place of its column in a batch.
+    order: Vec<usize>,
+}
+
+impl Batches {
+    pub(super) fn open(name: &str, file: File, columns: &Columns, which: Which) -> anyhow::Result<Self> {
+        guarded(name, || Self::open_unguarded(name, file, columns, which))
+    }
+
+    fn open_unguarded(name: &str, file: File, columns: &Columns, which: Which) -> anyhow::Result<Self> {
+        let builder =
+            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, &error))?;
+        let header: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().trim()).collect();
+        let places = columns.find(name, &header)?;
+        let mut chosen = match which {
+            Which::Declared => places.clone(),
+            Which::All => (0..header.len()).collect(),
+        };
+        chosen.sort_unstable();
+        chosen.dedup();
+        let order = places.iter().map(|place| chosen.partition_point(|chosen| chosen < place)).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), chosen);
+        let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
+        Ok(Self { reader: reader.map_err(|error| damaged(name, &error))?, order })
+    }
+
+    /// The next rows; none at the end.
+    pub(super) fn next(&mut self, name: &str) -> anyhow::Result<Option<RecordBatch>> {
+        guarded(name, || self.reader.next().transpose().map_err(|error| damaged(name, &error)))
+    }
+
+    /// Names and types of the columns that are read.
+    pub(super) fn schema(&self) -> SchemaRef {
+        arrow::array::RecordBatchReader::schema(&self.reader)
+    }
+
+    /// The cells of the declared columns.
+    pub(super) fn slots(
+        &self,
+        name: &str,
+        columns: &Columns,
+        batch: &RecordBatch,
+    ) -> anyhow::Result<Vec<Cells>> {
+        guarded(name, || convert(name, columns, &self.order, batch))
+    }
+}
+
+fn guarded<T>(name: &str, decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|_| Err(damaged(name, &"its pages cannot be decoded")))
 }
 
 fn damaged(name: &str, error: &dyn Display) -> anyhow::Error {
@@ -59,7 +102,7 @@ fn damaged(name: &str, error: &dyn Display) -> anyhow::Error {
 }
 
 /// The cells of one slot in a batch.
-enum Cells {
+pub(super) enum Cells {
     Numbers(Float64Array),
     Texts(StringArray),
 }
@@ -106,9 +149,10 @@ fn cast(array: &ArrayRef, target: &DataType) -> Option<Cells> {
     }
 }
 
-struct BatchRow<'a> {
-    slots: &'a [Cells],
-    place: usize,
+/// A row of a batch.
+pub(super) struct BatchRow<'a> {
+    pub(super) slots: &'a [Cells],
+    pub(super) place: usize,
 }
 
 impl Row for BatchRow<'_> {

@@ -4,10 +4,12 @@ mod batches;
 mod optimiser;
 mod predict;
 mod recalibration;
+mod restore;
 mod rows;
 mod stack;
 
-pub use recalibration::Recalibration;
+pub use recalibration::{Maps, Recalibration};
+pub use restore::restore;
 
 use super::status::PREDICTION;
 use super::{Context, Divergence, Fitted, LastFinite, Predictions, Replicate, Status, Task, TrainingSpec};
@@ -15,7 +17,7 @@ use crate::input_error;
 use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
 use predict::Model;
-use recalibration::{Map, Maps};
+use recalibration::Map;
 use rows::DeviceRows;
 use serde::{Deserialize, Serialize};
 use stack::Stack;
@@ -45,7 +47,7 @@ pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> a
     let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
     stack.train(&rows, task, context.progress);
     let (parameters, logs) = stack.finish();
-    let model = Model::new(network, parameters);
+    let model = Model::new((spec, task.features.columns), network, parameters);
     let maps = maps(spec, task, &model, &rows, seeds.len());
     let mut predictions = model.predict(&rows.features, task.test, seeds.len());
     predictions.iter_mut().zip(&maps).for_each(|(predictions, maps)| maps.apply(predictions));

@@ -1,0 +1,179 @@
+//! `valor score`: a model's predictions for the rows of a file of any size.
+
+mod writer;
+
+use super::output::{Format, Staged};
+use super::progress::Rows;
+use super::run::listen;
+use super::{DONE, INTERRUPTED};
+use crate::data::table::stream::{Chunk, Stream};
+use crate::input_error;
+use crate::learner::{Predictions, device};
+use crate::model::{Model, Ready};
+use crate::trial::peak_memory;
+use anyhow::Context;
+use arrow::array::{ArrayRef, Float32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use clap::Args;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use writer::Writer;
+
+/// Which rows to score with which model.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A model file that `valor fit` wrote
+    model: PathBuf,
+    /// Rows to score: .csv, .csv.gz or .parquet
+    data: PathBuf,
+    /// The file to write: .csv, .csv.gz or .parquet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Put before the names of the added columns
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    prefix: String,
+    /// auto, cpu, cuda, cuda:1
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Scores all rows and sets the exit code.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    let Arguments { data, out, .. } = arguments;
+    let format = Format::of(out)?;
+    let device = device::resolve(&arguments.device)?;
+    let model = read(&arguments.model)?;
+    device::fix_threads();
+    let unfit = |error| input_error!("{} is not a whole model: {error:#}", arguments.model.display());
+    let ready = model.ready(device).map_err(unfit)?;
+    let encoder = &model.about.encoder;
+    let stream = Stream::open(data, encoder.numeric().collect(), encoder.categorical().collect())?;
+    if same(data, out) {
+        return Err(input_error!("--out {}: is the file to score; allowed is another", out.display()));
+    }
+    let schema = schema(arguments, &ready, stream.schema())?;
+    let staged = Staged::new(out)?;
+    let writer = Writer::new(format, staged.file(), &schema).map_err(|error| staged.refuse(&error))?;
+    let interrupted = listen();
+    let mut work = Work { ready, stream, schema, unseen: BTreeMap::new(), rows: Rows::new() };
+    let whole = work.all(writer, &staged, &|| interrupted.load(Ordering::Relaxed));
+    work.rows.close();
+    if !whole? {
+        return Ok(INTERRUPTED);
+    }
+    staged.publish()?;
+    tell(arguments, &model, &work)
+}
+
+fn read(path: &Path) -> anyhow::Result<Model> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| input_error!("{name} cannot be read: {error}"))?;
+    Model::from_bytes(&name, &bytes)
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
+}
+
+/// The columns of the output: those of the file, then the scores. Refuses what the output cannot hold.
+fn schema(arguments: &Arguments, ready: &Ready, columns: &SchemaRef) -> anyhow::Result<SchemaRef> {
+    let (data, prefix) = (arguments.data.display(), &arguments.prefix);
+    let mut fields: Vec<Arc<Field>> = columns.fields().to_vec();
+    for name in ready.scores() {
+        let name = format!("{prefix}{name}");
+        if fields.iter().any(|field| field.name().trim() == name) {
+            return Err(input_error!(
+                "{data} already has a column '{name}'; --prefix TEXT gives the added columns other names"
+            ));
+        }
+        fields.push(Arc::new(Field::new(name, DataType::Float32, false)));
+    }
+    let schema = Arc::new(Schema::new(fields));
+    match Format::of(&arguments.out)? {
+        Format::Csv | Format::CsvGz => writer::check_text(columns),
+        Format::Parquet => writer::check_unique(columns),
+    }
+    .map_err(|fault| input_error!("{data}: {fault}"))?;
+    Ok(schema)
+}
+
+/// Scoring under way.
+struct Work<'a> {
+    ready: Ready<'a>,
+    stream: Stream<'a>,
+    schema: SchemaRef,
+    /// Per categorical column the cells with a level that the training rows lack.
+    unseen: BTreeMap<String, usize>,
+    rows: Rows,
+}
+
+impl Work<'_> {
+    /// Chunk by chunk to the end; false if it was interrupted.
+    fn all(&mut self, mut writer: Writer, staged: &Staged, stop: &dyn Fn() -> bool) -> anyhow::Result<bool> {
+        while let Some(chunk) = self.stream.next_chunk()? {
+            if stop() {
+                return Ok(false);
+            }
+            let scored = self.scored(&chunk)?;
+            writer.write(&scored).map_err(|error| staged.refuse(&error))?;
+            self.rows.add(scored.num_rows());
+        }
+        writer.finish().map_err(|error| staged.refuse(&error))?;
+        Ok(!stop())
+    }
+
+    fn scored(&mut self, chunk: &Chunk) -> anyhow::Result<RecordBatch> {
+        let Predictions {
+            uplift,
+            expected_control,
+            expected_treated,
+            conversion_control,
+            conversion_treated,
+        } = self.ready.score(&chunk.features)?;
+        for (name, count) in self.ready.unseen(&chunk.features) {
+            *self.unseen.entry(name.to_string()).or_default() += count;
+        }
+        let scores = [Some(uplift), Some(expected_control), Some(expected_treated)];
+        let scores = scores.into_iter().chain([conversion_control, conversion_treated]).flatten();
+        let scores = scores.map(|values| Arc::new(Float32Array::from(values)) as ArrayRef);
+        let columns = chunk.columns.columns().iter().cloned().chain(scores).collect();
+        RecordBatch::try_new(self.schema.clone(), columns).context("the scores do not fit the rows")
+    }
+}
+
+fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8> {
+    let (rows, seconds) = (work.rows.count(), work.rows.seconds());
+    let speed = rows as f64 / seconds.max(1e-9);
+    let mut out = std::io::stdout().lock();
+    if arguments.json {
+        let scores: Vec<String> =
+            work.ready.scores().iter().map(|name| format!("{}{name}", arguments.prefix)).collect();
+        let found = json!({
+            "model": model.about.id,
+            "out": arguments.out,
+            "rows": rows,
+            "scores": scores,
+            "unseen": work.unseen,
+            "measured": {
+                "device": device::name(device::resolve(&arguments.device)?),
+                "seconds": seconds,
+                "rows_per_second": speed,
+                "peak_memory_bytes": peak_memory(),
+            },
+        });
+        writeln!(out, "{found:#}")?;
+        return Ok(DONE);
+    }
+    writeln!(out, "{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", arguments.out.display())?;
+    for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
+        writeln!(out, "{name}: in {count} rows a level that the training rows lack; it says nothing")?;
+    }
+    Ok(DONE)
+}

@@ -1,0 +1,153 @@
+//! A saved model becomes a scorer again.
+
+use super::predict::Model;
+use super::recalibration::Map;
+use crate::learner::{Parameter, SavedModel};
+use crate::nets::{Network, OutcomeSummary};
+use anyhow::{Context, ensure};
+use std::collections::BTreeMap;
+use tch::{Device, Tensor};
+
+/// Widest layer that experiment files allow; a wider one would be room for nothing but damage.
+const WIDEST: usize = 65_536;
+
+/// The network of the spec with the saved parameters.
+///
+/// # Errors
+///
+/// Where a parameter of the network is absent or of another shape, or a tensor is not of the network.
+pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
+    let spec = &saved.spec.network;
+    let widths = spec.trunk.iter().chain(&spec.heads);
+    ensure!(widths.clone().all(|width| (1..=WIDEST).contains(width)), "a layer is 0 or too many units wide");
+    ensure!(saved.inputs > 0, "there are no inputs");
+    let network = Network::new(spec, saved.inputs as i64, &OutcomeSummary::default());
+    let mut named: BTreeMap<&str, &Parameter> =
+        saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
+    let mut values = Vec::new();
+    for (name, shape) in network.layout().names() {
+        let found = named.remove(name).with_context(|| format!("the parameter '{name}' is missing"))?;
+        let same = found.shape.iter().map(|&size| size as i64).eq(shape.iter().copied());
+        ensure!(same, "the parameter '{name}' has the shape {:?}; the network needs {shape:?}", found.shape);
+        values.extend_from_slice(&found.values);
+    }
+    if let Some(name) = named.keys().next() {
+        anyhow::bail!("the tensor '{name}' is not a parameter of the network");
+    }
+    ensure!(values.len() as i64 == network.layout().size(), "the parameters are not whole");
+    let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
+    let mut arms = saved.maps.iter().flat_map(|maps| [&maps.control, &maps.treated]);
+    ensure!(arms.all(is_whole), "the recalibration is no function");
+    Ok(Model::new((&saved.spec, saved.inputs), network, parameters).first(saved.maps.clone()))
+}
+
+fn is_whole(map: &Map) -> bool {
+    match map {
+        Map::Focal(_) => true,
+        Map::Knots { from, to } => !from.is_empty() && from.len() == to.len() && from.is_sorted(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::Matrix;
+    use crate::learner::catalog::{self, Options};
+    use crate::learner::neural::Maps;
+    use crate::learner::{MethodSpec, Predictions, Scorer, TrainingSpec};
+    use crate::seed::Seeds;
+
+    const INPUTS: usize = 5;
+
+    /// A network as it is drawn, with layers of these widths.
+    fn model(key: &str, (trunk, heads): (usize, usize), components: &[&str]) -> Model {
+        let options = Options { trunk: vec![trunk], heads: vec![heads], ..Options::default() };
+        let components: Vec<String> = components.iter().map(ToString::to_string).collect();
+        let backbone = catalog::backbone(key).unwrap();
+        let method = catalog::compose(backbone, &components, &options, &TrainingSpec::default()).unwrap();
+        let MethodSpec::Neural(spec) = method;
+        let summary = OutcomeSummary { mean: 2.0, sd: 1.0, positive_share: 0.4, ..Default::default() };
+        let network = Network::new(&spec.network, INPUTS as i64, &summary);
+        let drawn = Tensor::from_slice(&network.layout().draw(&Seeds::new(3))).unsqueeze(0);
+        Model::new((&spec, INPUTS), network, drawn)
+    }
+
+    fn rows(count: usize) -> Matrix {
+        let values = (0..count * INPUTS).map(|place| (place as f32 * 1.7).sin() * 3.0).collect();
+        Matrix { rows: count, columns: INPUTS, values }
+    }
+
+    fn bits(found: &Predictions, row: usize) -> Vec<u32> {
+        let optional = [&found.conversion_control, &found.conversion_treated].into_iter().flatten();
+        let columns = [&found.uplift, &found.expected_control, &found.expected_treated];
+        columns.into_iter().chain(optional).map(|column| column[row].to_bits()).collect()
+    }
+
+    /// Widths that are no multiples of four are those whose products round by the place of a row.
+    #[test]
+    fn neither_place_nor_company_changes_a_bit() {
+        for widths in [(8, 4), (19, 7), (6, 10), (32, 16)] {
+            for components in [&[][..], &["ziln", "gti"]] {
+                assert_steady("tarnet", widths, components);
+            }
+        }
+        for backbone in &catalog::BACKBONES {
+            assert_steady(backbone.key, (9, 16), &["ziln"]);
+        }
+    }
+
+    fn assert_steady(key: &str, widths: (usize, usize), components: &[&str]) {
+        let model = model(key, widths, components);
+        let rows = rows(5000);
+        let whole = model.predictions(&rows);
+        let order: Vec<u32> = (0..5000).map(|row| (row * 1231 + 7) % 5000).collect();
+        let shuffled = model.predictions(&rows.select(&order));
+        for (place, row) in order.iter().enumerate() {
+            assert_eq!(bits(&shuffled, place), bits(&whole, *row as usize), "{key} {widths:?} {row}");
+        }
+        for row in [0, 1, 4095, 4096, 4999] {
+            let alone = model.predictions(&rows.select(&[row]));
+            assert_eq!(bits(&alone, 0), bits(&whole, row as usize), "{key} {widths:?} {row}");
+        }
+    }
+
+    #[test]
+    fn a_restored_model_scores_the_same_bits() {
+        for components in [&[][..], &["ziln", "focal", "gti", "wr"]] {
+            let model = model("tarnet", (16, 8), components);
+            let saved = model.saved();
+            let restored = restore(&saved, Device::Cpu).unwrap();
+            assert_eq!(restored.saved(), saved);
+            let (found, expected) = (restored.predictions(&rows(300)), model.predictions(&rows(300)));
+            assert_eq!(found, expected);
+            assert_eq!(found.conversion_control.is_some(), !components.is_empty());
+            let weight = saved.parameters.iter().find(|parameter| parameter.name == "trunk.0.weight");
+            assert_eq!(weight.unwrap().shape, [INPUTS, 16]);
+        }
+    }
+
+    #[test]
+    fn parameters_of_another_network_are_refused() {
+        let saved = model("tarnet", (16, 8), &[]).saved();
+        let refused = |change: fn(&mut SavedModel)| {
+            let mut other = saved.clone();
+            change(&mut other);
+            restore(&other, Device::Cpu).map(drop).unwrap_err().to_string()
+        };
+        assert!(refused(|saved| drop(saved.parameters.remove(0))).contains("is missing"));
+        assert!(refused(|saved| saved.parameters[0].name += "x").contains("is missing"));
+        assert!(refused(|saved| saved.inputs = 6).contains("the network needs [6, 16]"));
+        assert!(refused(|saved| saved.parameters[0].values.clear()).contains("not whole"));
+        assert!(refused(|saved| saved.spec.network.trunk = vec![usize::MAX]).contains("too many"));
+        assert!(refused(|saved| saved.spec.network.heads = vec![]).contains("the network needs"));
+        let maps = |saved: &mut SavedModel| {
+            let map = Map::Knots { from: vec![0.0, 1.0], to: vec![0.0] };
+            saved.maps = Some(Maps { control: map.clone(), treated: map });
+        };
+        assert!(refused(maps).contains("recalibration"));
+        let extra = |saved: &mut SavedModel| {
+            saved.parameters.push(Parameter { name: "other".into(), shape: vec![0], values: vec![] });
+        };
+        assert!(refused(extra).contains("'other' is not a parameter"));
+    }
+}

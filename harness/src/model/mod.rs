@@ -1,0 +1,144 @@
+//! A trained model with all that is needed to score raw rows: what a model file holds.
+
+mod bytes;
+#[cfg(test)]
+mod tests;
+
+use crate::data::encode::Encoder;
+use crate::data::{Dataset, FeatureKind};
+use crate::learner::neural::Maps;
+use crate::learner::{self, Device, NeuralSpec, Parameter, Predictions, SavedModel, Scorer, Status};
+use crate::record::RowCounts;
+use anyhow::{Context, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Version of the model file's format.
+pub const MODEL_VERSION: u32 = 1;
+
+/// Names of the scores; conversions from heads that have them.
+const SCORES: [&str; 5] =
+    ["uplift", "expected_control", "expected_treated", "conversion_control", "conversion_treated"];
+
+/// A trained model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// All but the numbers of the network.
+    pub about: About,
+    /// The network's parameters, by name.
+    pub tensors: Vec<Parameter>,
+}
+
+/// Where a model comes from, and how raw rows become what its network sees.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// Format version.
+    pub version: u32,
+    /// Version of valor that wrote the file.
+    pub valor: String,
+    /// Identity of the run: hash of `spec`.
+    pub id: String,
+    /// What was asked, as in the run's record. For the reader: scoring does not look at it.
+    pub spec: Value,
+    /// Identity of the rows and their split, as in the run's record.
+    pub evaluation: String,
+    /// Rows that were there.
+    pub rows: RowCounts,
+    /// What a reader should know of the rows.
+    pub notes: Vec<String>,
+    /// How the training ended.
+    pub status: Status,
+    /// What was found in the training rows.
+    pub fitted: BTreeMap<String, f64>,
+    /// The method as it was trained.
+    pub model: NeuralSpec,
+    /// What sets its conversion probabilities right, where something does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalibration: Option<Maps>,
+    /// Raw columns that scoring needs, as declared.
+    pub features: Vec<RawColumn>,
+    /// Encoded columns, in the order of the network's inputs.
+    pub columns: Vec<String>,
+    /// How raw columns become encoded ones.
+    pub encoder: Encoder,
+}
+
+/// A raw feature column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RawColumn {
+    /// Its name.
+    pub name: String,
+    /// What its cells hold.
+    pub kind: ColumnKind,
+}
+
+/// What the cells of a raw feature column hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColumnKind {
+    /// Numbers.
+    Numeric,
+    /// Levels.
+    Categorical,
+}
+
+impl RawColumn {
+    /// The feature columns of a dataset.
+    pub fn of(dataset: &Dataset) -> Vec<Self> {
+        let kind = |kind: &FeatureKind| match kind {
+            FeatureKind::Numeric { .. } => ColumnKind::Numeric,
+            FeatureKind::Categorical { .. } => ColumnKind::Categorical,
+        };
+        let features = dataset.features.iter();
+        features.map(|feature| Self { name: feature.name.clone(), kind: kind(&feature.kind) }).collect()
+    }
+}
+
+/// A model on a device.
+pub struct Ready<'a> {
+    encoder: &'a Encoder,
+    scorer: Box<dyn Scorer>,
+}
+
+impl Model {
+    /// The model on a device.
+    ///
+    /// # Errors
+    ///
+    /// Where its parts do not fit each other.
+    pub fn ready(&self, device: Device) -> anyhow::Result<Ready<'_>> {
+        let About { model, columns, encoder, .. } = &self.about;
+        ensure!(encoder.names() == *columns, "the encoder does not give the columns that the file names");
+        let saved = SavedModel {
+            spec: model.clone(),
+            inputs: columns.len(),
+            parameters: self.tensors.clone(),
+            maps: self.about.recalibration.clone(),
+        };
+        let scorer = learner::restore(&saved, device).context("the tensors are not those of the network")?;
+        Ok(Ready { encoder, scorer })
+    }
+}
+
+impl Ready<'_> {
+    /// Names of the scores, in the order of [`Predictions`].
+    pub fn scores(&self) -> &'static [&'static str] {
+        if self.scorer.converts() { &SCORES } else { &SCORES[..3] }
+    }
+
+    /// For each categorical column the number of cells with a level that the training rows lack.
+    pub fn unseen(&self, rows: &Dataset) -> impl Iterator<Item = (&str, usize)> {
+        self.encoder.categorical().zip(self.encoder.unseen(rows))
+    }
+
+    /// What the model says of each raw row. Of the dataset it looks at the features alone.
+    ///
+    /// # Errors
+    ///
+    /// Where the rows lack a feature.
+    pub fn score(&self, rows: &Dataset) -> anyhow::Result<Predictions> {
+        let all: Vec<u32> = (0..rows.numeric.rows as u32).collect();
+        Ok(self.scorer.predictions(&self.encoder.encode_rows(rows, &all)?))
+    }
+}
