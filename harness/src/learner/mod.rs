@@ -5,11 +5,13 @@ pub mod device;
 pub mod neural;
 mod status;
 mod training;
+pub mod tuned;
 
 pub use neural::NeuralSpec;
 pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
 pub use training::TrainingSpec;
+pub use tuned::TunedSpec;
 
 use crate::data::Matrix;
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,8 @@ use std::collections::BTreeMap;
 pub enum MethodSpec {
     /// A network trained by gradient descent.
     Neural(NeuralSpec),
+    /// The best of several, for each seed.
+    Tuned(TunedSpec),
 }
 
 impl MethodSpec {
@@ -28,6 +32,7 @@ impl MethodSpec {
     pub fn slug(&self) -> String {
         match self {
             MethodSpec::Neural(spec) => spec.slug(),
+            MethodSpec::Tuned(spec) => spec.slug(),
         }
     }
 }
@@ -46,7 +51,7 @@ pub struct Task<'a> {
     pub origin: Option<&'a [u64]>,
     /// Rows to learn from.
     pub train: &'a [u32],
-    /// Rows for early stopping.
+    /// Rows for early stopping and for tuning.
     pub validation: &'a [u32],
     /// Rows to predict.
     pub test: &'a [u32],
@@ -69,7 +74,7 @@ pub struct Replicate {
     pub epochs: Vec<EpochLoss>,
     /// What it says of the test rows; absent if it diverged.
     pub predictions: Option<Predictions>,
-    /// What was chosen from the training rows.
+    /// What was found in the training rows, and what tuning chose.
     pub fitted: BTreeMap<String, f64>,
 }
 
@@ -125,6 +130,7 @@ pub struct Predictions {
 pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
     match spec {
         MethodSpec::Neural(spec) => neural::check(spec, task),
+        MethodSpec::Tuned(spec) => tuned::check(spec, task),
     }
 }
 
@@ -133,5 +139,6 @@ pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
 pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
     match spec {
         MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context),
+        MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context),
     }
 }

@@ -15,4 +15,5 @@ mod same_numbers;
 mod setup;
 mod store;
 mod tidy;
+mod tuning;
 mod workspace;
