@@ -6,12 +6,14 @@ pub mod neural;
 mod saved;
 mod status;
 mod training;
+pub mod tuned;
 
 pub use neural::NeuralSpec;
 pub use saved::{Parameter, SavedModel};
 pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
 pub use training::TrainingSpec;
+pub use tuned::TunedSpec;
 
 use crate::data::Matrix;
 use serde::{Deserialize, Serialize};
@@ -23,6 +25,8 @@ use std::collections::BTreeMap;
 pub enum MethodSpec {
     /// A network trained by gradient descent.
     Neural(NeuralSpec),
+    /// The best of several, for each seed.
+    Tuned(TunedSpec),
 }
 
 impl MethodSpec {
@@ -30,6 +34,7 @@ impl MethodSpec {
     pub fn slug(&self) -> String {
         match self {
             MethodSpec::Neural(spec) => spec.slug(),
+            MethodSpec::Tuned(spec) => spec.slug(),
         }
     }
 }
@@ -48,7 +53,7 @@ pub struct Task<'a> {
     pub origin: Option<&'a [u64]>,
     /// Rows to learn from.
     pub train: &'a [u32],
-    /// Rows for early stopping.
+    /// Rows for early stopping and for tuning.
     pub validation: &'a [u32],
     /// Rows to predict.
     pub test: &'a [u32],
@@ -71,7 +76,7 @@ pub struct Replicate {
     pub epochs: Vec<EpochLoss>,
     /// What it says of the test rows; absent if it diverged.
     pub predictions: Option<Predictions>,
-    /// What was chosen from the training rows.
+    /// What was found in the training rows, and what tuning chose.
     pub fitted: BTreeMap<String, f64>,
 }
 
@@ -136,6 +141,7 @@ pub struct Predictions {
 pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
     match spec {
         MethodSpec::Neural(spec) => neural::check(spec, task),
+        MethodSpec::Tuned(spec) => tuned::check(spec, task),
     }
 }
 
@@ -153,5 +159,6 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Sco
 pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
     match spec {
         MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context),
+        MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context),
     }
 }

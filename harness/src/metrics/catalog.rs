@@ -22,6 +22,10 @@ const AREA: &str = "share of the perfect area";
 const SUM: &str = "outcome x rows";
 const MEANS: &str = "outcome x points";
 
+/// What compares with the truth.
+pub(super) const TRUTH: &[&str] =
+    &["krcc", "krcc.prognosis", "ate.true", "auuc.true", "effect@30", "pehe", "ate.error"];
+
 /// Everything that can be asked for.
 #[rustfmt::skip]
 pub(super) const METRICS: &[Metric] = &[

@@ -1,6 +1,6 @@
 //! What a metric is, and how one is found by name and computed.
 
-use super::catalog::METRICS;
+use super::catalog::{METRICS, TRUTH};
 use super::judged::Prepared;
 use super::rank::tau_b;
 use super::resample::Weights;
@@ -60,6 +60,19 @@ pub enum Direction {
     Neither,
 }
 
+impl Direction {
+    /// A number that is larger for a better value; always 0 where no value is better.
+    pub fn merit(self, value: f64) -> f64 {
+        match self {
+            Direction::Higher => value,
+            Direction::Lower => -value,
+            Direction::Zero => -value.abs(),
+            Direction::One => -(value - 1.0).abs(),
+            Direction::Neither => 0.0,
+        }
+    }
+}
+
 /// A registered metric.
 #[derive(Clone, Copy, Debug)]
 pub struct Metric {
@@ -92,6 +105,16 @@ pub(super) enum Compute {
 }
 
 impl Metric {
+    /// Whether it compares with the true effect or the true outcome without treatment.
+    pub fn needs_truth(&self) -> bool {
+        TRUTH.contains(&self.name)
+    }
+
+    /// Whether it weights rows by their propensity.
+    pub fn needs_propensity(&self) -> bool {
+        matches!(self.compute, Compute::Inverse(_))
+    }
+
     /// The value on these rows.
     pub fn compute(&self, prepared: &Prepared) -> Value {
         let value = match self.compute {
@@ -152,6 +175,7 @@ pub(super) fn finite(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::Judged;
     use std::collections::BTreeSet;
 
     #[test]
@@ -164,6 +188,28 @@ mod tests {
                 "{}",
                 metric.name
             );
+        }
+    }
+
+    #[test]
+    fn metrics_that_need_more_than_outcomes_are_known() {
+        let score: Vec<f64> = (0..200).map(|row| f64::from(row * 37 % 200)).collect();
+        let treatment: Vec<bool> = (0..200).map(|row| row % 2 == 0).collect();
+        let outcome: Vec<f64> = (0..200).map(|row| f64::from(row % 7)).collect();
+        let half = [0.5; 200];
+        let bare = Judged {
+            predicted_uplift: Some(&score),
+            predicted_control: Some(&score),
+            predicted_treated: Some(&score),
+            ..Judged::new(&score, &treatment, &outcome)
+        };
+        let known = Judged { effect: Some(&outcome), expected_control: Some(&outcome), ..bare };
+        let weighted = Judged { propensity: Some(&half), ..bare };
+        let [bare, known, weighted] = [bare, known, weighted].map(|rows| Prepared::new(&rows).unwrap());
+        for metric in registry() {
+            let defined = |rows: &Prepared| metric.compute(rows).is_ok();
+            assert_eq!(defined(&known) && !defined(&bare), metric.needs_truth(), "{}", metric.name);
+            assert_eq!(defined(&weighted) && !defined(&bare), metric.needs_propensity(), "{}", metric.name);
         }
     }
 

@@ -78,6 +78,7 @@ fn view() -> View {
         baseline: "TARNet".to_string(),
         seeds: vec![1, 2],
         claims: Vec::new(),
+        tuning: None,
         metrics: vec![MetricView {
             name: "auuc".to_string(),
             formula: String::new(),

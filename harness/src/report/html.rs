@@ -5,6 +5,7 @@ use super::differences::{Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::format;
 use super::table::{Table, TableBlock};
+use super::tuning::{REMARK, TuningText};
 use super::view::cell::CellView;
 use super::view::{Block, TestRows, View};
 use anyhow::{Context as _, Result};
@@ -39,6 +40,8 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("missing", &missing(view));
     context.insert("claims", &view.claims);
     context.insert("machine", &view.machine);
+    context.insert("tuning", &TuningText::new(view));
+    context.insert("tuning_remark", REMARK);
     context.insert(
         "has_truth",
         &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")),

@@ -3,6 +3,7 @@
 use super::differences::{Difference, Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::table::{Cell, Column, Note, Row, Table};
+use super::tuning::{REMARK, TuningText};
 use super::view::View;
 use crate::metrics::Direction;
 
@@ -12,7 +13,8 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
     if let Some(caption) = &view.caption {
         text += &format!("> {}\n\n", escape(caption));
     }
-    text += &format!("{}\n", table.legend);
+    let tuning = TuningText::new(view);
+    text += &format!("{}\n\n{}\n", table.legend, escape(&tuning.sentence));
     for block in &table.blocks {
         text += &format!("\n## {}\n\n", escape(&block.dataset));
         text += &block.notes.iter().map(|note| format!("{}\n\n", escape(note))).collect::<String>();
@@ -28,7 +30,19 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
         text.push('\n');
     }
     text += &notes(&table.notes);
-    text + &contrasts(view, differences) + &failures(view)
+    text + &contrasts(view, differences) + &searched(&tuning) + &failures(view)
+}
+
+/// What was searched and kept.
+fn searched(tuning: &TuningText) -> String {
+    if tuning.columns.is_empty() {
+        return String::new();
+    }
+    let line = |cells: &[String]| cells.iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
+    let ranges: String = tuning.ranges.iter().map(|range| format!("- {}\n", escape(range))).collect();
+    let rows: String = tuning.rows.iter().map(|row| format!("|{}\n", line(row))).collect();
+    let (columns, rule) = (line(&tuning.columns), ":--|".repeat(tuning.columns.len()));
+    format!("\n## Tuning\n\n{ranges}\n{REMARK}\n\n|{columns}\n|{rule}\n{rows}")
 }
 
 /// Every run without a result.

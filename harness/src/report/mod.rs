@@ -22,6 +22,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tex;
+mod tuning;
 pub mod view;
 
 pub use collect::collect;

@@ -90,6 +90,7 @@ impl Sample {
             interval: SeedInterval::StudentT,
             metrics: self.metrics.iter().map(ToString::to_string).collect(),
             baseline: self.methods[0].0.to_string(),
+            tuning: None,
             claims: vec![Claim {
                 id: "ziln-helps".to_string(),
                 text: "A ZILN head ranks better than a point head.".to_string(),

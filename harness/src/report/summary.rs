@@ -4,6 +4,7 @@ use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use super::view::contrasts::ContrastView;
 use super::view::estimate::Estimate;
 use super::view::times::Times;
+use super::view::tuning::TuningView;
 use super::view::{Block, Machine, MetricView, TestRows, View};
 use crate::record::{Measured, RowCounts};
 use crate::spec::Claim;
@@ -13,7 +14,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Version of the format.
-pub const SUMMARY_VERSION: u32 = 2;
+pub const SUMMARY_VERSION: u32 = 3;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
 pub fn render(view: &View) -> Result<String> {
@@ -30,6 +31,7 @@ struct Summary<'a> {
     baseline: &'a str,
     seeds: &'a [u64],
     claims: &'a [Claim],
+    tuning: Option<&'a TuningView>,
     metrics: &'a [MetricView],
     datasets: Vec<Dataset<'a>>,
     cells: Vec<Cell<'a>>,
@@ -50,6 +52,7 @@ impl<'a> Summary<'a> {
             baseline: &view.baseline,
             seeds: &view.seeds,
             claims: &view.claims,
+            tuning: view.tuning.as_ref(),
             metrics: &view.metrics,
             datasets: view.blocks.iter().map(Dataset::new).collect(),
             cells: view.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),

@@ -224,18 +224,7 @@ fn best(block: &[CellView], column: &Column) -> Option<f64> {
     means
         .into_iter()
         .filter(|_| column.better != Direction::Neither)
-        .max_by(|a, b| score(column.better, *a).total_cmp(&score(column.better, *b)))
-}
-
-/// A number that is larger for a better value.
-fn score(direction: Direction, value: f64) -> f64 {
-    match direction {
-        Direction::Higher => value,
-        Direction::Lower => -value,
-        Direction::Zero => -value.abs(),
-        Direction::One => -(value - 1.0).abs(),
-        Direction::Neither => 0.0,
-    }
+        .max_by(|a, b| column.better.merit(*a).total_cmp(&column.better.merit(*b)))
 }
 
 fn row_notes(view: &View, columns: &[Column]) -> Vec<String> {

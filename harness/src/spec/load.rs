@@ -2,7 +2,7 @@
 
 use super::error::ExperimentError;
 use super::wire::{self, SeedsWire, Wire};
-use super::{Claim, Experiment, NamedData, NamedMethod, methods};
+use super::{Claim, Experiment, NamedData, NamedMethod, Tuning, methods};
 use crate::error::did_you_mean;
 use crate::input_error;
 use crate::metrics;
@@ -47,7 +47,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     }
     let declared: Vec<String> = wire.dataset.iter().map(|dataset| dataset.name.clone()).collect();
     let methods = methods::compose(&wire)?;
-    let experiment = Experiment {
+    let mut experiment = Experiment {
         name,
         path: path.to_path_buf(),
         profile: profile.unwrap_or("full").to_string(),
@@ -60,9 +60,15 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         seeds: seeds(wire.seeds)?,
         interval: wire.interval.unwrap_or_default(),
         metrics: wire.metrics.unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec()),
+        tuning: None,
         claims: wire.claim,
     };
     check(&experiment, &declared.iter().map(String::as_str).collect::<Vec<_>>())?;
+    if let Some(wire) = &wire.tuning {
+        let tuning = Tuning::new(wire, &experiment)?;
+        tuning.apply(&mut experiment)?;
+        experiment.tuning = Some(tuning);
+    }
     Ok(experiment)
 }
 

@@ -5,10 +5,13 @@ mod id;
 mod load;
 mod methods;
 mod objective_wire;
+mod tuning;
+mod tuning_wire;
 mod wire;
 
 pub use id::hash;
 pub use load::{load, profiles, root};
+pub use tuning::{Range, Scale, Tuning};
 
 use error::ExperimentError;
 
@@ -73,6 +76,8 @@ pub struct Experiment {
     pub metrics: Vec<String>,
     /// Name of the method that others are compared with.
     pub baseline: String,
+    /// The search that every method went through; nothing where methods stand as they are.
+    pub tuning: Option<Tuning>,
     /// Stated before the results.
     pub claims: Vec<Claim>,
 }

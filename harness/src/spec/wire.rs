@@ -2,6 +2,7 @@
 
 use super::error::suggest;
 use super::objective_wire::{ObjectiveWire, one_or_many};
+use super::tuning_wire::TuningWire;
 use super::{Claim, ExperimentError};
 use crate::data::DataSpec;
 use crate::data::b2b_mimic::B2bMimicSpec;
@@ -37,6 +38,7 @@ pub(super) struct Wire {
     /// What methods start from (`inherit`).
     #[expect(dead_code, reason = "read as a table, checked here")]
     pub model: Option<Options>,
+    pub tuning: Option<TuningWire>,
     #[serde(default, deserialize_with = "one_or_many")]
     pub grid: Vec<GridWire>,
     #[serde(default)]

@@ -16,4 +16,5 @@ mod same_numbers;
 mod setup;
 mod store;
 mod tidy;
+mod tuning;
 mod workspace;

@@ -12,7 +12,7 @@ fn spec(key: &str, list: &[&str], options: &Options) -> anyhow::Result<MethodSpe
 }
 
 fn terms(key: &str, list: &[&str]) -> Vec<String> {
-    let MethodSpec::Neural(spec) = spec(key, list, &Options::default()).unwrap();
+    let MethodSpec::Neural(spec) = spec(key, list, &Options::default()).unwrap() else { panic!() };
     spec.objective.iter().map(|term| term.term.name().to_string()).collect()
 }
 

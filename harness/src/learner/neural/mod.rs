@@ -21,6 +21,7 @@ use recalibration::Map;
 use rows::DeviceRows;
 use serde::{Deserialize, Serialize};
 use stack::Stack;
+use tch::Tensor;
 
 /// What a network computes, what it is trained for, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,38 @@ pub struct NeuralSpec {
 
 /// Trains one replicate per seed, all in one stack.
 pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+    Ok(train(spec, task, seeds, context)?.fitted())
+}
+
+/// A trained stack that can still be asked about any row of its task.
+pub(super) struct Trained {
+    replicates: Vec<Replicate>,
+    model: Model,
+    maps: Vec<Maps>,
+    /// `[N, d]`
+    features: Tensor,
+}
+
+impl Trained {
+    /// What each replicate says of the given rows.
+    pub fn predict(&self, rows: &[u32]) -> Vec<Predictions> {
+        predict(&self.model, &self.maps, &self.features, (rows, self.replicates.len()))
+    }
+
+    /// The replicates, and the first of them as a scorer.
+    pub fn fitted(self) -> Fitted {
+        let scorer = Box::new(self.model.first(self.maps.into_iter().next()));
+        Fitted { replicates: self.replicates, scorer }
+    }
+}
+
+/// Trains as `fit` does.
+pub(super) fn train(
+    spec: &NeuralSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+) -> anyhow::Result<Trained> {
     check(spec, task)?;
     let rows = DeviceRows::new(spec, task, context.device);
     let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
@@ -49,8 +82,7 @@ pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> a
     let (parameters, logs) = stack.finish();
     let model = Model::new((spec, task.features.columns), network, parameters);
     let maps = maps(spec, task, &model, &rows, seeds.len());
-    let mut predictions = model.predict(&rows.features, task.test, seeds.len());
-    predictions.iter_mut().zip(&maps).for_each(|(predictions, maps)| maps.apply(predictions));
+    let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
     let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
         let finite = predictions.uplift.iter().all(|uplift| uplift.is_finite());
         let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
@@ -58,8 +90,14 @@ pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> a
         let predictions = finished.then_some(predictions);
         Replicate { status, epochs: log.epochs, predictions, fitted: rows.fitted.clone() }
     });
-    let replicates = replicates.collect();
-    Ok(Fitted { replicates, scorer: Box::new(model.first(maps.into_iter().next())) })
+    Ok(Trained { replicates: replicates.collect(), model, maps, features: rows.features })
+}
+
+/// What so many replicates say of rows, with their conversion probabilities set right.
+fn predict(model: &Model, maps: &[Maps], features: &Tensor, rows: (&[u32], usize)) -> Vec<Predictions> {
+    let mut predictions = model.predict(features, rows.0, rows.1);
+    predictions.iter_mut().zip(maps).for_each(|(predictions, maps)| maps.apply(predictions));
+    predictions
 }
 
 /// What sets each replicate's conversion probabilities right; empty where nothing does.

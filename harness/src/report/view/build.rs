@@ -6,6 +6,7 @@ use super::machine::machine;
 use super::references::{Judgement, References, references};
 use super::resample::{Plan, Resamples};
 use super::study::{Study, study};
+use super::tuning::TuningView;
 use super::{Block, MetricView, TestRows, View};
 use crate::metrics::{self, Direction, Metric};
 use crate::record::{EvaluationRows, Record};
@@ -40,6 +41,7 @@ impl View {
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
             claims: asked.claims.clone(),
+            tuning: TuningView::new(material),
             metrics: plan.names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect(),
             machine: machine(material),
             blocks,

@@ -12,6 +12,7 @@ pub mod resample;
 mod runs;
 mod study;
 pub mod times;
+pub mod tuning;
 
 use crate::metrics::Direction;
 use crate::record::RowCounts;
@@ -20,6 +21,7 @@ use cell::{CellView, FailureView, ReferenceView};
 use contrasts::ContrastView;
 use curve::{Curves, Deciles, Losses};
 use serde::Serialize;
+use tuning::TuningView;
 
 /// A report.
 #[derive(Clone, Debug)]
@@ -38,6 +40,8 @@ pub struct View {
     pub seeds: Vec<u64>,
     /// As declared.
     pub claims: Vec<Claim>,
+    /// The search that every method went through; nothing where methods stand as they are.
+    pub tuning: Option<TuningView>,
     /// Every metric that occurs, those of the table first.
     pub metrics: Vec<MetricView>,
     /// One per dataset.

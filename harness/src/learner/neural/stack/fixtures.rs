@@ -168,6 +168,7 @@ fn method(backbone: &str, components: &[&str], training: TrainingSpec) -> Neural
     let row = catalog::backbone(backbone).unwrap();
     match catalog::compose(row, &components, &options, &training).unwrap() {
         MethodSpec::Neural(spec) => spec,
+        MethodSpec::Tuned(_) => panic!("nothing is tuned here"),
     }
 }
 
