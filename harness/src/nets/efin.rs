@@ -110,3 +110,41 @@ impl Backbone for Efin {
         Representation { propensity: Some(propensity), ..Representation::of(arms) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::nets::{BackboneKind, EfinSpec, HeadSpec, Network, NetworkSpec, OutcomeSummary, Pass};
+    use crate::seed::Seeds;
+    use tch::{Device, Kind, Tensor};
+
+    /// What the treatment and the score's bias add to a score is the same for every field, and the softmax takes it off.
+    #[test]
+    fn the_treatment_embedding_has_no_effect() {
+        let spec = NetworkSpec {
+            backbone: BackboneKind::Efin(EfinSpec::default()),
+            trunk: vec![8],
+            heads: vec![4],
+            head: HeadSpec::Point,
+            gate: None,
+        };
+        let network = Network::new(&spec, 6, &OutcomeSummary::default());
+        let features = (Tensor::arange(120, (Kind::Float, Device::Cpu)) * 0.37).sin().view([1, 20, 6]);
+        let uplift = |moved: &[&str]| {
+            let mut values = network.layout().draw(&Seeds::new(1));
+            let mut start = 0;
+            for (name, shape) in network.layout().names() {
+                let count = shape.iter().product::<i64>() as usize;
+                if moved.contains(&name) {
+                    values[start..start + count].iter_mut().for_each(|value| *value += 3.0);
+                }
+                start += count;
+            }
+            let flat = Tensor::from_slice(&values).unsqueeze(0);
+            let outputs = network.forward(&network.layout().views(&flat), &features, &Pass::default());
+            outputs.treated - outputs.control
+        };
+        let change = |moved: &[&str]| (uplift(moved) - uplift(&[])).abs().max().double_value(&[]);
+        assert!(change(&["interaction.treatment", "interaction.score.bias"]) < 1e-6);
+        assert!(change(&["interaction.field.bias"]) > 1e-4);
+    }
+}

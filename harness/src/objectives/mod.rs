@@ -10,11 +10,14 @@ mod cases;
 mod checks;
 mod closed_form;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod fixtures;
 mod huber;
 mod listwise;
 mod mmd;
 mod mse;
+mod poisson;
 mod propensity;
 mod ranking;
 mod registry;

@@ -44,6 +44,8 @@ registry! {
     Huber(super::huber::HuberSpec) = "huber",
     /// Tweedie deviance of the observed arm.
     Tweedie(super::tweedie::TweedieSpec) = "tweedie",
+    /// Poisson deviance of the observed arm.
+    Poisson(super::poisson::PoissonSpec) = "poisson",
     /// Zero-inflated log-normal likelihood of the observed arm.
     Ziln(super::ziln::ZilnSpec) = "ziln",
     /// The same with a focal conversion part.

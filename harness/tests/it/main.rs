@@ -10,6 +10,7 @@ mod bad_tables;
 mod cli;
 mod data;
 mod diverged;
+mod documents;
 mod models;
 mod resume;
 mod same_numbers;
