@@ -10,6 +10,7 @@ mod bad_tables;
 mod cli;
 mod data;
 mod diverged;
+mod known_answers;
 mod resume;
 mod same_numbers;
 mod setup;
