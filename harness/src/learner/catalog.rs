@@ -138,6 +138,9 @@ pub fn components(asked: &[String]) -> anyhow::Result<Vec<String>> {
             "component 'focal' changes the conversion part of the ziln loss: list 'ziln' as well"
         ));
     }
+    if has(asked, "ziln") && (has(asked, "rerum") || has(asked, "rerum-released")) && !has(asked, "focal") {
+        return Err(input_error!("component 'rerum' has a ziln head of its own: list it without 'ziln'"));
+    }
     if has(asked, "rerum") && has(asked, "rerum-released") {
         return Err(input_error!(
             "components 'rerum' and 'rerum-released' are two settings of one thing: list one"

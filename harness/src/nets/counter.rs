@@ -1,6 +1,5 @@
 //! Random numbers during training, as a hash of where they are used: nothing is drawn, stored or uploaded.
 
-use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 const STRIDE: u32 = 0x9E37_79B9;
@@ -64,12 +63,14 @@ impl Counter {
         Tensor::from_slice(&hashes).view([self.keys.len() as i64, count])
     }
 
-    fn on_host<T: Send>(&self, layer: u32, count: i64, apply: impl Fn(u32) -> T + Sync) -> Vec<T> {
+    fn on_host<T>(&self, layer: u32, count: i64, apply: impl Fn(u32) -> T) -> Vec<T> {
         let shared = |element| mix(self.step ^ mix(layer ^ mix(element)));
-        let replicate =
-            |key: &u32| (0..count as u32).map(|element| apply(mix(key ^ shared(element)))).collect();
-        let replicates: Vec<Vec<T>> = self.keys.par_iter().map(replicate).collect();
-        replicates.into_iter().flatten().collect()
+        let shared: Vec<u32> = (0..count as u32).map(shared).collect();
+        let mut values = Vec::with_capacity(self.keys.len() * shared.len());
+        for key in &self.keys {
+            values.extend(shared.iter().map(|shared| apply(mix(key ^ shared))));
+        }
+        values
     }
 
     fn hashes_on_device(&self, layer: u32, count: i64) -> Tensor {

@@ -7,7 +7,7 @@ use tch::Tensor;
 /// Linear layers of all experts, each followed by ELU, and by dropout except after the last.
 ///
 /// ```text
-/// x [S, B, d]   W [S, E, inputs, outputs]   b [S, E, outputs]   ->  [S, B, E, width]
+/// x [S, B, d]   W [S, E, inputs, outputs]   b [S, E, outputs]   ->  [S, E, B, width]
 /// ```
 pub struct Experts {
     layers: Vec<(Slot, Slot)>,
@@ -36,7 +36,7 @@ impl Experts {
         self.width
     }
 
-    /// Features `[S, B, d]` to `[S, B, E, width]`.
+    /// Features `[S, B, d]` to `[S, E, B, width]`.
     pub fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Tensor {
         let shape = features.size();
         let (replicates, rows, inputs) = (shape[0], shape[1], shape[2]);
@@ -55,7 +55,7 @@ impl Experts {
                 hidden = factors.view(shape.as_slice()) * hidden;
             }
         }
-        hidden.view([replicates, self.count, rows, self.width]).transpose(1, 2)
+        hidden.view([replicates, self.count, rows, self.width])
     }
 }
 

@@ -57,7 +57,7 @@ impl Backbone for Unite {
         let experts = features.map(|features| self.experts.forward(weights, features, pass));
         let mix = |task: usize, features: &Tensor, experts: &Tensor| {
             let shares = self.mixtures[task].forward(weights, features).softmax(-1, None);
-            (experts * shares.unsqueeze(-1)).sum_dim_intlist(2i64, false, None)
+            (experts * shares.transpose(1, 2).unsqueeze(-1)).sum_dim_intlist(1i64, false, None)
         };
         let arms = Arms::Apart {
             control: mix(0, features.control(), experts.control()),

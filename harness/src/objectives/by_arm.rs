@@ -77,10 +77,13 @@ impl Side {
         values.gather(1, &self.order, false)
     }
 
-    /// Vectors `[S, B, k]` of the arm's rows, `[S, W, k]`.
+    /// Vectors `[S, B, k]` of the arm's rows, `[S, W, k]`. Whole rows are taken, which is much faster than one value at a
+    /// time, there and back.
     pub fn vectors(&self, vectors: &Tensor) -> Tensor {
-        let (shape, width) = (self.order.size(), vectors.size()[2]);
-        vectors.gather(1, &self.order.unsqueeze(-1).expand([shape[0], shape[1], width], false), false)
+        let shape = vectors.size();
+        let first = Tensor::arange(shape[0], (Kind::Int64, vectors.device())) * shape[1];
+        let rows = (&self.order + first.unsqueeze(1)).view([-1]);
+        vectors.reshape([-1, shape[2]]).index_select(0, &rows).view([shape[0], -1, shape[2]])
     }
 }
 

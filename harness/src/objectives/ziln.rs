@@ -73,10 +73,10 @@ impl TermOptions for FocalZilnSpec {
 
     fn validate(&self) -> anyhow::Result<()> {
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
-            return Err(input_error!("focal.alpha: found {}; must be inside (0, 1)", self.alpha));
+            return Err(input_error!("focal-ziln.alpha: found {}; must be inside (0, 1)", self.alpha));
         }
         if !(self.gamma >= 0.0 && self.gamma.is_finite()) {
-            return Err(input_error!("focal.gamma: found {}; must be 0 or more", self.gamma));
+            return Err(input_error!("focal-ziln.gamma: found {}; must be 0 or more", self.gamma));
         }
         Ok(())
     }

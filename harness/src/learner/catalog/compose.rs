@@ -146,7 +146,9 @@ fn network(
     options: &Options,
     gate: Option<crate::nets::GatePosition>,
 ) -> NetworkSpec {
-    NetworkSpec { backbone, trunk: options.trunk.clone(), heads: options.heads.clone(), head, gate }
+    // UniTE's experts stand where others have a trunk.
+    let trunk = if matches!(backbone, BackboneKind::Unite(_)) { Vec::new() } else { options.trunk.clone() };
+    NetworkSpec { backbone, trunk, heads: options.heads.clone(), head, gate }
 }
 
 /// Checks the parts and gives terms without unit the scale that the outcome loss has.
@@ -175,6 +177,7 @@ fn in_model(error: anyhow::Error) -> anyhow::Error {
     let text = format!("{error:#}");
     match text.starts_with("training.") || text.contains('\'') {
         true => error,
-        false => input_error!("model.{text}"),
+        // Components call the focal term's options by their own name.
+        false => input_error!("model.{}", text.replacen("focal-ziln.", "focal.", 1)),
     }
 }
