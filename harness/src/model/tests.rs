@@ -12,7 +12,7 @@ fn model() -> Model {
     let options = Options { trunk: vec![], heads: vec![], ..Options::default() };
     let backbone = catalog::backbone("tarnet").unwrap();
     let method = catalog::compose(backbone, &[], &options, &TrainingSpec::default()).unwrap();
-    let MethodSpec::Neural(spec) = method;
+    let MethodSpec::Neural(spec) = method else { panic!() };
     let encoder = r#"{"numeric": [{"name": "x", "mean": 0.1, "sd": 3.3333333333333335, "missing": true}],
                       "categorical": []}"#;
     let encoder: Encoder = serde_json::from_str(encoder).unwrap();

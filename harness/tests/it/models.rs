@@ -128,6 +128,21 @@ fn so_does_every_network_and_what_is_recalibrated() {
     assert!(about(&workspace)["recalibration"]["control"]["knots"]["from"].is_array());
 }
 
+#[test]
+fn of_a_tuned_method_the_chosen_candidate_is_kept() {
+    let tuning = "[split]\nvalidation = 0.2\n[tuning]\ntrials = 3\nmetric = \"auuc\"\n[tuning.ranges]\n\
+                  \"training.learning-rate\" = { low = 1e-4, high = 1e-1, scale = \"log\" }\n";
+    let workspace = Workspace::with(&format!("{EXPERIMENT}{tuning}"));
+    workspace.succeed("run experiments/small.toml --results results --device cpu");
+    workspace.succeed("data export experiments/small.toml --out rows.parquet");
+    for method in ["TARNet", FULL] {
+        assert_as_run(&workspace, method, "rows.parquet");
+        let about = about(&workspace);
+        let chosen = &about["fitted"]["tuning: training.learning-rate"];
+        assert_eq!((&about["model"]["training"]["learning-rate"], chosen.is_f64()), (chosen, true));
+    }
+}
+
 /// What the model file says of itself.
 fn about(workspace: &Workspace) -> Value {
     let header = header(workspace);

@@ -65,7 +65,7 @@ mod tests {
         let components: Vec<String> = components.iter().map(ToString::to_string).collect();
         let backbone = catalog::backbone(key).unwrap();
         let method = catalog::compose(backbone, &components, &options, &TrainingSpec::default()).unwrap();
-        let MethodSpec::Neural(spec) = method;
+        let MethodSpec::Neural(spec) = method else { panic!() };
         let summary = OutcomeSummary { mean: 2.0, sd: 1.0, positive_share: 0.4, ..Default::default() };
         let network = Network::new(&spec.network, INPUTS as i64, &summary);
         let drawn = Tensor::from_slice(&network.layout().draw(&Seeds::new(3))).unsqueeze(0);
