@@ -23,7 +23,7 @@ pub struct TuningText {
 }
 
 /// What the numbers of a row are.
-pub const REMARK: &str = "Kept values: median over the finished seeds [smallest, largest], default. A method with fewer \
+pub const REMARK: &str = "Kept values: median over the finished seeds [smallest, largest]. A method with fewer \
     different candidates than the budget has fewer of these ranges, or lists of values; the same candidate twice is \
     trained once.";
 
@@ -91,9 +91,9 @@ fn value(kept: &KeptView) -> String {
     let (short, default) = (format::short, format::short(kept.default));
     match (kept.median, kept.low, kept.high) {
         (Some(median), Some(low), Some(high)) => {
-            format!("{} [{}, {}], {default}", short(median), short(low), short(high))
+            format!("{} [{}, {}]; default {default}", short(median), short(low), short(high))
         }
-        (_, _, _) => format!("\u{2013}, {default}"),
+        (_, _, _) => format!("\u{2013}; default {default}"),
     }
 }
 
@@ -162,12 +162,18 @@ mod tests {
             ["training.learning-rate: 0.0001 to 0.01, log scale", "weight.ranking: one of 0.5, 2"]
         );
         let cells = |row: usize| text.rows[row][2..].iter().map(String::as_str).collect::<Vec<_>>();
-        assert_eq!(cells(0), ["2", "1/3", "0.002000 [5.000e-4, 0.002000], 5.000e-4", "not in this method"]);
-        assert_eq!(cells(1)[1..], ["1/2", "0.001250 [5.000e-4, 0.002000], 5.000e-4", "not in this method"]);
+        assert_eq!(
+            cells(0),
+            ["2", "1/3", "0.002000 [5.000e-4, 0.002000]; default 5.000e-4", "not in this method"]
+        );
+        assert_eq!(
+            cells(1)[1..],
+            ["1/2", "0.001250 [5.000e-4, 0.002000]; default 5.000e-4", "not in this method"]
+        );
         let page = page(&material);
         assert!(
             page.contains("\n## Tuning\n")
-                && page.contains("<td>0.002000 [5.000e-4, 0.002000], 5.000e-4</td>")
+                && page.contains("<td>0.002000 [5.000e-4, 0.002000]; default 5.000e-4</td>")
         );
         assert_eq!(page.matches("same budget, 3 candidates").count(), 3);
     }
@@ -215,6 +221,6 @@ mod tests {
             .flat_map(|cell| &mut cell.runs)
             .for_each(|run| run.outcome = Outcome::Missing);
         let text = TuningText::new(&View::new(&material).unwrap());
-        assert_eq!(text.rows[0][3..5], ["0/0", "\u{2013}, 5.000e-4"]);
+        assert_eq!(text.rows[0][3..5], ["0/0", "\u{2013}; default 5.000e-4"]);
     }
 }

@@ -138,7 +138,7 @@ fn bad_ranges() {
     refused("low = 1e-4, high = 1e-1", "values = [inf]", &[rate, "give low and high", "not both"]);
     refused("low = 1e-4, high = 1e-1, scale = \"log\"", "values = [inf]", &[rate, "found inf", "finite"]);
     refused("low = 1e-4, ", "", &[rate, "give low and high"]);
-    refused("scale = \"log\"", "scale = \"lg\"", &["line 30", "'lg'", "did you mean 'log'?"]);
+    refused("scale = \"log\"", "scale = \"logg\"", &["line 30", "'logg'", "did you mean 'log'?"]);
     refused("low = 1e-4", "lo = 1e-4", &["line 30", "'lo'", "did you mean 'low'?"]);
     refused("values = [0.01, 1.0]", "values = []", &["\"weight.ranking\"", "values: the list is empty"]);
     refused("values = [0.01, 1.0]", "values = [-1.0]", &["\"weight.ranking\"", "found -1", "0 or more"]);
