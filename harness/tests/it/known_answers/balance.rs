@@ -37,7 +37,9 @@ impl Scene {
         tch::set_num_threads(1);
         let stream = Seeds::new(11).child("features").stream();
         let features: Vec<f32> = StandardNormal.sample_iter(stream).take(ROWS * COLUMNS).collect();
-        let MethodSpec::Neural(spec) = compose("tarnet", &[], &small(), &TrainingSpec::default());
+        let MethodSpec::Neural(spec) = compose("tarnet", &[], &small(), &TrainingSpec::default()) else {
+            panic!("not a network")
+        };
         let network = Network::new(&spec.network, COLUMNS as i64, &OutcomeSummary::default());
         let flat = Tensor::from_slice(&network.layout().draw(&Seeds::new(3))).unsqueeze(0);
         let rows = Tensor::from_slice(&features).view([1, ROWS as i64, COLUMNS as i64]);

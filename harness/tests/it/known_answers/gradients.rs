@@ -16,7 +16,9 @@ fn spec(backbone: &str, components: &[&str], stop_gradient: bool) -> NeuralSpec 
         efin: EfinSpec { stop_gradient, ..small().efin },
         ..small()
     };
-    let MethodSpec::Neural(spec) = compose(backbone, components, &options, &TrainingSpec::default());
+    let MethodSpec::Neural(spec) = compose(backbone, components, &options, &TrainingSpec::default()) else {
+        panic!("not a network")
+    };
     spec
 }
 
