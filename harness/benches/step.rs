@@ -1,8 +1,8 @@
 //! Milliseconds per training step of every backbone, as published and with VALOR's components, for one replicate and
 //! five.
 //!
-//! `cargo bench --bench step -- [--threads 1] [--steps 40] [--networks tarnet,unite]` prints JSON: medians over rounds in
-//! which all cases take turns, under the keys of `scripts/bench_pytorch.py`.
+//! `cargo bench --bench step -- [--threads 1] [--steps 50] [--networks tarnet,unite]` prints JSON: medians over the steps
+//! of all rounds, in which the cases take turns, under the keys of `scripts/bench_pytorch.py`.
 
 #![expect(
     clippy::disallowed_methods,
@@ -22,7 +22,9 @@ use valor::seed::Seeds;
 
 const COLUMNS: usize = 100;
 const BATCH: usize = 512;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
+/// Steps that are not counted, as in `scripts/bench_pytorch.py`.
+const WARM_UP: usize = 20;
 const VARIANTS: [(&str, &[&str]); 3] =
     [("base", &[]), ("valor", &["ziln", "focal", "gti", "wr"]), ("focal-ziln", &["ziln", "focal"])];
 
@@ -41,7 +43,7 @@ fn main() {
         arguments.get(place + 1).cloned()
     };
     let number = |name: &str, default: usize| option(name).map_or(default, |text| text.parse().unwrap());
-    let (threads, steps) = (number("--threads", 1), number("--steps", 40));
+    let (threads, steps) = (number("--threads", 1), number("--steps", 50));
     let device = device::resolve(&option("--device").unwrap_or("cpu".into())).unwrap();
     // As workers run, before the first product.
     // SAFETY: no other thread has been started.
@@ -49,15 +51,11 @@ fn main() {
     tch::set_num_threads(threads as i32);
     let wanted = option("--networks");
     let wanted = |key: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name == key));
-    let rows = Rows::draw(BATCH * steps);
+    let rows = Rows::draw(BATCH * (steps + WARM_UP));
     let mut cases: Vec<Case> = cases().into_iter().filter(|case| wanted(case.network())).collect();
-    for round in 0..=ROUNDS {
+    for _ in 0..ROUNDS {
         for case in &mut cases {
-            let start = Instant::now();
-            rows.train(&case.method, case.replicates, device);
-            if round > 0 {
-                case.times.push(start.elapsed().as_secs_f64() * 1e3 / steps as f64);
-            }
+            case.times.extend(rows.train(&case.method, case.replicates, device));
         }
     }
     let medians: BTreeMap<&str, f64> =
@@ -124,7 +122,8 @@ impl Rows {
         Self { features, treatment, outcome, train: (0..rows as u32).collect() }
     }
 
-    fn train(&self, method: &MethodSpec, replicates: usize, device: Device) {
+    /// Milliseconds of every step after the warm-up.
+    fn train(&self, method: &MethodSpec, replicates: usize, device: Device) -> Vec<f64> {
         let task = Task {
             features: &self.features,
             treatment: &self.treatment,
@@ -136,8 +135,15 @@ impl Rows {
             test: &self.train[..1],
         };
         let seeds: Vec<u64> = (0..replicates as u64).collect();
-        let context = Context { device, progress: &mut |_, _| {} };
-        learner::fit(method, &task, &seeds, context).unwrap();
-        device::synchronise(device);
+        let mut times = Vec::new();
+        let mut last: Option<Instant> = None;
+        let mut progress = |_, _| {
+            device::synchronise(device);
+            let now = Instant::now();
+            times.extend(last.map(|last| (now - last).as_secs_f64() * 1e3));
+            last = Some(now);
+        };
+        learner::fit(method, &task, &seeds, Context { device, progress: &mut progress }).unwrap();
+        times.split_off(WARM_UP.min(times.len()))
     }
 }

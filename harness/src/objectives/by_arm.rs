@@ -7,12 +7,12 @@ use tch::{Kind, Tensor};
 pub const MASKED: f64 = -1e30;
 
 /// How many standard deviations a batch's count of an arm may lie above its mean.
-const SPREAD: f64 = 6.0;
+const SPREAD: f64 = 4.0;
 
 /// How many rows of each arm are looked at.
 ///
-/// Fixed, so that a replicate's sums do not depend on its neighbours: 6 SD above the expected number of the arm's
-/// rows, at most the batch. A batch with more (one in 10^9) leaves the surplus out.
+/// Fixed, so that a replicate's sums do not depend on its neighbours: 4 SD above the expected number of the arm's
+/// rows, at most the batch. A batch with more (one in 16,000) leaves the surplus out: a row or two of three hundred.
 #[derive(Clone, Copy, Debug)]
 pub struct Widths {
     treated: i64,

@@ -56,7 +56,7 @@ fn the_experiment_of_the_new_loss_runs() {
 fn complete_examples_are_understood() {
     let format = read("FORMAT.md");
     let examples = blocks(&format, "toml");
-    assert!(examples.len() >= 2);
+    assert!(examples.len() >= 2, "blocks marked as toml are complete files");
     for example in examples {
         let workspace = Workspace::with(example);
         let plan = workspace.succeed("plan experiments/small.toml --results results --set rows=600");
