@@ -1,5 +1,6 @@
 //! Random numbers during training, as a hash of where they are used: nothing is drawn, stored or uploaded.
 
+use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
 const STRIDE: u32 = 0x9E37_79B9;
@@ -17,27 +18,30 @@ const RANGE: f64 = 4_294_967_296.0;
 ///
 /// in 32 bits. The mixing function is Wellons' `lowbias32`. On the CPU a plain loop computes it, on other
 /// devices tensor operations do; both give the same bits.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Counter {
-    keys: Vec<u32>,
+    keys: Arc<[u32]>,
+    /// The keys where tensors live, `[S, 1]`: sent once.
+    sent: Tensor,
     step: u32,
-    device: Device,
 }
 
 impl Counter {
     /// Keys of the replicates, in order.
     pub fn new(keys: Vec<u32>, device: Device) -> Self {
-        Self { keys, step: 0, device }
+        let wide: Vec<i64> = keys.iter().map(|&key| i64::from(key)).collect();
+        let sent = Tensor::from_slice(&wide).unsqueeze(1).to_device(device);
+        Self { keys: keys.into(), sent, step: 0 }
     }
 
     /// The same keys at another step.
     pub fn at(&self, step: u32) -> Self {
-        Self { step, ..self.clone() }
+        Self { keys: self.keys.clone(), sent: self.sent.shallow_clone(), step }
     }
 
     /// `[S, count]` uniform values in `[0, 1)` of the layer with this number.
     pub fn uniform(&self, layer: u32, count: i64) -> Tensor {
-        let hashes = match self.device {
+        let hashes = match self.sent.device() {
             Device::Cpu => self.hashes_on_host(layer, count),
             _ => self.hashes_on_device(layer, count),
         };
@@ -48,7 +52,7 @@ impl Counter {
     pub fn dropout(&self, layer: u32, shape: &[i64], rate: f64) -> Tensor {
         let count = shape[1..].iter().product();
         let factor = 1.0 / (1.0 - rate);
-        if self.device == Device::Cpu {
+        if self.sent.device() == Device::Cpu {
             let bound = (rate * RANGE).ceil() as u64;
             let factors =
                 self.on_host(layer, count, |hash| if u64::from(hash) >= bound { factor as f32 } else { 0.0 });
@@ -64,24 +68,26 @@ impl Counter {
     }
 
     fn on_host<T>(&self, layer: u32, count: i64, apply: impl Fn(u32) -> T) -> Vec<T> {
-        let shared = |element| mix(self.step ^ mix(layer ^ mix(element)));
-        let shared: Vec<u32> = (0..count as u32).map(shared).collect();
+        let shared: Vec<u32> = (0..count as u32).map(|element| self.shared(layer, element)).collect();
         let mut values = Vec::with_capacity(self.keys.len() * shared.len());
-        for key in &self.keys {
+        for key in self.keys.iter() {
             values.extend(shared.iter().map(|shared| apply(mix(key ^ shared))));
         }
         values
     }
 
+    /// What the hashes of all replicates begin with.
+    fn shared(&self, layer: u32, element: u32) -> u32 {
+        mix(self.step ^ mix(layer ^ mix(element)))
+    }
+
     fn hashes_on_device(&self, layer: u32, count: i64) -> Tensor {
-        let elements = Tensor::arange(count, (Kind::Int64, self.device));
+        let elements = Tensor::arange(count, (Kind::Int64, self.sent.device()));
         let shared = mix_tensor(
             &mix_tensor(&mix_tensor(&elements).bitwise_xor(i64::from(layer)))
                 .bitwise_xor(i64::from(self.step)),
         );
-        let keys: Vec<i64> = self.keys.iter().map(|&key| i64::from(key)).collect();
-        let keys = Tensor::from_slice(&keys).unsqueeze(1).to_device(self.device);
-        mix_tensor(&keys.bitwise_xor_tensor(&shared.unsqueeze(0)))
+        mix_tensor(&self.sent.bitwise_xor_tensor(&shared.unsqueeze(0)))
     }
 }
 
@@ -106,6 +112,20 @@ fn mix_tensor(x: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Against the plain Python of `scripts/fixtures/terms.py`.
+    #[test]
+    fn hashes_are_the_documented_ones() {
+        let fixtures = include_str!("../../tests/fixtures/terms.json");
+        let fixtures: serde_json::Value = serde_json::from_str(fixtures).unwrap();
+        let draws = fixtures["dropout"]["draws"].as_array().unwrap();
+        assert!(draws.len() >= 40);
+        for (draw, value) in draws.iter().zip(fixtures["dropout"]["value"].as_array().unwrap()) {
+            let [key, layer, step, element] = [0, 1, 2, 3].map(|place| draw[place].as_u64().unwrap() as u32);
+            let found = mix(key ^ Counter::new(vec![key], Device::Cpu).at(step).shared(layer, element));
+            assert!((f64::from(found) / RANGE - value.as_f64().unwrap()).abs() < 1e-11, "{draw}");
+        }
+    }
 
     #[test]
     fn host_and_device_give_the_same_bits() {

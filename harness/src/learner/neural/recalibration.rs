@@ -210,6 +210,40 @@ mod tests {
         assert_eq!(invert_focal(&FocalZilnSpec::default(), 0.0), 0.0);
     }
 
+    fn fixtures() -> serde_json::Value {
+        let text = include_str!("../../../tests/fixtures/terms.json");
+        serde_json::from_str::<serde_json::Value>(text).unwrap()["recalibration"].clone()
+    }
+
+    fn numbers(value: &serde_json::Value) -> Vec<f64> {
+        value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+    }
+
+    /// Derivatives by automatic differentiation.
+    #[test]
+    fn the_closed_form_is_that_of_pytorch() {
+        for case in fixtures()["focal"].as_array().unwrap() {
+            let number = |key: &str| case[key].as_f64().unwrap();
+            let focal = FocalZilnSpec { alpha: number("alpha"), gamma: number("gamma") };
+            for (p, eta) in numbers(&case["p"]).into_iter().zip(numbers(&case["eta"])) {
+                let found = invert_focal(&focal, p);
+                assert!((found - eta).abs() < 1e-9, "{focal:?} at {p}: {found} instead of {eta}");
+            }
+        }
+    }
+
+    #[test]
+    fn isotonic_regression_is_that_of_scikit_learn() {
+        for (name, case) in fixtures()["isotonic"].as_object().unwrap() {
+            let rows = numbers(&case["x"]).into_iter().zip(numbers(&case["y"])).collect();
+            let map = isotonic(rows);
+            for (at, expected) in numbers(&case["at"]).into_iter().zip(numbers(&case["predicted"])) {
+                let found = map.apply(at);
+                assert!((found - expected).abs() < 1e-9, "{name} at {at}: {found} instead of {expected}");
+            }
+        }
+    }
+
     #[test]
     fn isotonic_regression_pools_violators_and_ties() {
         let rows = vec![(0.1, 0.0), (0.2, 1.0), (0.3, 0.0), (0.3, 0.0), (0.5, 1.0), (0.7, 1.0)];
