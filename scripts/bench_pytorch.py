@@ -110,10 +110,18 @@ class Tarnet(nn.Module):
         self.trunk, self.gate = mlp(FEATURES, 256, 256), Gate(parts)
         self.heads = nn.ModuleList(head(outputs) for _ in range(2))
 
+    def represent(self, x):
+        return self.trunk(x)
+
     def forward(self, x, t):
-        phi = self.trunk(x)
+        phi = self.represent(x)
         arms = torch.stack([head(self.gate(phi, float(t))) for t, head in enumerate(self.heads)])
         return SimpleNamespace(arms=arms, phi=phi)
+
+
+class Cfr(Tarnet):
+    def represent(self, x):
+        return F.normalize(self.trunk(x), dim=1, eps=1e-5)
 
 
 class Dragonnet(Tarnet):
@@ -266,8 +274,8 @@ def mmd(said, rows):
 
 
 NETWORKS = {
-    "s-learner": (SLearner, []), "t-learner": (TLearner, []), "tarnet": (Tarnet, []), "cfr-wass": (Tarnet, [sinkhorn]),
-    "cfr-mmd": (Tarnet, [mmd]), "dragonnet": (Dragonnet, [propensity, targeted]), "euen": (Euen, []),
+    "s-learner": (SLearner, []), "t-learner": (TLearner, []), "tarnet": (Tarnet, []), "cfr-wass": (Cfr, [sinkhorn]),
+    "cfr-mmd": (Cfr, [mmd]), "dragonnet": (Dragonnet, [propensity, targeted]), "euen": (Euen, []),
     "efin": (Efin, [propensity]), "unite": (Unite, [robinson, propensity]),
 }
 

@@ -15,8 +15,10 @@ cargo bench --profile release --bench step --no-run
 for round in $(seq "$rounds"); do
     for network in $networks; do
         echo "round $round, $network" >&2
+        variants=base,valor
+        [[ $network != tarnet ]] || variants+=,focal-ziln,focal-ziln+ranking
         "$python" scripts/bench_pytorch.py --threads "$threads" --steps 40 --networks "$network" \
-            > "$scratch/pytorch-$round-$network.json"
+            --variants "$variants" > "$scratch/pytorch-$round-$network.json"
         cargo bench --quiet --profile release --bench step -- --threads "$threads" --networks "$network" \
             > "$scratch/valor-$round-$network.json"
     done

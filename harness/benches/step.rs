@@ -25,8 +25,12 @@ const BATCH: usize = 512;
 const ROUNDS: usize = 3;
 /// Steps that are not counted, as in `scripts/bench_pytorch.py`.
 const WARM_UP: usize = 20;
-const VARIANTS: [(&str, &[&str]); 3] =
-    [("base", &[]), ("valor", &["ziln", "focal", "gti", "wr"]), ("focal-ziln", &["ziln", "focal"])];
+const VARIANTS: [(&str, &[&str]); 4] = [
+    ("base", &[]),
+    ("valor", &["ziln", "focal", "gti", "wr"]),
+    ("focal-ziln", &["ziln", "focal"]),
+    ("focal-ziln+ranking", &["ziln", "focal", "wr"]),
+];
 
 /// A network, what it is trained with, and how many replicates.
 struct Case {
@@ -72,13 +76,13 @@ fn median(times: &mut [f64]) -> f64 {
     (times[times.len() / 2] * 1e3).round() / 1e3
 }
 
-/// The first half of a network's VALOR components is timed for TARNet alone: the step that earlier figures are of.
+/// Parts of VALOR's components are timed for TARNet alone.
 fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for row in &BACKBONES {
         for (variant, components) in VARIANTS {
             for replicates in [1, 5] {
-                if variant == "focal-ziln" && row.key != "tarnet" {
+                if variant.starts_with("focal-ziln") && row.key != "tarnet" {
                     continue;
                 }
                 let key = format!("{}/{variant}/{replicates}", row.key);

@@ -70,17 +70,15 @@ pub const BACKBONES: [BackboneRow; 9] = [
     BackboneRow {
         key: "cfr-wass",
         name: "CFR-WASS",
-        kind: |_| BackboneKind::Tarnet,
-        terms: |options| {
-            vec![TermSpec::new(options.balance_weight, TermKind::Sinkhorn(options.sinkhorn.clone()))]
-        },
+        kind: cfr,
+        terms: |options| balance(options, 0.01, TermKind::Sinkhorn(options.sinkhorn.clone())),
         released: RELEASED_CFR,
     },
     BackboneRow {
         key: "cfr-mmd",
         name: "CFR-MMD",
-        kind: |_| BackboneKind::Tarnet,
-        terms: |options| vec![TermSpec::new(options.balance_weight, TermKind::Mmd(options.mmd.clone()))],
+        kind: cfr,
+        terms: |options| balance(options, 1.0, TermKind::Mmd(options.mmd.clone())),
         released: RELEASED_CFR,
     },
     BackboneRow {
@@ -107,6 +105,14 @@ pub const BACKBONES: [BackboneRow; 9] = [
         released: RELEASED,
     },
 ];
+
+fn cfr(options: &Options) -> BackboneKind {
+    if options.normalise { BackboneKind::Cfr } else { BackboneKind::Tarnet }
+}
+
+fn balance(options: &Options, usual: f64, term: TermKind) -> Vec<TermSpec> {
+    vec![TermSpec::new(options.balance_weight.unwrap_or(usual), term)]
+}
 
 fn propensity(options: &Options) -> TermSpec {
     TermSpec::new(options.propensity_weight, TermKind::Propensity(PropensitySpec {}))

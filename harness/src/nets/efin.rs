@@ -71,7 +71,7 @@ impl Efin {
         // The root divides the queries, which are fewer than the scores.
         let query = mapped(&self.query) / (self.rank as f64).sqrt();
         let scores = query.bmm(&mapped(&self.key).transpose(1, 2));
-        let attention = softmax(&steady::sigmoid_in_place(scores, replicates));
+        let attention = steady::sigmoid_in_place(scores, replicates).softmax(-1, None);
         attention.bmm(&mapped(&self.value)).view([replicates, rows, count * self.rank])
     }
 
@@ -83,12 +83,8 @@ impl Efin {
         let field = steady::sigmoid(&self.interaction.forward(weights, &flat));
         let treatment = steady::sigmoid(weights.get(self.treatment)).unsqueeze(1);
         let scores = self.score.forward(weights, &(field + treatment).relu()).view([replicates, rows, count]);
-        (softmax(&scores).unsqueeze(-1) * fields).sum_dim_intlist(2i64, false, None)
+        (scores.softmax(-1, None).unsqueeze(-1) * fields).sum_dim_intlist(2i64, false, None)
     }
-}
-
-fn softmax(scores: &Tensor) -> Tensor {
-    scores.softmax(-1, None)
 }
 
 impl Backbone for Efin {

@@ -3,7 +3,7 @@
 use super::arms::Arms;
 use super::head::Head;
 use super::parameters::{Layout, Weights};
-use super::{Sharing, steady};
+use super::{Outputs, Sharing, steady};
 use tch::Tensor;
 
 /// Heads by what the arms share.
@@ -16,16 +16,6 @@ pub enum Heads {
     Sum { control: Head, uplift: Head, stop_gradient: bool },
     /// Marginal outcome `m` and uplift `tau`: `E_0 = m - e tau`, `E_1 = m + (1 - e) tau`.
     Residual { marginal: Head, uplift: Head },
-}
-
-/// Raw outputs `[S, B, k]`.
-pub struct Raw {
-    /// Under control.
-    pub control: Tensor,
-    /// Under treatment.
-    pub treated: Tensor,
-    /// Under control, as contrasts between the arms see it.
-    pub reference: Tensor,
 }
 
 impl Heads {
@@ -50,10 +40,10 @@ impl Heads {
     }
 
     /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need.
-    pub fn forward(&self, weights: &Weights, arms: &Arms, propensity: Option<&Tensor>) -> Raw {
+    pub fn forward(&self, weights: &Weights, arms: &Arms, propensity: Option<&Tensor>) -> Outputs {
         match self {
-            Heads::One(head) => Raw::of(arms.map(|arm| head.forward(weights, arm))),
-            Heads::PerArm(control, treated) => Raw::of(Arms::Apart {
+            Heads::One(head) => of(arms.map(|arm| head.forward(weights, arm))),
+            Heads::PerArm(control, treated) => of(Arms::Apart {
                 control: control.forward(weights, arms.control()),
                 treated: treated.forward(weights, arms.treated()),
             }),
@@ -61,7 +51,7 @@ impl Heads {
                 let control = control.forward(weights, arms.control());
                 let added = uplift.forward(weights, arms.treated());
                 let reference = if *stop_gradient { control.detach() } else { control.shallow_clone() };
-                Raw { treated: &reference + added, control, reference }
+                Outputs { reference: reference.shallow_clone(), ..Outputs::new(control, reference + added) }
             }
             Heads::Residual { marginal, uplift } => {
                 let marginal = marginal.forward(weights, arms.control());
@@ -71,15 +61,12 @@ impl Heads {
                     None => marginal.zeros_like(),
                 };
                 let control = marginal - share * &uplift;
-                Raw::of(Arms::Apart { treated: &control + uplift, control })
+                of(Arms::Apart { treated: &control + uplift, control })
             }
         }
     }
 }
 
-impl Raw {
-    fn of(arms: Arms) -> Self {
-        let (control, treated) = (arms.control().shallow_clone(), arms.treated().shallow_clone());
-        Self { reference: control.shallow_clone(), control, treated }
-    }
+fn of(arms: Arms) -> Outputs {
+    Outputs::new(arms.control().shallow_clone(), arms.treated().shallow_clone())
 }

@@ -115,6 +115,8 @@ pub enum BackboneKind {
     TLearner,
     /// A shared representation and one head per arm.
     Tarnet,
+    /// TARNet whose representation has length 1.
+    Cfr,
     /// TARNet with a propensity head.
     Dragonnet,
     /// A mixture of experts for marginal outcome, uplift and propensity.
@@ -191,6 +193,7 @@ impl BackboneKind {
             BackboneKind::SLearner => "s-learner",
             BackboneKind::TLearner => "t-learner",
             BackboneKind::Tarnet => "tarnet",
+            BackboneKind::Cfr => "cfr",
             BackboneKind::Dragonnet => "dragonnet",
             BackboneKind::Unite(_) => "unite",
             BackboneKind::Euen(_) => "euen",
@@ -202,7 +205,7 @@ impl BackboneKind {
     pub fn abilities(&self) -> Abilities {
         let (representation, propensity, epsilon) = match self {
             BackboneKind::SLearner | BackboneKind::TLearner | BackboneKind::Euen(_) => (false, false, false),
-            BackboneKind::Tarnet => (true, false, false),
+            BackboneKind::Tarnet | BackboneKind::Cfr => (true, false, false),
             BackboneKind::Dragonnet => (true, true, true),
             BackboneKind::Unite(_) | BackboneKind::Efin(_) => (false, true, false),
         };
@@ -211,27 +214,40 @@ impl BackboneKind {
 }
 
 impl NetworkSpec {
-    /// Refuses options out of range and parts that do not go together.
+    /// Refuses options out of range.
     pub fn validate(&self) -> anyhow::Result<()> {
         widths("trunk", &self.trunk)?;
         widths("heads", &self.heads)?;
         match &self.backbone {
-            BackboneKind::Unite(spec) => spec.validate(self.gate.is_some() && self.head == HeadSpec::Point),
+            BackboneKind::Unite(spec) => spec.validate(),
             BackboneKind::Efin(spec) if spec.rank == 0 || spec.rank > 1024 => {
                 Err(input_error!("efin.rank: found {}; allowed are 1 to 1024", spec.rank))
             }
             BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Tarnet
+            | BackboneKind::Cfr
             | BackboneKind::Dragonnet
             | BackboneKind::Euen(_)
             | BackboneKind::Efin(_) => Ok(()),
         }
     }
+
+    /// Refuses a gate that has nothing to act on.
+    pub fn check_gate(&self) -> anyhow::Result<()> {
+        let unite = matches!(self.backbone, BackboneKind::Unite(_));
+        if unite && self.gate.is_some() && self.head == HeadSpec::Point {
+            return Err(input_error!(
+                "unite with a point head has towers for marginal outcome and uplift, none per arm that 'gti' could \
+                 gate: list 'ziln' as well"
+            ));
+        }
+        Ok(())
+    }
 }
 
 impl UniteSpec {
-    fn validate(&self, gated_point: bool) -> anyhow::Result<()> {
+    fn validate(&self) -> anyhow::Result<()> {
         widths("unite.widths", &self.widths)?;
         if self.widths.is_empty() {
             return Err(input_error!("unite.widths: the list is empty; name at least one width"));
@@ -241,12 +257,6 @@ impl UniteSpec {
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(input_error!("unite.dropout: found {}; must be 0 or more and below 1", self.dropout));
-        }
-        if gated_point {
-            return Err(input_error!(
-                "unite with a point head has towers for marginal outcome and uplift, none per arm that 'gti' could \
-                 gate: list 'ziln' as well"
-            ));
         }
         Ok(())
     }

@@ -83,15 +83,13 @@ impl Network {
         let found = self.backbone.represent(weights, &arms, pass);
         let gated = self.representation_gate.as_ref().map(|gate| gate.forward(weights, &found.arms));
         let arms = gated.as_ref().unwrap_or(&found.arms);
+        let said = self.heads.forward(weights, arms, found.propensity.as_ref());
         let shared = self.backbone.sharing() == Sharing::Trunk;
-        let raw = self.heads.forward(weights, arms, found.propensity.as_ref());
         Outputs {
-            control: raw.control,
-            treated: raw.treated,
-            reference: raw.reference,
             representation: shared.then(|| found.arms.control().shallow_clone()),
             propensity: found.propensity,
             epsilon: found.epsilon,
+            ..said
         }
     }
 }
@@ -106,7 +104,8 @@ fn build(
     match &spec.backbone {
         BackboneKind::SLearner => Box::new(SLearner::new(layout, inputs, trunk)),
         BackboneKind::TLearner => Box::new(TLearner::new(layout, inputs, trunk)),
-        BackboneKind::Tarnet => Box::new(Tarnet::new(layout, inputs, trunk)),
+        BackboneKind::Tarnet => Box::new(Tarnet::new(layout, inputs, trunk, false)),
+        BackboneKind::Cfr => Box::new(Tarnet::new(layout, inputs, trunk, true)),
         BackboneKind::Dragonnet => Box::new(Dragonnet::new(layout, inputs, trunk)),
         BackboneKind::Unite(unite) => {
             Box::new(Unite::new(layout, (inputs, &spec.heads), unite, (&spec.head, summary)))

@@ -1,19 +1,35 @@
-//! TARNet: a shared representation and one head per arm (Shalit, Johansson, Sontag, ICML 2017).
+//! TARNet and CFR: a shared representation and one head per arm (Shalit, Johansson, Sontag, ICML 2017).
 
 use super::arms::Arms;
 use super::layers::Mlp;
 use super::parameters::{Layout, Weights};
 use super::{Backbone, Pass, Representation, Sharing};
+use tch::Tensor;
 
-/// `phi(x)`, the same for both arms.
+/// Squared lengths are not taken below this before their root.
+const SMALLEST_SQUARE: f64 = 1e-10;
+
+/// `phi(x)`, the same for both arms; of length 1 where balance terms are to act on directions alone.
 pub struct Tarnet {
     trunk: Mlp,
+    normalise: bool,
 }
 
 impl Tarnet {
-    /// A trunk of the given widths.
-    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
-        Self { trunk: Mlp::new(layout, "trunk", inputs, widths) }
+    /// A trunk of the given widths; `normalise` divides what it puts out by its length.
+    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize], normalise: bool) -> Self {
+        Self { trunk: Mlp::new(layout, "trunk", inputs, widths), normalise }
+    }
+
+    fn phi(&self, weights: &Weights, features: &Tensor) -> Tensor {
+        let phi = self.trunk.forward(weights, features);
+        match self.normalise {
+            true => {
+                let square = phi.square().sum_dim_intlist(-1i64, true, None);
+                phi / square.clamp_min(SMALLEST_SQUARE).sqrt()
+            }
+            false => phi,
+        }
     }
 }
 
@@ -27,6 +43,6 @@ impl Backbone for Tarnet {
     }
 
     fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
-        Representation::of(features.map(|features| self.trunk.forward(weights, features)))
+        Representation::of(features.map(|features| self.phi(weights, features)))
     }
 }

@@ -1,5 +1,6 @@
 //! Every term against PyTorch, against finite differences, and against its neighbours in a stack.
 
+use super::cases::{exact_row, numbers};
 use super::*;
 use crate::nets::{BackboneKind, Outputs};
 use serde_json::Value;
@@ -17,10 +18,6 @@ fn setting(head: &HeadSpec, summary: OutcomeSummary, batch: usize) -> Setting {
 
 fn fixtures() -> Value {
     serde_json::from_str(FIXTURES).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
 /// Rows in the order that a batch has: those with a non-zero label first.
@@ -54,7 +51,7 @@ impl Case {
         order.sort_by_key(|&row| labels[row] == 0.0);
         let ranked = labels.iter().filter(|label| **label != 0.0).count();
         let table: Vec<f64> =
-            order.iter().flat_map(|&row| row_of(treatment[row], outcome[row], labels[row])).collect();
+            order.iter().flat_map(|&row| exact_row(treatment[row], outcome[row], labels[row])).collect();
         let columns = Labels::COLUMNS as i64;
         let batch = Batch::new(&Tensor::from_slice(&table).view([1, ROWS as i64, columns]), ranked);
         let point = options["head"] == "point";
@@ -78,12 +75,6 @@ impl Case {
             self.order.iter().flat_map(|&row| columns.iter().map(move |column| column[row])).collect();
         Tensor::from_slice(&values).view([1, ROWS as i64, -1])
     }
-}
-
-fn row_of(treated: f64, outcome: f64, label: f64) -> [f64; Labels::COLUMNS] {
-    let positive = outcome > 0.0;
-    let log = if positive { outcome.ln() } else { 0.0 };
-    [treated, outcome, log, f64::from(u8::from(positive)), label]
 }
 
 fn term(name: &str, options: &Value) -> TermKind {
@@ -177,7 +168,7 @@ fn the_focal_loss_is_least_away_from_the_truth() {
     let outputs = Outputs::new(raw.shallow_clone(), raw);
     let head = HeadSpec::Ziln { sigma_term: true };
     for (truth, expected) in [(5, 0.33), (10, 0.40), (18, 0.46), (30, 0.52), (50, 0.60)] {
-        let rows = (0..100).flat_map(|row| row_of(0.0, f64::from(u8::from(row < truth)), 0.0));
+        let rows = (0..100).flat_map(|row| exact_row(0.0, f64::from(u8::from(row < truth)), 0.0));
         let table = Tensor::from_slice(&rows.collect::<Vec<f64>>()).view([1, 100, -1]);
         let batch = Batch::new(&table.expand([probabilities.len() as i64, -1, -1], false), 0);
         let loss = FocalZilnSpec::default().loss(&batch, &Prediction::new(&head, &outputs));

@@ -4,7 +4,7 @@ use super::{BackboneRow, Options, has};
 use crate::input_error;
 use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
-use crate::nets::{BackboneKind, HeadSpec, NetworkSpec};
+use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
 use crate::objectives::{
     CrossGroupSpec, ListwiseSpec, MarginalSpec, MseSpec, Over, PairReduction, Scale, TermKind, TermSpec,
     Unit, WithinGroupSpec, ZilnSpec,
@@ -75,7 +75,8 @@ pub fn compose(
     let gate = has(components, "gti").then_some(options.gate);
     let network = network(kind, head.spec(options), options, gate);
     let recalibration = options.recalibration.filter(|_| ziln);
-    finish(network, objective, training, recalibration).map_err(in_model)
+    validate(&objective).map_err(in_model)?;
+    finish(network, objective, training, recalibration)
 }
 
 /// A backbone trained for an objective, gated or not.
@@ -92,9 +93,12 @@ pub fn compose_objective(
     let (options, training) = settings;
     let place = |error: anyhow::Error| input_error!("objective '{}': {error:#}", objective.name);
     options.validate().map_err(in_model)?;
+    validate(&objective.terms).map_err(place)?;
     let mut terms = objective.terms.clone();
     if objective.backbone_terms {
-        terms.extend((backbone.terms)(options));
+        let own = (backbone.terms)(options);
+        validate(&own).map_err(in_model)?;
+        terms.extend(own);
     }
     let attempt = |head: HeadKey| {
         let kind = (backbone.kind)(options);
@@ -144,7 +148,7 @@ fn network(
     backbone: BackboneKind,
     head: HeadSpec,
     options: &Options,
-    gate: Option<crate::nets::GatePosition>,
+    gate: Option<GatePosition>,
 ) -> NetworkSpec {
     // UniTE's experts stand where others have a trunk.
     let trunk = if matches!(backbone, BackboneKind::Unite(_)) { Vec::new() } else { options.trunk.clone() };
@@ -159,8 +163,8 @@ fn finish(
     recalibration: Option<Recalibration>,
 ) -> anyhow::Result<MethodSpec> {
     training.validate()?;
-    network.validate()?;
-    objective.iter().try_for_each(|spec| spec.term.validate())?;
+    network.validate().map_err(in_model)?;
+    network.check_gate()?;
     // UniTE's point form is a squared error taken apart, so it stays in the same units as every other one.
     let squared = objective.iter().any(|spec| matches!(spec.term, TermKind::Mse(_)))
         || (network.head == HeadSpec::Point
@@ -173,11 +177,11 @@ fn finish(
     Ok(MethodSpec::Neural(spec))
 }
 
+fn validate(terms: &[TermSpec]) -> anyhow::Result<()> {
+    terms.iter().try_for_each(|spec| spec.term.validate())
+}
+
+/// Names the key of an option; components call the focal term's options by their own name.
 fn in_model(error: anyhow::Error) -> anyhow::Error {
-    let text = format!("{error:#}");
-    match text.starts_with("training.") || text.contains('\'') {
-        true => error,
-        // Components call the focal term's options by their own name.
-        false => input_error!("model.{}", text.replacen("focal-ziln.", "focal.", 1)),
-    }
+    input_error!("model.{}", format!("{error:#}").replacen("focal-ziln.", "focal.", 1))
 }

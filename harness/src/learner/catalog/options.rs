@@ -26,8 +26,10 @@ pub struct Options {
     pub ranking_weight: f64,
     /// Options of the ranking loss.
     pub ranking: RankingSpec,
-    /// Weight of a balance term; 0 or more.
-    pub balance_weight: f64,
+    /// Whether CFR's representation is divided by its length.
+    pub normalise: bool,
+    /// Weight of a balance term, 0 or more; the backbone's own where absent.
+    pub balance_weight: Option<f64>,
     /// Options of CFR-WASS's balance term.
     pub sinkhorn: SinkhornSpec,
     /// Options of CFR-MMD's balance term.
@@ -57,7 +59,8 @@ impl Default for Options {
             recalibration: None,
             ranking_weight: 0.1,
             ranking: RankingSpec::default(),
-            balance_weight: 1.0,
+            normalise: true,
+            balance_weight: None,
             sinkhorn: SinkhornSpec::default(),
             mmd: MmdSpec::default(),
             propensity_weight: 1.0,
@@ -75,7 +78,7 @@ impl Options {
     pub fn validate(&self) -> anyhow::Result<()> {
         for (key, weight) in [
             ("ranking-weight", self.ranking_weight),
-            ("balance-weight", self.balance_weight),
+            ("balance-weight", self.balance_weight.unwrap_or(0.0)),
             ("propensity-weight", self.propensity_weight),
             ("targeted-weight", self.targeted_weight),
         ] {

@@ -48,8 +48,21 @@ fn every_backbone_takes_every_component() {
 }
 
 #[test]
+fn balance_has_a_weight_of_its_own_unless_one_is_given() {
+    let weight = |key: &str, options: &Options| {
+        let MethodSpec::Neural(spec) = spec(key, &["ziln"], options).unwrap() else { panic!() };
+        (spec.network.backbone, spec.objective[1].weight)
+    };
+    let plain = Options::default();
+    assert_eq!(weight("cfr-wass", &plain), (BackboneKind::Cfr, 0.01));
+    assert_eq!(weight("cfr-mmd", &plain), (BackboneKind::Cfr, 1.0));
+    let other = Options { normalise: false, balance_weight: Some(3.0), ..Options::default() };
+    assert_eq!(weight("cfr-wass", &other), (BackboneKind::Tarnet, 3.0));
+}
+
+#[test]
 fn options_that_a_method_does_not_use_are_not_in_it() {
-    let other = Options { ranking_weight: 9.0, balance_weight: 9.0, ..Options::default() };
+    let other = Options { ranking_weight: 9.0, balance_weight: Some(9.0), ..Options::default() };
     let same = |list: &[&str]| {
         spec("tarnet", list, &Options::default()).unwrap() == spec("tarnet", list, &other).unwrap()
     };
@@ -67,6 +80,6 @@ fn impossible_compositions_are_refused() {
     assert!(refused("tarnet", &["wr"], &plain).contains("needs a ziln"));
     assert!(refused("tarnet", &["rerum", "rerum-released"], &plain).contains("list one"));
     assert!(refused("unite", &["gti"], &plain).contains("list 'ziln' as well"));
-    let wrong = Options { balance_weight: -1.0, ..Options::default() };
+    let wrong = Options { balance_weight: Some(-1.0), ..Options::default() };
     assert!(refused("cfr-mmd", &[], &wrong).starts_with("model.balance-weight: found -1"));
 }

@@ -8,9 +8,6 @@ use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
 
-/// Widest layer that experiment files allow; a wider one would be room for nothing but damage.
-const WIDEST: usize = 65_536;
-
 /// The network of the spec with the saved parameters.
 ///
 /// # Errors
@@ -18,8 +15,8 @@ const WIDEST: usize = 65_536;
 /// Where a parameter of the network is absent or of another shape, or a tensor is not of the network.
 pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
     let spec = &saved.spec.network;
-    let widths = spec.trunk.iter().chain(&spec.heads);
-    ensure!(widths.clone().all(|width| (1..=WIDEST).contains(width)), "a layer is 0 or too many units wide");
+    spec.validate()?;
+    spec.check_gate()?;
     ensure!(saved.inputs > 0, "there are no inputs");
     let network = Network::new(spec, saved.inputs as i64, &OutcomeSummary::default());
     let mut named: BTreeMap<&str, &Parameter> =
@@ -138,7 +135,9 @@ mod tests {
         assert!(refused(|saved| saved.parameters[0].name += "x").contains("is missing"));
         assert!(refused(|saved| saved.inputs = 6).contains("the network needs [6, 16]"));
         assert!(refused(|saved| saved.parameters[0].values.clear()).contains("not whole"));
-        assert!(refused(|saved| saved.spec.network.trunk = vec![usize::MAX]).contains("too many"));
+        assert!(
+            refused(|saved| saved.spec.network.trunk = vec![usize::MAX]).contains("allowed are 1 to 65536")
+        );
         assert!(refused(|saved| saved.spec.network.heads = vec![]).contains("the network needs"));
         let maps = |saved: &mut SavedModel| {
             let map = Map::Knots { from: vec![0.0, 1.0], to: vec![0.0] };

@@ -20,6 +20,7 @@ fn backbone(network: &Value) -> BackboneKind {
         "s-learner" => BackboneKind::SLearner,
         "t-learner" => BackboneKind::TLearner,
         "tarnet" => BackboneKind::Tarnet,
+        "cfr" => BackboneKind::Cfr,
         "dragonnet" => BackboneKind::Dragonnet,
         "euen" => BackboneKind::Euen(EuenSpec { stop_gradient }),
         "efin" => {
@@ -74,16 +75,10 @@ fn assert_outputs(name: &str, outputs: &Outputs, expected: &Value) {
         _ if expected["log"].is_null() => &["point"],
         _ => &["log"],
     };
-    for (index, column) in columns.iter().enumerate() {
-        for (arm, raw) in [&outputs.control, &outputs.treated].into_iter().enumerate() {
-            let found = values(&raw.select(-1, index as i64));
-            assert_close(
-                &found,
-                &flat(&expected[*column][arm]),
-                1e-5,
-                &format!("{name}, {column} of arm {arm}"),
-            );
-        }
+    for (arm, raw) in [&outputs.control, &outputs.treated].into_iter().enumerate() {
+        let found = values(&raw.transpose(1, 2));
+        let expected: Vec<f32> = columns.iter().flat_map(|column| flat(&expected[*column][arm])).collect();
+        assert_close(&found, &expected, 1e-5, &format!("{name}, {columns:?} of arm {arm}"));
     }
     for (key, found) in
         [("representation", &outputs.representation), ("propensity-logit", &outputs.propensity)]
