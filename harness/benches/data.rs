@@ -4,7 +4,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
 use std::path::Path;
 use valor::data::b2b_mimic::B2bMimicSpec;
-use valor::data::encode::Encoder;
+use valor::data::encode::{Encoder, Encoding};
 use valor::data::propensity::Propensity;
 use valor::data::split::{SplitSpec, split};
 use valor::data::{DataSpec, load};
@@ -25,11 +25,13 @@ fn full_size(criterion: &mut Criterion) {
     });
     group.bench_function("fit and encode", |bencher| {
         bencher.iter(|| {
-            let encoder = Encoder::fit(black_box(&dataset), &parts.train);
+            let encoder = Encoder::fit(black_box(&dataset), &parts.train, Encoding::Standard);
             encoder.encode(&dataset).expect("the encoder was fitted on these features")
         })
     });
-    let features = Encoder::fit(&dataset, &parts.train).encode(&dataset).expect("these are its features");
+    let features = Encoder::fit(&dataset, &parts.train, Encoding::Standard)
+        .encode(&dataset)
+        .expect("these are its features");
     group.bench_function("fit propensity", |bencher| {
         bencher.iter(|| Propensity::fit(black_box(&features), &dataset.treatment, &parts.train))
     });

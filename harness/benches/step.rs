@@ -130,6 +130,7 @@ impl Rows {
     fn train(&self, method: &MethodSpec, replicates: usize, device: Device) -> Vec<f64> {
         let task = Task {
             features: &self.features,
+            kinds: &[],
             treatment: &self.treatment,
             outcome: &self.outcome,
             propensity: None,

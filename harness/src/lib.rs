@@ -12,6 +12,7 @@ pub mod data;
 
 pub mod nets;
 pub mod objectives;
+pub mod trees;
 
 pub mod learner;
 pub mod spec;

@@ -73,7 +73,7 @@ impl Job {
 
     /// The rows, from the cache where they are there.
     fn prepare<'c>(&self, cache: &'c mut Cache) -> anyhow::Result<&'c Prepared> {
-        let key = Prepared::key(self)?;
+        let key = format!("{}, {:?}", Prepared::key(self)?, self.method.encoding());
         if cache.key != key || cache.prepared.is_none() {
             *cache = Cache::default();
             cache.prepared = Some(Prepared::load(self)?);

@@ -100,7 +100,7 @@ fn write(model: &Model, out: &Path) -> anyhow::Result<()> {
 
 fn tell(model: &Model, arguments: &Arguments) -> anyhow::Result<u8> {
     let about = &model.about;
-    let parameters: usize = model.tensors.iter().map(|tensor| tensor.values.len()).sum();
+    let parameters: usize = model.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
     let mut out = std::io::stdout().lock();
     if arguments.json {
         let found = json!({

@@ -1,6 +1,6 @@
 //! What a reader should know of a dataset before believing a table made from it.
 
-use super::encode::Encoder;
+use super::encode::{Encoder, Encoding};
 use super::{Dataset, Matrix};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
@@ -97,7 +97,7 @@ const SHOWN_DIFFERENCES: usize = 5;
 /// Describes a dataset that has rows in both arms.
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Description> {
     let all: Vec<u32> = (0..dataset.rows() as u32).collect();
-    let encoder = Encoder::fit(dataset, &all);
+    let encoder = Encoder::fit(dataset, &all, Encoding::Standard);
     let encoded = encoder.encode(dataset)?;
     let (treated, control) = (outcomes(dataset, true), outcomes(dataset, false));
     let error = |arm: &[f64]| moments(arm).1 / arm.len() as f64;

@@ -1,9 +1,29 @@
-//! Turns features into the numbers that a network sees, by what the training rows alone say.
+//! Turns features into the numbers that a method sees, by what the training rows alone say.
 
 use super::{Dataset, Feature, FeatureKind, Matrix};
 use anyhow::Context;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+
+/// Which numbers a method sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encoding {
+    /// Standardised numbers and indicators: networks.
+    #[default]
+    Standard,
+    /// Numbers as they are and codes of levels, NaN where missing: trees.
+    Plain,
+}
+
+/// What an encoded column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Numbers, which have an order.
+    Number,
+    /// Codes of so many levels, which have none.
+    Levels(usize),
+}
 
 /// How each feature is encoded, fitted on the training rows.
 ///
@@ -14,12 +34,19 @@ use serde::{Deserialize, Serialize};
 /// ```
 ///
 /// Columns: the numeric features in declared order, then the indicators of missing numbers, then the levels of
-/// each categorical feature with its own indicator.
+/// each categorical feature with its own indicator. Plain: the numeric features as they are, then one column per
+/// categorical feature with the place of its level among those met; NaN where missing or not met.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
     numeric: Vec<Scale>,
     categorical: Vec<Levels>,
+    #[serde(default, skip_serializing_if = "is_standard")]
+    encoding: Encoding,
+}
+
+fn is_standard(encoding: &Encoding) -> bool {
+    *encoding == Encoding::Standard
 }
 
 /// Standardisation of a numeric feature.
@@ -49,7 +76,7 @@ const CHUNK: usize = 4096;
 
 impl Encoder {
     /// Learns means, SDs and levels from `train` only.
-    pub fn fit(dataset: &Dataset, train: &[u32]) -> Self {
+    pub fn fit(dataset: &Dataset, train: &[u32], encoding: Encoding) -> Self {
         let moments = Moments::of(&dataset.numeric, train);
         let (mut numeric, mut categorical) = (Vec::new(), Vec::new());
         for feature in &dataset.features {
@@ -61,7 +88,7 @@ impl Encoder {
                 }
             }
         }
-        Self { numeric, categorical }
+        Self { numeric, categorical, encoding }
     }
 
     /// Names of the numeric features.
@@ -86,8 +113,24 @@ impl Encoder {
         self.categorical.iter().map(count).collect()
     }
 
-    /// Names of the encoded columns: `x` for a number, `x?` for its indicator, `x=level` for a level.
+    /// What the encoded columns hold, in the order of their names.
+    pub fn kinds(&self) -> Vec<ColumnKind> {
+        match self.encoding {
+            Encoding::Standard => vec![ColumnKind::Number; self.names().len()],
+            Encoding::Plain => {
+                let numbers = self.numeric.iter().map(|_| ColumnKind::Number);
+                let levels = |feature: &Levels| ColumnKind::Levels(feature.levels.len());
+                numbers.chain(self.categorical.iter().map(levels)).collect()
+            }
+        }
+    }
+
+    /// Names of the encoded columns: `x` for a number, `x?` for its indicator, `x=level` for a level. Plain: of the
+    /// features.
     pub fn names(&self) -> Vec<String> {
+        if self.encoding == Encoding::Plain {
+            return self.numeric().chain(self.categorical()).map(str::to_string).collect();
+        }
         let mut names: Vec<String> = self.numeric.iter().map(|scale| scale.name.clone()).collect();
         names.extend(
             self.numeric.iter().filter(|scale| scale.missing).map(|scale| format!("{}?", scale.name)),
@@ -203,6 +246,8 @@ fn constant_columns(numeric: &Matrix, rows: &[u32]) -> Vec<bool> {
 /// An encoder matched with the columns and codes of one dataset.
 struct Plan<'a> {
     columns: usize,
+    /// What stands for a missing number or level.
+    missing: f32,
     numeric: Vec<NumericPlan>,
     /// Source columns with an indicator.
     indicators: Vec<usize>,
@@ -218,21 +263,24 @@ struct NumericPlan {
 
 struct CategoricalPlan<'a> {
     codes: &'a [u32],
-    /// For each code of the dataset the encoded column, if any.
-    targets: Vec<Option<usize>>,
-    missing: Option<usize>,
+    /// For each code of the dataset the encoded column and what it gets, if any.
+    targets: Vec<Option<(usize, f32)>>,
+    /// The same for missing cells.
+    missing: Option<(usize, f32)>,
 }
 
 impl<'a> Plan<'a> {
     fn new(encoder: &Encoder, dataset: &'a Dataset) -> anyhow::Result<Self> {
+        let plain = encoder.encoding == Encoding::Plain;
         let (mut numeric, mut indicators) = (Vec::new(), Vec::new());
         for scale in &encoder.numeric {
             let FeatureKind::Numeric { column } = &find(dataset, &scale.name)?.kind else {
                 anyhow::bail!("the feature '{}' was numeric when the encoder was fitted", scale.name);
             };
             let factor = if scale.sd > 0.0 { 1.0 / scale.sd } else { 0.0 };
-            numeric.push(NumericPlan { column: *column, mean: scale.mean, factor });
-            indicators.extend(scale.missing.then_some(*column));
+            let (mean, factor) = if plain { (0.0, 1.0) } else { (scale.mean, factor) };
+            numeric.push(NumericPlan { column: *column, mean, factor });
+            indicators.extend((scale.missing && !plain).then_some(*column));
         }
         let mut columns = numeric.len() + indicators.len();
         let mut categorical = Vec::new();
@@ -240,23 +288,28 @@ impl<'a> Plan<'a> {
             let FeatureKind::Categorical { levels, codes } = &find(dataset, &feature.name)?.kind else {
                 anyhow::bail!("the feature '{}' was categorical when the encoder was fitted", feature.name);
             };
-            let target =
-                |level| feature.levels.iter().position(|known| known == level).map(|place| columns + place);
+            let target = |level| {
+                let place = feature.levels.iter().position(|known| known == level)?;
+                Some(if plain { (columns, place as f32) } else { (columns + place, 1.0) })
+            };
             let targets = levels.iter().map(target).collect();
-            columns += feature.levels.len();
-            let missing = feature.missing.then_some(columns);
-            columns += usize::from(feature.missing);
+            let indicator = feature.missing && !plain;
+            columns += if plain { 1 } else { feature.levels.len() };
+            let missing = indicator.then_some((columns, 1.0));
+            columns += usize::from(indicator);
             categorical.push(CategoricalPlan { codes, targets, missing });
         }
-        Ok(Self { columns, numeric, indicators, categorical })
+        let missing = if plain { f32::NAN } else { 0.0 };
+        Ok(Self { columns, missing, numeric, indicators, categorical })
     }
 
-    /// Fills a row of zeros.
+    /// Fills a row.
     fn encode(&self, dataset: &Dataset, row: usize, out: &mut [f32]) {
+        out.fill(self.missing);
         let cells = dataset.numeric.row(row);
         for (plan, out) in self.numeric.iter().zip(out.iter_mut()) {
             let value = (f64::from(cells[plan.column]) - plan.mean) * plan.factor;
-            *out = if value.is_nan() { 0.0 } else { value as f32 };
+            *out = if value.is_nan() { self.missing } else { value as f32 };
         }
         for (column, out) in self.indicators.iter().zip(&mut out[self.numeric.len()..]) {
             *out = f32::from(u8::from(cells[*column].is_nan()));
@@ -266,8 +319,8 @@ impl<'a> Plan<'a> {
                 Some(target) => *target,
                 None => plan.missing,
             };
-            if let Some(target) = target {
-                out[target] = 1.0;
+            if let Some((target, value)) = target {
+                out[target] = value;
             }
         }
     }
@@ -314,7 +367,7 @@ mod tests {
 
     #[test]
     fn rows_are_encoded_as_the_training_rows_say() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3]);
+        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
         let names = ["a", "b", "c", "a?", "colour=blue", "colour=red", "colour?", "size=L", "size=S"];
         assert_eq!(encoder.names(), names);
         let encoded = encoder.encode(&dataset()).unwrap();
@@ -331,19 +384,40 @@ mod tests {
     }
 
     #[test]
+    fn plain_rows_keep_their_numbers_and_lack_what_they_lack() {
+        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Plain);
+        assert_eq!(encoder.names(), ["a", "b", "c", "colour", "size"]);
+        let (number, levels) = (ColumnKind::Number, ColumnKind::Levels);
+        assert_eq!(encoder.kinds(), [number, number, number, levels(2), levels(2)]);
+        let encoded = encoder.encode(&dataset()).unwrap();
+        assert_eq!(encoded.row(0), [1.0, 0.1, 5.0, 1.0, 0.0]);
+        assert_eq!(encoded.row(1), [3.0, 0.1, 7.0, 0.0, 1.0]);
+        assert!(encoded.row(2)[0].is_nan() && encoded.row(3)[3].is_nan());
+        assert!(encoded.row(4)[2..].iter().all(|value| value.is_nan()), "green was not met; size is missing");
+        let json = serde_json::to_string(&encoder).unwrap();
+        assert_eq!(serde_json::from_str::<Encoder>(&json).unwrap(), encoder);
+    }
+
+    #[test]
     fn no_other_row_has_influence() {
         let mut changed = dataset();
         changed.numeric.values[12..].copy_from_slice(&[-4.0, f32::NAN, 2e9]);
         if let FeatureKind::Categorical { codes, .. } = &mut changed.features[0].kind {
             codes[4] = MISSING;
         }
-        assert_eq!(Encoder::fit(&dataset(), &[0, 1, 2, 3]), Encoder::fit(&changed, &[0, 1, 2, 3]));
-        assert_ne!(Encoder::fit(&dataset(), &[0, 1, 2, 4]), Encoder::fit(&changed, &[0, 1, 2, 4]));
+        assert_eq!(
+            Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard),
+            Encoder::fit(&changed, &[0, 1, 2, 3], Encoding::Standard)
+        );
+        assert_ne!(
+            Encoder::fit(&dataset(), &[0, 1, 2, 4], Encoding::Standard),
+            Encoder::fit(&changed, &[0, 1, 2, 4], Encoding::Standard)
+        );
     }
 
     #[test]
     fn chosen_rows_come_in_the_order_asked() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3]);
+        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
         let (all, some) =
             (encoder.encode(&dataset()).unwrap(), encoder.encode_rows(&dataset(), &[3, 0]).unwrap());
         assert_eq!((some.row(0), some.row(1)), (all.row(3), all.row(0)));
@@ -351,7 +425,7 @@ mod tests {
 
     #[test]
     fn an_encoder_survives_json_and_meets_other_level_codes() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3]);
+        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
         let json = serde_json::to_string(&encoder).unwrap();
         let encoder: Encoder = serde_json::from_str(&json).unwrap();
         let mut other = dataset();
@@ -368,7 +442,7 @@ mod tests {
 
     #[test]
     fn levels_that_are_not_known_are_counted() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3]);
+        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
         assert_eq!(encoder.unseen(&dataset()), [1, 0], "green in the last row; missing is no level");
         assert_eq!(encoder.categorical().collect::<Vec<_>>(), ["colour", "size"]);
         assert_eq!(encoder.numeric().collect::<Vec<_>>(), ["a", "b", "c"]);
@@ -384,7 +458,10 @@ mod tests {
         let with = |threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                (Encoder::fit(&dataset, &train), Encoder::fit(&dataset, &train).encode(&dataset).unwrap())
+                (
+                    Encoder::fit(&dataset, &train, Encoding::Standard),
+                    Encoder::fit(&dataset, &train, Encoding::Standard).encode(&dataset).unwrap(),
+                )
             })
         };
         assert_eq!(with(1), with(3));
@@ -394,7 +471,8 @@ mod tests {
     fn a_large_offset_does_not_drown_the_spread() {
         let mut shifted = dataset();
         shifted.numeric.values.iter_mut().for_each(|value| *value += 4_000_000.0);
-        let encoded = Encoder::fit(&shifted, &[0, 1, 3]).encode_rows(&shifted, &[0, 1, 3]).unwrap();
+        let encoded =
+            Encoder::fit(&shifted, &[0, 1, 3], Encoding::Standard).encode_rows(&shifted, &[0, 1, 3]).unwrap();
         assert!((encoded.row(0)[0] + 1.224_745).abs() < 1e-5, "{}", encoded.row(0)[0]);
         assert_eq!(encoded.row(0)[1], 0.0);
     }

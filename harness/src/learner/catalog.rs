@@ -10,6 +10,7 @@ pub use options::Options;
 
 use crate::error::did_you_mean;
 use crate::input_error;
+use crate::learner::{MethodSpec, TreesSpec};
 use crate::nets::BackboneKind;
 use crate::objectives::{PropensitySpec, TargetedSpec, TermKind, TermSpec};
 
@@ -106,6 +107,52 @@ pub const BACKBONES: [BackboneRow; 9] = [
     },
 ];
 
+/// A method of trees as files spell it and as the paper names it.
+pub struct TreesRow {
+    /// Key in experiment files, where a backbone's stands.
+    pub key: &'static str,
+    /// Name in tables.
+    pub name: &'static str,
+    /// What it is.
+    spec: fn(&Options) -> TreesSpec,
+}
+
+/// All methods of trees.
+pub const TREES: [TreesRow; 1] = [TreesRow {
+    key: "ziln-forest",
+    name: "ZILN-Tree",
+    spec: |options| TreesSpec::ZilnForest(options.ziln_forest.clone()),
+}];
+
+/// What a key among backbones stands for.
+pub enum Row {
+    /// A network, which takes components and objectives.
+    Network(&'static BackboneRow),
+    /// Trees, which take neither.
+    Trees(&'static TreesRow),
+}
+
+/// The row called `key`.
+pub fn row(key: &str) -> anyhow::Result<Row> {
+    if let Some(row) = TREES.iter().find(|row| row.key == key) {
+        return Ok(Row::Trees(row));
+    }
+    backbone(key).map(Row::Network)
+}
+
+impl TreesRow {
+    /// The method with its options.
+    ///
+    /// # Errors
+    ///
+    /// Input errors that name the key under `model`.
+    pub fn method(&self, options: &Options) -> anyhow::Result<MethodSpec> {
+        let spec = (self.spec)(options);
+        spec.validate().map_err(|error| input_error!("model.{error:#}"))?;
+        Ok(MethodSpec::Trees(spec))
+    }
+}
+
 fn cfr(options: &Options) -> BackboneKind {
     if options.normalise { BackboneKind::Cfr } else { BackboneKind::Tarnet }
 }
@@ -172,7 +219,7 @@ fn has(components: &[String], name: &str) -> bool {
 }
 
 fn keys() -> Vec<&'static str> {
-    BACKBONES.iter().map(|row| row.key).collect()
+    BACKBONES.iter().map(|row| row.key).chain(TREES.iter().map(|row| row.key)).collect()
 }
 
 fn unknown(what: &str, found: &str, allowed: Vec<&str>) -> anyhow::Error {

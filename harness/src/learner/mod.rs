@@ -6,16 +6,20 @@ pub mod neural;
 mod saved;
 mod status;
 mod training;
+pub mod trees;
 pub mod tuned;
 
 pub use neural::NeuralSpec;
-pub use saved::{Parameter, SavedModel};
+pub use saved::{Parameter, SavedModel, TrainedSpec, Values};
 pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
 pub use training::TrainingSpec;
+pub use trees::TreesSpec;
 pub use tuned::TunedSpec;
 
 use crate::data::Matrix;
+use crate::data::encode::{ColumnKind, Encoding};
+use crate::input_error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,6 +29,8 @@ use std::collections::BTreeMap;
 pub enum MethodSpec {
     /// A network trained by gradient descent.
     Neural(NeuralSpec),
+    /// Trees.
+    Trees(TreesSpec),
     /// The best of several, for each seed.
     Tuned(TunedSpec),
 }
@@ -34,7 +40,16 @@ impl MethodSpec {
     pub fn slug(&self) -> String {
         match self {
             MethodSpec::Neural(spec) => spec.slug(),
+            MethodSpec::Trees(spec) => spec.slug(),
             MethodSpec::Tuned(spec) => spec.slug(),
+        }
+    }
+
+    /// Which numbers it sees.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            MethodSpec::Neural(_) | MethodSpec::Tuned(_) => Encoding::Standard,
+            MethodSpec::Trees(_) => Encoding::Plain,
         }
     }
 }
@@ -43,6 +58,8 @@ impl MethodSpec {
 pub struct Task<'a> {
     /// Encoded features of all rows.
     pub features: &'a Matrix,
+    /// What their columns hold.
+    pub kinds: &'a [ColumnKind],
     /// Who was treated.
     pub treatment: &'a [bool],
     /// What they spent.
@@ -57,6 +74,16 @@ pub struct Task<'a> {
     pub validation: &'a [u32],
     /// Rows to predict.
     pub test: &'a [u32],
+}
+
+impl Task<'_> {
+    /// Refuses outcomes below 0 in the given rows; `who` is what cannot learn from them.
+    fn refuse_negative_outcomes(&self, rows: &[u32], who: &str) -> anyhow::Result<()> {
+        let Some(&row) = rows.iter().find(|&&row| self.outcome[row as usize] < 0.0) else { return Ok(()) };
+        let row = row as usize;
+        let (found, number) = (self.outcome[row], self.origin.map_or(row as u64 + 1, |origin| origin[row]));
+        Err(input_error!("row {number}: {who} needs outcomes of 0 or more; found {found}"))
+    }
 }
 
 /// Where a method runs and whom it tells how far it is.
@@ -141,6 +168,7 @@ pub struct Predictions {
 pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
     match spec {
         MethodSpec::Neural(spec) => neural::check(spec, task),
+        MethodSpec::Trees(spec) => trees::check(spec, task),
         MethodSpec::Tuned(spec) => tuned::check(spec, task),
     }
 }
@@ -151,7 +179,10 @@ pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
 ///
 /// Where its parameters are not those of its spec.
 pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Scorer>> {
-    Ok(Box::new(neural::restore(saved, device)?))
+    match &saved.spec {
+        TrainedSpec::Network(spec) => Ok(Box::new(neural::restore(spec, saved, device)?)),
+        TrainedSpec::Trees(spec) => trees::restore(spec, saved),
+    }
 }
 
 /// Trains a method once per seed. Seeds train together where the method allows; a replicate's numbers do not
@@ -159,6 +190,7 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Sco
 pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
     match spec {
         MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context),
+        MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context),
         MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context),
     }
 }

@@ -1,27 +1,48 @@
 //! A trained model alone: what it computes and with which parameters.
 
 use super::neural::{Maps, NeuralSpec};
+use super::trees::TreesSpec;
+use serde::{Deserialize, Serialize};
 
 /// One trained replicate, apart from the rows that it was trained on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SavedModel {
     /// The method as it was trained.
-    pub spec: NeuralSpec,
+    pub spec: TrainedSpec,
     /// Number of encoded columns.
     pub inputs: usize,
-    /// Parameters by name, in the order of the network's layout.
+    /// Parameters by name; a network's in the order of its layout.
     pub parameters: Vec<Parameter>,
     /// What sets its conversion probabilities right, where something does.
     pub maps: Option<Maps>,
 }
 
+/// A method as it was trained, once what is tuned has been chosen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "neither a network nor a forest")]
+pub enum TrainedSpec {
+    /// A network.
+    Network(NeuralSpec),
+    /// Trees.
+    Trees(TreesSpec),
+}
+
 /// A named tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {
-    /// As the network calls it: `trunk.0.weight`.
+    /// As the model calls it: `trunk.0.weight`.
     pub name: String,
     /// Without the replicates; a weight is `[inputs, outputs]`.
     pub shape: Vec<usize>,
     /// Row-major.
-    pub values: Vec<f32>,
+    pub values: Values,
+}
+
+/// Numbers of a tensor.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// Of single precision.
+    Single(Vec<f32>),
+    /// Of double precision.
+    Double(Vec<f64>),
 }

@@ -2,7 +2,7 @@
 
 use super::{About, MODEL_VERSION, Model};
 use crate::input_error;
-use crate::learner::Parameter;
+use crate::learner::{Parameter, Values};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde::{Deserialize, Serialize};
@@ -34,9 +34,18 @@ impl Model {
         let (mut entries, mut data) = (BTreeMap::new(), Vec::new());
         for (name, tensor) in named {
             let start = data.len();
-            data.extend(tensor.values.iter().flat_map(|value| value.to_le_bytes()));
+            let dtype = match &tensor.values {
+                Values::Single(values) => {
+                    data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+                    "F32"
+                }
+                Values::Double(values) => {
+                    data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+                    "F64"
+                }
+            };
             let data_offsets = [start, data.len()];
-            entries.insert(name, Entry::Tensor { dtype: "F32", shape: &tensor.shape, data_offsets });
+            entries.insert(name, Entry::Tensor { dtype, shape: &tensor.shape, data_offsets });
         }
         let hash = hash(&about, &data);
         let metadata = BTreeMap::from([(ABOUT, about.as_str()), (HASH, hash.as_str())]);
@@ -100,11 +109,17 @@ fn check_version(name: &str, about: &str) -> anyhow::Result<()> {
 }
 
 fn parameter(file: &str, name: String, view: &TensorView) -> anyhow::Result<Parameter> {
-    if view.dtype() != Dtype::F32 {
-        return Err(input_error!("{file}: the tensor '{name}' is {:?}; allowed is F32", view.dtype()));
-    }
-    let (values, _) = view.data().as_chunks();
-    let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let values = match view.dtype() {
+        Dtype::F32 => {
+            Values::Single(view.data().as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
+        }
+        Dtype::F64 => {
+            Values::Double(view.data().as_chunks().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect())
+        }
+        other => {
+            return Err(input_error!("{file}: the tensor '{name}' is {other:?}; allowed are F32 and F64"));
+        }
+    };
     Ok(Parameter { name, shape: view.shape().to_vec(), values })
 }
 

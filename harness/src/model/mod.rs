@@ -7,7 +7,7 @@ mod tests;
 use crate::data::encode::Encoder;
 use crate::data::{Dataset, FeatureKind};
 use crate::learner::neural::Maps;
-use crate::learner::{self, Device, NeuralSpec, Parameter, Predictions, SavedModel, Scorer, Status};
+use crate::learner::{self, Device, Parameter, Predictions, SavedModel, Scorer, Status, TrainedSpec};
 use crate::record::RowCounts;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
@@ -24,9 +24,9 @@ const SCORES: [&str; 5] =
 /// A trained model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Model {
-    /// All but the numbers of the network.
+    /// All but the numbers of the network or the trees.
     pub about: About,
-    /// The network's parameters, by name.
+    /// The numbers, by name.
     pub tensors: Vec<Parameter>,
 }
 
@@ -52,7 +52,7 @@ pub struct About {
     /// What was found in the training rows.
     pub fitted: BTreeMap<String, f64>,
     /// The method as it was trained.
-    pub model: NeuralSpec,
+    pub model: TrainedSpec,
     /// What sets its conversion probabilities right, where something does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recalibration: Option<Maps>,
@@ -116,7 +116,7 @@ impl Model {
             parameters: self.tensors.clone(),
             maps: self.about.recalibration.clone(),
         };
-        let scorer = learner::restore(&saved, device).context("the tensors are not those of the network")?;
+        let scorer = learner::restore(&saved, device).context("the tensors are not those of the method")?;
         Ok(Ready { encoder, scorer })
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::data::{Feature, Matrix};
 use crate::error::is_input;
 use crate::learner::catalog::{self, Options};
-use crate::learner::{MethodSpec, TrainingSpec};
+use crate::learner::{MethodSpec, TrainingSpec, Values};
 use rand::Rng;
 
 /// A point head on two encoded columns.
@@ -26,7 +26,7 @@ fn model() -> Model {
         notes: vec!["a \"note\"".into()],
         status: Status::Finished { epochs: 2, kept_epoch: 1 },
         fitted: BTreeMap::from([("share".into(), 1.0 / 3.0)]),
-        model: spec,
+        model: TrainedSpec::Network(spec),
         recalibration: None,
         features: vec![RawColumn { name: "x".into(), kind: ColumnKind::Numeric }],
         columns: encoder.names(),
@@ -35,7 +35,7 @@ fn model() -> Model {
     let tensor = |name: &str, shape: &[usize], values: &[f32]| Parameter {
         name: name.into(),
         shape: shape.to_vec(),
-        values: values.to_vec(),
+        values: Values::Single(values.to_vec()),
     };
     let tensors = vec![
         tensor("head.control.output.bias", &[1], &[0.5]),

@@ -5,7 +5,7 @@ use super::load::{missing, unique};
 use super::wire::{ExcludeWire, GridWire, MethodWire, Wire};
 use crate::input_error;
 use crate::learner::TrainingSpec;
-use crate::learner::catalog::{self, ObjectiveSpec, Options};
+use crate::learner::catalog::{self, ObjectiveSpec, Options, Row, TreesRow};
 
 /// What a method is trained with beside its backbone.
 enum Recipe<'a> {
@@ -32,7 +32,7 @@ fn expand(grid: &GridWire, objectives: &[ObjectiveSpec]) -> anyhow::Result<Vec<N
         return Err(input_error!("grid: give components, objectives, or both"));
     }
     for exclude in &grid.exclude {
-        exclude.backbone.as_deref().map(catalog::backbone).transpose()?;
+        exclude.backbone.as_deref().map(catalog::row).transpose()?;
         exclude.components.as_deref().map(catalog::components).transpose()?;
     }
     let (model, training) = settings(&grid.model, &grid.training);
@@ -100,7 +100,10 @@ fn method(
     recipe: Recipe,
     settings: (&Options, &TrainingSpec),
 ) -> anyhow::Result<NamedMethod> {
-    let row = catalog::backbone(backbone)?;
+    let row = match catalog::row(backbone)? {
+        Row::Network(row) => row,
+        Row::Trees(row) => return forest(row, &recipe, settings.0),
+    };
     let (name, components, spec) = match recipe {
         Recipe::Components(components) => {
             let spec = catalog::compose(row, &components, settings.0, settings.1)
@@ -115,4 +118,23 @@ fn method(
         }
     };
     Ok(NamedMethod { name, backbone: backbone.to_string(), components, spec })
+}
+
+/// Trees, which are composed of nothing else.
+fn forest(row: &TreesRow, recipe: &Recipe, options: &Options) -> anyhow::Result<NamedMethod> {
+    let alone = matches!(recipe, Recipe::Components(components) if components.is_empty());
+    if !alone {
+        return Err(input_error!(
+            "'{}' is made of trees and takes neither components nor objectives: list it with components = [] or in a \
+             [[method]] of its own",
+            row.key
+        ));
+    }
+    let spec = row.method(options).map_err(|error| input_error!("{}: {error:#}", row.name))?;
+    Ok(NamedMethod {
+        name: row.name.to_string(),
+        backbone: row.key.to_string(),
+        components: Vec::new(),
+        spec,
+    })
 }

@@ -1,7 +1,7 @@
 //! From a data spec to encoded, parted rows.
 
 use super::{Job, RowCounts, Task};
-use crate::data::encode::Encoder;
+use crate::data::encode::{ColumnKind, Encoder, Encoding};
 use crate::data::propensity::Propensity;
 use crate::data::split::{self, Split};
 use crate::data::{self, Dataset, Matrix};
@@ -14,6 +14,7 @@ use serde_json::json;
 pub struct Prepared {
     dataset: Dataset,
     encoder: Encoder,
+    kinds: Vec<ColumnKind>,
     features: Matrix,
     split: Split,
     /// Identity of the rows that models are judged on.
@@ -36,11 +37,13 @@ impl Prepared {
     /// Loads, parts and encodes.
     pub fn load(job: &Job) -> anyhow::Result<Self> {
         let mut prepared = Self::unencoded(job)?;
+        let encoding = job.method.encoding();
         let Self { dataset, split, .. } = &prepared;
-        prepared.encoder = Encoder::fit(dataset, &split.train);
+        prepared.encoder = Encoder::fit(dataset, &split.train, encoding);
+        prepared.kinds = prepared.encoder.kinds();
         prepared.features = prepared.encoder.encode(&prepared.dataset)?;
         if prepared.dataset.propensity.is_none() {
-            prepared.estimate_propensity();
+            prepared.estimate_propensity(encoding)?;
         }
         // The raw values are not needed any more, and they are as large as the encoded ones.
         prepared.dataset.numeric = Matrix::default();
@@ -52,22 +55,33 @@ impl Prepared {
         let dataset = data::load(&job.data, &job.root)?;
         let split = split::split(&dataset, &job.split, job.seeds.first().copied().unwrap_or_default())?;
         let evaluation = evaluation(&dataset, &split.test);
-        let (encoder, features) = Default::default();
-        Ok(Self { evaluation_id: Self::key(job)?, dataset, encoder, features, split, evaluation })
+        let (encoder, kinds, features) = Default::default();
+        Ok(Self { evaluation_id: Self::key(job)?, dataset, encoder, kinds, features, split, evaluation })
     }
 
-    /// For the weighted metrics alone: methods still see that the propensity is not known.
-    fn estimate_propensity(&mut self) {
-        let Self { dataset, features, split, .. } = self;
-        let propensity = Propensity::fit(features, &dataset.treatment, &split.train);
-        self.evaluation.propensity = Some(propensity.predict(features, &split.test));
-        dataset.notes.push(ESTIMATED.to_string());
+    /// For the weighted metrics alone: methods still see that the propensity is not known. The same for every method,
+    /// whichever encoding it has.
+    fn estimate_propensity(&mut self, encoding: Encoding) -> anyhow::Result<()> {
+        let Self { dataset, split, .. } = &*self;
+        let estimate = |features: &Matrix| {
+            Propensity::fit(features, &dataset.treatment, &split.train).predict(features, &split.test)
+        };
+        let estimated = match encoding {
+            Encoding::Standard => estimate(&self.features),
+            Encoding::Plain => {
+                estimate(&Encoder::fit(dataset, &split.train, Encoding::Standard).encode(dataset)?)
+            }
+        };
+        self.evaluation.propensity = Some(estimated);
+        self.dataset.notes.push(ESTIMATED.to_string());
+        Ok(())
     }
 
     /// What a method is given.
     pub fn task(&self) -> Task<'_> {
         Task {
             features: &self.features,
+            kinds: &self.kinds,
             treatment: &self.dataset.treatment,
             outcome: &self.dataset.outcome,
             propensity: self.dataset.propensity.as_deref(),

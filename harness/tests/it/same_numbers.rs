@@ -4,7 +4,7 @@ use crate::workspace::{Snapshot, Workspace, assert_same, json, unmeasured};
 use std::path::Path;
 use std::sync::OnceLock;
 use valor::data::b2b_mimic::B2bMimicSpec;
-use valor::data::encode::Encoder;
+use valor::data::encode::{Encoder, Encoding};
 use valor::data::{DataSpec, load};
 use valor::learner::catalog::{self, Options};
 use valor::learner::{Context, Device, MethodSpec, Replicate, Task, TrainingSpec, device, fit};
@@ -113,9 +113,10 @@ fn stack(method: &MethodSpec, seeds: &[u64]) -> Vec<Replicate> {
     let rows = load(&source, Path::new("")).unwrap();
     let train: Vec<u32> = (0..1_571).collect();
     let test: Vec<u32> = (1_571..2_000).collect();
-    let features = Encoder::fit(&rows, &train).encode(&rows).unwrap();
+    let features = Encoder::fit(&rows, &train, Encoding::Standard).encode(&rows).unwrap();
     let task = Task {
         features: &features,
+        kinds: &[],
         treatment: &rows.treatment,
         outcome: &rows.outcome,
         propensity: rows.propensity.as_deref(),

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::data::describe::describe;
-use crate::data::encode::Encoder;
+use crate::data::encode::{Encoder, Encoding};
 use crate::metrics::{Judged, Prepared, evaluate};
 
 fn small() -> ProductionSimSpec {
@@ -159,7 +159,7 @@ fn accounts_lack_a_block_as_a_whole_and_independently() {
 fn networks_see_an_indicator_and_the_training_mean() {
     let dataset = generate(&small());
     let train: Vec<u32> = (0..4_000).collect();
-    let encoder = Encoder::fit(&dataset, &train);
+    let encoder = Encoder::fit(&dataset, &train, Encoding::Standard);
     let names = encoder.names();
     assert_eq!(names.len(), 140 + 60);
     let place = |name: &str| names.iter().position(|known| known == name).unwrap();

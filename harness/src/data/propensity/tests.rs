@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::data::b2b_mimic::{Assignment, B2bMimicSpec, generate};
-use crate::data::encode::Encoder;
+use crate::data::encode::{Encoder, Encoding};
 use crate::data::{Dataset, Truth};
 use crate::metrics::{self, Judged};
 use crate::seed::Seeds;
@@ -147,7 +147,7 @@ fn most_of_the_bias_goes_where_the_model_is_too_simple() {
     let spec = B2bMimicSpec { rows: 60_000, propensity: Assignment::Confounded, ..B2bMimicSpec::default() };
     let dataset = generate(&spec);
     let (train, test): (Vec<u32>, Vec<u32>) = (0..60_000).partition(|row| row % 2 == 0);
-    let features = Encoder::fit(&dataset, &train).encode(&dataset).unwrap();
+    let features = Encoder::fit(&dataset, &train, Encoding::Standard).encode(&dataset).unwrap();
     let estimated = Propensity::fit(&features, &dataset.treatment, &train).predict(&features, &test);
     let dataset = dataset.select(&test);
     // The log odds hold a product of two indices, which a sum of features cannot follow.

@@ -4,6 +4,7 @@ use crate::input_error;
 use crate::learner::neural::Recalibration;
 use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
 use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec};
+use crate::trees::ZilnForestSpec;
 use serde::{Deserialize, Serialize};
 
 /// Options of the parts that a method may be composed of.
@@ -46,6 +47,8 @@ pub struct Options {
     pub euen: EuenSpec,
     /// Options of EFIN.
     pub efin: EfinSpec,
+    /// Options of the ziln-forest.
+    pub ziln_forest: ZilnForestSpec,
 }
 
 impl Default for Options {
@@ -69,6 +72,7 @@ impl Default for Options {
             unite: UniteSpec::default(),
             euen: EuenSpec::default(),
             efin: EfinSpec::default(),
+            ziln_forest: ZilnForestSpec::default(),
         }
     }
 }

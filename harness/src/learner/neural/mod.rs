@@ -179,10 +179,7 @@ pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
         HeadSpec::Log => "log",
         HeadSpec::Ziln { .. } => "ziln",
     };
-    let mut learned = task.train.iter().chain(task.validation).map(|&row| row as usize);
-    if let Some(row) = learned.find(|&row| task.outcome[row] < 0.0) {
-        let (found, number) = (task.outcome[row], task.origin.map_or(row as u64 + 1, |origin| origin[row]));
-        return Err(input_error!("row {number}: the {head} head needs outcomes of 0 or more; found {found}"));
-    }
-    Ok(())
+    let who = format!("the {head} head");
+    task.refuse_negative_outcomes(task.train, &who)?;
+    task.refuse_negative_outcomes(task.validation, &who)
 }

@@ -2,7 +2,7 @@
 
 use super::recalibration::Maps;
 use crate::data::Matrix;
-use crate::learner::{NeuralSpec, Parameter, Predictions, SavedModel, Scorer};
+use crate::learner::{NeuralSpec, Parameter, Predictions, SavedModel, Scorer, TrainedSpec, Values};
 use crate::nets::{HeadSpec, Network, Pass, Weights};
 use std::cell::OnceCell;
 use tch::{Device, Tensor};
@@ -166,10 +166,11 @@ impl Scorer for Model {
             let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
             let (values, after) = rest.split_at(shape.iter().product());
             rest = after;
-            Parameter { name: name.to_string(), shape, values: values.to_vec() }
+            Parameter { name: name.to_string(), shape, values: Values::Single(values.to_vec()) }
         };
         let parameters = self.network.layout().names().map(parameter).collect();
-        SavedModel { spec: self.spec.clone(), inputs: self.inputs, parameters, maps: self.maps.clone() }
+        let spec = TrainedSpec::Network(self.spec.clone());
+        SavedModel { spec, inputs: self.inputs, parameters, maps: self.maps.clone() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::predict::Model;
 use super::recalibration::Map;
-use crate::learner::{Parameter, SavedModel};
+use crate::learner::{NeuralSpec, Parameter, SavedModel, Values};
 use crate::nets::{Network, OutcomeSummary};
 use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
@@ -13,12 +13,11 @@ use tch::{Device, Tensor};
 /// # Errors
 ///
 /// Where a parameter of the network is absent or of another shape, or a tensor is not of the network.
-pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
-    let spec = &saved.spec.network;
-    spec.validate()?;
-    spec.check_gate()?;
+pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
+    spec.network.validate()?;
+    spec.network.check_gate()?;
     ensure!(saved.inputs > 0, "there are no inputs");
-    let network = Network::new(spec, saved.inputs as i64, &OutcomeSummary::default());
+    let network = Network::new(&spec.network, saved.inputs as i64, &OutcomeSummary::default());
     let mut named: BTreeMap<&str, &Parameter> =
         saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
     let mut values = Vec::new();
@@ -26,7 +25,10 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
         let found = named.remove(name).with_context(|| format!("the parameter '{name}' is missing"))?;
         let same = found.shape.iter().map(|&size| size as i64).eq(shape.iter().copied());
         ensure!(same, "the parameter '{name}' has the shape {:?}; the network needs {shape:?}", found.shape);
-        values.extend_from_slice(&found.values);
+        let Values::Single(found) = &found.values else {
+            anyhow::bail!("the parameter '{name}' is of double precision; allowed is single");
+        };
+        values.extend_from_slice(found);
     }
     if let Some(name) = named.keys().next() {
         anyhow::bail!("the tensor '{name}' is not a parameter of the network");
@@ -35,7 +37,7 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
     let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
     let mut arms = saved.maps.iter().flat_map(|maps| [&maps.control, &maps.treated]);
     ensure!(arms.all(is_whole), "the recalibration is no function");
-    Ok(Model::new((&saved.spec, saved.inputs), network, parameters).first(saved.maps.clone()))
+    Ok(Model::new((spec, saved.inputs), network, parameters).first(saved.maps.clone()))
 }
 
 fn is_whole(map: &Map) -> bool {
@@ -51,7 +53,7 @@ mod tests {
     use crate::data::Matrix;
     use crate::learner::catalog::{self, Options};
     use crate::learner::neural::Maps;
-    use crate::learner::{MethodSpec, Predictions, Scorer, TrainingSpec};
+    use crate::learner::{MethodSpec, Predictions, Scorer, TrainedSpec, TrainingSpec};
     use crate::seed::Seeds;
 
     const INPUTS: usize = 5;
@@ -67,6 +69,17 @@ mod tests {
         let network = Network::new(&spec.network, INPUTS as i64, &summary);
         let drawn = Tensor::from_slice(&network.layout().draw(&Seeds::new(3))).unsqueeze(0);
         Model::new((&spec, INPUTS), network, drawn)
+    }
+
+    fn again(saved: &SavedModel) -> anyhow::Result<Model> {
+        restore(network(&mut saved.clone()), saved, Device::Cpu)
+    }
+
+    fn network(saved: &mut SavedModel) -> &mut NeuralSpec {
+        match &mut saved.spec {
+            TrainedSpec::Network(spec) => spec,
+            TrainedSpec::Trees(_) => panic!(),
+        }
     }
 
     fn rows(count: usize) -> Matrix {
@@ -113,7 +126,7 @@ mod tests {
         for components in [&[][..], &["ziln", "focal", "gti", "wr"]] {
             let model = model("tarnet", (16, 8), components);
             let saved = model.saved();
-            let restored = restore(&saved, Device::Cpu).unwrap();
+            let restored = again(&saved).unwrap();
             assert_eq!(restored.saved(), saved);
             let (found, expected) = (restored.predictions(&rows(300)), model.predictions(&rows(300)));
             assert_eq!(found, expected);
@@ -129,23 +142,28 @@ mod tests {
         let refused = |change: fn(&mut SavedModel)| {
             let mut other = saved.clone();
             change(&mut other);
-            restore(&other, Device::Cpu).map(drop).unwrap_err().to_string()
+            again(&other).map(drop).unwrap_err().to_string()
         };
         assert!(refused(|saved| drop(saved.parameters.remove(0))).contains("is missing"));
         assert!(refused(|saved| saved.parameters[0].name += "x").contains("is missing"));
         assert!(refused(|saved| saved.inputs = 6).contains("the network needs [6, 16]"));
-        assert!(refused(|saved| saved.parameters[0].values.clear()).contains("not whole"));
+        assert!(refused(|saved| saved.parameters[0].values = Values::Single(vec![])).contains("not whole"));
         assert!(
-            refused(|saved| saved.spec.network.trunk = vec![usize::MAX]).contains("allowed are 1 to 65536")
+            refused(|saved| network(saved).network.trunk = vec![usize::MAX])
+                .contains("allowed are 1 to 65536")
         );
-        assert!(refused(|saved| saved.spec.network.heads = vec![]).contains("the network needs"));
+        assert!(refused(|saved| network(saved).network.heads = vec![]).contains("the network needs"));
         let maps = |saved: &mut SavedModel| {
             let map = Map::Knots { from: vec![0.0, 1.0], to: vec![0.0] };
             saved.maps = Some(Maps { control: map.clone(), treated: map });
         };
         assert!(refused(maps).contains("recalibration"));
         let extra = |saved: &mut SavedModel| {
-            saved.parameters.push(Parameter { name: "other".into(), shape: vec![0], values: vec![] });
+            saved.parameters.push(Parameter {
+                name: "other".into(),
+                shape: vec![0],
+                values: Values::Single(vec![]),
+            });
         };
         assert!(refused(extra).contains("'other' is not a parameter"));
     }

@@ -31,6 +31,7 @@ impl Planted {
     fn task(&self) -> Task<'_> {
         Task {
             features: &self.features,
+            kinds: &[],
             treatment: &self.treatment,
             outcome: &self.outcome,
             propensity: None,

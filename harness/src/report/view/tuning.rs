@@ -96,7 +96,7 @@ fn tuned(material: &Material, cell: &CellMaterial, asked: &Tuning) -> Option<Tun
     let method = &material.experiment.methods[cell.method];
     let spec = match &method.spec {
         MethodSpec::Tuned(spec) => spec,
-        MethodSpec::Neural(_) => return None,
+        MethodSpec::Neural(_) | MethodSpec::Trees(_) => return None,
     };
     let finished = cell.runs.iter().filter_map(|run| match &run.outcome {
         Outcome::Found { record, .. } if matches!(record.status, Status::Finished { .. }) => {

@@ -3,7 +3,7 @@
 use super::{compose, small, train};
 use std::path::Path;
 use valor::data::b2b_mimic::B2bMimicSpec;
-use valor::data::encode::Encoder;
+use valor::data::encode::{Encoder, Encoding};
 use valor::data::{self, DataSpec};
 use valor::learner::catalog::BACKBONES;
 use valor::learner::{Status, Task, TrainingSpec};
@@ -19,9 +19,10 @@ fn two_hundred_steps_end_in_numbers_or_in_a_recorded_divergence() {
     let dataset = data::load(&DataSpec::B2bMimic(spec), Path::new(".")).unwrap();
     let train_rows: Vec<u32> = (0..ROWS - 500).collect();
     let test: Vec<u32> = (ROWS - 500..ROWS).collect();
-    let features = Encoder::fit(&dataset, &train_rows).encode(&dataset).unwrap();
+    let features = Encoder::fit(&dataset, &train_rows, Encoding::Standard).encode(&dataset).unwrap();
     let task = Task {
         features: &features,
+        kinds: &[],
         treatment: &dataset.treatment,
         outcome: &dataset.outcome,
         propensity: None,

@@ -50,6 +50,7 @@ impl Rows {
     fn task(&self) -> Task<'_> {
         Task {
             features: &self.features,
+            kinds: &[],
             treatment: &self.treatment,
             outcome: &self.outcome,
             propensity: None,

@@ -3,7 +3,7 @@
 use super::{compose, predict, small};
 use std::path::Path;
 use valor::data::b2b_mimic::B2bMimicSpec;
-use valor::data::encode::Encoder;
+use valor::data::encode::{Encoder, Encoding};
 use valor::data::{self, DataSpec, Dataset};
 use valor::learner::catalog::Options;
 use valor::learner::{Task, TrainingSpec};
@@ -34,9 +34,10 @@ fn training_on_expectations_reaches_the_oracle() {
     let arms = control.unwrap().iter().zip(treated.unwrap()).zip(&dataset.treatment);
     let outcome: Vec<f64> =
         arms.map(|((control, treated), is_treated)| if *is_treated { *treated } else { *control }).collect();
-    let features = Encoder::fit(&dataset, &train).encode(&dataset).unwrap();
+    let features = Encoder::fit(&dataset, &train, Encoding::Standard).encode(&dataset).unwrap();
     let task = Task {
         features: &features,
+        kinds: &[],
         treatment: &dataset.treatment,
         outcome: &outcome,
         propensity: None,

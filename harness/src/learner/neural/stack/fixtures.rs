@@ -47,6 +47,7 @@ impl Rows48 {
     pub(super) fn task(&self) -> Task<'_> {
         Task {
             features: &self.features,
+            kinds: &[],
             treatment: &self.treatment,
             outcome: &self.outcome,
             propensity: Some(&self.propensity),
@@ -168,7 +169,7 @@ fn method(backbone: &str, components: &[&str], training: TrainingSpec) -> Neural
     let row = catalog::backbone(backbone).unwrap();
     match catalog::compose(row, &components, &options, &training).unwrap() {
         MethodSpec::Neural(spec) => spec,
-        MethodSpec::Tuned(_) => panic!("nothing is tuned here"),
+        MethodSpec::Trees(_) | MethodSpec::Tuned(_) => panic!("nothing is tuned here"),
     }
 }
 

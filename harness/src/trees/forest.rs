@@ -1,0 +1,223 @@
+//! `ziln-forest`: the mean uplift of trees that part accounts by uplift.
+
+use super::bag::BagSpec;
+use super::bins::{Binned, MOST_BINS};
+use super::grow::{Limits, grow};
+use super::tree::Tree;
+use super::ziln::{Least, Moments, Response, SmoothingSpec, Sums, ZilnRule};
+use crate::data::Matrix;
+use crate::data::encode::ColumnKind;
+use crate::input_error;
+use crate::seed::Seeds;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+/// Options of a ziln-forest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ZilnForestSpec {
+    /// Number of trees; 1 or more.
+    pub trees: usize,
+    /// Splits above a leaf, at most.
+    pub depth: usize,
+    /// Rows of each arm that a child has at least.
+    pub arm_rows: u32,
+    /// Rows that a child has at least.
+    pub leaf_rows: u64,
+    /// Columns that each split tries.
+    pub columns: Columns,
+    /// Bins of a column; 2 to 255.
+    pub bins: usize,
+    /// How a tree's rows are drawn.
+    pub bag: BagSpec,
+    /// How the moments of few rows are drawn to those of the bag.
+    pub smoothing: SmoothingSpec,
+}
+
+/// How many columns a split tries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "ziln-forest.columns: allowed are \"all\", \"root\" or a number above 0")]
+pub enum Columns {
+    /// So many.
+    Count(usize),
+    /// By name.
+    Named(NamedColumns),
+}
+
+/// Numbers of columns that the data decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NamedColumns {
+    /// Every one.
+    All,
+    /// The square root of their number.
+    Root,
+}
+
+impl Columns {
+    /// Of so many columns, at least one.
+    pub fn of(self, columns: usize) -> usize {
+        match self {
+            Columns::Count(count) => count.clamp(1, columns.max(1)),
+            Columns::Named(NamedColumns::All) => columns.max(1),
+            Columns::Named(NamedColumns::Root) => columns.isqrt().max(1),
+        }
+    }
+}
+
+impl Default for ZilnForestSpec {
+    fn default() -> Self {
+        Self {
+            trees: 20,
+            depth: 6,
+            arm_rows: 2,
+            leaf_rows: 1,
+            columns: Columns::Named(NamedColumns::All),
+            bins: MOST_BINS,
+            bag: BagSpec::default(),
+            smoothing: SmoothingSpec::default(),
+        }
+    }
+}
+
+impl ZilnForestSpec {
+    /// Checks the ranges.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        let within =
+            |key: &str, found: usize, least: usize, most: usize| match (least..=most).contains(&found) {
+                true => Ok(()),
+                false => Err(input_error!("ziln-forest.{key}: found {found}; allowed are {least} to {most}")),
+            };
+        within("trees", self.trees, 1, 100_000)?;
+        within("depth", self.depth, 0, 64)?;
+        within("bins", self.bins, 2, MOST_BINS)?;
+        if self.columns == Columns::Count(0) {
+            return Err(input_error!("ziln-forest.columns: found 0; must be above 0"));
+        }
+        self.bag.validate("ziln-forest.bag")?;
+        self.smoothing.validate("ziln-forest.smoothing")
+    }
+}
+
+/// Training rows: features with NaN where missing, and what came of each.
+pub struct Rows<'a> {
+    /// Of all rows.
+    pub features: &'a Matrix,
+    /// What the columns hold.
+    pub kinds: &'a [ColumnKind],
+    /// Who was treated.
+    pub treatment: &'a [bool],
+    /// What they spent.
+    pub outcome: &'a [f64],
+    /// Rows to learn from.
+    pub train: &'a [u32],
+}
+
+/// A tree and what its leaves say.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZilnTree {
+    /// Where a row goes.
+    pub tree: Tree,
+    /// One per leaf.
+    pub leaves: Vec<Leaf>,
+}
+
+/// What a leaf says.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Leaf {
+    /// Rows of control and treated that it was estimated on.
+    pub rows: [u32; 2],
+    /// Parameters under control and treated.
+    pub arms: [Moments; 2],
+}
+
+/// What a forest says of an account: means over trees.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Said {
+    /// `E[Y_t | x]` for control and treated, outcome units.
+    pub expected: [f64; 2],
+    /// `P(Y_t > 0 | x)`.
+    pub conversion: [f64; 2],
+}
+
+impl Said {
+    /// `E[Y_1 | x] - E[Y_0 | x]`.
+    pub fn uplift(&self) -> f64 {
+        self.expected[1] - self.expected[0]
+    }
+}
+
+/// Trees whose leaves are averaged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ZilnForest {
+    trees: Vec<ZilnTree>,
+    /// What each leaf says, tree after tree.
+    said: Vec<Vec<Said>>,
+}
+
+impl ZilnForest {
+    /// Grows the trees, each from a stream of its own: the number of threads changes nothing.
+    pub fn fit(spec: &ZilnForestSpec, rows: &Rows, seeds: &Seeds) -> Self {
+        let binned = Binned::new(rows.features, rows.train, rows.kinds, spec.bins);
+        let response = |&row: &u32| Response::new(rows.treatment[row as usize], rows.outcome[row as usize]);
+        let responses: Vec<Response> = rows.train.iter().map(response).collect();
+        let grown = |tree: usize| {
+            ZilnTree::grow(spec, rows, (&binned, &responses), &seeds.child("tree").at(tree as u64))
+        };
+        Self::new((0..spec.trees).into_par_iter().map(grown).collect())
+    }
+
+    /// Of grown trees.
+    pub fn new(trees: Vec<ZilnTree>) -> Self {
+        let said = |leaf: &Leaf| Said {
+            expected: leaf.arms.map(|arm| arm.expected()),
+            conversion: leaf.arms.map(|arm| arm.conversion),
+        };
+        let said = trees.iter().map(|tree| tree.leaves.iter().map(said).collect()).collect();
+        Self { trees, said }
+    }
+
+    /// The trees.
+    pub fn trees(&self) -> &[ZilnTree] {
+        &self.trees
+    }
+
+    /// What the forest says of a row.
+    pub fn predict(&self, row: &[f32]) -> Said {
+        let mut mean = Said::default();
+        for (tree, leaves) in self.trees.iter().zip(&self.said) {
+            let said = &leaves[tree.tree.leaf(row)];
+            for arm in 0..2 {
+                mean.expected[arm] += said.expected[arm];
+                mean.conversion[arm] += said.conversion[arm];
+            }
+        }
+        let share = 1.0 / self.trees.len().max(1) as f64;
+        Said {
+            expected: mean.expected.map(|sum| sum * share),
+            conversion: mean.conversion.map(|sum| sum * share),
+        }
+    }
+}
+
+impl ZilnTree {
+    fn grow(spec: &ZilnForestSpec, rows: &Rows, found: (&Binned, &[Response]), seeds: &Seeds) -> Self {
+        let (binned, responses) = found;
+        let bag = spec.bag.draw(rows.train.len(), &seeds.child("bag"));
+        let least = Least { per_arm: spec.arm_rows, rows: spec.leaf_rows };
+        let rule = ZilnRule::new(responses, &bag.splits, spec.smoothing, least);
+        let columns = spec.columns.of(binned.columns.len());
+        let limits = Limits { depth: spec.depth, columns, least_gain: 0.0 };
+        let tree = grow(&rule, binned, bag.splits, limits, &seeds.child("splits"));
+        let mut sums = vec![Sums::default(); tree.leaves()];
+        for drawn in bag.leaves {
+            let features = rows.features.row(rows.train[drawn.row as usize] as usize);
+            rule.count(&mut sums[tree.leaf(features)], drawn);
+        }
+        let leaf = |sums: &Sums| Leaf {
+            rows: [sums.arm(0), sums.arm(1)],
+            arms: [0, 1].map(|arm| rule.moments(sums, arm)),
+        };
+        Self { leaves: sums.iter().map(leaf).collect(), tree }
+    }
+}
