@@ -118,11 +118,18 @@ pub struct TreesRow {
 }
 
 /// All methods of trees.
-pub const TREES: [TreesRow; 1] = [TreesRow {
-    key: "ziln-forest",
-    name: "ZILN-Tree",
-    spec: |options| TreesSpec::ZilnForest(options.ziln_forest.clone()),
-}];
+pub const TREES: [TreesRow; 2] = [
+    TreesRow {
+        key: "causal-forest",
+        name: "Causal Forest",
+        spec: |options| TreesSpec::CausalForest(options.causal_forest.clone()),
+    },
+    TreesRow {
+        key: "ziln-forest",
+        name: "ZILN-Tree",
+        spec: |options| TreesSpec::ZilnForest(options.ziln_forest.clone()),
+    },
+];
 
 /// What a key among backbones stands for.
 pub enum Row {

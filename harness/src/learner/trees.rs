@@ -1,14 +1,14 @@
 //! Trees and forests behind the door: no device, no epochs, the same numbers on any number of threads.
 
 mod saved;
-
-pub use saved::restore;
+#[cfg(test)]
+mod tests;
 
 use super::{Context, Fitted, Predictions, Replicate, SavedModel, Scorer, Status, Task, TrainedSpec};
 use crate::data::Matrix;
 use crate::input_error;
 use crate::seed::Seeds;
-use crate::trees::{Rows, Said, ZilnForest, ZilnForestSpec};
+use crate::trees::{CausalForest, CausalForestSpec, Rows, ZilnForest, ZilnForestSpec};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -22,6 +22,8 @@ const CHUNK: usize = 4096;
 pub enum TreesSpec {
     /// Trees that part accounts by their zero-inflated log-normal uplift, averaged.
     ZilnForest(ZilnForestSpec),
+    /// A generalised random forest for the treatment effect.
+    CausalForest(CausalForestSpec),
 }
 
 impl TreesSpec {
@@ -29,6 +31,7 @@ impl TreesSpec {
     pub fn slug(&self) -> String {
         match self {
             TreesSpec::ZilnForest(_) => "ziln-forest".to_string(),
+            TreesSpec::CausalForest(_) => "causal-forest".to_string(),
         }
     }
 
@@ -36,35 +39,28 @@ impl TreesSpec {
     pub fn validate(&self) -> anyhow::Result<()> {
         match self {
             TreesSpec::ZilnForest(spec) => spec.validate(),
+            TreesSpec::CausalForest(spec) => spec.validate(),
         }
     }
 }
 
 /// Refuses rows that trees cannot learn from.
 pub fn check(spec: &TreesSpec, task: &Task) -> anyhow::Result<()> {
+    if task.train.is_empty() {
+        return Err(input_error!("there are no training rows"));
+    }
     match spec {
         TreesSpec::ZilnForest(_) => task.refuse_negative_outcomes(task.train, "a ziln-forest"),
+        TreesSpec::CausalForest(_) => Ok(()),
     }
 }
 
 /// Grows one forest per seed.
 pub fn fit(spec: &TreesSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
     check(spec, task)?;
-    if task.train.is_empty() {
-        return Err(input_error!("there are no training rows"));
-    }
-    let TreesSpec::ZilnForest(options) = spec;
-    let rows = Rows {
-        features: task.features,
-        kinds: task.kinds,
-        treatment: task.treatment,
-        outcome: task.outcome,
-        train: task.train,
-    };
     let (mut replicates, mut first) = (Vec::new(), None);
     for (turn, &seed) in seeds.iter().enumerate() {
-        let forest = ZilnForest::fit(options, &rows, &Seeds::new(seed).child("ziln-forest"));
-        let forest = Forest { spec: options.clone(), inputs: task.features.columns, forest };
+        let forest = Forest::grow(spec, task, &Seeds::new(seed).child(&spec.slug()));
         replicates.push(Replicate {
             status: Status::Finished { epochs: 0, kept_epoch: 0 },
             epochs: Vec::new(),
@@ -80,36 +76,96 @@ pub fn fit(spec: &TreesSpec, task: &Task, seeds: &[u64], context: Context) -> an
     Ok(Fitted { replicates, scorer: Box::new(scorer) })
 }
 
-/// A ziln-forest as a scorer.
+/// A saved forest as a scorer.
+///
+/// # Errors
+///
+/// Where a tensor is absent, of another shape or type, or trees are not whole.
+pub fn restore(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn Scorer>> {
+    spec.validate()?;
+    let grown = saved::grown(spec, saved)?;
+    Ok(Box::new(Forest { spec: spec.clone(), inputs: saved.inputs, grown }))
+}
+
+/// A forest as a scorer.
 struct Forest {
-    spec: ZilnForestSpec,
+    spec: TreesSpec,
     inputs: usize,
-    forest: ZilnForest,
+    grown: Grown,
+}
+
+/// What has been grown.
+enum Grown {
+    Ziln(ZilnForest),
+    Causal(CausalForest),
+}
+
+/// What a forest says of a row.
+#[derive(Clone, Copy, Default)]
+struct Answer {
+    uplift: f64,
+    expected: [f64; 2],
+    conversion: [f64; 2],
 }
 
 impl Forest {
+    fn grow(spec: &TreesSpec, task: &Task, seeds: &Seeds) -> Self {
+        let rows = Rows {
+            features: task.features,
+            kinds: task.kinds,
+            treatment: task.treatment,
+            outcome: task.outcome,
+            train: task.train,
+        };
+        let grown = match spec {
+            TreesSpec::ZilnForest(spec) => Grown::Ziln(ZilnForest::fit(spec, &rows, seeds)),
+            TreesSpec::CausalForest(spec) => {
+                Grown::Causal(CausalForest::fit(spec, &rows, task.propensity, seeds))
+            }
+        };
+        Self { spec: spec.clone(), inputs: task.features.columns, grown }
+    }
+
+    fn answer(&self, row: &[f32]) -> Answer {
+        match &self.grown {
+            Grown::Ziln(forest) => {
+                let said = forest.predict(row);
+                Answer { uplift: said.uplift(), expected: said.expected, conversion: said.conversion }
+            }
+            // m = e E_1 + (1 - e) E_0, so the effect parts the marginal outcome by the propensity.
+            Grown::Causal(forest) => {
+                let (uplift, (outcome, share)) = (forest.effect(row), forest.nuisances.predict(row));
+                let expected = [outcome - share * uplift, outcome + (1.0 - share) * uplift];
+                Answer { uplift, expected, conversion: [0.0; 2] }
+            }
+        }
+    }
+
     /// What the forest says of so many rows.
     fn ask<'r>(&self, rows: usize, row: impl Fn(usize) -> &'r [f32] + Sync) -> Predictions {
-        let mut said = vec![Said::default(); rows];
-        said.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, said)| {
+        let mut answers = vec![Answer::default(); rows];
+        answers.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, answers)| {
             let places = chunk * CHUNK..;
-            said.iter_mut().zip(places).for_each(|(said, place)| *said = self.forest.predict(row(place)));
+            answers.iter_mut().zip(places).for_each(|(answer, place)| *answer = self.answer(row(place)));
         });
-        let column = |value: fn(&Said) -> f64| said.iter().map(|said| value(said) as f32).collect();
+        let column = |value: fn(&Answer) -> f64| answers.iter().map(|answer| value(answer) as f32).collect();
         Predictions {
-            uplift: column(Said::uplift),
-            expected_control: column(|said| said.expected[0]),
-            expected_treated: column(|said| said.expected[1]),
-            conversion_control: Some(column(|said| said.conversion[0])),
-            conversion_treated: Some(column(|said| said.conversion[1])),
+            uplift: column(|answer| answer.uplift),
+            expected_control: column(|answer| answer.expected[0]),
+            expected_treated: column(|answer| answer.expected[1]),
+            conversion_control: self.converts().then(|| column(|answer| answer.conversion[0])),
+            conversion_treated: self.converts().then(|| column(|answer| answer.conversion[1])),
         }
     }
 }
 
 impl Scorer for Forest {
     fn uplift(&self, rows: &Matrix) -> Vec<f32> {
-        let rows = rows.values.chunks_exact(self.inputs.max(1));
-        rows.map(|row| self.forest.predict(row).uplift() as f32).collect()
+        let rows = (0..rows.rows).map(|row| rows.row(row));
+        match &self.grown {
+            Grown::Ziln(forest) => rows.map(|row| forest.predict(row).uplift() as f32).collect(),
+            Grown::Causal(forest) => rows.map(|row| forest.effect(row) as f32).collect(),
+        }
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
@@ -117,14 +173,17 @@ impl Scorer for Forest {
     }
 
     fn converts(&self) -> bool {
-        true
+        match &self.grown {
+            Grown::Ziln(_) => true,
+            Grown::Causal(_) => false,
+        }
     }
 
     fn saved(&self) -> SavedModel {
         SavedModel {
-            spec: TrainedSpec::Trees(TreesSpec::ZilnForest(self.spec.clone())),
+            spec: TrainedSpec::Trees(self.spec.clone()),
             inputs: self.inputs,
-            parameters: saved::parameters(&self.forest),
+            parameters: saved::parameters(&self.grown),
             maps: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
+use super::columns::{Columns, NamedColumns};
 use super::grow::{Limits, grow};
 use super::tree::Tree;
 use super::ziln::{Least, Moments, Response, SmoothingSpec, Sums, ZilnRule};
@@ -34,37 +35,6 @@ pub struct ZilnForestSpec {
     pub smoothing: SmoothingSpec,
 }
 
-/// How many columns a split tries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "ziln-forest.columns: allowed are \"all\", \"root\" or a number above 0")]
-pub enum Columns {
-    /// So many.
-    Count(usize),
-    /// By name.
-    Named(NamedColumns),
-}
-
-/// Numbers of columns that the data decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NamedColumns {
-    /// Every one.
-    All,
-    /// The square root of their number.
-    Root,
-}
-
-impl Columns {
-    /// Of so many columns, at least one.
-    pub fn of(self, columns: usize) -> usize {
-        match self {
-            Columns::Count(count) => count.clamp(1, columns.max(1)),
-            Columns::Named(NamedColumns::All) => columns.max(1),
-            Columns::Named(NamedColumns::Root) => columns.isqrt().max(1),
-        }
-    }
-}
-
 impl Default for ZilnForestSpec {
     fn default() -> Self {
         Self {
@@ -91,9 +61,7 @@ impl ZilnForestSpec {
         within("trees", self.trees, 1, 100_000)?;
         within("depth", self.depth, 0, 64)?;
         within("bins", self.bins, 2, MOST_BINS)?;
-        if self.columns == Columns::Count(0) {
-            return Err(input_error!("ziln-forest.columns: found 0; must be above 0"));
-        }
+        self.columns.validate("ziln-forest.columns")?;
         self.bag.validate("ziln-forest.bag")?;
         self.smoothing.validate("ziln-forest.smoothing")
     }

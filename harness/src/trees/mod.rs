@@ -4,14 +4,28 @@
 
 mod bag;
 mod bins;
+mod causal;
+mod causal_forest;
+mod causal_spec;
+#[cfg(test)]
+mod causal_tests;
+mod columns;
 mod forest;
 mod grow;
+mod nuisance;
+mod regression;
 #[cfg(test)]
 mod tests;
 mod tree;
 mod ziln;
 
 pub use bag::BagSpec;
-pub use forest::{Columns, Leaf, NamedColumns, Rows, Said, ZilnForest, ZilnForestSpec, ZilnTree};
+pub use causal::{Averages, Criterion, Residual};
+pub use causal_forest::{CausalForest, CausalTree, Effect};
+pub use causal_spec::{CausalForestSpec, NuisanceSpec, Preset};
+pub use columns::{Columns, NamedColumns};
+pub use forest::{Leaf, Rows, Said, ZilnForest, ZilnForestSpec, ZilnTree};
+pub use nuisance::Nuisances;
+pub use regression::RegressionForest;
 pub use tree::{FlatTree, LevelSet, Place, Side, Split, Tree};
 pub use ziln::{Moments, SmoothingSpec};

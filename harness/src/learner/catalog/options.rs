@@ -4,7 +4,7 @@ use crate::input_error;
 use crate::learner::neural::Recalibration;
 use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
 use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec};
-use crate::trees::ZilnForestSpec;
+use crate::trees::{CausalForestSpec, ZilnForestSpec};
 use serde::{Deserialize, Serialize};
 
 /// Options of the parts that a method may be composed of.
@@ -47,6 +47,8 @@ pub struct Options {
     pub euen: EuenSpec,
     /// Options of EFIN.
     pub efin: EfinSpec,
+    /// Options of the causal forest.
+    pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
     pub ziln_forest: ZilnForestSpec,
 }
@@ -72,6 +74,7 @@ impl Default for Options {
             unite: UniteSpec::default(),
             euen: EuenSpec::default(),
             efin: EfinSpec::default(),
+            causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
         }
     }

@@ -1,8 +1,14 @@
-//! A forest as tensors, and back.
+//! Forests as tensors, and back.
+//!
+//! A group of trees, one after another, is four tensors: `sizes [T, 3]` (nodes, sets and leaves of each tree), `nodes [N, 6]`,
+//! `sets [M, 16]` and `leaves [L, width]`; the last of double precision.
 
-use super::{Forest, TreesSpec};
-use crate::learner::{Parameter, SavedModel, Scorer, Values};
-use crate::trees::{FlatTree, Leaf, Moments, Tree, ZilnForest, ZilnTree};
+use super::{Grown, TreesSpec};
+use crate::learner::{Parameter, SavedModel, Values};
+use crate::trees::{
+    Averages, CausalForest, CausalTree, FlatTree, Leaf, Moments, Nuisances, RegressionForest, Tree,
+    ZilnForest, ZilnTree,
+};
 use anyhow::{Context, ensure};
 
 /// Numbers of a node: column (-1 for a leaf), threshold, left child or number of the leaf, right child, set of levels (-1 for
@@ -10,172 +16,188 @@ use anyhow::{Context, ensure};
 const NODE: usize = 6;
 /// Numbers of a set of levels: 16 bits each.
 const SET: usize = 16;
-/// Numbers of a leaf: rows, conversion, mu, sigma under control, then under treatment.
-const LEAF: usize = 8;
+/// Numbers of a ziln-forest's leaf: rows, conversion, mu, sigma under control, then under treatment.
+const ZILN: usize = 8;
+/// Numbers of a causal forest's leaf: 1 where it has rows, means of `t~`, `y~`, `t~^2`, `t~ y~`.
+const CAUSAL: usize = 5;
+/// Groups of a causal forest.
+const EFFECT: &str = "effect";
+const OUTCOME: &str = "outcome";
+const TREATMENT: &str = "treatment";
+/// Mean propensity of a causal forest's training rows.
+const SHARE: &str = "share";
 
-/// Of all trees, one after another: `sizes [T, 3]` (nodes, sets and leaves of each), `nodes [N, 6]`, `sets [M, 16]`,
-/// `leaves [L, 8]`.
-pub fn parameters(forest: &ZilnForest) -> Vec<Parameter> {
-    let (mut sizes, mut nodes, mut sets, mut leaves) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for ZilnTree { tree, leaves: said } in forest.trees() {
-        let flat = tree.flat();
-        sizes.extend([flat.nodes.len() / NODE, flat.sets.len() / SET, said.len()].map(|size| size as f32));
-        nodes.extend(flat.nodes);
-        sets.extend(flat.sets);
-        for leaf in said {
-            for (rows, arm) in leaf.rows.iter().zip(leaf.arms) {
-                leaves.extend([f64::from(*rows), arm.conversion, arm.mu, arm.sigma]);
-            }
+/// What has been grown, as tensors.
+pub fn parameters(grown: &Grown) -> Vec<Parameter> {
+    match grown {
+        Grown::Ziln(forest) => {
+            let tree =
+                |tree: &'_ ZilnTree| (tree.tree.flat(), tree.leaves.iter().flat_map(ziln_numbers).collect());
+            group("trees", ZILN, forest.trees().iter().map(tree))
+        }
+        Grown::Causal(forest) => {
+            let tree =
+                |tree: &CausalTree| (tree.tree.flat(), tree.leaves.iter().flat_map(causal_numbers).collect());
+            let mut found = group(EFFECT, CAUSAL, forest.trees.iter().map(tree));
+            found.extend(regressions(OUTCOME, &forest.nuisances.outcome));
+            found.extend(regressions(TREATMENT, &forest.nuisances.treatment));
+            let share = Values::Double(vec![forest.nuisances.share]);
+            found.push(Parameter { name: SHARE.to_string(), shape: vec![1], values: share });
+            found
         }
     }
-    let single = |name: &str, width: usize, values: Vec<f32>| Parameter {
-        name: name.to_string(),
-        shape: vec![values.len() / width, width],
-        values: Values::Single(values),
-    };
-    vec![
-        Parameter {
-            name: "leaves".into(),
-            shape: vec![leaves.len() / LEAF, LEAF],
-            values: Values::Double(leaves),
-        },
-        single("nodes", NODE, nodes),
-        single("sets", SET, sets),
-        single("sizes", 3, sizes),
+}
+
+/// What has been grown, of saved tensors.
+pub fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Grown> {
+    match spec {
+        TreesSpec::ZilnForest(_) => {
+            ensure!(
+                saved.parameters.len() == 4,
+                "a ziln-forest has 4 tensors; found {}",
+                saved.parameters.len()
+            );
+            let trees = trees(saved, "trees", ZILN)?;
+            ensure!(!trees.is_empty(), "there are no trees");
+            let tree = |(tree, leaves): (Tree, Vec<f64>)| ZilnTree {
+                tree,
+                leaves: leaves.chunks_exact(ZILN).map(ziln_leaf).collect(),
+            };
+            Ok(Grown::Ziln(ZilnForest::new(trees.into_iter().map(tree).collect())))
+        }
+        TreesSpec::CausalForest(spec) => {
+            ensure!(
+                saved.parameters.len() == 13,
+                "a causal forest has 13 tensors; found {}",
+                saved.parameters.len()
+            );
+            let effects = trees(saved, EFFECT, CAUSAL)?;
+            ensure!(
+                effects.len() == spec.trees,
+                "the spec has {} trees; found {}",
+                spec.trees,
+                effects.len()
+            );
+            let tree = |(tree, leaves): (Tree, Vec<f64>)| CausalTree {
+                tree,
+                leaves: leaves.chunks_exact(CAUSAL).map(causal_leaf).collect(),
+            };
+            let forests = |name: &str| -> anyhow::Result<Vec<RegressionForest>> {
+                let trees = trees(saved, name, 1)?;
+                Ok(trees
+                    .chunks(spec.nuisance.trees)
+                    .map(|trees| RegressionForest { trees: trees.to_vec() })
+                    .collect())
+            };
+            let nuisances = Nuisances {
+                outcome: forests(OUTCOME)?,
+                treatment: forests(TREATMENT)?,
+                share: double(saved, SHARE)?.first().copied().context("the tensor 'share' is empty")?,
+            };
+            ensure!(!nuisances.outcome.is_empty(), "there is no forest of the outcome");
+            let trees = effects.into_iter().map(tree).collect();
+            Ok(Grown::Causal(CausalForest { trees, little_bag: spec.little_bag, nuisances }))
+        }
+    }
+}
+
+fn ziln_numbers(leaf: &Leaf) -> [f64; ZILN] {
+    let [control, treated] = leaf.arms;
+    let rows = leaf.rows.map(f64::from);
+    [
+        rows[0],
+        control.conversion,
+        control.mu,
+        control.sigma,
+        rows[1],
+        treated.conversion,
+        treated.mu,
+        treated.sigma,
     ]
 }
 
-/// The forest of saved tensors.
-///
-/// # Errors
-///
-/// Where a tensor is absent, of another shape or type, or trees are not whole.
-pub fn restore(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn Scorer>> {
-    let TreesSpec::ZilnForest(spec) = spec;
-    spec.validate()?;
-    ensure!(saved.parameters.len() == 4, "a forest has 4 tensors; found {}", saved.parameters.len());
-    let mut nodes = single(saved, "nodes", NODE)?.chunks_exact(NODE);
-    let mut sets = single(saved, "sets", SET)?.chunks_exact(SET);
-    let mut leaves = double(saved, "leaves", LEAF)?.chunks_exact(LEAF);
+fn ziln_leaf(numbers: &[f64]) -> Leaf {
+    let arm = |start: usize| Moments {
+        conversion: numbers[start],
+        mu: numbers[start + 1],
+        sigma: numbers[start + 2],
+    };
+    Leaf { rows: [numbers[0] as u32, numbers[4] as u32], arms: [arm(1), arm(5)] }
+}
+
+fn causal_numbers(leaf: &Option<Averages>) -> [f64; CAUSAL] {
+    leaf.map_or([0.0; CAUSAL], |Averages { t, y, tt, ty }| [1.0, t, y, tt, ty])
+}
+
+fn causal_leaf(numbers: &[f64]) -> Option<Averages> {
+    let averages = Averages { t: numbers[1], y: numbers[2], tt: numbers[3], ty: numbers[4] };
+    (numbers[0] > 0.0).then_some(averages)
+}
+
+fn regressions(name: &str, forests: &[RegressionForest]) -> Vec<Parameter> {
+    let trees = forests.iter().flat_map(|forest| &forest.trees);
+    group(name, 1, trees.map(|(tree, leaves)| (tree.flat(), leaves.clone())))
+}
+
+/// A group of trees with the numbers of their leaves.
+fn group(name: &str, width: usize, trees: impl Iterator<Item = (FlatTree, Vec<f64>)>) -> Vec<Parameter> {
+    let (mut sizes, mut nodes, mut sets, mut leaves) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (flat, numbers) in trees {
+        let counts = [flat.nodes.len() / NODE, flat.sets.len() / SET, numbers.len() / width];
+        sizes.extend(counts.map(|count| count as f32));
+        nodes.extend(flat.nodes);
+        sets.extend(flat.sets);
+        leaves.extend(numbers);
+    }
+    let tensor = |part: &str, width: usize, count: usize, values: Values| Parameter {
+        name: format!("{name}.{part}"),
+        shape: vec![count / width, width],
+        values,
+    };
+    vec![
+        tensor("leaves", width, leaves.len(), Values::Double(leaves)),
+        tensor("nodes", NODE, nodes.len(), Values::Single(nodes)),
+        tensor("sets", SET, sets.len(), Values::Single(sets)),
+        tensor("sizes", 3, sizes.len(), Values::Single(sizes)),
+    ]
+}
+
+/// The trees of a group with the numbers of their leaves.
+fn trees(saved: &SavedModel, name: &str, width: usize) -> anyhow::Result<Vec<(Tree, Vec<f64>)>> {
+    let mut nodes = single(saved, &format!("{name}.nodes"))?.chunks_exact(NODE);
+    let mut sets = single(saved, &format!("{name}.sets"))?.chunks_exact(SET);
+    let mut leaves = double(saved, &format!("{name}.leaves"))?.chunks_exact(width);
     let mut trees = Vec::new();
-    for size in single(saved, "sizes", 3)?.chunks_exact(3) {
+    for size in single(saved, &format!("{name}.sizes"))?.chunks_exact(3) {
         let flat = FlatTree {
             nodes: nodes.by_ref().take(size[0] as usize).flatten().copied().collect(),
             sets: sets.by_ref().take(size[1] as usize).flatten().copied().collect(),
         };
         let tree = Tree::from_flat(&flat, saved.inputs).context("a tree is not whole")?;
-        let leaves: Vec<Leaf> = leaves.by_ref().take(size[2] as usize).map(leaf).collect();
-        ensure!(leaves.len() == tree.leaves(), "a tree has {} leaves; found {}", tree.leaves(), leaves.len());
-        trees.push(ZilnTree { tree, leaves });
+        let numbers: Vec<f64> = leaves.by_ref().take(size[2] as usize).flatten().copied().collect();
+        let found = numbers.len() / width;
+        ensure!(found == tree.leaves(), "a tree has {} leaves; found {found}", tree.leaves());
+        trees.push((tree, numbers));
     }
-    ensure!(!trees.is_empty() && leaves.len() + nodes.len() + sets.len() == 0, "the trees are not whole");
-    Ok(Box::new(Forest { spec: spec.clone(), inputs: saved.inputs, forest: ZilnForest::new(trees) }))
+    ensure!(leaves.len() + nodes.len() + sets.len() == 0, "the trees of '{name}' are not whole");
+    Ok(trees)
 }
 
-fn leaf(numbers: &[f64]) -> Leaf {
-    let arm = |arm: usize| Moments {
-        conversion: numbers[4 * arm + 1],
-        mu: numbers[4 * arm + 2],
-        sigma: numbers[4 * arm + 3],
-    };
-    Leaf { rows: [numbers[0] as u32, numbers[4] as u32], arms: [arm(0), arm(1)] }
-}
-
-fn find<'a>(saved: &'a SavedModel, name: &str, width: usize) -> anyhow::Result<&'a Values> {
+fn find<'a>(saved: &'a SavedModel, name: &str) -> anyhow::Result<&'a Values> {
     let found = saved.parameters.iter().find(|parameter| parameter.name == name);
-    let found = found.with_context(|| format!("the tensor '{name}' is missing"))?;
-    let whole = found.shape.len() == 2 && found.shape[1] == width;
-    ensure!(whole, "the tensor '{name}' has the shape {:?}; allowed is [.., {width}]", found.shape);
-    Ok(&found.values)
+    Ok(&found.with_context(|| format!("the tensor '{name}' is missing"))?.values)
 }
 
-fn single<'a>(saved: &'a SavedModel, name: &str, width: usize) -> anyhow::Result<&'a [f32]> {
-    match find(saved, name, width)? {
+fn single<'a>(saved: &'a SavedModel, name: &str) -> anyhow::Result<&'a [f32]> {
+    match find(saved, name)? {
         Values::Single(values) => Ok(values),
         Values::Double(_) => anyhow::bail!("the tensor '{name}' is of double precision; allowed is single"),
     }
 }
 
-fn double<'a>(saved: &'a SavedModel, name: &str, width: usize) -> anyhow::Result<&'a [f64]> {
-    match find(saved, name, width)? {
+fn double<'a>(saved: &'a SavedModel, name: &str) -> anyhow::Result<&'a [f64]> {
+    match find(saved, name)? {
         Values::Double(values) => Ok(values),
         Values::Single(_) => anyhow::bail!("the tensor '{name}' is of single precision; allowed is double"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::Matrix;
-    use crate::data::encode::ColumnKind;
-    use crate::learner::{TrainedSpec, trees};
-    use crate::seed::Seeds;
-    use crate::trees::{Rows, ZilnForestSpec};
-
-    fn rows() -> Matrix {
-        let value = |place: usize| match place % 3 {
-            0 => (place as f32 * 0.37).sin(),
-            1 if place % 7 == 0 => f32::NAN,
-            _ => (place / 3 % 5) as f32,
-        };
-        Matrix { rows: 400, columns: 3, values: (0..1200).map(value).collect() }
-    }
-
-    fn forest() -> Forest {
-        let features = rows();
-        let treatment: Vec<bool> = (0..400).map(|row| row % 2 == 0).collect();
-        let outcome: Vec<f64> = (0..400).map(|row| f64::from(row % 5 * (row % 3))).collect();
-        let train: Vec<u32> = (0..400).collect();
-        let kinds = [ColumnKind::Number, ColumnKind::Number, ColumnKind::Levels(5)];
-        let rows = Rows {
-            features: &features,
-            kinds: &kinds,
-            treatment: &treatment,
-            outcome: &outcome,
-            train: &train,
-        };
-        let spec = ZilnForestSpec { trees: 5, ..ZilnForestSpec::default() };
-        Forest { forest: ZilnForest::fit(&spec, &rows, &Seeds::new(1)), inputs: 3, spec }
-    }
-
-    #[test]
-    fn a_restored_forest_scores_the_same_bits() {
-        let forest = forest();
-        let saved = forest.saved();
-        let TrainedSpec::Trees(spec) = &saved.spec else { panic!() };
-        let restored = trees::restore(spec, &saved).unwrap();
-        assert_eq!(restored.predictions(&rows()), forest.predictions(&rows()));
-        assert_eq!(restored.uplift(&rows()), forest.predictions(&rows()).uplift);
-        assert_eq!(restored.saved(), saved);
-    }
-
-    #[test]
-    fn what_is_not_whole_is_refused() {
-        let saved = forest().saved();
-        let refused = |change: fn(&mut SavedModel)| {
-            let mut other = saved.clone();
-            change(&mut other);
-            let TrainedSpec::Trees(spec) = other.spec.clone() else { panic!() };
-            format!("{:#}", trees::restore(&spec, &other).map(drop).unwrap_err())
-        };
-        assert!(refused(|saved| drop(saved.parameters.remove(1))).contains("4 tensors"));
-        assert!(refused(|saved| saved.parameters[1].name.clear()).contains("'nodes' is missing"));
-        assert!(refused(|saved| saved.parameters[1].shape = vec![1]).contains("allowed is [.., 6]"));
-        assert!(refused(|saved| saved.inputs = 1).contains("not whole"));
-        assert!(
-            refused(|saved| saved.parameters[0].values = Values::Double(vec![])).contains("leaves; found 0")
-        );
-        assert!(
-            refused(|saved| saved.parameters[0].values = Values::Single(vec![]))
-                .contains("allowed is double")
-        );
-        // The root's column, left child, right child and set.
-        for (place, to) in [(0, 3.0), (0, f32::NAN), (2, 0.0), (2, 1e9), (3, -7.0), (4, 1e6)] {
-            let mut other = saved.clone();
-            let Values::Single(values) = &mut other.parameters[1].values else { panic!() };
-            values[place] = to;
-            let TrainedSpec::Trees(spec) = other.spec.clone() else { panic!() };
-            assert!(trees::restore(&spec, &other).is_err(), "number {place} of the root is {to}");
-        }
     }
 }

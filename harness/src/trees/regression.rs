@@ -1,0 +1,134 @@
+//! Regression forests: what causal forests take off outcome and treatment first.
+
+use super::bag::BagSpec;
+use super::bins::Binned;
+use super::grow::{Cell, Drawn, Limits, Rule, grow};
+use super::tree::Tree;
+use crate::data::Matrix;
+use crate::seed::Seeds;
+use rayon::prelude::*;
+
+/// Splits that reduce the squared error of a mean.
+///
+/// ```text
+/// gain = (n_L mean_L^2 + n_R mean_R^2) / n - mean^2
+/// ```
+///
+/// Source: Breiman, Friedman, Olshen, Stone 1984.
+pub struct RegressionRule<'a> {
+    /// One per training row.
+    pub target: &'a [f64],
+    /// Rows that a child has at least.
+    pub leaf_rows: u64,
+}
+
+/// Sums over rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct TargetSums {
+    rows: u64,
+    /// Of the target less the node's mean.
+    sum: f64,
+}
+
+impl Cell for TargetSums {
+    fn add(&mut self, other: &Self) {
+        self.rows += other.rows;
+        self.sum += other.sum;
+    }
+
+    fn rows(&self) -> u64 {
+        self.rows
+    }
+}
+
+/// The rows of a node with their targets less the mean.
+pub struct RegressionNode(Vec<(Drawn, f64)>);
+
+impl Rule for RegressionRule<'_> {
+    type Cell = TargetSums;
+    type Node = RegressionNode;
+
+    fn node(&self, drawn: &[Drawn]) -> RegressionNode {
+        let target = |drawn: &Drawn| self.target[drawn.row as usize];
+        let count: f64 = drawn.iter().map(|drawn| f64::from(drawn.weight)).sum();
+        let mean = drawn.iter().map(|drawn| f64::from(drawn.weight) * target(drawn)).sum::<f64>() / count;
+        RegressionNode(drawn.iter().map(|drawn| (*drawn, target(drawn) - mean)).collect())
+    }
+
+    fn fill(&self, node: &RegressionNode, codes: &[u8], cells: &mut [TargetSums]) {
+        for (drawn, centred) in &node.0 {
+            let cell = &mut cells[usize::from(codes[drawn.row as usize])];
+            cell.rows += u64::from(drawn.weight);
+            cell.sum += f64::from(drawn.weight) * centred;
+        }
+    }
+
+    fn gain(&self, _node: &RegressionNode, left: &TargetSums, right: &TargetSums) -> Option<f64> {
+        if left.rows.min(right.rows) < self.leaf_rows {
+            return None;
+        }
+        let part = |side: &TargetSums| side.sum * side.sum / side.rows as f64;
+        Some((part(left) + part(right)) / (left.rows + right.rows) as f64)
+    }
+
+    fn order(&self, _node: &RegressionNode, cell: &TargetSums) -> f64 {
+        cell.sum / cell.rows.max(1) as f64
+    }
+}
+
+/// How a regression forest grows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RegressionSpec {
+    /// Number of trees.
+    pub trees: usize,
+    /// Splits above a leaf, at most.
+    pub depth: usize,
+    /// Rows that a child has at least.
+    pub leaf_rows: u64,
+    /// Columns that each split tries.
+    pub columns: usize,
+}
+
+/// The mean of trees whose leaves are means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegressionForest {
+    /// Trees with what their leaves say.
+    pub trees: Vec<(Tree, Vec<f64>)>,
+}
+
+impl RegressionForest {
+    /// Grows on some of the binned rows, which are `binned`'s and `features`' rows `rows`.
+    pub fn fit(
+        spec: RegressionSpec,
+        target: &[f64],
+        rows: (&Binned, &[u32], &Matrix),
+        chosen: &[u32],
+        seeds: &Seeds,
+    ) -> Self {
+        let (binned, places, features) = rows;
+        let rule = RegressionRule { target, leaf_rows: spec.leaf_rows };
+        let limits = Limits { depth: spec.depth, columns: spec.columns, least_gain: 0.0 };
+        let tree = |index: usize| {
+            let seeds = seeds.at(index as u64);
+            let bag = BagSpec::default().draw(chosen.len(), &seeds.child("bag")).splits;
+            let bag: Vec<Drawn> =
+                bag.iter().map(|drawn| Drawn { row: chosen[drawn.row as usize], ..*drawn }).collect();
+            let tree = grow(&rule, binned, bag.clone(), limits, &seeds.child("splits"));
+            let mut sums = vec![(0.0, 0.0); tree.leaves()];
+            for Drawn { row, weight } in bag {
+                let sum = &mut sums[tree.leaf(features.row(places[row as usize] as usize))];
+                sum.0 += f64::from(weight);
+                sum.1 += f64::from(weight) * target[row as usize];
+            }
+            let leaves = sums.into_iter().map(|(count, sum)| sum / f64::max(count, 1.0)).collect();
+            (tree, leaves)
+        };
+        Self { trees: (0..spec.trees).into_par_iter().map(tree).collect() }
+    }
+
+    /// The mean over trees.
+    pub fn predict(&self, row: &[f32]) -> f64 {
+        let sum: f64 = self.trees.iter().map(|(tree, leaves)| leaves[tree.leaf(row)]).sum();
+        sum / self.trees.len().max(1) as f64
+    }
+}
