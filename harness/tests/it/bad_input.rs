@@ -50,6 +50,31 @@ fn unknown_keys() {
 }
 
 #[test]
+fn forests() {
+    let forest = |more: &str| format!("[[method]]\nbackbone = \"ziln-forest\"\n{more}");
+    let alone = ["'ziln-forest'", "takes neither components nor objectives"];
+    added(&forest("components = [\"ziln\"]"), &alone);
+    refused("\"tarnet\"", "\"tarnet\", \"ziln-forest\"", &alone);
+    added(
+        &forest("model.ziln-forest.trees = 0"),
+        &["ZILN-Tree: model.ziln-forest.trees: found 0", "1 to 100000"],
+    );
+    added(&forest("model.ziln-forest.tree = 5"), &["'tree'", "did you mean 'trees'?"]);
+    added(
+        &forest("model.ziln-forest.columns = \"some\""),
+        &["\"all\", \"root\", \"grf\" or a number above 0"],
+    );
+    let causal =
+        |more: &str| format!("[[method]]\nbackbone = \"causal-forest\"\nmodel.causal-forest = {{ {more} }}");
+    added(
+        &causal("trees = 21"),
+        &["causal-forest.trees: found 21", "multiple of causal-forest.little-bag = 4"],
+    );
+    added(&causal("preset = \"grv\""), &["grv", "grf"]);
+    refused("\"tarnet\"", "\"ziln-forrest\"", &["did you mean 'ziln-forest'?"]);
+}
+
+#[test]
 fn unknown_names() {
     refused("\"focal\"", "\"vocal\"", &["'vocal'", "did you mean 'focal'?"]);
     refused("\"tarnet\"", "\"tarnett\"", &["'tarnett'", "t-learner, tarnet", "did you mean 'tarnet'?"]);

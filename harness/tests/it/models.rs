@@ -129,6 +129,19 @@ fn so_does_every_network_and_what_is_recalibrated() {
 }
 
 #[test]
+fn so_do_forests() {
+    let forests = "[[method]]\nbackbone = \"ziln-forest\"\n[[method]]\nbackbone = \"causal-forest\"\n\
+                   [method.model.causal-forest]\ntrees = 8\nnuisance.trees = 4\n";
+    let workspace = Workspace::with(&format!("{EXPERIMENT}{forests}"));
+    workspace.succeed("run experiments/small.toml --results results --device cpu");
+    workspace.succeed("data export experiments/small.toml --out rows.parquet");
+    for row in &catalog::TREES {
+        assert_as_run(&workspace, row.name, "rows.parquet");
+        assert_eq!(about(&workspace)["encoder"]["encoding"], "plain");
+    }
+}
+
+#[test]
 fn of_a_tuned_method_the_chosen_candidate_is_kept() {
     let tuning = "[split]\nvalidation = 0.2\n[tuning]\ntrials = 3\nmetric = \"auuc\"\n[tuning.ranges]\n\
                   \"training.learning-rate\" = { low = 1e-4, high = 1e-1, scale = \"log\" }\n";
