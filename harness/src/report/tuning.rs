@@ -55,9 +55,13 @@ fn sentence(tuning: &TuningView) -> String {
         Direction::Neither => "best",
     };
     let (trials, metric) = (tuning.trials, &tuning.metric);
+    let (who, but) = match tuning.untuned.as_slice() {
+        [] => ("method", String::new()),
+        some => ("network", format!(" Not tuned, at default settings: {}.", some.join(", "))),
+    };
     format!(
-        "Every method was tuned with the same budget, {trials} candidate{}, the first of them its default settings: each \
-         seed keeps the candidate whose {metric} on the validation rows is {better}.",
+        "Every {who} was tuned with the same budget, {trials} candidate{}, the first of them its default settings: each \
+         seed keeps the candidate whose {metric} on the validation rows is {better}.{but}",
         if trials == 1 { "" } else { "s" }
     )
 }
@@ -101,11 +105,12 @@ fn value(kept: &KeptView) -> String {
 mod tests {
     use super::*;
     use crate::learner::tuned::Key;
-    use crate::learner::{MethodSpec, TunedSpec};
+    use crate::learner::{MethodSpec, TreesSpec, TunedSpec};
     use crate::report::Material;
     use crate::report::material::Outcome;
     use crate::report::sample::{Sample, diverge};
     use crate::spec::Tuning;
+    use crate::trees::ZilnForestSpec;
     use serde_json::{Value, json};
 
     /// Three candidates; seeds 1 and 2 kept the second, seed 3 the method as it stands.
@@ -176,6 +181,17 @@ mod tests {
                 && page.contains("<td>0.002000 [5.000e-4, 0.002000]; default 5.000e-4</td>")
         );
         assert_eq!(page.matches("same budget, 3 candidates").count(), 3);
+    }
+
+    #[test]
+    fn what_has_nothing_to_tune_is_named() {
+        let mut material = material();
+        let method = &mut material.experiment.methods[0];
+        method.spec = MethodSpec::Trees(TreesSpec::ZilnForest(ZilnForestSpec::default()));
+        let expected = format!("Not tuned, at default settings: {}.", method.name);
+        let text = TuningText::new(&View::new(&material).unwrap());
+        assert!(text.sentence.starts_with("Every network was tuned"), "{}", text.sentence);
+        assert!(text.sentence.ends_with(&expected), "{}", text.sentence);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub struct TuningView {
     pub ranges: Vec<RangeView>,
     /// What was kept, by dataset and method.
     pub cells: Vec<TunedView>,
+    /// Methods that have nothing to search, as the experiment names them; those without a cell of their own above.
+    #[serde(skip)]
+    pub untuned: Vec<String>,
 }
 
 /// A range of the search.
@@ -88,8 +91,18 @@ impl TuningView {
             direction: metrics::find(&asked.metric).map_or(Direction::Neither, |metric| metric.direction),
             ranges: asked.ranges.iter().map(range).collect(),
             cells: material.cells.iter().filter_map(|cell| tuned(material, cell, asked)).collect(),
+            untuned: untuned(material),
         })
     }
+}
+
+fn untuned(material: &Material) -> Vec<String> {
+    let methods = material.experiment.methods.iter();
+    let methods = methods.filter(|method| match &method.spec {
+        MethodSpec::Tuned(_) => false,
+        MethodSpec::Neural(_) | MethodSpec::Trees(_) => true,
+    });
+    methods.map(|method| method.name.clone()).collect()
 }
 
 fn tuned(material: &Material, cell: &CellMaterial, asked: &Tuning) -> Option<TunedView> {
