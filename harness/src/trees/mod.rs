@@ -14,6 +14,7 @@ mod forest;
 mod grow;
 mod nuisance;
 mod regression;
+mod shap;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -27,5 +28,6 @@ pub use columns::{Columns, NamedColumns};
 pub use forest::{Leaf, Rows, Said, ZilnForest, ZilnForestSpec, ZilnTree};
 pub use nuisance::Nuisances;
 pub use regression::RegressionForest;
+pub use shap::{Explained, Shap};
 pub use tree::{FlatTree, LevelSet, Place, Side, Split, Tree};
 pub use ziln::{Moments, SmoothingSpec};

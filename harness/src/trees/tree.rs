@@ -79,6 +79,21 @@ impl LevelSet {
         self.0[usize::from(bin >> 6)] |= 1 << (bin & 63);
     }
 
+    /// Every bin.
+    pub fn all() -> Self {
+        Self([u64::MAX; 4])
+    }
+
+    /// The bins that are not in the set.
+    pub fn complement(self) -> Self {
+        Self(self.0.map(|bits| !bits))
+    }
+
+    /// The bins of both sets.
+    pub fn both(self, other: Self) -> Self {
+        Self(std::array::from_fn(|part| self.0[part] & other.0[part]))
+    }
+
     /// Whether a bin is in the set.
     pub fn contains(&self, bin: u8) -> bool {
         self.0[usize::from(bin >> 6)] >> (bin & 63) & 1 == 1
@@ -98,7 +113,12 @@ impl Tree {
         self.leaves
     }
 
-    /// What stands at a place; the root is at 0.
+    /// Number of places.
+    pub fn places(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// What stands at a place; the root is at 0, children after their parent.
     pub fn place(&self, place: usize) -> Place {
         let node = &self.nodes[place];
         if node.column == NONE {
