@@ -118,7 +118,7 @@ pub struct TreesRow {
 }
 
 /// All methods of trees.
-pub const TREES: [TreesRow; 2] = [
+pub const TREES: [TreesRow; 3] = [
     TreesRow {
         key: "causal-forest",
         name: "Causal Forest",
@@ -128,6 +128,11 @@ pub const TREES: [TreesRow; 2] = [
         key: "ziln-forest",
         name: "ZILN-Tree",
         spec: |options| TreesSpec::ZilnForest(options.ziln_forest.clone()),
+    },
+    TreesRow {
+        key: "ziln-gbdt",
+        name: "ZILN-GBDT",
+        spec: |options| TreesSpec::ZilnGbdt(options.ziln_gbdt.clone()),
     },
 ];
 

@@ -4,11 +4,15 @@ mod saved;
 #[cfg(test)]
 mod tests;
 
-use super::{Context, Fitted, Predictions, Replicate, SavedModel, Scorer, Status, Task, TrainedSpec};
+use super::{
+    Context, EpochLoss, Fitted, Predictions, Replicate, SavedModel, Scorer, Status, Task, TrainedSpec,
+};
 use crate::data::Matrix;
 use crate::input_error;
 use crate::seed::Seeds;
-use crate::trees::{CausalForest, CausalForestSpec, Rows, ZilnForest, ZilnForestSpec};
+use crate::trees::{
+    CausalForest, CausalForestSpec, Rounds, Rows, Said, ZilnForest, ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec,
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +28,8 @@ pub enum TreesSpec {
     ZilnForest(ZilnForestSpec),
     /// A generalised random forest for the treatment effect.
     CausalForest(CausalForestSpec),
+    /// Boosted trees under the zero-inflated log-normal likelihood.
+    ZilnGbdt(ZilnGbdtSpec),
 }
 
 impl TreesSpec {
@@ -32,6 +38,7 @@ impl TreesSpec {
         match self {
             TreesSpec::ZilnForest(_) => "ziln-forest".to_string(),
             TreesSpec::CausalForest(_) => "causal-forest".to_string(),
+            TreesSpec::ZilnGbdt(_) => "ziln-gbdt".to_string(),
         }
     }
 
@@ -40,6 +47,7 @@ impl TreesSpec {
         match self {
             TreesSpec::ZilnForest(spec) => spec.validate(),
             TreesSpec::CausalForest(spec) => spec.validate(),
+            TreesSpec::ZilnGbdt(spec) => spec.validate(),
         }
     }
 }
@@ -52,6 +60,15 @@ pub fn check(spec: &TreesSpec, task: &Task) -> anyhow::Result<()> {
     match spec {
         TreesSpec::ZilnForest(_) => task.refuse_negative_outcomes(task.train, "a ziln-forest"),
         TreesSpec::CausalForest(_) => Ok(()),
+        TreesSpec::ZilnGbdt(spec) => {
+            if spec.patience > 0 && task.validation.is_empty() {
+                return Err(input_error!(
+                    "model.ziln-gbdt.patience: early stopping needs validation rows; set split.validation above 0"
+                ));
+            }
+            task.refuse_negative_outcomes(task.train, "a ziln-gbdt")?;
+            task.refuse_negative_outcomes(task.validation, "a ziln-gbdt")
+        }
     }
 }
 
@@ -60,10 +77,11 @@ pub fn fit(spec: &TreesSpec, task: &Task, seeds: &[u64], context: Context) -> an
     check(spec, task)?;
     let (mut replicates, mut first) = (Vec::new(), None);
     for (turn, &seed) in seeds.iter().enumerate() {
-        let forest = Forest::grow(spec, task, &Seeds::new(seed).child(&spec.slug()));
+        let (forest, rounds) = Forest::grow(spec, task, &Seeds::new(seed).child(&spec.slug()));
+        let epochs = epochs(&rounds);
         replicates.push(Replicate {
-            status: Status::Finished { epochs: 0, kept_epoch: 0 },
-            epochs: Vec::new(),
+            status: Status::Finished { epochs: epochs.len(), kept_epoch: forest.rounds() },
+            epochs,
             predictions: Some(
                 forest.ask(task.test.len(), |place| task.features.row(task.test[place] as usize)),
             ),
@@ -74,6 +92,17 @@ pub fn fit(spec: &TreesSpec, task: &Task, seeds: &[u64], context: Context) -> an
     }
     let scorer = first.ok_or_else(|| anyhow::anyhow!("a forest without seeds"))?;
     Ok(Fitted { replicates, scorer: Box::new(scorer) })
+}
+
+/// Rounds of boosting as epochs; a forest has none.
+fn epochs(rounds: &Rounds) -> Vec<EpochLoss> {
+    let epoch = |(round, loss): (usize, &f64)| EpochLoss {
+        epoch: round + 1,
+        total: Some(*loss),
+        terms: BTreeMap::from([("ziln".to_string(), Some(*loss))]),
+        validation: rounds.validation.get(round).copied(),
+    };
+    rounds.train.iter().enumerate().map(epoch).collect()
 }
 
 /// A saved forest as a scorer.
@@ -98,6 +127,7 @@ struct Forest {
 enum Grown {
     Ziln(ZilnForest),
     Causal(CausalForest),
+    Boosted(ZilnGbdt),
 }
 
 /// What a forest says of a row.
@@ -108,8 +138,14 @@ struct Answer {
     conversion: [f64; 2],
 }
 
+impl From<Said> for Answer {
+    fn from(said: Said) -> Self {
+        Self { uplift: said.uplift(), expected: said.expected, conversion: said.conversion }
+    }
+}
+
 impl Forest {
-    fn grow(spec: &TreesSpec, task: &Task, seeds: &Seeds) -> Self {
+    fn grow(spec: &TreesSpec, task: &Task, seeds: &Seeds) -> (Self, Rounds) {
         let rows = Rows {
             features: task.features,
             kinds: task.kinds,
@@ -117,21 +153,33 @@ impl Forest {
             outcome: task.outcome,
             train: task.train,
         };
+        let mut rounds = Rounds::default();
         let grown = match spec {
             TreesSpec::ZilnForest(spec) => Grown::Ziln(ZilnForest::fit(spec, &rows, seeds)),
             TreesSpec::CausalForest(spec) => {
                 Grown::Causal(CausalForest::fit(spec, &rows, task.propensity, seeds))
             }
+            TreesSpec::ZilnGbdt(spec) => {
+                let (model, found) = ZilnGbdt::fit(spec, &rows, task.validation, seeds);
+                rounds = found;
+                Grown::Boosted(model)
+            }
         };
-        Self { spec: spec.clone(), inputs: task.features.columns, grown }
+        (Self { spec: spec.clone(), inputs: task.features.columns, grown }, rounds)
+    }
+
+    /// Rounds of boosting that were kept.
+    fn rounds(&self) -> usize {
+        match &self.grown {
+            Grown::Ziln(_) | Grown::Causal(_) => 0,
+            Grown::Boosted(model) => model.trees.len(),
+        }
     }
 
     fn answer(&self, row: &[f32]) -> Answer {
         match &self.grown {
-            Grown::Ziln(forest) => {
-                let said = forest.predict(row);
-                Answer { uplift: said.uplift(), expected: said.expected, conversion: said.conversion }
-            }
+            Grown::Ziln(forest) => forest.predict(row).into(),
+            Grown::Boosted(model) => model.predict(row).into(),
             // m = e E_1 + (1 - e) E_0, so the effect parts the marginal outcome by the propensity.
             Grown::Causal(forest) => {
                 let (uplift, (outcome, share)) = (forest.effect(row), forest.nuisances.predict(row));
@@ -165,6 +213,7 @@ impl Scorer for Forest {
         match &self.grown {
             Grown::Ziln(forest) => rows.map(|row| forest.predict(row).uplift() as f32).collect(),
             Grown::Causal(forest) => rows.map(|row| forest.effect(row) as f32).collect(),
+            Grown::Boosted(model) => rows.map(|row| model.predict(row).uplift() as f32).collect(),
         }
     }
 
@@ -174,7 +223,7 @@ impl Scorer for Forest {
 
     fn converts(&self) -> bool {
         match &self.grown {
-            Grown::Ziln(_) => true,
+            Grown::Ziln(_) | Grown::Boosted(_) => true,
             Grown::Causal(_) => false,
         }
     }

@@ -4,6 +4,9 @@
 
 mod bag;
 mod bins;
+mod boosting;
+#[cfg(test)]
+mod boosting_tests;
 mod causal;
 mod causal_forest;
 mod causal_spec;
@@ -19,8 +22,10 @@ mod shap;
 mod tests;
 mod tree;
 mod ziln;
+mod ziln_gbdt;
 
 pub use bag::BagSpec;
+pub use boosting::{Gain, Law, Margins, PARAMETERS};
 pub use causal::{Averages, Criterion, Residual};
 pub use causal_forest::{CausalForest, CausalTree, Effect};
 pub use causal_spec::{CausalForestSpec, NuisanceSpec, Preset};
@@ -31,3 +36,4 @@ pub use regression::RegressionForest;
 pub use shap::{Explained, Shap};
 pub use tree::{FlatTree, LevelSet, Place, Side, Split, Tree};
 pub use ziln::{Moments, SmoothingSpec};
+pub use ziln_gbdt::{Rounds, ZilnGbdt, ZilnGbdtSpec};

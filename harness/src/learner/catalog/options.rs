@@ -4,7 +4,7 @@ use crate::input_error;
 use crate::learner::neural::Recalibration;
 use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
 use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec};
-use crate::trees::{CausalForestSpec, ZilnForestSpec};
+use crate::trees::{CausalForestSpec, ZilnForestSpec, ZilnGbdtSpec};
 use serde::{Deserialize, Serialize};
 
 /// Options of the parts that a method may be composed of.
@@ -51,6 +51,8 @@ pub struct Options {
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
     pub ziln_forest: ZilnForestSpec,
+    /// Options of the ziln-gbdt.
+    pub ziln_gbdt: ZilnGbdtSpec,
 }
 
 impl Default for Options {
@@ -76,6 +78,7 @@ impl Default for Options {
             efin: EfinSpec::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
+            ziln_gbdt: ZilnGbdtSpec::default(),
         }
     }
 }

@@ -6,8 +6,8 @@
 use super::{Grown, TreesSpec};
 use crate::learner::{Parameter, SavedModel, Values};
 use crate::trees::{
-    Averages, CausalForest, CausalTree, FlatTree, Leaf, Moments, Nuisances, RegressionForest, Tree,
-    ZilnForest, ZilnTree,
+    Averages, CausalForest, CausalTree, FlatTree, Leaf, Margins, Moments, Nuisances, PARAMETERS,
+    RegressionForest, Tree, ZilnForest, ZilnGbdt, ZilnTree,
 };
 use anyhow::{Context, ensure};
 
@@ -24,6 +24,10 @@ const CAUSAL: usize = 5;
 const EFFECT: &str = "effect";
 const OUTCOME: &str = "outcome";
 const TREATMENT: &str = "treatment";
+/// Parameters of a boosted tree's leaf: logit, mu, log sigma of control, then of treated.
+const BOOSTED: usize = 6;
+/// What the rows of a ziln-gbdt start from.
+const START: &str = "start";
 /// Mean propensity of a causal forest's training rows.
 const SHARE: &str = "share";
 
@@ -43,6 +47,15 @@ pub fn parameters(grown: &Grown) -> Vec<Parameter> {
             found.extend(regressions(TREATMENT, &forest.nuisances.treatment));
             let share = Values::Double(vec![forest.nuisances.share]);
             found.push(Parameter { name: SHARE.to_string(), shape: vec![1], values: share });
+            found
+        }
+        Grown::Boosted(model) => {
+            let tree = |(tree, steps): &(Tree, Vec<Margins>)| {
+                (tree.flat(), steps.iter().flatten().flatten().copied().collect())
+            };
+            let mut found = group("trees", BOOSTED, model.trees.iter().map(tree));
+            let start = Values::Double(model.start.to_vec());
+            found.push(Parameter { name: START.to_string(), shape: vec![PARAMETERS], values: start });
             found
         }
     }
@@ -98,6 +111,18 @@ pub fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Grown> {
             let trees = effects.into_iter().map(tree).collect();
             Ok(Grown::Causal(CausalForest { trees, little_bag: spec.little_bag, nuisances }))
         }
+        TreesSpec::ZilnGbdt(_) => {
+            ensure!(
+                saved.parameters.len() == 5,
+                "a ziln-gbdt has 5 tensors; found {}",
+                saved.parameters.len()
+            );
+            let start = double(saved, START)?.try_into().context("the tensor 'start' has not 3 numbers")?;
+            let tree =
+                |(tree, steps): (Tree, Vec<f64>)| (tree, steps.chunks_exact(BOOSTED).map(margins).collect());
+            let trees = trees(saved, "trees", BOOSTED)?.into_iter().map(tree).collect();
+            Ok(Grown::Boosted(ZilnGbdt { start, trees }))
+        }
     }
 }
 
@@ -123,6 +148,10 @@ fn ziln_leaf(numbers: &[f64]) -> Leaf {
         sigma: numbers[start + 2],
     };
     Leaf { rows: [numbers[0] as u32, numbers[4] as u32], arms: [arm(1), arm(5)] }
+}
+
+fn margins(numbers: &[f64]) -> Margins {
+    std::array::from_fn(|arm| std::array::from_fn(|parameter| numbers[arm * PARAMETERS + parameter]))
 }
 
 fn causal_numbers(leaf: &Option<Averages>) -> [f64; CAUSAL] {

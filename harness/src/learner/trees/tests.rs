@@ -54,15 +54,16 @@ impl Planted {
     }
 }
 
-fn specs() -> [TreesSpec; 2] {
+fn specs() -> [TreesSpec; 3] {
     let ziln = ZilnForestSpec { trees: 6, ..ZilnForestSpec::default() };
     let mut causal = CausalForestSpec { trees: 8, ..CausalForestSpec::default() };
     causal.nuisance.trees = 5;
-    [TreesSpec::ZilnForest(ziln), TreesSpec::CausalForest(causal)]
+    let boosted = ZilnGbdtSpec { rounds: 60, ..ZilnGbdtSpec::default() };
+    [TreesSpec::ZilnForest(ziln), TreesSpec::CausalForest(causal), TreesSpec::ZilnGbdt(boosted)]
 }
 
 fn forest(spec: &TreesSpec) -> Forest {
-    Forest::grow(spec, &Planted::new().task(), &Seeds::new(1))
+    Forest::grow(spec, &Planted::new().task(), &Seeds::new(1)).0
 }
 
 fn again(saved: &SavedModel) -> anyhow::Result<Box<dyn Scorer>> {
