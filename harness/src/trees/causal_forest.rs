@@ -36,8 +36,25 @@ pub struct CausalForest {
 pub struct CausalTree {
     /// Where a row goes.
     pub tree: Tree,
-    /// One per leaf; nothing where no estimation row stands.
-    pub leaves: Vec<Option<Averages>>,
+    /// One per leaf.
+    pub leaves: Vec<CausalLeaf>,
+}
+
+/// The estimation rows of a leaf.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CausalLeaf {
+    /// How many; the means are 0 where there are none.
+    pub rows: f64,
+    /// Their means.
+    pub averages: Averages,
+}
+
+impl CausalTree {
+    /// What the leaf of a row says; nothing where no estimation row stands.
+    fn said(&self, row: &[f32]) -> Option<Averages> {
+        let leaf = &self.leaves[self.tree.leaf(row)];
+        (leaf.rows > 0.0).then_some(leaf.averages)
+    }
 }
 
 /// An effect and how sure it is.
@@ -76,9 +93,9 @@ impl CausalForest {
     pub fn effect(&self, row: &[f32]) -> f64 {
         let (mut count, mut sum) = (0.0, Averages::default());
         for tree in &self.trees {
-            if let Some(averages) = &tree.leaves[tree.tree.leaf(row)] {
+            if let Some(averages) = tree.said(row) {
                 count += 1.0;
-                sum = sum.plus(*averages);
+                sum = sum.plus(averages);
             }
         }
         if count > 0.0 { sum.times(1.0 / count).effect().0 } else { 0.0 }
@@ -95,8 +112,7 @@ impl CausalForest {
     /// V is replaced by its posterior mean under a flat prior on positive variances, as in grf, so that it is never
     /// negative. Source: Sexton, Laake 2009; Athey, Tibshirani, Wager, section 4.1.
     pub fn effect_and_error(&self, row: &[f32]) -> Effect {
-        let found: Vec<Option<Averages>> =
-            self.trees.iter().map(|tree| tree.leaves[tree.tree.leaf(row)]).collect();
+        let found: Vec<Option<Averages>> = self.trees.iter().map(|tree| tree.said(row)).collect();
         let said = || found.iter().flatten();
         let count = said().count() as f64;
         if count == 0.0 {
@@ -166,8 +182,11 @@ fn grow_all(
             let leaf = tree.leaf(rows.features.row(rows.train[row as usize] as usize));
             members[leaf].push((f64::from(weight), residuals[row as usize]));
         }
-        let averages = |members: Vec<_>| Averages::of(members.into_iter()).map(|(_, averages)| averages);
-        CausalTree { leaves: members.into_iter().map(averages).collect(), tree }
+        let leaf = |members: Vec<_>| {
+            let found = Averages::of(members.into_iter());
+            found.map_or_else(CausalLeaf::default, |(rows, averages)| CausalLeaf { rows, averages })
+        };
+        CausalTree { leaves: members.into_iter().map(leaf).collect(), tree }
     };
     (0..spec.trees).into_par_iter().map(tree).collect()
 }

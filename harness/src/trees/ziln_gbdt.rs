@@ -5,7 +5,7 @@ use super::bins::{Binned, MOST_BINS};
 use super::boosting::{BoostingRule, Gain, Law, Margins, PARAMETERS, Pull, PullSums};
 use super::columns::{Columns, NamedColumns};
 use super::forest::{Rows, Said};
-use super::grow::{Limits, grow};
+use super::grow::{Cell, Limits, grow};
 use super::tree::Tree;
 use super::ziln::Response;
 use crate::input_error;
@@ -88,8 +88,32 @@ impl ZilnGbdtSpec {
 pub struct ZilnGbdt {
     /// What all rows start from: both arms alike, as the training rows say.
     pub start: [f64; PARAMETERS],
-    /// Trees with the steps of their leaves, shrunk.
-    pub trees: Vec<(Tree, Vec<Margins>)>,
+    /// A tree per round.
+    pub trees: Vec<BoostedTree>,
+}
+
+/// A tree and what its leaves add.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoostedTree {
+    /// Where a row goes.
+    pub tree: Tree,
+    /// One per leaf.
+    pub leaves: Vec<BoostedLeaf>,
+}
+
+/// A leaf of one round.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct BoostedLeaf {
+    /// Rows of the round that stand in it.
+    pub rows: f64,
+    /// What it adds, shrunk.
+    pub step: Margins,
+}
+
+impl BoostedTree {
+    fn step(&self, row: &[f32]) -> &Margins {
+        &self.leaves[self.tree.leaf(row)].step
+    }
 }
 
 /// How the rounds went.
@@ -133,9 +157,7 @@ impl ZilnGbdt {
     /// Parameters of both arms.
     pub fn margins(&self, row: &[f32]) -> Margins {
         let mut margins = [self.start; 2];
-        for (tree, steps) in &self.trees {
-            add(&mut margins, &steps[tree.leaf(row)]);
-        }
+        self.trees.iter().for_each(|tree| add(&mut margins, tree.step(row)));
         margins
     }
 
@@ -190,9 +212,9 @@ impl<'a> Part<'a> {
         self.margins = vec![[start; 2]; self.rows.len()];
     }
 
-    fn add(&mut self, rows: &Rows, (tree, steps): &(Tree, Vec<Margins>)) {
+    fn add(&mut self, rows: &Rows, tree: &BoostedTree) {
         for (margins, &row) in self.margins.iter_mut().zip(self.rows) {
-            add(margins, &steps[tree.leaf(rows.features.row(row as usize))]);
+            add(margins, tree.step(rows.features.row(row as usize)));
         }
     }
 
@@ -204,13 +226,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// The tree of one round with the steps of its leaves, shrunk.
-fn boost(
-    spec: &ZilnGbdtSpec,
-    train: &Part,
-    (binned, rows): (&Binned, &Rows),
-    seeds: &Seeds,
-) -> (Tree, Vec<Margins>) {
+/// The tree of one round.
+fn boost(spec: &ZilnGbdtSpec, train: &Part, (binned, rows): (&Binned, &Rows), seeds: &Seeds) -> BoostedTree {
     let pulls: Vec<Pull> = train
         .responses
         .iter()
@@ -229,6 +246,9 @@ fn boost(
         let row = rows.train[drawn.row as usize] as usize;
         rule.count(&mut sums[tree.leaf(rows.features.row(row))], drawn);
     }
-    let shrunk = |sums: &PullSums| rule.step(sums).map(|arm| arm.map(|step| step * spec.shrinkage));
-    (tree, sums.iter().map(shrunk).collect())
+    let leaf = |sums: &PullSums| BoostedLeaf {
+        rows: sums.rows() as f64,
+        step: rule.step(sums).map(|arm| arm.map(|step| step * spec.shrinkage)),
+    };
+    BoostedTree { leaves: sums.iter().map(leaf).collect(), tree }
 }

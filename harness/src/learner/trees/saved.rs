@@ -6,8 +6,8 @@
 use super::{Grown, TreesSpec};
 use crate::learner::{Parameter, SavedModel, Values};
 use crate::trees::{
-    Averages, CausalForest, CausalTree, FlatTree, Leaf, Margins, Moments, Nuisances, PARAMETERS,
-    RegressionForest, Tree, ZilnForest, ZilnGbdt, ZilnTree,
+    Averages, BoostedLeaf, BoostedTree, CausalForest, CausalLeaf, CausalTree, FlatTree, Leaf, Moments,
+    Nuisances, PARAMETERS, RegressionForest, Tree, ZilnForest, ZilnGbdt, ZilnTree,
 };
 use anyhow::{Context, ensure};
 
@@ -18,14 +18,14 @@ const NODE: usize = 6;
 const SET: usize = 16;
 /// Numbers of a ziln-forest's leaf: rows, conversion, mu, sigma under control, then under treatment.
 const ZILN: usize = 8;
-/// Numbers of a causal forest's leaf: 1 where it has rows, means of `t~`, `y~`, `t~^2`, `t~ y~`.
+/// Numbers of a causal forest's leaf: rows, means of `t~`, `y~`, `t~^2`, `t~ y~`.
 const CAUSAL: usize = 5;
 /// Groups of a causal forest.
 const EFFECT: &str = "effect";
 const OUTCOME: &str = "outcome";
 const TREATMENT: &str = "treatment";
-/// Parameters of a boosted tree's leaf: logit, mu, log sigma of control, then of treated.
-const BOOSTED: usize = 6;
+/// Numbers of a boosted tree's leaf: rows, then what it adds to logit, mu, log sigma of control and of treated.
+const BOOSTED: usize = 7;
 /// What the rows of a ziln-gbdt start from.
 const START: &str = "start";
 /// Mean propensity of a causal forest's training rows.
@@ -50,8 +50,8 @@ pub fn parameters(grown: &Grown) -> Vec<Parameter> {
             found
         }
         Grown::Boosted(model) => {
-            let tree = |(tree, steps): &(Tree, Vec<Margins>)| {
-                (tree.flat(), steps.iter().flatten().flatten().copied().collect())
+            let tree = |tree: &BoostedTree| {
+                (tree.tree.flat(), tree.leaves.iter().flat_map(boosted_numbers).collect())
             };
             let mut found = group("trees", BOOSTED, model.trees.iter().map(tree));
             let start = Values::Double(model.start.to_vec());
@@ -118,8 +118,10 @@ pub fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Grown> {
                 saved.parameters.len()
             );
             let start = double(saved, START)?.try_into().context("the tensor 'start' has not 3 numbers")?;
-            let tree =
-                |(tree, steps): (Tree, Vec<f64>)| (tree, steps.chunks_exact(BOOSTED).map(margins).collect());
+            let tree = |(tree, leaves): (Tree, Vec<f64>)| BoostedTree {
+                tree,
+                leaves: leaves.chunks_exact(BOOSTED).map(boosted_leaf).collect(),
+            };
             let trees = trees(saved, "trees", BOOSTED)?.into_iter().map(tree).collect();
             Ok(Grown::Boosted(ZilnGbdt { start, trees }))
         }
@@ -150,17 +152,24 @@ fn ziln_leaf(numbers: &[f64]) -> Leaf {
     Leaf { rows: [numbers[0] as u32, numbers[4] as u32], arms: [arm(1), arm(5)] }
 }
 
-fn margins(numbers: &[f64]) -> Margins {
-    std::array::from_fn(|arm| std::array::from_fn(|parameter| numbers[arm * PARAMETERS + parameter]))
+fn boosted_numbers(leaf: &BoostedLeaf) -> [f64; BOOSTED] {
+    let [[a, b, c], [d, e, f]] = leaf.step;
+    [leaf.rows, a, b, c, d, e, f]
 }
 
-fn causal_numbers(leaf: &Option<Averages>) -> [f64; CAUSAL] {
-    leaf.map_or([0.0; CAUSAL], |Averages { t, y, tt, ty }| [1.0, t, y, tt, ty])
+fn boosted_leaf(numbers: &[f64]) -> BoostedLeaf {
+    let arm = |start: usize| [numbers[start], numbers[start + 1], numbers[start + 2]];
+    BoostedLeaf { rows: numbers[0], step: [arm(1), arm(4)] }
 }
 
-fn causal_leaf(numbers: &[f64]) -> Option<Averages> {
+fn causal_numbers(leaf: &CausalLeaf) -> [f64; CAUSAL] {
+    let Averages { t, y, tt, ty } = leaf.averages;
+    [leaf.rows, t, y, tt, ty]
+}
+
+fn causal_leaf(numbers: &[f64]) -> CausalLeaf {
     let averages = Averages { t: numbers[1], y: numbers[2], tt: numbers[3], ty: numbers[4] };
-    (numbers[0] > 0.0).then_some(averages)
+    CausalLeaf { rows: numbers[0], averages }
 }
 
 fn regressions(name: &str, forests: &[RegressionForest]) -> Vec<Parameter> {
