@@ -119,8 +119,12 @@ struct Planted {
 
 impl Planted {
     fn new(shape: (usize, usize), noise: f64, effect: fn(&[f32]) -> f64) -> Self {
+        Self::draw(12, shape, noise, effect)
+    }
+
+    fn draw(seed: u64, shape: (usize, usize), noise: f64, effect: fn(&[f32]) -> f64) -> Self {
         let (rows, columns) = shape;
-        let mut stream: Stream = Seeds::new(12).stream();
+        let mut stream: Stream = Seeds::new(seed).stream();
         let values = (0..rows * columns).map(|_| stream.random_range(-1.0f32..1.0)).collect();
         let features = Matrix { rows, columns, values };
         let treatment: Vec<bool> = (0..rows).map(|_| stream.random_bool(0.5)).collect();
@@ -149,19 +153,23 @@ fn smooth(x: &[f32]) -> f64 {
     1.0 + 1.0 / (1.0 + (-4.0 * f64::from(x[0])).exp())
 }
 
+/// Points of one draw share their rows, so several draws are asked.
 #[test]
 fn intervals_of_the_grf_preset_cover_the_truth() {
-    let planted = Planted::new((4000, 10), 1.0, smooth);
-    let forest = planted.fit(&Preset::Grf.spec());
-    let mut stream = Seeds::new(77).stream();
-    let points = 300;
-    let covered = (0..points).filter(|_| {
-        let row: Vec<f32> = (0..10).map(|_| stream.random_range(-0.9f32..0.9)).collect();
-        let Effect { effect, error } = forest.effect_and_error(&row);
-        assert_eq!(effect, forest.effect(&row));
-        (effect - smooth(&row)).abs() <= 1.96 * error
-    });
-    let share = covered.count() as f64 / f64::from(points);
+    const DRAWS: u64 = 6;
+    const POINTS: usize = 100;
+    let mut covered = 0;
+    for draw in 0..DRAWS {
+        let forest = Planted::draw(100 + draw, (4000, 10), 1.0, smooth).fit(&Preset::Grf.spec());
+        let mut stream = Seeds::new(77 + draw).stream();
+        for _ in 0..POINTS {
+            let row: Vec<f32> = (0..10).map(|_| stream.random_range(-1.0f32..1.0)).collect();
+            let Effect { effect, error } = forest.effect_and_error(&row);
+            assert_eq!(effect, forest.effect(&row));
+            covered += usize::from((effect - smooth(&row)).abs() <= 1.96 * error);
+        }
+    }
+    let share = covered as f64 / (DRAWS as usize * POINTS) as f64;
     println!("95 % intervals cover {:.1} %", 100.0 * share);
     assert!((0.90..=0.98).contains(&share), "{share}");
 }
