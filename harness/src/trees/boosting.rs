@@ -73,7 +73,7 @@ impl Law {
     }
 
     /// Derivatives of `E` by `eta, mu, s`.
-    fn leverage(&self) -> [f64; PARAMETERS] {
+    pub fn leverage(&self) -> [f64; PARAMETERS] {
         [1.0 - self.conversion, 1.0, self.sigma * self.sigma].map(|factor| factor * self.expected())
     }
 }

@@ -99,6 +99,13 @@ pub struct Leaf {
     pub arms: [Moments; 2],
 }
 
+impl Leaf {
+    /// `E_1 - E_0`, outcome units.
+    pub fn uplift(&self) -> f64 {
+        self.arms[1].expected() - self.arms[0].expected()
+    }
+}
+
 /// What a forest says of an account: means over trees.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Said {

@@ -13,6 +13,7 @@ mod causal_spec;
 #[cfg(test)]
 mod causal_tests;
 mod columns;
+mod contributions;
 mod forest;
 mod grow;
 mod nuisance;
@@ -30,6 +31,7 @@ pub use causal::{Averages, Criterion, Residual};
 pub use causal_forest::{CausalForest, CausalLeaf, CausalTree, Effect};
 pub use causal_spec::{CausalForestSpec, NuisanceSpec, Preset};
 pub use columns::{Columns, NamedColumns};
+pub use contributions::Contributions;
 pub use forest::{Leaf, Rows, Said, ZilnForest, ZilnForestSpec, ZilnTree};
 pub use nuisance::Nuisances;
 pub use regression::RegressionForest;
