@@ -45,7 +45,6 @@ fn main() {
         outcome: &data.outcome,
         train: &train,
     };
-    let asked: Vec<usize> = (train.len()..data.rows()).collect();
     let mean = data.outcome[..train.len()].iter().sum::<f64>() / train.len() as f64;
     let residual = |(&treated, &outcome): (&bool, &f64)| Residual {
         treatment: f64::from(u8::from(treated)) - 0.5,
@@ -54,42 +53,41 @@ fn main() {
     };
     let residuals: Vec<Residual> =
         data.treatment.iter().zip(&data.outcome).take(train.len()).map(residual).collect();
-    let (ziln, causal) = (ZilnForestSpec::default(), CausalForestSpec::default());
-    let mut times: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let mut found = Figures::new();
     for round in 0..rounds {
-        let seeds = Seeds::new(round as u64);
-        let (seconds, forest) = timed(|| ZilnForest::fit(&ziln, &rows, &seeds));
-        times.entry("ziln-forest, seconds".to_string()).or_default().push(seconds);
-        let (seconds, grown) = timed(|| CausalForest::fit_residuals(&causal, &rows, &residuals, &seeds));
-        times.entry("causal-forest, seconds".to_string()).or_default().push(seconds);
-        let one = |row: &usize| data.numeric.row(*row);
-        let (seconds, uplifts) =
-            timed(|| asked.iter().map(|row| forest.predict(one(row)).uplift()).collect::<Vec<f64>>());
-        times
-            .entry("ziln-forest, microseconds per row, one core".to_string())
-            .or_default()
-            .push(seconds * 1e6 / ASKED as f64);
-        let (seconds, effects) =
-            timed(|| asked.iter().map(|row| grown.effect(one(row))).collect::<Vec<f64>>());
-        times
-            .entry("causal-forest, microseconds per row, one core".to_string())
-            .or_default()
-            .push(seconds * 1e6 / ASKED as f64);
-        for (name, said) in [("ziln-forest", uplifts), ("causal-forest", effects)] {
-            for (metric, value) in judge(&data, &said) {
-                times.entry(format!("{name}, {metric}")).or_default().push(value);
-            }
-        }
+        measure(&data, &rows, &residuals, &Seeds::new(round as u64), &mut found);
     }
-    for times in times.values_mut() {
-        times.sort_by(f64::total_cmp);
-    }
-    let medians: BTreeMap<&String, f64> =
-        times.iter().map(|(key, times)| (key, times[times.len() / 2])).collect();
+    let median = |(key, mut values): (String, Vec<f64>)| {
+        values.sort_by(f64::total_cmp);
+        (key, values[values.len() / 2])
+    };
+    let medians: BTreeMap<String, f64> = found.into_iter().map(median).collect();
     let found = serde_json::json!({
         "rows": train.len(), "columns": kinds.len(), "rounds": rounds, "threads": rayon::current_num_threads(), "median": medians,
     });
     println!("{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+/// By name, a value per round.
+type Figures = BTreeMap<String, Vec<f64>>;
+
+/// One round: both forests grown, asked about the last rows, and judged.
+fn measure(data: &Dataset, rows: &Rows, residuals: &[Residual], seeds: &Seeds, found: &mut Figures) {
+    let mut note = |key: String, value: f64| found.entry(key).or_default().push(value);
+    let (seconds, ziln) = timed(|| ZilnForest::fit(&ZilnForestSpec::default(), rows, seeds));
+    note("ziln-forest, seconds".to_string(), seconds);
+    let spec = CausalForestSpec::default();
+    let (seconds, causal) = timed(|| CausalForest::fit_residuals(&spec, rows, residuals, seeds));
+    note("causal-forest, seconds".to_string(), seconds);
+    let asked = || (rows.train.len()..data.rows()).map(|row| data.numeric.row(row));
+    let answers = [
+        ("ziln-forest", timed(|| asked().map(|row| ziln.predict(row).uplift()).collect::<Vec<f64>>())),
+        ("causal-forest", timed(|| asked().map(|row| causal.effect(row)).collect())),
+    ];
+    for (name, (seconds, said)) in answers {
+        note(format!("{name}, microseconds per row, one core"), seconds * 1e6 / ASKED as f64);
+        judge(data, &said).into_iter().for_each(|(metric, value)| note(format!("{name}, {metric}"), value));
+    }
 }
 
 /// `auuc.true` and `krcc` of scores of the last rows.

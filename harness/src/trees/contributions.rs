@@ -205,8 +205,11 @@ mod tests {
         (features, treatment, outcome)
     }
 
+    /// What a forest says of a row.
+    type Says = Box<dyn Fn(&[f32]) -> f64>;
+
     /// Contributions and predictions of all kinds of forests.
-    fn forests(rows: &Rows) -> Vec<(Contributions, Box<dyn Fn(&[f32]) -> f64>)> {
+    fn forests(rows: &Rows) -> Vec<(Contributions, Says)> {
         let seeds = Seeds::new(3);
         let ziln = ZilnForest::fit(&ZilnForestSpec { trees: 5, ..ZilnForestSpec::default() }, rows, &seeds);
         let boosted =

@@ -6,8 +6,8 @@
 use super::{Grown, TreesSpec};
 use crate::learner::{Parameter, SavedModel, Values};
 use crate::trees::{
-    Averages, BoostedLeaf, BoostedTree, CausalForest, CausalLeaf, CausalTree, FlatTree, Leaf, Moments,
-    Nuisances, PARAMETERS, RegressionForest, Tree, ZilnForest, ZilnGbdt, ZilnTree,
+    Averages, BoostedLeaf, BoostedTree, CausalForest, CausalForestSpec, CausalLeaf, CausalTree, FlatTree,
+    Leaf, Moments, Nuisances, PARAMETERS, RegressionForest, Tree, ZilnForest, ZilnGbdt, ZilnTree,
 };
 use anyhow::{Context, ensure};
 
@@ -63,69 +63,59 @@ pub fn parameters(grown: &Grown) -> Vec<Parameter> {
 
 /// What has been grown, of saved tensors.
 pub fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Grown> {
+    let (what, tensors) = match spec {
+        TreesSpec::ZilnForest(_) => ("ziln-forest", 4),
+        TreesSpec::CausalForest(_) => ("causal forest", 13),
+        TreesSpec::ZilnGbdt(_) => ("ziln-gbdt", 5),
+    };
+    let found = saved.parameters.len();
+    ensure!(found == tensors, "a {what} has {tensors} tensors; found {found}");
     match spec {
-        TreesSpec::ZilnForest(_) => {
-            ensure!(
-                saved.parameters.len() == 4,
-                "a ziln-forest has 4 tensors; found {}",
-                saved.parameters.len()
-            );
-            let trees = trees(saved, "trees", ZILN)?;
-            ensure!(!trees.is_empty(), "there are no trees");
-            let tree = |(tree, leaves): (Tree, Vec<f64>)| ZilnTree {
-                tree,
-                leaves: leaves.chunks_exact(ZILN).map(ziln_leaf).collect(),
-            };
-            Ok(Grown::Ziln(ZilnForest::new(trees.into_iter().map(tree).collect())))
-        }
-        TreesSpec::CausalForest(spec) => {
-            ensure!(
-                saved.parameters.len() == 13,
-                "a causal forest has 13 tensors; found {}",
-                saved.parameters.len()
-            );
-            let effects = trees(saved, EFFECT, CAUSAL)?;
-            ensure!(
-                effects.len() == spec.trees,
-                "the spec has {} trees; found {}",
-                spec.trees,
-                effects.len()
-            );
-            let tree = |(tree, leaves): (Tree, Vec<f64>)| CausalTree {
-                tree,
-                leaves: leaves.chunks_exact(CAUSAL).map(causal_leaf).collect(),
-            };
-            let forests = |name: &str| -> anyhow::Result<Vec<RegressionForest>> {
-                let trees = trees(saved, name, 1)?;
-                Ok(trees
-                    .chunks(spec.nuisance.trees)
-                    .map(|trees| RegressionForest { trees: trees.to_vec() })
-                    .collect())
-            };
-            let nuisances = Nuisances {
-                outcome: forests(OUTCOME)?,
-                treatment: forests(TREATMENT)?,
-                share: double(saved, SHARE)?.first().copied().context("the tensor 'share' is empty")?,
-            };
-            ensure!(!nuisances.outcome.is_empty(), "there is no forest of the outcome");
-            let trees = effects.into_iter().map(tree).collect();
-            Ok(Grown::Causal(CausalForest { trees, little_bag: spec.little_bag, nuisances }))
-        }
-        TreesSpec::ZilnGbdt(_) => {
-            ensure!(
-                saved.parameters.len() == 5,
-                "a ziln-gbdt has 5 tensors; found {}",
-                saved.parameters.len()
-            );
-            let start = double(saved, START)?.try_into().context("the tensor 'start' has not 3 numbers")?;
-            let tree = |(tree, leaves): (Tree, Vec<f64>)| BoostedTree {
-                tree,
-                leaves: leaves.chunks_exact(BOOSTED).map(boosted_leaf).collect(),
-            };
-            let trees = trees(saved, "trees", BOOSTED)?.into_iter().map(tree).collect();
-            Ok(Grown::Boosted(ZilnGbdt { start, trees }))
-        }
+        TreesSpec::ZilnForest(_) => ziln_forest(saved).map(Grown::Ziln),
+        TreesSpec::CausalForest(spec) => causal_forest(spec, saved).map(Grown::Causal),
+        TreesSpec::ZilnGbdt(_) => ziln_gbdt(saved).map(Grown::Boosted),
     }
+}
+
+fn ziln_forest(saved: &SavedModel) -> anyhow::Result<ZilnForest> {
+    let tree = |(tree, leaves): (Tree, Vec<f64>)| ZilnTree {
+        tree,
+        leaves: leaves.chunks_exact(ZILN).map(ziln_leaf).collect(),
+    };
+    let trees: Vec<ZilnTree> = trees(saved, "trees", ZILN)?.into_iter().map(tree).collect();
+    ensure!(!trees.is_empty(), "there are no trees");
+    Ok(ZilnForest::new(trees))
+}
+
+fn causal_forest(spec: &CausalForestSpec, saved: &SavedModel) -> anyhow::Result<CausalForest> {
+    let tree = |(tree, leaves): (Tree, Vec<f64>)| CausalTree {
+        tree,
+        leaves: leaves.chunks_exact(CAUSAL).map(causal_leaf).collect(),
+    };
+    let effects: Vec<CausalTree> = trees(saved, EFFECT, CAUSAL)?.into_iter().map(tree).collect();
+    ensure!(effects.len() == spec.trees, "the spec has {} trees; found {}", spec.trees, effects.len());
+    let forests = |name: &str| -> anyhow::Result<Vec<RegressionForest>> {
+        let trees = trees(saved, name, 1)?;
+        let forests = trees.chunks(spec.nuisance.trees);
+        Ok(forests.map(|trees| RegressionForest { trees: trees.to_vec() }).collect())
+    };
+    let nuisances = Nuisances {
+        outcome: forests(OUTCOME)?,
+        treatment: forests(TREATMENT)?,
+        share: double(saved, SHARE)?.first().copied().context("the tensor 'share' is empty")?,
+    };
+    ensure!(!nuisances.outcome.is_empty(), "there is no forest of the outcome");
+    Ok(CausalForest { trees: effects, little_bag: spec.little_bag, nuisances })
+}
+
+fn ziln_gbdt(saved: &SavedModel) -> anyhow::Result<ZilnGbdt> {
+    let start = double(saved, START)?.try_into().context("the tensor 'start' has not 3 numbers")?;
+    let tree = |(tree, leaves): (Tree, Vec<f64>)| BoostedTree {
+        tree,
+        leaves: leaves.chunks_exact(BOOSTED).map(boosted_leaf).collect(),
+    };
+    let trees = trees(saved, "trees", BOOSTED)?.into_iter().map(tree).collect();
+    Ok(ZilnGbdt { start, trees })
 }
 
 fn ziln_numbers(leaf: &Leaf) -> [f64; ZILN] {
