@@ -2,11 +2,11 @@
 
 use super::bag::{Bag, BagSpec};
 use super::bins::Binned;
-use super::causal::{Averages, CausalRule, Demands, Residual};
+use super::causal::{Averages, CausalRule, Demands, Residual, Weighted};
 use super::causal_spec::CausalForestSpec;
-use super::forest::Rows;
 use super::grow::{Drawn, Limits, grow};
 use super::nuisance::Nuisances;
+use super::rows::Rows;
 use super::tree::Tree;
 use crate::seed::Seeds;
 use rayon::prelude::*;
@@ -177,16 +177,13 @@ fn grow_all(
     let tree = |index: usize| {
         let bag = little_bag(spec, rows.train.len(), index, seeds);
         let tree = grow(&rule, binned, bag.splits, limits, &seeds.child("splits").at(index as u64));
-        let mut members = vec![Vec::new(); tree.leaves()];
-        for Drawn { row, weight } in bag.leaves {
-            let leaf = tree.leaf(rows.features.row(rows.train[row as usize] as usize));
-            members[leaf].push((f64::from(weight), residuals[row as usize]));
-        }
-        let leaf = |members: Vec<_>| {
-            let found = Averages::of(members.into_iter());
-            found.map_or_else(CausalLeaf::default, |(rows, averages)| CausalLeaf { rows, averages })
+        let add = |sums: &mut Weighted, drawn: Drawn| sums.add(drawn.weight, residuals[drawn.row as usize]);
+        let leaf = |sums: Weighted| {
+            let (rows, averages) = sums.means();
+            CausalLeaf { rows, averages }
         };
-        CausalTree { leaves: members.into_iter().map(leaf).collect(), tree }
+        let leaves = rows.by_leaf(&tree, &bag.leaves, add).into_iter().map(leaf).collect();
+        CausalTree { tree, leaves }
     };
     (0..spec.trees).into_par_iter().map(tree).collect()
 }

@@ -3,8 +3,8 @@
 use super::bins::Binned;
 use super::causal::Residual;
 use super::causal_spec::NuisanceSpec;
-use super::forest::Rows;
 use super::regression::{RegressionForest, RegressionSpec};
+use super::rows::Rows;
 use crate::seed::Seeds;
 use rand::seq::SliceRandom;
 
@@ -99,10 +99,9 @@ fn cross_fit(
         // With one row there are no others, and it stands for itself.
         let others = if others.is_empty() { (0..target.len() as u32).collect() } else { others };
         let seeds = seeds.at(fold as u64);
-        let forest =
-            RegressionForest::fit(regression, target, (binned, rows.train, rows.features), &others, &seeds);
+        let forest = RegressionForest::fit(regression, target, (rows, binned), &others, &seeds);
         for (place, found) in found.iter_mut().enumerate().filter(|(place, _)| folds[*place] == fold) {
-            *found = forest.predict(rows.features.row(rows.train[place] as usize));
+            *found = forest.predict(rows.trained(place as u32));
         }
         forests.push(forest);
     }

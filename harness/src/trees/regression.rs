@@ -3,8 +3,8 @@
 use super::bag::BagSpec;
 use super::bins::Binned;
 use super::grow::{Cell, Drawn, Limits, Rule, grow};
+use super::rows::Rows;
 use super::tree::Tree;
-use crate::data::Matrix;
 use crate::seed::Seeds;
 use rayon::prelude::*;
 
@@ -97,15 +97,14 @@ pub struct RegressionForest {
 }
 
 impl RegressionForest {
-    /// Grows on some of the binned rows, which are `binned`'s and `features`' rows `rows`.
+    /// Grows on some of the training rows, with their bins.
     pub fn fit(
         spec: RegressionSpec,
         target: &[f64],
-        rows: (&Binned, &[u32], &Matrix),
+        (rows, binned): (&Rows, &Binned),
         chosen: &[u32],
         seeds: &Seeds,
     ) -> Self {
-        let (binned, places, features) = rows;
         let rule = RegressionRule { target, leaf_rows: spec.leaf_rows };
         let limits = Limits { depth: spec.depth, columns: spec.columns, least_gain: 0.0 };
         let tree = |index: usize| {
@@ -114,12 +113,11 @@ impl RegressionForest {
             let bag: Vec<Drawn> =
                 bag.iter().map(|drawn| Drawn { row: chosen[drawn.row as usize], ..*drawn }).collect();
             let tree = grow(&rule, binned, bag.clone(), limits, &seeds.child("splits"));
-            let mut sums = vec![(0.0, 0.0); tree.leaves()];
-            for Drawn { row, weight } in bag {
-                let sum = &mut sums[tree.leaf(features.row(places[row as usize] as usize))];
+            let add = |sum: &mut (f64, f64), Drawn { row, weight }: Drawn| {
                 sum.0 += f64::from(weight);
                 sum.1 += f64::from(weight) * target[row as usize];
-            }
+            };
+            let sums = rows.by_leaf(&tree, &bag, add);
             let leaves = sums.into_iter().map(|(count, sum)| sum / f64::max(count, 1.0)).collect();
             (tree, leaves)
         };
