@@ -118,7 +118,7 @@ pub struct TreesRow {
 }
 
 /// All methods of trees.
-pub const TREES: [TreesRow; 3] = [
+pub const TREES: [TreesRow; 4] = [
     TreesRow {
         key: "causal-forest",
         name: "Causal Forest",
@@ -133,6 +133,11 @@ pub const TREES: [TreesRow; 3] = [
         key: "ziln-gbdt",
         name: "ZILN-GBDT",
         spec: |options| TreesSpec::ZilnGbdt(options.ziln_gbdt.clone()),
+    },
+    TreesRow {
+        key: "uplift-tree",
+        name: "Uplift tree",
+        spec: |options| TreesSpec::UpliftTree(options.uplift_tree.clone()),
     },
 ];
 

@@ -15,6 +15,7 @@ pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
 pub use training::TrainingSpec;
 pub use trees::TreesSpec;
+pub use trees::explain;
 pub use tuned::TunedSpec;
 
 use crate::data::Matrix;
@@ -126,8 +127,20 @@ pub trait Scorer {
     /// Whether predictions have conversions.
     fn converts(&self) -> bool;
 
+    /// What the splits on each column gained; nothing where nothing is split.
+    fn gains(&self) -> Option<SplitGains>;
+
     /// What is needed to make this scorer again.
     fn saved(&self) -> SavedModel;
+}
+
+/// What splits gained, summed over trees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SplitGains {
+    /// Per encoded column, as shares of the whole; all 0 where nothing was split.
+    pub shares: Vec<f64>,
+    /// How many trees there are.
+    pub trees: usize,
 }
 
 /// Mean loss terms of one epoch.
@@ -188,9 +201,20 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Sco
 /// Trains a method once per seed. Seeds train together where the method allows; a replicate's numbers do not
 /// depend on the others.
 pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+    fit_and_examine(spec, task, seeds, context, &mut |_| {})
+}
+
+/// The same; where each seed grows trees of its own, `examine` sees them before they are gone, in the order of the seeds.
+pub fn fit_and_examine(
+    spec: &MethodSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+    examine: &mut dyn FnMut(&dyn Scorer),
+) -> anyhow::Result<Fitted> {
     match spec {
         MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context),
-        MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context),
+        MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context, examine),
         MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context),
     }
 }

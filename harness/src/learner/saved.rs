@@ -27,6 +27,16 @@ pub enum TrainedSpec {
     Trees(TreesSpec),
 }
 
+impl TrainedSpec {
+    /// A name for people.
+    pub fn slug(&self) -> String {
+        match self {
+            TrainedSpec::Network(spec) => spec.slug(),
+            TrainedSpec::Trees(spec) => spec.slug(),
+        }
+    }
+}
+
 /// A named tensor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {

@@ -1,17 +1,20 @@
 //! Trees and forests behind the door: no device, no epochs, the same numbers on any number of threads.
 
+pub mod explain;
 mod saved;
 #[cfg(test)]
 mod tests;
 
 use super::{
-    Context, EpochLoss, Fitted, Predictions, Replicate, SavedModel, Scorer, Status, Task, TrainedSpec,
+    Context, EpochLoss, Fitted, Predictions, Replicate, SavedModel, Scorer, SplitGains, Status, Task,
+    TrainedSpec,
 };
 use crate::data::Matrix;
 use crate::input_error;
 use crate::seed::Seeds;
 use crate::trees::{
-    CausalForest, CausalForestSpec, Rounds, Rows, Said, ZilnForest, ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec,
+    CausalForest, CausalForestSpec, Place, Rounds, Rows, Said, Tree, UpliftTree, UpliftTreeSpec, ZilnForest,
+    ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec,
 };
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,8 @@ pub enum TreesSpec {
     CausalForest(CausalForestSpec),
     /// Boosted trees under the zero-inflated log-normal likelihood.
     ZilnGbdt(ZilnGbdtSpec),
+    /// One small honest tree to decide by.
+    UpliftTree(UpliftTreeSpec),
 }
 
 impl TreesSpec {
@@ -39,6 +44,7 @@ impl TreesSpec {
             TreesSpec::ZilnForest(_) => "ziln-forest".to_string(),
             TreesSpec::CausalForest(_) => "causal-forest".to_string(),
             TreesSpec::ZilnGbdt(_) => "ziln-gbdt".to_string(),
+            TreesSpec::UpliftTree(_) => "uplift-tree".to_string(),
         }
     }
 
@@ -48,6 +54,7 @@ impl TreesSpec {
             TreesSpec::ZilnForest(spec) => spec.validate(),
             TreesSpec::CausalForest(spec) => spec.validate(),
             TreesSpec::ZilnGbdt(spec) => spec.validate(),
+            TreesSpec::UpliftTree(spec) => spec.validate(),
         }
     }
 }
@@ -60,6 +67,7 @@ pub fn check(spec: &TreesSpec, task: &Task) -> anyhow::Result<()> {
     match spec {
         TreesSpec::ZilnForest(_) => task.refuse_negative_outcomes(task.train, "a ziln-forest"),
         TreesSpec::CausalForest(_) => Ok(()),
+        TreesSpec::UpliftTree(_) => task.refuse_negative_outcomes(task.train, "an uplift-tree"),
         TreesSpec::ZilnGbdt(spec) => {
             if spec.patience > 0 && task.validation.is_empty() {
                 return Err(input_error!(
@@ -72,8 +80,14 @@ pub fn check(spec: &TreesSpec, task: &Task) -> anyhow::Result<()> {
     }
 }
 
-/// Grows one forest per seed.
-pub fn fit(spec: &TreesSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+/// Grows one forest per seed; `examine` sees each.
+pub fn fit(
+    spec: &TreesSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+    examine: &mut dyn FnMut(&dyn Scorer),
+) -> anyhow::Result<Fitted> {
     check(spec, task)?;
     let (mut replicates, mut first) = (Vec::new(), None);
     for (turn, &seed) in seeds.iter().enumerate() {
@@ -87,6 +101,7 @@ pub fn fit(spec: &TreesSpec, task: &Task, seeds: &[u64], context: Context) -> an
             ),
             fitted: BTreeMap::new(),
         });
+        examine(&forest);
         first.get_or_insert(forest);
         (context.progress)(turn + 1, seeds.len());
     }
@@ -128,6 +143,7 @@ enum Grown {
     Ziln(ZilnForest),
     Causal(CausalForest),
     Boosted(ZilnGbdt),
+    Uplift(UpliftTree),
 }
 
 /// What a forest says of a row.
@@ -164,6 +180,9 @@ impl Forest {
                 rounds = found;
                 Grown::Boosted(model)
             }
+            TreesSpec::UpliftTree(spec) => {
+                Grown::Uplift(UpliftTree::fit(spec, &rows, task.propensity, seeds))
+            }
         };
         (Self { spec: spec.clone(), inputs: task.features.columns, grown }, rounds)
     }
@@ -171,7 +190,7 @@ impl Forest {
     /// Rounds of boosting that were kept.
     fn rounds(&self) -> usize {
         match &self.grown {
-            Grown::Ziln(_) | Grown::Causal(_) => 0,
+            Grown::Ziln(_) | Grown::Causal(_) | Grown::Uplift(_) => 0,
             Grown::Boosted(model) => model.trees.len(),
         }
     }
@@ -180,12 +199,32 @@ impl Forest {
         match &self.grown {
             Grown::Ziln(forest) => forest.predict(row).into(),
             Grown::Boosted(model) => model.predict(row).into(),
+            Grown::Uplift(tree) => tree.predict(row).into(),
             // m = e E_1 + (1 - e) E_0, so the effect parts the marginal outcome by the propensity.
             Grown::Causal(forest) => {
                 let (uplift, (outcome, share)) = (forest.effect(row), forest.nuisances.predict(row));
                 let expected = [outcome - share * uplift, outcome + (1.0 - share) * uplift];
                 Answer { uplift, expected, conversion: [0.0; 2] }
             }
+        }
+    }
+
+    fn uplift_of(&self, row: &[f32]) -> f64 {
+        match &self.grown {
+            Grown::Ziln(forest) => forest.predict(row).uplift(),
+            Grown::Causal(forest) => forest.effect(row),
+            Grown::Boosted(model) => model.predict(row).uplift(),
+            Grown::Uplift(tree) => tree.predict(row).uplift(),
+        }
+    }
+
+    /// The trees that decide the uplift.
+    fn grown_trees(&self) -> Vec<&Tree> {
+        match &self.grown {
+            Grown::Ziln(forest) => forest.trees().iter().map(|tree| &tree.tree).collect(),
+            Grown::Causal(forest) => forest.trees.iter().map(|tree| &tree.tree).collect(),
+            Grown::Boosted(model) => model.trees.iter().map(|tree| &tree.tree).collect(),
+            Grown::Uplift(tree) => vec![&tree.tree],
         }
     }
 
@@ -209,12 +248,7 @@ impl Forest {
 
 impl Scorer for Forest {
     fn uplift(&self, rows: &Matrix) -> Vec<f32> {
-        let rows = (0..rows.rows).map(|row| rows.row(row));
-        match &self.grown {
-            Grown::Ziln(forest) => rows.map(|row| forest.predict(row).uplift() as f32).collect(),
-            Grown::Causal(forest) => rows.map(|row| forest.effect(row) as f32).collect(),
-            Grown::Boosted(model) => rows.map(|row| model.predict(row).uplift() as f32).collect(),
-        }
+        (0..rows.rows).map(|row| self.uplift_of(rows.row(row)) as f32).collect()
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
@@ -223,9 +257,24 @@ impl Scorer for Forest {
 
     fn converts(&self) -> bool {
         match &self.grown {
-            Grown::Ziln(_) | Grown::Boosted(_) => true,
+            Grown::Ziln(_) | Grown::Boosted(_) | Grown::Uplift(_) => true,
             Grown::Causal(_) => false,
         }
+    }
+
+    fn gains(&self) -> Option<SplitGains> {
+        let trees = self.grown_trees();
+        let mut sums = vec![0.0; self.inputs];
+        for tree in &trees {
+            for place in 0..tree.places() {
+                if let Place::Inner(split, _) = tree.place(place) {
+                    sums[split.column] += tree.gain(place);
+                }
+            }
+        }
+        let whole: f64 = sums.iter().sum();
+        let share = |sum: f64| if whole > 0.0 { sum / whole } else { 0.0 };
+        Some(SplitGains { shares: sums.into_iter().map(share).collect(), trees: trees.len() })
     }
 
     fn saved(&self) -> SavedModel {

@@ -58,12 +58,11 @@ pub struct Interval {
 }
 
 /// Mean -+ t quantile x standard error.
-pub(super) fn student_t(
-    mean: f64,
-    standard_error: f64,
-    freedom: f64,
-    level: f64,
-) -> Result<(f64, f64), Undefined> {
+///
+/// # Errors
+///
+/// Why there is none: degrees of freedom that are not above 0.
+pub fn student_t(mean: f64, standard_error: f64, freedom: f64, level: f64) -> Result<(f64, f64), Undefined> {
     let law = StudentsT::new(0.0, 1.0, freedom).map_err(|error| Undefined(error.to_string()))?;
     let reach = law.inverse_cdf(0.5 + level / 2.0) * standard_error;
     Ok((mean - reach, mean + reach))

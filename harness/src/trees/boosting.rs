@@ -249,6 +249,14 @@ impl Rule for BoostingRule<'_> {
         Least { arm_rows: self.arm_rows, rows: 0 }.allows(left, right).then(gain)
     }
 
+    /// A likelihood is a sum over rows already.
+    fn worth(&self, gain: f64, rows: u64) -> f64 {
+        match self.gain {
+            Gain::Likelihood => gain,
+            Gain::Uplift => gain * rows as f64,
+        }
+    }
+
     fn order(&self, _node: &BoostingNode, cell: &PullSums) -> f64 {
         match self.gain {
             // The conversion's step of both arms together: one order for several parameters.

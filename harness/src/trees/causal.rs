@@ -15,6 +15,9 @@ pub struct Residual {
     pub treated: bool,
 }
 
+/// A variance of this share of the mean square is rounding: rows of one arm with one propensity.
+const ROUNDING: f64 = 1e-12;
+
 /// Means over the rows of a leaf, or over the leaves of a forest: all that an effect is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Averages {
@@ -44,14 +47,18 @@ impl Averages {
         self.tt - self.t * self.t
     }
 
+    /// Whether it is more than rounding.
+    pub fn varies(&self) -> bool {
+        self.variance() > ROUNDING * self.tt
+    }
+
     /// The effect and the intercept of the regression of `y~` on `t~`; an effect of 0 where `t~` does not vary.
     ///
     /// ```text
     /// theta = (ty - t y) / (tt - t^2),   beta = y - theta t
     /// ```
     pub fn effect(&self) -> (f64, f64) {
-        let variance = self.variance();
-        let theta = if variance > f64::MIN_POSITIVE { (self.ty - self.t * self.y) / variance } else { 0.0 };
+        let theta = if self.varies() { (self.ty - self.t * self.y) / self.variance() } else { 0.0 };
         (theta, self.y - theta * self.t)
     }
 }
@@ -208,7 +215,7 @@ impl Rule for CausalRule<'_> {
         let Demands { rows, arm_rows, share, split_rows } = self.demands;
         let least = Least { arm_rows, rows: rows.max((share * node.count as f64).ceil() as u64) };
         let variance = node.averages.variance();
-        if node.count < split_rows || variance <= f64::MIN_POSITIVE || !least.allows(left, right) {
+        if node.count < split_rows || !node.averages.varies() || !least.allows(left, right) {
             return None;
         }
         let part = |side: &CausalSums| {

@@ -136,7 +136,7 @@ impl CausalForest {
             }
         }
         let (groups, between, total) = bags;
-        if groups < 2.0 || mean.variance() <= f64::MIN_POSITIVE {
+        if groups < 2.0 || !mean.varies() {
             return Effect { effect: theta, error: f64::NAN };
         }
         let (between, total) = (between / groups, total / groups);

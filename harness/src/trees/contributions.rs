@@ -4,6 +4,7 @@ use super::boosting::{Law, Margins, PARAMETERS};
 use super::causal::Averages;
 use super::causal_forest::CausalForest;
 use super::shap::{Explained, Shap, gauss_legendre};
+use super::uplift_tree::{UpliftLeaf, UpliftTree};
 use super::ziln_forest::ZilnForest;
 use super::ziln_gbdt::ZilnGbdt;
 
@@ -51,6 +52,16 @@ impl Contributions {
             values: tree.leaves.iter().map(|leaf| vec![leaf.uplift() * share]).collect(),
         });
         Self { shap: Shap::new(columns, trees), uplift: Uplift::Additive }
+    }
+
+    /// Of an uplift-tree.
+    pub fn of_uplift_tree(tree: &UpliftTree, columns: usize) -> Self {
+        let explained = Explained {
+            tree: &tree.tree,
+            covers: tree.leaves.iter().map(UpliftLeaf::rows).collect(),
+            values: tree.leaves.iter().map(|leaf| vec![leaf.uplift()]).collect(),
+        };
+        Self { shap: Shap::new(columns, std::iter::once(explained)), uplift: Uplift::Additive }
     }
 
     /// Of a ziln-gbdt.
@@ -101,13 +112,15 @@ impl Contributions {
         let end: Vec<f64> = base.iter().zip(&way).map(|(base, way)| base + way).collect();
         let (first, last) = (self.uplift.value(base), self.uplift.value(&end));
         let mut found = Vec::new();
+        let mut gap = 0.0;
         for places in PLACES {
             found = self.prices((base, &way), &parts, places);
-            let gap = found.iter().sum::<f64>() - (last - first);
+            gap = last - first - found.iter().sum::<f64>();
             if gap.abs() <= EXACT * f64::max(first.abs(), last.abs()) {
-                break;
+                return found;
             }
         }
+        share(&mut found, gap);
         found
     }
 
@@ -121,6 +134,14 @@ impl Contributions {
         let price = |part: &&[f64]| part.iter().zip(&slope).map(|(part, slope)| part * slope).sum();
         parts.iter().map(price).collect()
     }
+}
+
+/// Shares out what no rule of so many places has found, as where arms nearly vanish along the path: in proportion to sizes.
+fn share(found: &mut [f64], gap: f64) {
+    let whole: f64 = found.iter().map(|one| one.abs()).sum();
+    let count = found.len() as f64;
+    let part = |one: f64| if whole > 0.0 { one.abs() / whole } else { 1.0 / count };
+    found.iter_mut().for_each(|one| *one += gap * part(*one));
 }
 
 impl Uplift {
@@ -170,7 +191,7 @@ fn averages(at: &[f64]) -> Option<Averages> {
         return None;
     }
     let averages = Averages { t: at[1], y: at[2], tt: at[3], ty: at[4] }.times(1.0 / at[0]);
-    (averages.variance() > f64::MIN_POSITIVE).then_some(averages)
+    averages.varies().then_some(averages)
 }
 
 #[cfg(test)]

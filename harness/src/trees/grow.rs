@@ -40,6 +40,11 @@ pub trait Rule: Sync {
     /// What is won by parting a node so; nothing where a child may not stand alone.
     fn gain(&self, node: &Self::Node, left: &Self::Cell, right: &Self::Cell) -> Option<f64>;
 
+    /// What a gain is worth that so many rows share: gains are means over them unless a rule says otherwise.
+    fn worth(&self, gain: f64, rows: u64) -> f64 {
+        gain * rows as f64
+    }
+
     /// By what levels are sorted before they are parted.
     fn order(&self, node: &Self::Node, cell: &Self::Cell) -> f64;
 }
@@ -84,8 +89,10 @@ pub fn grow<R: Rule>(
             false => None,
         };
         let Some(best) = found else { continue };
+        let count = drawn[rows.clone()].iter().map(|drawn| u64::from(drawn.weight)).sum();
         let middle = rows.start + part(&mut drawn[rows.clone()], &mut scratch, binned, &best);
         let [left, right] = tree.split(place, &best.split);
+        tree.credit(place, rule.worth(best.gain, count));
         open.push((right, middle..rows.end, depth + 1));
         open.push((left, rows.start..middle, depth + 1));
     }

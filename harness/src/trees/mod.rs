@@ -21,6 +21,10 @@ mod regression;
 mod rows;
 mod shap;
 mod tree;
+mod uplift_tree;
+#[cfg(test)]
+mod uplift_tree_tests;
+mod welch;
 mod ziln;
 mod ziln_forest;
 #[cfg(test)]
@@ -41,6 +45,8 @@ pub use regression::RegressionForest;
 pub use rows::{Rows, Said};
 pub use shap::{Explained, Shap};
 pub use tree::{FlatTree, LevelSet, Place, Side, Split, Tree};
+pub use uplift_tree::{UpliftLeaf, UpliftTree, UpliftTreeSpec};
+pub use welch::Arm;
 pub use ziln::{Moments, SmoothingSpec};
 pub use ziln_forest::{Leaf, ZilnForest, ZilnForestSpec, ZilnTree};
 pub use ziln_gbdt::{BoostedLeaf, BoostedTree, Rounds, ZilnGbdt, ZilnGbdtSpec};

@@ -13,6 +13,8 @@ pub struct Tree {
     nodes: Vec<Node>,
     sets: Vec<LevelSet>,
     leaves: usize,
+    /// What each node's split gained, summed over its rows; 0 for leaves.
+    gains: Vec<f64>,
 }
 
 /// A node, packed for speed.
@@ -71,6 +73,8 @@ pub struct FlatTree {
     pub nodes: Vec<f32>,
     /// Per set of levels its 256 bits, 16 to a number, the first bit the lowest.
     pub sets: Vec<f32>,
+    /// Per node what its split gained; empty where that is not known.
+    pub gains: Vec<f64>,
 }
 
 impl LevelSet {
@@ -137,6 +141,7 @@ impl Tree {
         let number = self.nodes[place].left;
         let left = self.nodes.len();
         self.nodes.push(Node::leaf(number));
+        self.gains.push(0.0);
         let right = self.grow_leaf();
         let (threshold, set) = match split.left {
             Side::UpTo(threshold) => (threshold, NONE),
@@ -154,6 +159,16 @@ impl Tree {
             missing_left: split.missing_left,
         };
         [left, right]
+    }
+
+    /// Notes what the split at a place gained, summed over its rows.
+    pub fn credit(&mut self, place: usize, gain: f64) {
+        self.gains[place] = gain;
+    }
+
+    /// What the split at a place gained, summed over its rows; 0 for a leaf.
+    pub fn gain(&self, place: usize) -> f64 {
+        self.gains[place]
     }
 
     /// The leaf of a row with these features.
@@ -187,6 +202,7 @@ impl Tree {
         FlatTree {
             nodes: self.nodes.iter().flat_map(node).collect(),
             sets: self.sets.iter().flat_map(set).collect(),
+            gains: self.gains.clone(),
         }
     }
 
@@ -204,8 +220,10 @@ impl Tree {
                 .for_each(|(part, bits)| set.0[part / 4] |= (*bits as u64) << (part % 4 * 16));
             set
         });
-        let mut tree = Self { nodes: Vec::new(), sets: sets.collect(), leaves: 0 };
         let (count, mut numbers) = (flat.nodes.len() / 6, BTreeSet::new());
+        let gains = if flat.gains.is_empty() { vec![0.0; count] } else { flat.gains.clone() };
+        ensure!(gains.len() == count, "{count} nodes have {} gains", gains.len());
+        let mut tree = Self { nodes: Vec::new(), sets: sets.collect(), leaves: 0, gains };
         let below = |value: f32, least: usize, limit: usize| {
             let whole = value >= least as f32 && (value as usize) < limit && value.fract() == 0.0;
             whole.then_some(value as u32)
@@ -237,6 +255,7 @@ impl Tree {
 
     fn grow_leaf(&mut self) -> usize {
         self.nodes.push(Node::leaf(self.leaves as u32));
+        self.gains.push(0.0);
         self.leaves += 1;
         self.nodes.len() - 1
     }

@@ -4,7 +4,7 @@ use crate::error::not_negative;
 use crate::learner::neural::Recalibration;
 use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
 use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec};
-use crate::trees::{CausalForestSpec, ZilnForestSpec, ZilnGbdtSpec};
+use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
 use serde::{Deserialize, Serialize};
 
 /// Options of the parts that a method may be composed of.
@@ -53,6 +53,8 @@ pub struct Options {
     pub ziln_forest: ZilnForestSpec,
     /// Options of the ziln-gbdt.
     pub ziln_gbdt: ZilnGbdtSpec,
+    /// Options of the uplift-tree.
+    pub uplift_tree: UpliftTreeSpec,
 }
 
 impl Default for Options {
@@ -79,6 +81,7 @@ impl Default for Options {
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),
+            uplift_tree: UpliftTreeSpec::default(),
         }
     }
 }

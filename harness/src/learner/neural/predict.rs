@@ -2,7 +2,9 @@
 
 use super::recalibration::Maps;
 use crate::data::Matrix;
-use crate::learner::{NeuralSpec, Parameter, Predictions, SavedModel, Scorer, TrainedSpec, Values};
+use crate::learner::{
+    NeuralSpec, Parameter, Predictions, SavedModel, Scorer, SplitGains, TrainedSpec, Values,
+};
 use crate::nets::{HeadSpec, Network, Pass, Weights};
 use std::cell::OnceCell;
 use tch::{Device, Tensor};
@@ -149,6 +151,10 @@ impl Scorer for Model {
             maps.apply(&mut found);
         }
         found
+    }
+
+    fn gains(&self) -> Option<SplitGains> {
+        None
     }
 
     fn converts(&self) -> bool {

@@ -1,19 +1,22 @@
 //! Forests as tensors, and back.
 //!
-//! A group of trees, one after another, is four tensors: `sizes [T, 3]` (nodes, sets and leaves of each tree), `nodes [N, 6]`,
-//! `sets [M, 16]` and `leaves [L, width]`; the last of double precision.
+//! A group of trees, one after another, is five tensors: `sizes [T, 3]` (nodes, sets and leaves of each tree), `nodes [N, 6]`,
+//! `sets [M, 16]`, and of double precision `leaves [L, width]` and `gains [N, 1]`, which models of version 1 lack.
 
 use super::{Grown, TreesSpec};
 use crate::learner::{Parameter, SavedModel, Values};
 use crate::trees::{
-    Averages, BoostedLeaf, BoostedTree, CausalForest, CausalForestSpec, CausalLeaf, CausalTree, FlatTree,
-    Leaf, Moments, Nuisances, PARAMETERS, RegressionForest, Tree, ZilnForest, ZilnGbdt, ZilnTree,
+    Arm, Averages, BoostedLeaf, BoostedTree, CausalForest, CausalForestSpec, CausalLeaf, CausalTree,
+    FlatTree, Leaf, Moments, Nuisances, PARAMETERS, RegressionForest, Tree, UpliftLeaf, UpliftTree,
+    ZilnForest, ZilnGbdt, ZilnTree,
 };
 use anyhow::{Context, ensure};
 
 /// Numbers of a node: column (-1 for a leaf), threshold, left child or number of the leaf, right child, set of levels (-1 for
 /// none), whether missing values go left. Children and sets count within the tree.
 const NODE: usize = 6;
+/// Tensors of a group.
+const PARTS: usize = 5;
 /// Numbers of a set of levels: 16 bits each.
 const SET: usize = 16;
 /// Numbers of a ziln-forest's leaf: rows, conversion, mu, sigma under control, then under treatment.
@@ -26,6 +29,8 @@ const OUTCOME: &str = "outcome";
 const TREATMENT: &str = "treatment";
 /// Numbers of a boosted tree's leaf: rows, then what it adds to logit, mu, log sigma of control and of treated.
 const BOOSTED: usize = 7;
+/// Numbers of an uplift-tree's leaf: rows, conversion, mean, its standard error, effective rows; control, then treated.
+const UPLIFT: usize = 10;
 /// What the rows of a ziln-gbdt start from.
 const START: &str = "start";
 /// Mean propensity of a causal forest's training rows.
@@ -58,22 +63,30 @@ pub fn parameters(grown: &Grown) -> Vec<Parameter> {
             found.push(Parameter { name: START.to_string(), shape: vec![PARAMETERS], values: start });
             found
         }
+        Grown::Uplift(tree) => {
+            let leaves = tree.leaves.iter().flat_map(uplift_numbers).collect();
+            group("trees", UPLIFT, std::iter::once((tree.tree.flat(), leaves)))
+        }
     }
 }
 
 /// What has been grown, of saved tensors.
 pub fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Grown> {
-    let (what, tensors) = match spec {
-        TreesSpec::ZilnForest(_) => ("ziln-forest", 4),
-        TreesSpec::CausalForest(_) => ("causal forest", 13),
-        TreesSpec::ZilnGbdt(_) => ("ziln-gbdt", 5),
+    let (what, groups, others) = match spec {
+        TreesSpec::ZilnForest(_) => ("ziln-forest", 1, 0),
+        TreesSpec::CausalForest(_) => ("causal forest", 3, 1),
+        TreesSpec::ZilnGbdt(_) => ("ziln-gbdt", 1, 1),
+        TreesSpec::UpliftTree(_) => ("uplift-tree", 1, 0),
     };
-    let found = saved.parameters.len();
+    let gains = saved.parameters.iter().any(|parameter| parameter.name.ends_with(".gains"));
+    let parts = if gains { PARTS } else { PARTS - 1 };
+    let (found, tensors) = (saved.parameters.len(), groups * parts + others);
     ensure!(found == tensors, "a {what} has {tensors} tensors; found {found}");
     match spec {
         TreesSpec::ZilnForest(_) => ziln_forest(saved).map(Grown::Ziln),
         TreesSpec::CausalForest(spec) => causal_forest(spec, saved).map(Grown::Causal),
         TreesSpec::ZilnGbdt(_) => ziln_gbdt(saved).map(Grown::Boosted),
+        TreesSpec::UpliftTree(_) => uplift_tree(saved).map(Grown::Uplift),
     }
 }
 
@@ -116,6 +129,30 @@ fn ziln_gbdt(saved: &SavedModel) -> anyhow::Result<ZilnGbdt> {
     };
     let trees = trees(saved, "trees", BOOSTED)?.into_iter().map(tree).collect();
     Ok(ZilnGbdt { start, trees })
+}
+
+fn uplift_tree(saved: &SavedModel) -> anyhow::Result<UpliftTree> {
+    let mut trees = trees(saved, "trees", UPLIFT)?;
+    ensure!(trees.len() == 1, "an uplift-tree is one tree; found {}", trees.len());
+    let (tree, leaves) = trees.remove(0);
+    Ok(UpliftTree { tree, leaves: leaves.chunks_exact(UPLIFT).map(uplift_leaf).collect() })
+}
+
+fn uplift_numbers(leaf: &UpliftLeaf) -> [f64; UPLIFT] {
+    let [a, b] =
+        leaf.arms.map(|arm| [f64::from(arm.rows), arm.conversion, arm.mean, arm.error, arm.effective]);
+    std::array::from_fn(|place| if place < UPLIFT / 2 { a[place] } else { b[place - UPLIFT / 2] })
+}
+
+fn uplift_leaf(numbers: &[f64]) -> UpliftLeaf {
+    let arm = |start: usize| Arm {
+        rows: numbers[start] as u32,
+        conversion: numbers[start + 1],
+        mean: numbers[start + 2],
+        error: numbers[start + 3],
+        effective: numbers[start + 4],
+    };
+    UpliftLeaf { arms: [arm(0), arm(UPLIFT / 2)] }
 }
 
 fn ziln_numbers(leaf: &Leaf) -> [f64; ZILN] {
@@ -169,13 +206,15 @@ fn regressions(name: &str, forests: &[RegressionForest]) -> Vec<Parameter> {
 
 /// A group of trees with the numbers of their leaves.
 fn group(name: &str, width: usize, trees: impl Iterator<Item = (FlatTree, Vec<f64>)>) -> Vec<Parameter> {
-    let (mut sizes, mut nodes, mut sets, mut leaves) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut sizes, mut nodes, mut sets) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut leaves, mut gains) = (Vec::new(), Vec::new());
     for (flat, numbers) in trees {
         let counts = [flat.nodes.len() / NODE, flat.sets.len() / SET, numbers.len() / width];
         sizes.extend(counts.map(|count| count as f32));
         nodes.extend(flat.nodes);
         sets.extend(flat.sets);
         leaves.extend(numbers);
+        gains.extend(flat.gains);
     }
     let tensor = |part: &str, width: usize, count: usize, values: Values| Parameter {
         name: format!("{name}.{part}"),
@@ -183,6 +222,7 @@ fn group(name: &str, width: usize, trees: impl Iterator<Item = (FlatTree, Vec<f6
         values,
     };
     vec![
+        tensor("gains", 1, gains.len(), Values::Double(gains)),
         tensor("leaves", width, leaves.len(), Values::Double(leaves)),
         tensor("nodes", NODE, nodes.len(), Values::Single(nodes)),
         tensor("sets", SET, sets.len(), Values::Single(sets)),
@@ -195,11 +235,15 @@ fn trees(saved: &SavedModel, name: &str, width: usize) -> anyhow::Result<Vec<(Tr
     let mut nodes = single(saved, &format!("{name}.nodes"))?.chunks_exact(NODE);
     let mut sets = single(saved, &format!("{name}.sets"))?.chunks_exact(SET);
     let mut leaves = double(saved, &format!("{name}.leaves"))?.chunks_exact(width);
+    let gains = format!("{name}.gains");
+    let known = saved.parameters.iter().any(|parameter| parameter.name == gains);
+    let mut gains = if known { double(saved, &gains)? } else { &[] }.iter();
     let mut trees = Vec::new();
     for size in single(saved, &format!("{name}.sizes"))?.chunks_exact(3) {
         let flat = FlatTree {
             nodes: nodes.by_ref().take(size[0] as usize).flatten().copied().collect(),
             sets: sets.by_ref().take(size[1] as usize).flatten().copied().collect(),
+            gains: gains.by_ref().take(size[0] as usize).copied().collect(),
         };
         let tree = Tree::from_flat(&flat, saved.inputs).context("a tree is not whole")?;
         let numbers: Vec<f64> = leaves.by_ref().take(size[2] as usize).flatten().copied().collect();
@@ -207,7 +251,10 @@ fn trees(saved: &SavedModel, name: &str, width: usize) -> anyhow::Result<Vec<(Tr
         ensure!(found == tree.leaves(), "a tree has {} leaves; found {found}", tree.leaves());
         trees.push((tree, numbers));
     }
-    ensure!(leaves.len() + nodes.len() + sets.len() == 0, "the trees of '{name}' are not whole");
+    ensure!(
+        leaves.len() + nodes.len() + sets.len() + gains.len() == 0,
+        "the trees of '{name}' are not whole"
+    );
     Ok(trees)
 }
 

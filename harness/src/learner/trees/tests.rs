@@ -1,5 +1,6 @@
 //! Saved forests score the same bits; damaged ones are refused; forests recover what is planted.
 
+use super::explain::Explainer;
 use super::*;
 use crate::data::encode::ColumnKind;
 use crate::learner::{Device, Values};
@@ -54,12 +55,18 @@ impl Planted {
     }
 }
 
-fn specs() -> [TreesSpec; 3] {
+fn specs() -> [TreesSpec; 4] {
     let ziln = ZilnForestSpec { trees: 6, ..ZilnForestSpec::default() };
     let mut causal = CausalForestSpec { trees: 8, ..CausalForestSpec::default() };
     causal.nuisance.trees = 5;
     let boosted = ZilnGbdtSpec { rounds: 60, ..ZilnGbdtSpec::default() };
-    [TreesSpec::ZilnForest(ziln), TreesSpec::CausalForest(causal), TreesSpec::ZilnGbdt(boosted)]
+    let uplift = UpliftTreeSpec::default();
+    [
+        TreesSpec::ZilnForest(ziln),
+        TreesSpec::CausalForest(causal),
+        TreesSpec::ZilnGbdt(boosted),
+        TreesSpec::UpliftTree(uplift),
+    ]
 }
 
 fn forest(spec: &TreesSpec) -> Forest {
@@ -89,7 +96,7 @@ fn planted_effects_are_found_and_arms_differ_by_them() {
     for spec in specs() {
         let planted = Planted::new();
         let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-        let fitted = fit(&spec, &planted.task(), &[1, 2], context).unwrap();
+        let fitted = fit(&spec, &planted.task(), &[1, 2], context, &mut |_| {}).unwrap();
         assert_eq!(fitted.replicates.len(), 2);
         assert_ne!(fitted.replicates[0].predictions, fitted.replicates[1].predictions);
         let said = fitted.replicates[0].predictions.as_ref().unwrap();
@@ -112,6 +119,98 @@ fn planted_effects_are_found_and_arms_differ_by_them() {
 }
 
 #[test]
+fn contributions_add_up_whatever_the_method() {
+    let planted = Planted::new();
+    for spec in specs() {
+        let explainer = Explainer::of(&forest(&spec).saved()).unwrap().unwrap();
+        let mut sizes = [0.0; 3];
+        for row in 0..300 {
+            let row = planted.features.row(row);
+            let (found, uplift) = (explainer.contributions(row), explainer.uplift(row));
+            let sum = explainer.base() + found.iter().sum::<f64>();
+            assert!((sum - uplift).abs() <= 1e-9 * uplift.abs().max(1.0), "{spec:?}: {sum} is not {uplift}");
+            sizes.iter_mut().zip(&found).for_each(|(size, found)| *size += found.abs());
+        }
+        assert!(sizes[0] > 2.0 * sizes[1] && sizes[0] > 2.0 * sizes[2], "{spec:?}: {sizes:?}");
+        for number in 0..explainer.trees() {
+            let listing = explainer.listing(number).unwrap();
+            assert_eq!(listing.leaves.len(), listing.tree.leaves());
+        }
+        assert_eq!(explainer.listing(explainer.trees()), None);
+    }
+}
+
+#[test]
+fn gains_are_shares_and_models_without_them_are_read() {
+    for spec in specs() {
+        let forest = forest(&spec);
+        let found = forest.gains().unwrap();
+        assert!((found.shares.iter().sum::<f64>() - 1.0).abs() < 1e-12, "{spec:?}");
+        assert!(found.shares[0] > 0.5, "{spec:?}: {:?}", found.shares);
+        let mut saved = forest.saved();
+        assert_eq!(again(&saved).unwrap().gains(), Some(found.clone()));
+        saved.parameters.retain(|parameter| !parameter.name.ends_with(".gains"));
+        let older = again(&saved).unwrap();
+        assert_eq!(older.gains().unwrap().shares, [0.0; 3]);
+        let rows = Planted::new().features;
+        assert_eq!(older.uplift(&rows), forest.uplift(&rows));
+    }
+}
+
+/// Rows that are hard to learn from, by name: features, who was treated, outcomes.
+fn hard() -> Vec<(&'static str, Planted)> {
+    let mut cases = Vec::new();
+    let mut case = |name, change: &dyn Fn(&mut Planted)| {
+        let mut planted = Planted::new();
+        planted.rows.truncate(120);
+        change(&mut planted);
+        cases.push((name, planted));
+    };
+    case("one row", &|planted| planted.rows.truncate(1));
+    case("two rows", &|planted| planted.rows.truncate(2));
+    case("only treated", &|planted| planted.treatment.fill(true));
+    case("only control", &|planted| planted.treatment.fill(false));
+    case("one treated row, which most bags lack", &|planted| {
+        planted.treatment.fill(false);
+        planted.treatment[7] = true;
+    });
+    case("nobody spends", &|planted| planted.outcome.fill(0.0));
+    case("one spends", &|planted| {
+        planted.outcome.fill(0.0);
+        planted.outcome[3] = 12.0;
+    });
+    case("all spend the same", &|planted| planted.outcome.fill(5.0));
+    case("constant features", &|planted| planted.features.values.fill(1.0));
+    case("nothing is known of a column", &|planted| {
+        planted.features.values.iter_mut().skip(1).step_by(3).for_each(|value| *value = f32::NAN);
+    });
+    case("nothing is known at all", &|planted| planted.features.values.fill(f32::NAN));
+    cases
+}
+
+#[test]
+fn hard_rows_give_finite_answers_that_explain_themselves() {
+    for spec in specs() {
+        for (name, planted) in hard() {
+            let forest = Forest::grow(&spec, &planted.task(), &Seeds::new(1)).0;
+            let said = forest.predictions(&planted.features);
+            let all = [&said.uplift, &said.expected_control, &said.expected_treated];
+            assert!(all.into_iter().flatten().all(|value| value.is_finite()), "{}, {name}", spec.slug());
+            assert!(forest.gains().unwrap().shares.iter().all(|share| share.is_finite()), "{name}");
+            let saved = forest.saved();
+            assert_eq!(again(&saved).unwrap().uplift(&planted.features), said.uplift, "{name}");
+            let explainer = Explainer::of(&saved).unwrap().unwrap();
+            for row in 0..20 {
+                let row = planted.features.row(row);
+                let sum = explainer.base() + explainer.contributions(row).iter().sum::<f64>();
+                let uplift = explainer.uplift(row);
+                assert!((sum - uplift).abs() <= 1e-9 * uplift.abs().max(1.0), "{}, {name}", spec.slug());
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_not_whole_is_refused() {
     for spec in specs() {
         let saved = forest(&spec).saved();
@@ -120,20 +219,20 @@ fn what_is_not_whole_is_refused() {
             change(&mut other);
             format!("{:#}", again(&other).map(drop).unwrap_err())
         };
-        assert!(refused(&|saved| drop(saved.parameters.remove(1))).contains("tensors; found"));
-        assert!(refused(&|saved| saved.parameters[1].name.clear()).contains("nodes' is missing"));
-        assert!(refused(&|saved| saved.inputs = 1).contains("a column that is not there"));
+        assert!(refused(&|saved| drop(saved.parameters.remove(2))).contains("tensors; found"));
+        assert!(refused(&|saved| saved.parameters[2].name.clear()).contains("nodes' is missing"));
+        assert!(refused(&|saved| saved.inputs = 0).contains("a column that is not there"));
         assert!(
-            refused(&|saved| saved.parameters[0].values = Values::Double(vec![])).contains("leaves; found 0")
+            refused(&|saved| saved.parameters[1].values = Values::Double(vec![])).contains("leaves; found 0")
         );
         assert!(
-            refused(&|saved| saved.parameters[0].values = Values::Single(vec![]))
+            refused(&|saved| saved.parameters[1].values = Values::Single(vec![]))
                 .contains("allowed is double")
         );
         // The root's column, left child, right child and set.
         for (place, to) in [(0, 3.0), (0, f32::NAN), (2, 0.0), (2, 1e9), (3, -7.0), (4, 1e6)] {
             let wild = |saved: &mut SavedModel| {
-                let Values::Single(nodes) = &mut saved.parameters[1].values else { panic!() };
+                let Values::Single(nodes) = &mut saved.parameters[2].values else { panic!() };
                 nodes[place] = to;
             };
             assert!(!refused(&wild).is_empty(), "number {place} of the root is {to}");
