@@ -1,5 +1,7 @@
 //! What several verbs share: which experiment is meant, what is known of its runs, and facts for the records.
 
+use crate::input_error;
+use crate::model::Model;
 use crate::spec::{self, Experiment};
 use crate::store::{Entry, Store};
 use crate::trial::Provenance;
@@ -128,6 +130,22 @@ fn state(entries: &BTreeMap<String, Entry>, store: &Store, id: &str) -> anyhow::
         Some(failure) => State::Failed(format!("{}: {}", failure.class, failure.message)),
         None => State::Missing,
     })
+}
+
+/// The model in a file.
+///
+/// # Errors
+///
+/// Input errors: a file that cannot be read or is no model.
+pub(super) fn read_model(path: &Path) -> anyhow::Result<Model> {
+    let name = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| input_error!("{name} cannot be read: {error}"))?;
+    Model::from_bytes(&name, &bytes)
+}
+
+/// Whether two paths lead to one file.
+pub(super) fn same(one: &Path, other: &Path) -> bool {
+    one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
 }
 
 /// Commit and state of the checkout that the experiment file stands in, and the time.

@@ -5,6 +5,7 @@ mod columns;
 mod common;
 mod data;
 mod doctor;
+mod explain;
 mod fit;
 mod gc;
 mod metrics;
@@ -15,6 +16,7 @@ mod report;
 mod run;
 mod score;
 mod status;
+mod writer;
 
 use crate::error::is_input;
 use clap::{CommandFactory, Parser, Subcommand};
@@ -38,6 +40,8 @@ enum Verb {
     Fit(fit::Arguments),
     /// Scores the rows of a file with a kept model
     Score(score::Arguments),
+    /// Explains trees: what each feature contributes to each account's uplift, as tables and a page
+    Explain(explain::Arguments),
     /// Counts what is done
     Status(status::Arguments),
     /// Writes the report of what is done
@@ -80,6 +84,7 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Fit(arguments) => fit::run(&arguments),
         Verb::Score(arguments) => score::run(&arguments),
+        Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
         Verb::Metrics(arguments) => metrics::run(&arguments).map(|()| DONE),

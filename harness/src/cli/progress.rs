@@ -5,7 +5,7 @@ use crate::record::Record;
 use crate::trial::Job;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Steps of a bar.
 const FINE: u64 = 1000;
@@ -107,12 +107,7 @@ impl Progress {
     }
 
     fn time_left(&self) -> String {
-        let (share, spent) = (self.share(), self.start.elapsed());
-        if share < 0.01 || spent < Duration::from_secs(1) {
-            return "time left not known yet".to_string();
-        }
-        let left = spent.as_secs_f64() * (1.0 - share).max(0.0) / share;
-        format!("{} left", human(left))
+        left(self.share(), self.start.elapsed().as_secs_f64())
     }
 }
 
@@ -154,7 +149,7 @@ impl Bar {
     }
 }
 
-/// How many rows are done, of a number that is not known. Shown where there is a terminal.
+/// How many rows are done, and how long the rest will take. Shown where there is a terminal.
 pub(super) struct Rows {
     bar: Option<ProgressBar>,
     count: usize,
@@ -165,18 +160,21 @@ pub(super) struct Rows {
 impl Rows {
     /// No rows yet.
     pub fn new() -> Self {
-        let template = "{spinner} {human_pos} rows, {msg} rows/s";
-        let bar =
-            std::io::stderr().is_terminal().then(|| ProgressBar::no_length().with_style(style(template)));
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(FINE).with_style(style("[{bar:24}] {msg}"));
+            bar.with_message("no rows yet")
+        });
         Self { bar, count: 0, start: now(), seconds: 0.0 }
     }
 
-    /// So many more.
-    pub fn add(&mut self, rows: usize) {
+    /// So many more, after which this share of the file is read.
+    pub fn add(&mut self, rows: usize, share: f64) {
         self.count += rows;
         if let Some(bar) = &self.bar {
-            bar.set_position(self.count as u64);
-            bar.set_message(format!("{:.0}", self.count as f64 / self.start.elapsed().as_secs_f64()));
+            let spent = self.start.elapsed().as_secs_f64();
+            let speed = self.count as f64 / spent.max(1e-9);
+            bar.set_position((share * FINE as f64) as u64);
+            bar.set_message(format!("{} rows, {speed:.0} rows/s, {}", self.count, left(share, spent)));
         }
     }
 
@@ -197,6 +195,14 @@ impl Rows {
     pub fn seconds(&self) -> f64 {
         self.seconds
     }
+}
+
+/// How long the rest takes where a share took so many seconds.
+fn left(share: f64, spent: f64) -> String {
+    if share < 0.01 || spent < 1.0 {
+        return "time left not known yet".to_string();
+    }
+    format!("{} left", human(spent * (1.0 - share).max(0.0) / share))
 }
 
 fn style(template: &str) -> ProgressStyle {

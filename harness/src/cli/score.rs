@@ -1,10 +1,10 @@
 //! `valor score`: a model's predictions for the rows of a file of any size.
 
-mod writer;
-
+use super::common::{read_model, same};
 use super::output::{Format, Staged};
 use super::progress::Rows;
 use super::run::listen;
+use super::writer::{self, Writer};
 use super::{DONE, INTERRUPTED};
 use crate::data::table::stream::{Chunk, Stream};
 use crate::input_error;
@@ -18,10 +18,9 @@ use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use writer::Writer;
 
 /// Which rows to score with which model.
 #[derive(Args)]
@@ -49,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let Arguments { data, out, .. } = arguments;
     let format = Format::of(out)?;
     let device = device::resolve(&arguments.device)?;
-    let model = read(&arguments.model)?;
+    let model = read_model(&arguments.model)?;
     device::fix_threads();
     let unfit = |error| input_error!("{} is not a whole model: {error:#}", arguments.model.display());
     let ready = model.ready(device).map_err(unfit)?;
@@ -70,16 +69,6 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     }
     staged.publish()?;
     tell(arguments, &model, &work)
-}
-
-fn read(path: &Path) -> anyhow::Result<Model> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| input_error!("{name} cannot be read: {error}"))?;
-    Model::from_bytes(&name, &bytes)
-}
-
-fn same(one: &Path, other: &Path) -> bool {
-    one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
 }
 
 /// The columns of the output: those of the file, then the scores. Refuses what the output cannot hold.
@@ -123,7 +112,7 @@ impl Work<'_> {
             }
             let scored = self.scored(&chunk)?;
             writer.write(&scored).map_err(|error| staged.refuse(&error))?;
-            self.rows.add(scored.num_rows());
+            self.rows.add(scored.num_rows(), self.stream.share());
         }
         writer.finish().map_err(|error| staged.refuse(&error))?;
         Ok(!stop())

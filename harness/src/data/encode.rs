@@ -1,5 +1,9 @@
 //! Turns features into the numbers that a method sees, by what the training rows alone say.
 
+mod known;
+
+pub use known::Known;
+
 use super::{Dataset, Feature, FeatureKind, Matrix};
 use anyhow::Context;
 use rayon::prelude::*;

@@ -1,6 +1,6 @@
 //! Model files: safetensors, with everything but the tensors as JSON in the header's metadata.
 
-use super::{About, MODEL_VERSION, Model};
+use super::{About, MODEL_VERSION, Model, OLDEST_MODEL_VERSION};
 use crate::input_error;
 use crate::learner::{Parameter, Values};
 use safetensors::SafeTensors;
@@ -97,9 +97,9 @@ fn check_version(name: &str, about: &str) -> anyhow::Result<()> {
         valor: String,
     }
     let found: Version = serde_json::from_str(about).map_err(|error| not_whole(name, &error))?;
-    if found.version != MODEL_VERSION {
+    if !(OLDEST_MODEL_VERSION..=MODEL_VERSION).contains(&found.version) {
         return Err(input_error!(
-            "{name} was written by valor {}: its model format is version {}, this valor ({}) reads version {MODEL_VERSION}",
+            "{name} was written by valor {}: its model format is version {}, this valor ({}) reads versions {OLDEST_MODEL_VERSION} to {MODEL_VERSION}",
             found.valor,
             found.version,
             env!("CARGO_PKG_VERSION")

@@ -1,8 +1,11 @@
 //! A trained model with all that is needed to score raw rows: what a model file holds.
 
 mod bytes;
+mod explain;
 #[cfg(test)]
 mod tests;
+
+pub use explain::{Cell, Explained, Explanations};
 
 use crate::data::encode::Encoder;
 use crate::data::{Dataset, FeatureKind};
@@ -15,7 +18,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Version of the model file's format.
-pub const MODEL_VERSION: u32 = 1;
+pub const MODEL_VERSION: u32 = 2;
+/// The oldest version that is read: it lacks what the splits of trees gained.
+pub const OLDEST_MODEL_VERSION: u32 = 1;
 
 /// Names of the scores; conversions from heads that have them.
 const SCORES: [&str; 5] =
@@ -108,16 +113,20 @@ impl Model {
     ///
     /// Where its parts do not fit each other.
     pub fn ready(&self, device: Device) -> anyhow::Result<Ready<'_>> {
+        let scorer =
+            learner::restore(&self.saved()?, device).context("the tensors are not those of the method")?;
+        Ok(Ready { encoder: &self.about.encoder, scorer })
+    }
+
+    fn saved(&self) -> anyhow::Result<SavedModel> {
         let About { model, columns, encoder, .. } = &self.about;
         ensure!(encoder.names() == *columns, "the encoder does not give the columns that the file names");
-        let saved = SavedModel {
+        Ok(SavedModel {
             spec: model.clone(),
             inputs: columns.len(),
             parameters: self.tensors.clone(),
             maps: self.about.recalibration.clone(),
-        };
-        let scorer = learner::restore(&saved, device).context("the tensors are not those of the method")?;
-        Ok(Ready { encoder, scorer })
+        })
     }
 }
 

@@ -108,7 +108,7 @@ fn files_of_others_and_of_newer_versions_are_refused() {
     assert!(refusal(b"").contains("is not a model"));
     let other = replaced(&bytes, "\"valor\":\"{", "\"other\":\"{");
     assert!(refusal(&other).contains("no model of valor: its metadata has no key 'valor'"));
-    let newer = replaced(&bytes, "\\\"version\\\":1", "\\\"version\\\":7");
+    let newer = replaced(&bytes, "\\\"version\\\":2", "\\\"version\\\":7");
     let message = refusal(&newer);
     assert!(message.contains("written by valor 0.0.0") && message.contains("version 7"), "{message}");
     let changed = replaced(&bytes, "0.1,", "0.2,");

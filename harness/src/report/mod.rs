@@ -6,12 +6,14 @@ mod collect;
 mod contrast_tests;
 mod csv;
 mod differences;
+pub mod explain;
 mod failures;
 mod files;
 mod format;
 #[cfg(test)]
 mod golden;
 mod html;
+mod importance;
 mod markdown;
 mod material;
 mod predictions;

@@ -25,11 +25,13 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("curves.html"),
     template!("deciles.html"),
     template!("losses.html"),
+    template!("importance.html"),
     template!("failures.html"),
     template!("claims.html"),
     template!("cost.html"),
     template!("rerun.html"),
     template!("data.html"),
+    template!("explain.html"),
 ];
 
 /// Fills a template; everything is escaped unless the template says `safe`.

@@ -47,6 +47,7 @@ pub(super) struct Batches {
     reader: ParquetRecordBatchReader,
     /// For each slot the place of its column in a batch.
     order: Vec<usize>,
+    rows: u64,
 }
 
 impl Batches {
@@ -66,14 +67,20 @@ impl Batches {
         chosen.sort_unstable();
         chosen.dedup();
         let order = places.iter().map(|place| chosen.partition_point(|chosen| chosen < place)).collect();
+        let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
         let mask = ProjectionMask::roots(builder.parquet_schema(), chosen);
         let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
-        Ok(Self { reader: reader.map_err(|error| damaged(name, &error))?, order })
+        Ok(Self { reader: reader.map_err(|error| damaged(name, &error))?, order, rows })
     }
 
     /// The next rows; none at the end.
     pub(super) fn next(&mut self, name: &str) -> anyhow::Result<Option<RecordBatch>> {
         guarded(name, || self.reader.next().transpose().map_err(|error| damaged(name, &error)))
+    }
+
+    /// Rows of the file, as it says.
+    pub(super) fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Names and types of the columns that are read.

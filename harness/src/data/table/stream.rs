@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A file being read.
 pub struct Stream<'a> {
@@ -22,6 +23,27 @@ pub struct Stream<'a> {
     schema: SchemaRef,
     /// Row of the next chunk's first row, as error messages count.
     row: u64,
+    extent: Extent,
+}
+
+/// How much there is to read: bytes of a CSV file, rows of a Parquet file.
+struct Extent {
+    whole: u64,
+    read: Arc<AtomicU64>,
+}
+
+/// Counts the bytes that pass.
+struct Counted {
+    file: File,
+    read: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.read.fetch_add(count as u64, Ordering::Relaxed);
+        Ok(count)
+    }
 }
 
 enum Source {
@@ -49,13 +71,26 @@ impl<'a> Stream<'a> {
         let file = super::open(&name, path, "")?;
         let columns = Columns::of_features(numeric, categorical);
         let place = Place { file: &name, header: format != Format::Parquet };
+        let read = Arc::new(AtomicU64::new(0));
+        let mut whole = file.metadata().map_or(0, |metadata| metadata.len());
+        let counted = |file: File| Counted { file, read: read.clone() };
         let (source, schema) = match format {
-            Format::Csv => open_csv(Box::new(file), place, &columns)?,
-            Format::CsvGz => open_csv(Box::new(flate2::read::MultiGzDecoder::new(file)), place, &columns)?,
+            Format::Csv => open_csv(Box::new(counted(file)), place, &columns)?,
+            Format::CsvGz => {
+                open_csv(Box::new(flate2::read::MultiGzDecoder::new(counted(file))), place, &columns)?
+            }
             Format::Parquet => open_parquet(file, place, &columns)?,
         };
-        let header = place.header;
-        Ok(Self { row: 1 + u64::from(header), header, file: name, columns, source, schema })
+        if let Source::Parquet(batches) = &source {
+            whole = batches.rows();
+        }
+        let (header, extent) = (place.header, Extent { whole, read });
+        Ok(Self { row: 1 + u64::from(header), header, file: name, columns, source, schema, extent })
+    }
+
+    /// How much of the file has been read, in [0, 1].
+    pub fn share(&self) -> f64 {
+        self.extent.read.load(Ordering::Relaxed) as f64 / self.extent.whole.max(1) as f64
     }
 
     /// Names and types of all columns.
@@ -96,6 +131,7 @@ impl<'a> Stream<'a> {
                         self.columns.refuse(place, (self.row + row as u64, slot), &fault)
                     })?;
                 }
+                self.extent.read.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
                 batch
             }
         };

@@ -3,7 +3,7 @@
 use crate::cli::output::Format;
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::{can_cast_types, cast};
-use arrow::datatypes::{DataType, Float32Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Schema, SchemaRef};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
@@ -102,6 +102,7 @@ enum Cells {
     Texts(StringArray),
     /// Written as the shortest text that reads back as the same number.
     Singles(Vec<f32>),
+    Doubles(Vec<f64>),
 }
 
 impl Cells {
@@ -110,6 +111,11 @@ impl Cells {
             && values.null_count() == 0
         {
             return Ok(Self::Singles(values.values().to_vec()));
+        }
+        if let Some(values) = column.as_primitive_opt::<Float64Type>()
+            && values.null_count() == 0
+        {
+            return Ok(Self::Doubles(values.values().to_vec()));
         }
         Ok(Self::Texts(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()))
     }
@@ -124,6 +130,11 @@ fn write_text(csv: &mut csv::Writer<impl Write>, rows: &RecordBatch) -> anyhow::
                 Cells::Texts(texts) if texts.is_valid(row) => csv.write_field(texts.value(row))?,
                 Cells::Texts(_) => csv.write_field("")?,
                 Cells::Singles(values) => {
+                    number.clear();
+                    write!(number, "{}", values[row])?;
+                    csv.write_field(&number)?;
+                }
+                Cells::Doubles(values) => {
                     number.clear();
                     write!(number, "{}", values[row])?;
                     csv.write_field(&number)?;
