@@ -6,9 +6,9 @@ use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Version of the record format. Records of version 1 are read as well: they lack what a divergence says of its term
-/// and of the losses before.
-pub const RECORD_VERSION: u32 = 2;
+/// Version of the record format. Records of versions 1 and 2 are read as well: both lack the importance of features to trees,
+/// version 1 what a divergence says of its term and of the losses before.
+pub const RECORD_VERSION: u32 = 3;
 
 /// The result of one run: one cell with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,8 +34,35 @@ pub struct Record {
     pub notes: Vec<String>,
     /// What was found in the training rows (share treated, mean and SD of the outcome), for the reader.
     pub fitted: BTreeMap<String, f64>,
+    /// What each feature is worth to trees; absent for networks and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<Importance>,
     /// What depends on the machine and the moment; nothing else does.
     pub measured: Measured,
+}
+
+/// What each feature is worth to one forest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Importance {
+    /// Test rows that were looked at.
+    pub rows: usize,
+    /// AUUC on these rows, where it is defined.
+    pub auuc: Option<f64>,
+    /// In the order of the columns.
+    pub features: Vec<FeatureImportance>,
+}
+
+/// What one feature is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureImportance {
+    /// Name of the column.
+    pub name: String,
+    /// Share of what all splits gained, in [0, 1].
+    pub gain: f64,
+    /// What AUUC loses when its values are permuted among the rows; absent where AUUC is not defined.
+    pub loss: Option<f64>,
 }
 
 /// Sizes of the parts.

@@ -1,5 +1,6 @@
 //! One cell with its seeds, start to end: load, split, fit, predict, score. Reads data, writes nothing.
 
+mod importance;
 mod latency;
 mod prepare;
 
@@ -8,17 +9,19 @@ pub use prepare::Prepared;
 use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
 use crate::learner::{
-    self, Context, Device, Divergence, Fitted, MethodSpec, Predictions, Replicate, Status, Task, device,
+    self, Context, Device, Divergence, Fitted, MethodSpec, Predictions, Replicate, Scorer, Status, Task,
+    device,
 };
 use crate::metrics::{self, Judged, MetricValue};
 use crate::model::{About, MODEL_VERSION, Model};
-use crate::record::{EvaluationRows, Measured, RECORD_VERSION, Record, RowCounts};
+use crate::record::{EvaluationRows, Importance, Measured, RECORD_VERSION, Record, RowCounts};
+use crate::seed::Seeds;
 use crate::spec::RunSpec;
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A cell and the seeds to train, as one process hands it to another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,11 +111,19 @@ pub fn run<'c>(
     cache: &'c mut Cache,
     progress: &mut dyn FnMut(usize, usize),
 ) -> anyhow::Result<(Vec<Found>, &'c EvaluationRows)> {
-    let Trained { prepared, fitted, mut measured } = train(job, cache, progress)?;
+    let mut importance = Vec::new();
+    let mut examine = |scorer: &dyn Scorer, prepared: &Prepared| {
+        let seed = job.seeds.get(importance.len()).copied().unwrap_or_default();
+        importance.push(importance::importance(scorer, prepared, &Seeds::new(seed).child("importance")));
+    };
+    let Trained { prepared, fitted, mut measured } = train(job, cache, progress, &mut examine)?;
     measured.latency = latency::measure(fitted.scorer.as_ref(), prepared.features(), now);
     measured.peak_memory_bytes = peak_memory();
-    let found = job.seeds.iter().zip(fitted.replicates);
-    let found = found.map(|(&seed, replicate)| judge(job.run(seed), replicate, prepared, &measured));
+    let importance = importance.into_iter().chain(std::iter::repeat(None));
+    let found = job.seeds.iter().zip(fitted.replicates).zip(importance);
+    let found = found.map(|((&seed, replicate), importance)| {
+        judge((job.run(seed), importance), replicate, prepared, &measured)
+    });
     Ok((found.collect::<anyhow::Result<_>>()?, &prepared.evaluation))
 }
 
@@ -125,7 +136,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
     let mut cache = Cache::default();
     let task = job.prepare(&mut cache)?.task();
     learner::check(&job.method, &task).with_context(|| job.data.place().to_string())?;
-    let trained = train(job, &mut cache, progress)?;
+    let trained = train(job, &mut cache, progress, &mut |_, _| {})?;
     let (prepared, saved) = (trained.prepared, trained.fitted.scorer.saved());
     let (Some(&seed), Some(replicate)) = (job.seeds.first(), trained.fitted.replicates.into_iter().next())
     else {
@@ -165,6 +176,7 @@ fn train<'c>(
     job: &Job,
     cache: &'c mut Cache,
     progress: &mut dyn FnMut(usize, usize),
+    examine: &mut dyn FnMut(&dyn Scorer, &Prepared),
 ) -> anyhow::Result<Trained<'c>> {
     let device = device::resolve(&job.device)?;
     let start = now();
@@ -172,14 +184,22 @@ fn train<'c>(
     let mut measured = measure(job, device);
     measured.load_seconds = start.elapsed().as_secs_f64();
     let start = now();
-    let fitted = learner::fit(&job.method, &prepared.task(), &job.seeds, Context { device, progress })?;
+    // Training alone is timed.
+    let mut examined = Duration::ZERO;
+    let mut examine = |scorer: &dyn Scorer| {
+        let start = now();
+        examine(scorer, prepared);
+        examined += start.elapsed();
+    };
+    let (task, context) = (prepared.task(), Context { device, progress });
+    let fitted = learner::fit_and_examine(&job.method, &task, &job.seeds, context, &mut examine)?;
     device::synchronise(device);
-    measured.train_seconds = start.elapsed().as_secs_f64() / job.seeds.len() as f64;
+    measured.train_seconds = (start.elapsed() - examined).as_secs_f64() / job.seeds.len() as f64;
     Ok(Trained { prepared, fitted, measured })
 }
 
 fn judge(
-    spec: RunSpec,
+    (spec, importance): (RunSpec, Option<Importance>),
     replicate: Replicate,
     prepared: &Prepared,
     measured: &Measured,
@@ -199,6 +219,7 @@ fn judge(
         rows: prepared.counts(),
         notes: prepared.notes().to_vec(),
         fitted: replicate.fitted,
+        importance,
         measured: measured.clone(),
     };
     Ok(Found { record, predictions: replicate.predictions })

@@ -30,6 +30,7 @@ fn method(name: &str, [found, diverged]: [usize; 2], values: &[f64]) -> CellView
         components: vec!["ziln".to_string()],
         seeds,
         metrics: BTreeMap::from([("auuc".to_string(), defined)]),
+        importance: None,
         measured: BTreeMap::new(),
         times: None,
     }

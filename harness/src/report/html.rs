@@ -4,6 +4,7 @@ use super::charts::{self, Figure, Plate, panel, svg};
 use super::differences::{Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::format;
+use super::importance::ImportancePage;
 use super::table::{Table, TableBlock};
 use super::templates::{self, STYLE};
 use super::tuning::{REMARK, TuningText};
@@ -37,6 +38,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("machine", &view.machine);
     context.insert("tuning", &TuningText::new(view));
     context.insert("tuning_remark", REMARK);
+    context.insert("importance", &ImportancePage::all(view)?);
     context.insert(
         "has_truth",
         &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")),
@@ -56,8 +58,9 @@ struct BlockPage<'a> {
     times: Vec<TimesRow<'a>>,
 }
 
+/// Panels with their legend.
 #[derive(Serialize)]
-struct PlatePage {
+pub struct PlatePage {
     legend: Vec<(String, String)>,
     figures: Vec<FigurePage>,
 }
@@ -93,7 +96,8 @@ fn block_page<'a>(block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'
     })
 }
 
-fn plate(plate: Plate) -> Result<PlatePage> {
+/// Draws the panels of a plate.
+pub fn plate(plate: Plate) -> Result<PlatePage> {
     let figure = |figure: Figure| {
         Ok(FigurePage { heading: figure.heading, svg: panel::draw(&figure.panel)?, remark: figure.remark })
     };

@@ -132,6 +132,7 @@ impl Sample {
             rows: RowCounts { train: 4 * self.rows, validation: 0, test: self.rows },
             notes: Vec::new(),
             fitted: BTreeMap::new(),
+            importance: None,
             measured: measured(seed),
         };
         RunMaterial {

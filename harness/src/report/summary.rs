@@ -3,6 +3,7 @@
 use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use super::view::contrasts::ContrastView;
 use super::view::estimate::Estimate;
+use super::view::importance::ImportanceView;
 use super::view::times::Times;
 use super::view::tuning::TuningView;
 use super::view::{Block, Machine, MetricView, TestRows, View};
@@ -14,7 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Version of the format.
-pub const SUMMARY_VERSION: u32 = 3;
+pub const SUMMARY_VERSION: u32 = 4;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
 pub fn render(view: &View) -> Result<String> {
@@ -90,6 +91,8 @@ struct Cell<'a> {
     seeds_asked: usize,
     status: CellStatus,
     metrics: BTreeMap<&'a str, Metric<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    importance: Option<&'a ImportanceView>,
     measured: CellMeasured<'a>,
 }
 
@@ -106,6 +109,7 @@ impl<'a> Cell<'a> {
             seeds_asked: cell.seeds.asked,
             status: cell.seeds.status(),
             metrics: metrics(&cell.metrics),
+            importance: cell.importance.as_ref(),
             measured: CellMeasured { mean: cell.times.as_ref(), per_seed: &cell.measured },
         }
     }

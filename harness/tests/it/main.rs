@@ -11,6 +11,7 @@ mod cli;
 mod data;
 mod diverged;
 mod documents;
+mod explain;
 mod known_answers;
 mod models;
 mod resume;

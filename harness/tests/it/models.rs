@@ -132,7 +132,7 @@ fn so_does_every_network_and_what_is_recalibrated() {
 fn so_do_forests() {
     let forests = "[[method]]\nbackbone = \"ziln-forest\"\n[[method]]\nbackbone = \"causal-forest\"\n\
                    [method.model.causal-forest]\ntrees = 8\nnuisance.trees = 4\n[[method]]\n\
-                   backbone = \"ziln-gbdt\"\nmodel.ziln-gbdt.rounds = 5\n";
+                   backbone = \"ziln-gbdt\"\nmodel.ziln-gbdt.rounds = 5\n[[method]]\nbackbone = \"uplift-tree\"\n";
     let workspace = Workspace::with(&format!("{EXPERIMENT}{forests}"));
     workspace.succeed("run experiments/small.toml --results results --device cpu");
     workspace.succeed("data export experiments/small.toml --out rows.parquet");

@@ -1,6 +1,7 @@
 //! From the view's points to panels: which curves share a panel, and what a reader is told about them.
 
 mod forest;
+pub mod importance;
 pub mod panel;
 pub mod svg;
 

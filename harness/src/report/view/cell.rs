@@ -1,6 +1,7 @@
 //! A row of the table: one method on one dataset.
 
 use super::estimate::Estimate;
+use super::importance::ImportanceView;
 use super::times::Times;
 use crate::record::{LastFinite, Measured};
 use serde::Serialize;
@@ -71,6 +72,8 @@ pub struct CellView {
     pub metrics: BTreeMap<String, Estimate>,
     /// Facts of the machine, by seed, of recorded runs.
     pub measured: BTreeMap<u64, Measured>,
+    /// What features are worth to its trees, where that is recorded.
+    pub importance: Option<ImportanceView>,
     /// What the method cost, if any run is recorded.
     pub times: Option<Times>,
 }

@@ -220,6 +220,7 @@ mod tests {
                 components: Vec::new(),
                 seeds: SeedCounts { found: values.len(), failed: 0, diverged: 0, asked: values.len() },
                 metrics: BTreeMap::from([("qini".to_string(), estimate)]),
+                importance: None,
                 measured: BTreeMap::new(),
                 times: None,
             },

@@ -5,6 +5,7 @@ pub mod cell;
 pub mod contrasts;
 pub mod curve;
 pub mod estimate;
+pub mod importance;
 mod judge;
 mod machine;
 pub mod references;

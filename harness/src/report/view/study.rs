@@ -2,6 +2,7 @@
 
 use super::cell::{CellView, FailureView};
 use super::curve::{Band, Deciles, LossCurve, Losses, shares};
+use super::importance::ImportanceView;
 use super::resample::{Plan, Resamples};
 use super::runs::Runs;
 use super::times::{Times, mean};
@@ -60,6 +61,7 @@ pub fn study(material: &Material, cell: &CellMaterial, plan: &Plan) -> Study {
             components: method.components.clone(),
             seeds: runs.seeds,
             metrics: runs.estimates(plan, &resamples),
+            importance: ImportanceView::of(recorded(cell).map(|(_, record)| record)),
             times: Times::over(measured.values()),
             measured,
         },

@@ -1,0 +1,71 @@
+//! The page's section on what features are worth to trees.
+
+use super::charts::importance::{DRAWN, importance};
+use super::format;
+use super::html::{PlatePage, plate};
+use super::view::importance::{ImportanceView, Spread};
+use super::view::{Block, View};
+use anyhow::Result;
+use serde::Serialize;
+
+/// One method of trees on one dataset.
+#[derive(Serialize)]
+pub struct ImportancePage {
+    dataset: String,
+    method: String,
+    seeds: usize,
+    rows: String,
+    plate: PlatePage,
+    features: Vec<FeatureRow>,
+    /// Features that are left out of the table.
+    others: usize,
+}
+
+#[derive(Serialize)]
+struct FeatureRow {
+    name: String,
+    loss: Option<SpreadText>,
+    gain: SpreadText,
+}
+
+#[derive(Serialize)]
+struct SpreadText {
+    mean: String,
+    sd: Option<String>,
+}
+
+impl ImportancePage {
+    /// Of every method of trees, dataset by dataset.
+    pub fn all(view: &View) -> Result<Vec<Self>> {
+        let cells = view.blocks.iter().flat_map(|block: &Block| &block.cells);
+        let known = cells.filter_map(|cell| cell.importance.as_ref().map(|found| (cell, found)));
+        known.map(|(cell, found)| Self::new((&cell.dataset, &cell.method), found)).collect()
+    }
+
+    fn new((dataset, method): (&str, &str), found: &ImportanceView) -> Result<Self> {
+        let shown = &found.features[..found.features.len().min(DRAWN)];
+        let means = shown.iter().filter_map(|feature| feature.loss.map(|loss| loss.mean));
+        let places = format::decimals(means).min(5);
+        let feature = |feature: &super::view::importance::FeatureImportanceView| FeatureRow {
+            name: feature.name.clone(),
+            loss: feature.loss.map(|loss| text(loss, 1.0, places)),
+            gain: text(feature.gain, 100.0, 1),
+        };
+        Ok(Self {
+            dataset: dataset.to_string(),
+            method: method.to_string(),
+            seeds: found.seeds,
+            rows: format::count(found.rows),
+            plate: plate(importance(method, found))?,
+            features: shown.iter().map(feature).collect(),
+            others: found.features.len() - shown.len(),
+        })
+    }
+}
+
+fn text(spread: Spread, factor: f64, places: usize) -> SpreadText {
+    SpreadText {
+        mean: format::number(factor * spread.mean, places),
+        sd: spread.sd.map(|sd| format::number(factor * sd, places)),
+    }
+}
