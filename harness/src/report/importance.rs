@@ -45,7 +45,7 @@ impl ImportancePage {
     fn new((dataset, method): (&str, &str), found: &ImportanceView) -> Result<Self> {
         let shown = &found.features[..found.features.len().min(DRAWN)];
         let means = shown.iter().filter_map(|feature| feature.loss.map(|loss| loss.mean));
-        let places = format::decimals(means).min(5);
+        let places = format::decimals(means).min(4);
         let feature = |feature: &super::view::importance::FeatureImportanceView| FeatureRow {
             name: feature.name.clone(),
             loss: feature.loss.map(|loss| text(loss, 1.0, places)),

@@ -219,9 +219,9 @@ fn what_does_not_fit_is_refused_and_changes_nothing() {
     );
     workspace.write("bad.csv", accounts(9000).replacen("a8500,", "a8500,,", 1));
     workspace.refuse("explain model.safetensors bad.csv --out new", &["row 8502", "7 cells"]);
-    workspace.write("less.csv", accounts(5).replacen(",age,", ",aeg,", 1));
+    workspace.write("less.csv", accounts(5).replacen(",age,", ",ages,", 1));
     workspace
-        .refuse("explain model.safetensors less.csv --out new", &["no column 'age'", "did you mean 'aeg'?"]);
+        .refuse("explain model.safetensors less.csv --out new", &["no column 'age'", "did you mean 'ages'?"]);
     assert!(!workspace.path("new").exists(), "a folder that was made is gone again");
 }
 

@@ -28,7 +28,11 @@ pub(super) fn print(
     let text = tree_text::draw(&listing, &names, &unit, arguments.depth);
     let mut stdout = std::io::stdout().lock();
     let leaves = listing.leaves.len();
-    writeln!(stdout, "{spec}, tree {number} of {count}, {leaves} leaves")?;
+    let many = if leaves == 1 { "leaf" } else { "leaves" };
+    writeln!(
+        stdout,
+        "{spec}, tree {number} of {count}, {leaves} {many}; arrows lead from control to treated"
+    )?;
     write!(stdout, "{text}")?;
     if let Some(out) = &arguments.out {
         let folder = Folder::new(out)?;

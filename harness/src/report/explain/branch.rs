@@ -41,6 +41,16 @@ impl Names<'_> {
         [whole(&left, split.missing_left), whole(&right, !split.missing_left)]
     }
 
+    /// What each side asks of an account: `compute usage > 2`, `region = north, south`.
+    pub fn steps(&self, split: &Split) -> [String; 2] {
+        let feature = self.feature(split);
+        let step = |side: String| match (&split.left, side.as_str()) {
+            (Side::Among(_), "missing") | (Side::UpTo(_), _) => format!("{feature} {side}"),
+            (Side::Among(_), _) => format!("{feature} = {side}"),
+        };
+        self.sides(split).map(step)
+    }
+
     fn levels(&self, column: usize, set: LevelSet) -> (Vec<String>, Vec<String>) {
         let levels = match self.0.get(column).map(Feature::known) {
             Some(Known::Levels(levels)) => levels,
@@ -138,6 +148,8 @@ mod tests {
             names.sides(&split(1, Side::Among(set), false)),
             ["east, north", "south, west or missing"]
         );
+        assert_eq!(names.steps(&number), ["compute usage \u{2264} 12.5 or missing", "compute usage > 12.5"]);
+        assert_eq!(names.steps(&split(1, Side::Among(set), true))[1], "region = south, west");
         let [left, right] = names.sides(&split(2, Side::Among(set), true));
         assert_eq!((left.as_str(), right.as_str()), ("l0, l1 or missing", "l2, l3, l4, l5, l6, 13 more"));
     }

@@ -40,9 +40,7 @@ pub fn table(listing: &Listing, names: &Names, unit: &Unit) -> Vec<LeafRow> {
                     .map(|leaf| (leaf.uplift.unwrap_or_default(), row(leaf, path, unit, places(listing)))),
             ),
             Place::Inner(split, children) => {
-                let feature = names.feature(&split);
-                for (child, side) in children.into_iter().zip(names.sides(&split)) {
-                    let step = format!("{feature} {side}");
+                for (child, step) in children.into_iter().zip(names.steps(&split)) {
                     open.push((child, path.iter().cloned().chain([step]).collect()));
                 }
             }

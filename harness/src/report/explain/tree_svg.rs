@@ -9,7 +9,7 @@ use crate::report::templates::STYLE;
 use crate::trees::Place;
 
 const BOX: f64 = 172.0;
-const GAP: f64 = 128.0;
+const GAP: f64 = 190.0;
 const LEAF: f64 = 200.0;
 const MARGIN: f64 = 6.0;
 const LINE: f64 = 15.0;

@@ -70,12 +70,11 @@ impl<'a> Printer<'a> {
         if depth == self.depth {
             return;
         }
-        let feature = self.names.feature(&split);
-        let sides = self.names.sides(&split);
-        for ((child, side), last) in children.into_iter().zip(sides).zip([false, true]) {
+        let steps = self.names.steps(&split);
+        for ((child, step), last) in children.into_iter().zip(steps).zip([false, true]) {
             let (branch, below) =
                 if last { ("\u{2514}\u{2500} ", "   ") } else { ("\u{251c}\u{2500} ", "\u{2502}  ") };
-            text.push_str(&format!("{indent}{branch}{feature} {side}: {}\n", self.what(child, depth + 1)));
+            text.push_str(&format!("{indent}{branch}{step}: {}\n", self.what(child, depth + 1)));
             self.children(child, depth + 1, &format!("{indent}{below}"), text);
         }
     }
