@@ -6,7 +6,7 @@ use super::children::{ByArm, Least};
 use super::columns::{Columns, NamedColumns};
 use super::grow::{Limits, grow};
 use super::rows::{Rows, Said};
-use super::tree::Tree;
+use super::tree::{Tree, ask};
 use super::ziln::{Moments, Response, SmoothingSpec, Sums, ZilnRule};
 use crate::error::within;
 use crate::seed::Seeds;
@@ -123,18 +123,30 @@ impl ZilnForest {
 
     /// What the forest says of a row.
     pub fn predict(&self, row: &[f32]) -> Said {
-        let mut mean = Said::default();
-        for (tree, leaves) in self.trees.iter().zip(&self.said) {
-            let said = &leaves[tree.tree.leaf(row)];
+        let mut said = [Said::default()];
+        self.say(&[row], &mut said);
+        said[0]
+    }
+
+    /// What the forest says of rows: means over trees. The same bits as one row after another.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<Said> {
+        let mut said = vec![Said::default(); rows.len()];
+        self.say(rows, &mut said);
+        said
+    }
+
+    fn say(&self, rows: &[&[f32]], said: &mut [Said]) {
+        let trees = self.trees.iter().map(|tree| &tree.tree).zip(self.said.iter().map(Vec::as_slice));
+        ask(trees, rows, said, |sum, leaf| {
             for arm in 0..2 {
-                mean.expected[arm] += said.expected[arm];
-                mean.conversion[arm] += said.conversion[arm];
+                sum.expected[arm] += leaf.expected[arm];
+                sum.conversion[arm] += leaf.conversion[arm];
             }
-        }
+        });
         let share = 1.0 / self.trees.len().max(1) as f64;
-        Said {
-            expected: mean.expected.map(|sum| sum * share),
-            conversion: mean.conversion.map(|sum| sum * share),
+        for said in said {
+            said.expected = said.expected.map(|sum| sum * share);
+            said.conversion = said.conversion.map(|sum| sum * share);
         }
     }
 }
