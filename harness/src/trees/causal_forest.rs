@@ -4,7 +4,7 @@ use super::bag::{Bag, BagSpec};
 use super::bins::Binned;
 use super::causal::{Averages, CausalRule, Demands, Residual, Weighted};
 use super::causal_spec::CausalForestSpec;
-use super::grow::{Drawn, Limits, grow};
+use super::grow::{Cuts, Drawn, Limits, grow};
 use super::nuisance::Nuisances;
 use super::rows::Rows;
 use super::tree::{Tree, ask};
@@ -200,8 +200,12 @@ fn grow_all(
     let CausalForestSpec { leaf_rows, arm_rows, balance, split_rows, .. } = *spec;
     let demands = Demands { rows: leaf_rows, arm_rows, share: balance, split_rows };
     let rule = CausalRule { residuals, criterion: spec.criterion, demands };
-    let limits =
-        Limits { depth: spec.depth, columns: spec.columns.of(binned.columns.len()), least_gain: 0.0 };
+    let limits = Limits {
+        depth: spec.depth,
+        columns: spec.columns.of(binned.columns.len()),
+        least_gain: 0.0,
+        cuts: Cuts::All,
+    };
     let tree = |index: usize| {
         let bag = little_bag(spec, rows.train.len(), index, seeds);
         let tree = grow(&rule, binned, bag.splits, limits, &seeds.child("splits").at(index as u64));

@@ -2,7 +2,7 @@
 
 use super::bag::BagSpec;
 use super::bins::Binned;
-use super::grow::{Cell, Drawn, Limits, Rule, grow};
+use super::grow::{Cell, Cuts, Drawn, Limits, Rule, grow};
 use super::rows::Rows;
 use super::tree::{Tree, ask};
 use crate::seed::Seeds;
@@ -106,7 +106,7 @@ impl RegressionForest {
         seeds: &Seeds,
     ) -> Self {
         let rule = RegressionRule { target, leaf_rows: spec.leaf_rows };
-        let limits = Limits { depth: spec.depth, columns: spec.columns, least_gain: 0.0 };
+        let limits = Limits { depth: spec.depth, columns: spec.columns, least_gain: 0.0, cuts: Cuts::All };
         let tree = |index: usize| {
             let seeds = seeds.at(index as u64);
             let bag = BagSpec::default().draw(chosen.len(), &seeds.child("bag")).splits;

@@ -4,7 +4,7 @@ use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
 use super::boosting::{BoostingRule, Gain, Law, Margins, PARAMETERS, Pull, PullSums};
 use super::columns::{Columns, NamedColumns};
-use super::grow::{Cell, Limits, grow};
+use super::grow::{Cell, Cuts, Limits, grow};
 use super::rows::{Rows, Said};
 use super::tree::{Tree, ask};
 use super::ziln::Response;
@@ -236,8 +236,12 @@ fn boost(spec: &ZilnGbdtSpec, train: &Part, (binned, rows): (&Binned, &Rows), se
     let drawn = bag.draw(train.rows.len(), &seeds.child("bag")).splits;
     let rule =
         BoostingRule { pulls: &pulls, penalty: spec.penalty, arm_rows: spec.arm_rows, gain: spec.gain };
-    let limits =
-        Limits { depth: spec.depth, columns: spec.columns.of(binned.columns.len()), least_gain: 0.0 };
+    let limits = Limits {
+        depth: spec.depth,
+        columns: spec.columns.of(binned.columns.len()),
+        least_gain: 0.0,
+        cuts: Cuts::All,
+    };
     let tree = grow(&rule, binned, drawn.clone(), limits, &seeds.child("splits"));
     let sums = rows.by_leaf(&tree, &drawn, |sums, drawn| rule.count(sums, drawn));
     let leaf = |sums: &PullSums| BoostedLeaf {
