@@ -17,6 +17,8 @@ mod contributions;
 mod fixtures;
 mod grow;
 mod nuisance;
+#[cfg(test)]
+mod python_shap_tests;
 mod regression;
 mod rows;
 mod shap;
