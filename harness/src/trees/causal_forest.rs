@@ -4,10 +4,10 @@ use super::bag::{Bag, BagSpec};
 use super::bins::Binned;
 use super::causal::{Averages, CausalRule, Demands, Residual, Weighted};
 use super::causal_spec::CausalForestSpec;
-use super::grow::{Drawn, Limits, grow};
+use super::grow::{Cuts, Drawn, Limits, grow};
 use super::nuisance::Nuisances;
 use super::rows::Rows;
-use super::tree::Tree;
+use super::tree::{Tree, ask};
 use crate::seed::Seeds;
 use rayon::prelude::*;
 
@@ -57,6 +57,22 @@ impl CausalTree {
     }
 }
 
+/// What the trees have said of a row.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    /// Trees in whose leaf rows stand.
+    trees: f64,
+    /// Their means, added up.
+    sum: Averages,
+}
+
+impl Heard {
+    /// 0 where no tree says something.
+    fn effect(&self) -> f64 {
+        if self.trees > 0.0 { self.sum.times(1.0 / self.trees).effect().0 } else { 0.0 }
+    }
+}
+
 /// An effect and how sure it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Effect {
@@ -91,14 +107,26 @@ impl CausalForest {
 
     /// The effect of a row alone.
     pub fn effect(&self, row: &[f32]) -> f64 {
-        let (mut count, mut sum) = (0.0, Averages::default());
-        for tree in &self.trees {
-            if let Some(averages) = tree.said(row) {
-                count += 1.0;
-                sum = sum.plus(averages);
+        let mut heard = [Heard::default()];
+        self.hear(&[row], &mut heard);
+        heard[0].effect()
+    }
+
+    /// The effects of rows. The same bits as one row after another.
+    pub fn effects(&self, rows: &[&[f32]]) -> Vec<f64> {
+        let mut heard = vec![Heard::default(); rows.len()];
+        self.hear(rows, &mut heard);
+        heard.iter().map(Heard::effect).collect()
+    }
+
+    fn hear(&self, rows: &[&[f32]], heard: &mut [Heard]) {
+        let trees = self.trees.iter().map(|tree| (&tree.tree, tree.leaves.as_slice()));
+        ask(trees, rows, heard, |heard, leaf| {
+            if leaf.rows > 0.0 {
+                heard.trees += 1.0;
+                heard.sum = heard.sum.plus(leaf.averages);
             }
-        }
-        if count > 0.0 { sum.times(1.0 / count).effect().0 } else { 0.0 }
+        });
     }
 
     /// The effect of a row and its standard error.
@@ -172,8 +200,12 @@ fn grow_all(
     let CausalForestSpec { leaf_rows, arm_rows, balance, split_rows, .. } = *spec;
     let demands = Demands { rows: leaf_rows, arm_rows, share: balance, split_rows };
     let rule = CausalRule { residuals, criterion: spec.criterion, demands };
-    let limits =
-        Limits { depth: spec.depth, columns: spec.columns.of(binned.columns.len()), least_gain: 0.0 };
+    let limits = Limits {
+        depth: spec.depth,
+        columns: spec.columns.of(binned.columns.len()),
+        least_gain: 0.0,
+        cuts: Cuts::All,
+    };
     let tree = |index: usize| {
         let bag = little_bag(spec, rows.train.len(), index, seeds);
         let tree = grow(&rule, binned, bag.splits, limits, &seeds.child("splits").at(index as u64));

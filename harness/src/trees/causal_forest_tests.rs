@@ -94,7 +94,7 @@ proptest! {
     fn the_best_cut_is_the_naive_one(small in small()) {
         for criterion in [Criterion::Heterogeneity, Criterion::SquaredError] {
             let rule = CausalRule { residuals: &small.residuals, criterion, demands: DEMANDS };
-            let found = best_cut(&rule, &column(&small.x));
+            let found = best_cut(&rule, &column(&small.x), Cuts::All);
             let (found, naive) = (found.map_or(0.0, |best| best.gain), naive_best(&small, criterion));
             prop_assert!((found - naive).abs() <= 1e-9 * naive.max(1e-3), "{criterion:?}: {found}, {naive}");
         }

@@ -2,7 +2,7 @@
 
 use super::Rows;
 use super::bins::{Binned, MOST_BINS};
-use super::grow::{Best, Drawn, Limits, Rule, Search};
+use super::grow::{Best, Cuts, Drawn, Limits, Rule, Search};
 use crate::data::Matrix;
 use crate::data::encode::ColumnKind;
 use crate::seed::{Seeds, Stream};
@@ -60,10 +60,10 @@ pub fn every_row(rows: usize) -> Vec<Drawn> {
     (0..rows as u32).map(|row| Drawn { row, weight: 1 }).collect()
 }
 
-/// The best cut of all rows and columns.
-pub fn best_cut<R: Rule>(rule: &R, table: &Table) -> Option<Best> {
+/// The best of the given cuts of all rows and columns.
+pub fn best_cut<R: Rule>(rule: &R, table: &Table, cuts: Cuts) -> Option<Best> {
     let binned = Binned::new(&table.features, &table.train, &table.kinds, MOST_BINS);
-    let limits = Limits { depth: 1, columns: table.features.columns, least_gain: 0.0 };
+    let limits = Limits { depth: 1, columns: table.features.columns, least_gain: 0.0, cuts };
     Search::new(rule, &binned, limits).best(&every_row(table.features.rows), &Seeds::new(1))
 }
 

@@ -5,6 +5,7 @@ use super::tree::{LevelSet, Side, Split, Tree};
 use crate::data::encode::ColumnKind;
 use crate::seed::Seeds;
 use rand::Rng;
+use serde::{Deserialize, Serialize};
 
 /// A row of a tree's bag, by its place among the training rows, and how often it was drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,24 @@ pub trait Rule: Sync {
     fn order(&self, node: &Self::Node, cell: &Self::Cell) -> f64;
 }
 
+/// Which cuts of a column are tried in a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cuts {
+    /// All.
+    #[default]
+    All,
+    /// Those next above a fifth, two, three and four fifths of the node's rows.
+    Quintiles,
+}
+
+impl Cuts {
+    /// Whether nothing was asked.
+    pub fn is_all(&self) -> bool {
+        *self == Cuts::All
+    }
+}
+
 /// How far a tree grows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
@@ -58,6 +77,8 @@ pub struct Limits {
     pub columns: usize,
     /// A split must gain more than this.
     pub least_gain: f64,
+    /// Which cuts are tried.
+    pub cuts: Cuts,
 }
 
 /// The best parting of a node so far.
@@ -127,14 +148,16 @@ pub struct Search<'a, R: Rule> {
     upwards: Vec<R::Cell>,
     downwards: Vec<R::Cell>,
     sorted: Vec<u8>,
+    /// Places among the sorted bins after which a cut is tried.
+    places: Vec<usize>,
 }
 
 impl<'a, R: Rule> Search<'a, R> {
     /// For nodes of one tree.
     pub fn new(rule: &'a R, binned: &'a Binned, limits: Limits) -> Self {
         let cells = vec![R::Cell::default(); usize::from(MISSING_BIN) + 1];
-        let (upwards, downwards, sorted) = Default::default();
-        Self { rule, binned, limits, cells, upwards, downwards, sorted }
+        let (upwards, downwards, sorted, places) = Default::default();
+        Self { rule, binned, limits, cells, upwards, downwards, sorted, places }
     }
 
     /// The split that gains most; among equals the first column and the lowest cut.
@@ -173,8 +196,9 @@ impl<'a, R: Rule> Search<'a, R> {
         self.rule.fill(node, &column.codes, &mut self.cells);
         self.sort(node, column);
         self.accumulate();
+        self.choose();
         let missing = self.cells[usize::from(MISSING_BIN)].clone();
-        for last in 0..self.sorted.len() {
+        for &last in &self.places {
             let (left, right) = (&self.upwards[last], &self.downwards[last + 1]);
             if missing.rows() == 0 {
                 let missing_left = left.rows() >= right.rows();
@@ -221,6 +245,22 @@ impl<'a, R: Rule> Search<'a, R> {
         for (place, bin) in self.sorted.iter().enumerate().rev() {
             sum.add(&self.cells[usize::from(*bin)]);
             self.downwards[place] = sum.clone();
+        }
+    }
+
+    /// Quintiles are those of the rows that have a value, as numpy's percentiles find them: the value at or next below the place
+    /// `k/5 (n - 1)` goes left with all below it.
+    fn choose(&mut self) {
+        self.places.clear();
+        match (self.limits.cuts, self.upwards.last().map(Cell::rows)) {
+            (_, None) => {}
+            (Cuts::All, Some(_)) => self.places.extend(0..self.sorted.len()),
+            (Cuts::Quintiles, Some(rows)) => {
+                let place =
+                    |fifths: u64| self.upwards.partition_point(|sum| sum.rows() <= fifths * (rows - 1) / 5);
+                self.places.extend((1..5).map(place));
+                self.places.dedup();
+            }
         }
     }
 

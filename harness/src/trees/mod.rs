@@ -17,6 +17,8 @@ mod contributions;
 mod fixtures;
 mod grow;
 mod nuisance;
+#[cfg(test)]
+mod python_shap_tests;
 mod regression;
 mod rows;
 mod shap;
@@ -40,6 +42,7 @@ pub use causal_forest::{CausalForest, CausalLeaf, CausalTree, Effect};
 pub use causal_spec::{CausalForestSpec, NuisanceSpec, Preset};
 pub use columns::{Columns, NamedColumns};
 pub use contributions::Contributions;
+pub use grow::Cuts;
 pub use nuisance::Nuisances;
 pub use regression::RegressionForest;
 pub use rows::{Rows, Said};

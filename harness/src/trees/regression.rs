@@ -2,9 +2,9 @@
 
 use super::bag::BagSpec;
 use super::bins::Binned;
-use super::grow::{Cell, Drawn, Limits, Rule, grow};
+use super::grow::{Cell, Cuts, Drawn, Limits, Rule, grow};
 use super::rows::Rows;
-use super::tree::Tree;
+use super::tree::{Tree, ask};
 use crate::seed::Seeds;
 use rayon::prelude::*;
 
@@ -106,7 +106,7 @@ impl RegressionForest {
         seeds: &Seeds,
     ) -> Self {
         let rule = RegressionRule { target, leaf_rows: spec.leaf_rows };
-        let limits = Limits { depth: spec.depth, columns: spec.columns, least_gain: 0.0 };
+        let limits = Limits { depth: spec.depth, columns: spec.columns, least_gain: 0.0, cuts: Cuts::All };
         let tree = |index: usize| {
             let seeds = seeds.at(index as u64);
             let bag = BagSpec::default().draw(chosen.len(), &seeds.child("bag")).splits;
@@ -124,9 +124,12 @@ impl RegressionForest {
         Self { trees: (0..spec.trees).into_par_iter().map(tree).collect() }
     }
 
-    /// The mean over trees.
-    pub fn predict(&self, row: &[f32]) -> f64 {
-        let sum: f64 = self.trees.iter().map(|(tree, leaves)| leaves[tree.leaf(row)]).sum();
-        sum / self.trees.len().max(1) as f64
+    /// What the forest says of rows: means over trees.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<f64> {
+        let mut sums = vec![0.0; rows.len()];
+        let trees = self.trees.iter().map(|(tree, leaves)| (tree, leaves.as_slice()));
+        ask(trees, rows, &mut sums, |sum, leaf| *sum += leaf);
+        sums.iter_mut().for_each(|sum| *sum /= self.trees.len().max(1) as f64);
+        sums
     }
 }

@@ -6,6 +6,9 @@ use super::ziln::Response;
 use crate::data::Matrix;
 use crate::data::encode::ColumnKind;
 
+/// Rows whose features are looked up at a time.
+const CHUNK: usize = 1024;
+
 /// Training rows: features with NaN where missing, and what came of each.
 #[derive(Clone, Copy)]
 pub struct Rows<'a> {
@@ -41,8 +44,9 @@ impl<'a> Rows<'a> {
         add: impl Fn(&mut T, Drawn),
     ) -> Vec<T> {
         let mut leaves = vec![T::default(); tree.leaves()];
-        for &drawn in drawn {
-            add(&mut leaves[tree.leaf(self.trained(drawn.row))], drawn);
+        for drawn in drawn.chunks(CHUNK) {
+            let rows: Vec<&[f32]> = drawn.iter().map(|drawn| self.trained(drawn.row)).collect();
+            tree.each_leaf(&rows, |row, leaf| add(&mut leaves[leaf], drawn[row]));
         }
         leaves
     }

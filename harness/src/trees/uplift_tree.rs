@@ -3,7 +3,7 @@
 use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
 use super::children::Least;
-use super::grow::{Drawn, Limits, grow};
+use super::grow::{Cuts, Drawn, Limits, grow};
 use super::rows::{Rows, Said};
 use super::tree::{Place, Split, Tree};
 use super::welch::{Arm, contrast, summary};
@@ -127,7 +127,8 @@ impl UpliftTree {
         let halves = halves.draw(rows.train.len(), &seeds.child("halves"));
         let least = Least { arm_rows: spec.arm_rows as u64, rows: 1 };
         let rule = ZilnRule::new(&responses, &halves.splits, spec.smoothing, least);
-        let limits = Limits { depth: spec.depth, columns: binned.columns.len(), least_gain: 0.0 };
+        let columns = binned.columns.len();
+        let limits = Limits { depth: spec.depth, columns, least_gain: 0.0, cuts: Cuts::All };
         let grown = grow(&rule, &binned, halves.splits, limits, &seeds.child("splits"));
         let member = |rows_of: &mut Vec<u32>, drawn: Drawn| rows_of.push(rows.train[drawn.row as usize]);
         let mut members = rows.by_leaf(&grown, &halves.leaves, member);

@@ -4,9 +4,9 @@ use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
 use super::children::{ByArm, Least};
 use super::columns::{Columns, NamedColumns};
-use super::grow::{Limits, grow};
+use super::grow::{Cuts, Limits, grow};
 use super::rows::{Rows, Said};
-use super::tree::Tree;
+use super::tree::{Tree, ask};
 use super::ziln::{Moments, Response, SmoothingSpec, Sums, ZilnRule};
 use crate::error::within;
 use crate::seed::Seeds;
@@ -29,6 +29,12 @@ pub struct ZilnForestSpec {
     pub columns: Columns,
     /// Bins of a column; 2 to 255.
     pub bins: usize,
+    /// Which cuts between bins are tried in a node.
+    #[serde(skip_serializing_if = "Cuts::is_all")]
+    pub cuts: Cuts,
+    /// Whether a node is parted even where that gains nothing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub zero_gain: bool,
     /// How a tree's rows are drawn.
     pub bag: BagSpec,
     /// How the moments of few rows are drawn to those of the bag.
@@ -44,6 +50,8 @@ impl Default for ZilnForestSpec {
             leaf_rows: 1,
             columns: Columns::Named(NamedColumns::All),
             bins: MOST_BINS,
+            cuts: Cuts::default(),
+            zero_gain: false,
             bag: BagSpec::default(),
             smoothing: SmoothingSpec::default(),
         }
@@ -123,18 +131,30 @@ impl ZilnForest {
 
     /// What the forest says of a row.
     pub fn predict(&self, row: &[f32]) -> Said {
-        let mut mean = Said::default();
-        for (tree, leaves) in self.trees.iter().zip(&self.said) {
-            let said = &leaves[tree.tree.leaf(row)];
+        let mut said = [Said::default()];
+        self.say(&[row], &mut said);
+        said[0]
+    }
+
+    /// What the forest says of rows: means over trees. The same bits as one row after another.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<Said> {
+        let mut said = vec![Said::default(); rows.len()];
+        self.say(rows, &mut said);
+        said
+    }
+
+    fn say(&self, rows: &[&[f32]], said: &mut [Said]) {
+        let trees = self.trees.iter().map(|tree| &tree.tree).zip(self.said.iter().map(Vec::as_slice));
+        ask(trees, rows, said, |sum, leaf| {
             for arm in 0..2 {
-                mean.expected[arm] += said.expected[arm];
-                mean.conversion[arm] += said.conversion[arm];
+                sum.expected[arm] += leaf.expected[arm];
+                sum.conversion[arm] += leaf.conversion[arm];
             }
-        }
+        });
         let share = 1.0 / self.trees.len().max(1) as f64;
-        Said {
-            expected: mean.expected.map(|sum| sum * share),
-            conversion: mean.conversion.map(|sum| sum * share),
+        for said in said {
+            said.expected = said.expected.map(|sum| sum * share);
+            said.conversion = said.conversion.map(|sum| sum * share);
         }
     }
 }
@@ -146,7 +166,8 @@ impl ZilnTree {
         let least = Least { arm_rows: u64::from(spec.arm_rows), rows: spec.leaf_rows };
         let rule = ZilnRule::new(responses, &bag.splits, spec.smoothing, least);
         let columns = spec.columns.of(binned.columns.len());
-        let limits = Limits { depth: spec.depth, columns, least_gain: 0.0 };
+        let least_gain = if spec.zero_gain { -1.0 } else { 0.0 };
+        let limits = Limits { depth: spec.depth, columns, least_gain, cuts: spec.cuts };
         let tree = grow(&rule, binned, bag.splits, limits, &seeds.child("splits"));
         let sums = rows.by_leaf(&tree, &bag.leaves, |sums, drawn| rule.count(sums, drawn));
         let leaf = |sums: &Sums| Leaf {

@@ -102,11 +102,11 @@ fn naive_best(table: &Table) -> f64 {
     best
 }
 
-fn found_best(table: &Table) -> Option<(f64, Split)> {
+fn found_best(table: &Table, cuts: Cuts) -> Option<(f64, Split)> {
     let (responses, drawn) = (table.rows().responses(&table.train), every_row(table.train.len()));
     let least = Least { arm_rows: 2, rows: 1 };
     let rule = ZilnRule::new(&responses, &drawn, SmoothingSpec::default(), least);
-    let best = best_cut(&rule, table)?;
+    let best = best_cut(&rule, table, cuts)?;
     Some((best.gain, best.split))
 }
 
@@ -131,7 +131,7 @@ proptest! {
     #[test]
     fn the_best_cut_is_the_naive_one(table in table(false)) {
         let naive = naive_best(&table);
-        match found_best(&table) {
+        match found_best(&table, Cuts::All) {
             None => prop_assert!(naive <= 1e-12, "missed a gain of {naive}"),
             Some((gain, split)) => {
                 prop_assert!(close(gain, naive), "{gain} instead of {naive}");
@@ -141,9 +141,36 @@ proptest! {
         }
     }
 
+    /// Columns of few values have a bin for each, so nothing is lost by binning.
+    #[test]
+    fn quintiles_are_those_of_the_node(table in table(false)) {
+        let column = |column: usize| {
+            let mut known: Vec<f32> = (0..table.outcome.len()).map(|row| table.features.row(row)[column]).collect();
+            known.retain(|value| !value.is_nan());
+            known.sort_by(f32::total_cmp);
+            known
+        };
+        let mut naive = 0.0;
+        for (index, known) in (0..table.features.columns).map(column).enumerate() {
+            for fifths in 1..5 {
+                // numpy.percentile: between the values on both sides of the place, so it parts after the lower one.
+                let place = (known.len().saturating_sub(1) * fifths / 5).min(known.len().saturating_sub(1));
+                let Some(&threshold) = known.get(place) else { continue };
+                for missing in [true, false] {
+                    let goes_left = |value: f32| if value.is_nan() { missing } else { value <= threshold };
+                    naive = f64::max(naive, naive_gain(&table, goes_left, index).unwrap_or(0.0));
+                }
+            }
+        }
+        match found_best(&table, Cuts::Quintiles) {
+            None => prop_assert!(naive <= 1e-12, "missed a gain of {naive}"),
+            Some((gain, _)) => prop_assert!(close(gain, naive), "{gain} instead of {naive}"),
+        }
+    }
+
     #[test]
     fn sets_of_levels_gain_what_they_say(table in table(true)) {
-        if let Some((gain, split)) = found_best(&table) {
+        if let Some((gain, split)) = found_best(&table, Cuts::All) {
             let again = naive_gain(&table, |value| goes_left(&split, value), split.column);
             prop_assert!(close(gain, again.unwrap()), "{split:?} gains {again:?}, not {gain}");
         }
@@ -218,6 +245,28 @@ fn a_constant_effect_gives_flat_predictions() {
         let found = forest.predict(table.features.row(row)).uplift();
         assert!((found - expected).abs() < 1e-9, "{found}");
     }
+}
+
+#[test]
+fn a_split_may_gain_nothing_where_that_is_asked_for() {
+    let mut table = planted(false);
+    table.outcome.fill(0.0);
+    let leaves = |zero_gain| {
+        let spec = ZilnForestSpec { depth: 2, zero_gain, ..one_tree() };
+        fit(&table, &spec).trees()[0].tree.leaves()
+    };
+    assert_eq!((leaves(false), leaves(true)), (1, 4));
+}
+
+#[test]
+fn the_paper_s_choices_are_not_written_out() {
+    let written = serde_json::to_value(ZilnForestSpec::default()).unwrap();
+    assert!(written.get("cuts").is_none() && written.get("zero-gain").is_none(), "{written}");
+    let released: ZilnForestSpec = toml::from_str("cuts = 'quintiles'\nzero-gain = true").unwrap();
+    assert_eq!(
+        released,
+        ZilnForestSpec { cuts: Cuts::Quintiles, zero_gain: true, ..ZilnForestSpec::default() }
+    );
 }
 
 #[test]

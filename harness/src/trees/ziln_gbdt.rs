@@ -4,9 +4,9 @@ use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
 use super::boosting::{BoostingRule, Gain, Law, Margins, PARAMETERS, Pull, PullSums};
 use super::columns::{Columns, NamedColumns};
-use super::grow::{Cell, Limits, grow};
+use super::grow::{Cell, Cuts, Limits, grow};
 use super::rows::{Rows, Said};
-use super::tree::Tree;
+use super::tree::{Tree, ask};
 use super::ziln::Response;
 use crate::error::{not_negative, share, within};
 use crate::seed::Seeds;
@@ -100,12 +100,6 @@ pub struct BoostedLeaf {
     pub step: Margins,
 }
 
-impl BoostedTree {
-    fn step(&self, row: &[f32]) -> &Margins {
-        &self.leaves[self.tree.leaf(row)].step
-    }
-}
-
 /// How the rounds went.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rounds {
@@ -146,16 +140,31 @@ impl ZilnGbdt {
 
     /// Parameters of both arms.
     pub fn margins(&self, row: &[f32]) -> Margins {
-        let mut margins = [self.start; 2];
-        self.trees.iter().for_each(|tree| add(&mut margins, tree.step(row)));
+        self.margins_all(&[row])[0]
+    }
+
+    /// Parameters of both arms, row by row.
+    pub fn margins_all(&self, rows: &[&[f32]]) -> Vec<Margins> {
+        let mut margins = vec![[self.start; 2]; rows.len()];
+        let trees = self.trees.iter().map(|tree| (&tree.tree, tree.leaves.as_slice()));
+        ask(trees, rows, &mut margins, |margins, leaf| add(margins, &leaf.step));
         margins
     }
 
     /// What they say.
     pub fn predict(&self, row: &[f32]) -> Said {
-        let laws = self.margins(row).map(Law::new);
-        Said { expected: laws.map(|law| law.expected()), conversion: laws.map(|law| law.conversion) }
+        said(self.margins(row))
     }
+
+    /// What they say of rows.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<Said> {
+        self.margins_all(rows).into_iter().map(said).collect()
+    }
+}
+
+fn said(margins: Margins) -> Said {
+    let laws = margins.map(Law::new);
+    Said { expected: laws.map(|law| law.expected()), conversion: laws.map(|law| law.conversion) }
 }
 
 fn add(margins: &mut Margins, step: &Margins) {
@@ -202,9 +211,9 @@ impl<'a> Part<'a> {
     }
 
     fn add(&mut self, rows: &Rows, tree: &BoostedTree) {
-        for (margins, &row) in self.margins.iter_mut().zip(self.rows) {
-            add(margins, tree.step(rows.features.row(row as usize)));
-        }
+        let features: Vec<&[f32]> = self.rows.iter().map(|&row| rows.features.row(row as usize)).collect();
+        let trees = std::iter::once((&tree.tree, tree.leaves.as_slice()));
+        ask(trees, &features, &mut self.margins, |margins, leaf| add(margins, &leaf.step));
     }
 
     fn loss(&self) -> f64 {
@@ -227,8 +236,12 @@ fn boost(spec: &ZilnGbdtSpec, train: &Part, (binned, rows): (&Binned, &Rows), se
     let drawn = bag.draw(train.rows.len(), &seeds.child("bag")).splits;
     let rule =
         BoostingRule { pulls: &pulls, penalty: spec.penalty, arm_rows: spec.arm_rows, gain: spec.gain };
-    let limits =
-        Limits { depth: spec.depth, columns: spec.columns.of(binned.columns.len()), least_gain: 0.0 };
+    let limits = Limits {
+        depth: spec.depth,
+        columns: spec.columns.of(binned.columns.len()),
+        least_gain: 0.0,
+        cuts: Cuts::All,
+    };
     let tree = grow(&rule, binned, drawn.clone(), limits, &seeds.child("splits"));
     let sums = rows.by_leaf(&tree, &drawn, |sums, drawn| rule.count(sums, drawn));
     let leaf = |sums: &PullSums| BoostedLeaf {

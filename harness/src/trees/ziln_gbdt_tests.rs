@@ -123,7 +123,7 @@ proptest! {
         for gain in [Gain::Likelihood, Gain::Uplift] {
             let pulls = small.pulls();
             let rule = BoostingRule { pulls: &pulls, penalty: PENALTY, arm_rows: 1, gain };
-            let found = best_cut(&rule, &column(&small.x));
+            let found = best_cut(&rule, &column(&small.x), Cuts::All);
             let mut naive = 0.0;
             for threshold in (0..5).map(|value| value as f32).chain([f32::INFINITY]) {
                 for missing in [true, false] {
