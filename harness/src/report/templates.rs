@@ -18,6 +18,7 @@ macro_rules! template {
 const TEMPLATES: &[(&str, &str)] = &[
     template!("macros.html"),
     template!("report.html"),
+    template!("explain.html"),
     template!("results.html"),
     template!("differences.html"),
     template!("tuning.html"),
@@ -31,7 +32,6 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("cost.html"),
     template!("rerun.html"),
     template!("data.html"),
-    template!("explain.html"),
 ];
 
 /// Fills a template; everything is escaped unless the template says `safe`.
