@@ -19,6 +19,7 @@ mod predictions;
 mod sample;
 mod summary;
 mod table;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tex;
