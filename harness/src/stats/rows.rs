@@ -1,6 +1,6 @@
 //! The bootstrap over test rows: rows resampled once, for all models and seeds.
 
-use super::interval::{Interval, percentiles};
+use super::interval::{Estimate, Interval, percentiles};
 use crate::metrics::{Metric, Prepared, Resampler, Undefined};
 use crate::seed::Seeds;
 use rand::Rng;
@@ -98,16 +98,34 @@ impl Resampled {
         })
     }
 
-    /// `self - other`, resample by resample: both see the same rows.
+    /// The variance over resamples.
     ///
     /// # Errors
     ///
-    /// Internal: other resamples.
-    pub fn minus(&self, other: &Self) -> anyhow::Result<Self> {
-        let same = self.rows == other.rows && self.values.len() == other.values.len();
-        anyhow::ensure!(same, "resamples of different rows cannot be paired");
-        let values = self.values.iter().zip(&other.values).map(|(a, b)| a - b).collect();
-        Ok(Self { values, rows: self.rows })
+    /// Why there is none: the metric is undefined in more than one resample in twenty.
+    pub fn variance(&self) -> Result<f64, Undefined> {
+        let defined = self.defined();
+        let missing = self.values.len() - defined.len();
+        let estimate = Estimate::of(&defined).filter(|_| missing * 20 <= self.values.len());
+        let sd = estimate.and_then(|estimate| estimate.sd);
+        sd.map(|sd| sd * sd)
+            .ok_or_else(|| Undefined(format!("undefined in {missing} of {} resamples", self.values.len())))
+    }
+
+    /// A sum of methods, each times its factor, resample by resample: all see the same rows.
+    ///
+    /// # Errors
+    ///
+    /// Internal: nothing to add, or other resamples.
+    pub fn sum(terms: &[(f64, &Self)]) -> anyhow::Result<Self> {
+        let (_, first) = terms.first().ok_or_else(|| anyhow::anyhow!("no resamples to add"))?;
+        let same = |part: &Self| part.rows == first.rows && part.values.len() == first.values.len();
+        anyhow::ensure!(
+            terms.iter().all(|(_, part)| same(part)),
+            "resamples of different rows cannot be paired"
+        );
+        let value = |index: usize| terms.iter().map(|(factor, part)| factor * part.values[index]).sum();
+        Ok(Self { values: (0..first.values.len()).map(value).collect(), rows: first.rows })
     }
 
     /// The mean of one metric over several datasets, resample by resample; `rows` are those of all together.
@@ -162,6 +180,12 @@ mod tests {
         bootstrap_rows(&[model(noise, 10), model(noise, 11)], &metrics, &plan).unwrap()
     }
 
+    impl Resampled {
+        fn minus(&self, other: &Self) -> Self {
+            Self::sum(&[(1.0, self), (-1.0, other)]).unwrap()
+        }
+    }
+
     #[test]
     fn resamples_surround_the_value_and_differences_are_paired() {
         let (good, bad) = (bootstrap(0.5), bootstrap(8.0));
@@ -170,14 +194,14 @@ mod tests {
             let values = [10, 11].map(|seed| find(name).unwrap().compute(&model(0.5, seed)).unwrap());
             let mean = (values[0] + values[1]) / 2.0;
             assert!(interval.low < mean && mean < interval.high, "{name}: {mean} and {interval:?}");
-            let difference = good[name].minus(&bad[name]).unwrap();
+            let difference = good[name].minus(&bad[name]);
             let width = |resampled: &Resampled| resampled.interval(0.95).map(|i| i.high - i.low).unwrap();
             assert!(difference.share_above_zero() > 0.9, "{name}: {}", difference.share_above_zero());
             let unpaired = width(&good[name]).hypot(width(&bad[name]));
             assert!(width(&difference) < 1.05 * unpaired, "{name}: pairing cannot widen");
         }
         for name in ["auuc.true", "krcc"] {
-            let difference = good[name].minus(&bad[name]).unwrap();
+            let difference = good[name].minus(&bad[name]);
             assert!(difference.interval(0.95).unwrap().low > 0.0, "{name}");
         }
         assert_eq!(good["pehe"].interval(0.95).unwrap_err().0, "undefined in 400 of 400 resamples");
