@@ -1,5 +1,6 @@
 //! summary.json: the report for programs. FORMAT.md describes every field.
 
+use super::paper::PaperView;
 use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use super::view::contrasts::ContrastView;
 use super::view::estimate::Estimate;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Version of the format.
-pub const SUMMARY_VERSION: u32 = 3;
+pub const SUMMARY_VERSION: u32 = 4;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
 pub fn render(view: &View) -> Result<String> {
@@ -38,6 +39,7 @@ struct Summary<'a> {
     reference: Vec<Reference<'a>>,
     contrasts: Vec<Contrast<'a>>,
     failures: &'a [FailureView],
+    paper: Option<&'a PaperView>,
     measured: &'a Machine,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Summary<'a> {
             reference: view.blocks.iter().flat_map(|block| &block.references).map(Reference::new).collect(),
             contrasts: view.contrasts.iter().map(Contrast::new).collect(),
             failures: &view.failures,
+            paper: view.paper.as_ref(),
             measured: &view.machine,
         }
     }

@@ -1,11 +1,12 @@
 //! Every number of a report, decided once: tables, charts and summary only print what stands here.
 
+mod bands;
 mod build;
 pub mod cell;
 pub mod contrasts;
 pub mod curve;
 pub mod estimate;
-mod judge;
+pub mod judge;
 mod machine;
 pub mod references;
 pub mod resample;
@@ -16,6 +17,7 @@ pub mod tuning;
 
 use crate::metrics::Direction;
 use crate::record::RowCounts;
+use crate::report::paper::PaperView;
 use crate::spec::Claim;
 use cell::{CellView, FailureView, ReferenceView};
 use contrasts::ContrastView;
@@ -50,6 +52,8 @@ pub struct View {
     pub contrasts: Vec<ContrastView>,
     /// Diverged and crashed runs.
     pub failures: Vec<FailureView>,
+    /// The paper's table beside these results, where the experiment names one.
+    pub paper: Option<PaperView>,
     /// Where and how it ran.
     pub machine: Machine,
 }
