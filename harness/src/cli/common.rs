@@ -47,6 +47,12 @@ impl Asked {
         self.chosen.load()
     }
 
+    /// The same choice of another experiment file.
+    pub fn with(&self, experiment: &Path) -> Self {
+        let chosen = Chosen { experiment: experiment.to_path_buf(), ..self.chosen.clone() };
+        Self { chosen, results: self.results.clone() }
+    }
+
     /// The options that repeat this choice, to print.
     pub fn options(&self) -> String {
         let Chosen { experiment, profile, sets } = &self.chosen;

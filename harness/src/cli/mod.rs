@@ -3,6 +3,7 @@
 
 mod columns;
 mod common;
+mod compare;
 mod data;
 mod doctor;
 mod explain;
@@ -46,6 +47,8 @@ enum Verb {
     Status(status::Arguments),
     /// Writes the report of what is done
     Report(report::Arguments),
+    /// Shows what differs between two runs or two cells
+    Compare(compare::Arguments),
     /// Computes metrics of any CSV of scores
     Metrics(metrics::Arguments),
     /// Describes or exports a dataset
@@ -87,6 +90,7 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
         Verb::Explain(arguments) => explain::run(&arguments),
         Verb::Status(arguments) => status::run(&arguments),
         Verb::Report(arguments) => report::run(&arguments),
+        Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Metrics(arguments) => metrics::run(&arguments).map(|()| DONE),
         Verb::Data(arguments) => data::run(&arguments).map(|()| DONE),
         Verb::Doctor(arguments) => doctor::run(&arguments, cuda),

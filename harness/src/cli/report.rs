@@ -1,20 +1,25 @@
-//! `valor report`: writes the report of what is done. Never trains.
+//! `valor report`: writes the report of what is done, and an index above several. Never trains.
 
 use super::DONE;
 use super::common::Asked;
-use crate::report::{self, PredictionFormat};
+use crate::report::{self, IndexLine, PredictionFormat};
 use crate::store::Store;
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to report.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     asked: Asked,
-    /// The folder to write to; reports/EXPERIMENT/PROFILE otherwise
+    /// Further experiment files: each is reported, and an index written above all
+    more: Vec<PathBuf>,
+    /// The folder to write to; reports/EXPERIMENT/PROFILE otherwise. Of several files: the folder of the index
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Also writes every figure as SVG and PNG into the folder's figures/
+    #[arg(long)]
+    figures: bool,
     /// Also writes what every model said of every test row
     #[arg(long, value_enum)]
     predictions: Option<Format>,
@@ -28,14 +33,30 @@ enum Format {
 
 /// Writes and prints where.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
-    let experiment = arguments.asked.load()?;
-    let out = arguments.out.clone();
-    let out =
-        out.unwrap_or_else(|| PathBuf::from("reports").join(&experiment.name).join(&experiment.profile));
-    let store = Store::new(&arguments.asked.results);
-    let command = format!("valor run {0} && valor report {0}", arguments.asked.options());
+    let root = arguments.out.clone().unwrap_or_else(|| PathBuf::from("reports"));
+    if arguments.more.is_empty() {
+        write(arguments, &arguments.asked, arguments.out.as_deref(), &root)?;
+        return Ok(DONE);
+    }
+    let mut lines = vec![write(arguments, &arguments.asked, None, &root)?];
+    for file in &arguments.more {
+        lines.push(write(arguments, &arguments.asked.with(file), None, &root)?);
+    }
+    println!("{}", report::write_index(&lines, &root)?.display());
+    Ok(DONE)
+}
+
+/// One report, into `out` or into its place under `root`.
+fn write(arguments: &Arguments, asked: &Asked, out: Option<&Path>, root: &Path) -> anyhow::Result<IndexLine> {
+    let experiment = asked.load()?;
+    let out = match out {
+        Some(out) => out.to_path_buf(),
+        None => root.join(&experiment.name).join(&experiment.profile),
+    };
+    let store = Store::new(&asked.results);
+    let command = format!("valor run {0} && valor report {0}", asked.options());
     let material = report::collect(&experiment, &store, &command)?;
-    let written = report::write(&material, &out)?;
+    let written = report::write(&material, &out, arguments.figures)?;
     if let Some(format) = arguments.predictions {
         let format = match format {
             Format::Csv => PredictionFormat::Csv,
@@ -44,5 +65,5 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         println!("{}", report::export_predictions(&material, &out, format)?.display());
     }
     println!("{}", written.html.display());
-    Ok(DONE)
+    Ok(written.line)
 }

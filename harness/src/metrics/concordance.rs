@@ -11,8 +11,31 @@ use super::resample::Weights;
 
 /// Concordance and untied pairs of each row with all others, by rank.
 pub(super) struct Concordance {
-    rows: Vec<[f64; 3]>,
-    mean: [f64; 3],
+    columns: [Column; 3],
+}
+
+/// One of the three statistics, row by row.
+struct Column {
+    rows: Vec<f64>,
+    mean: f64,
+    /// Whether all rows have the mean: pairs untied where there are no ties.
+    constant: bool,
+}
+
+impl Column {
+    fn new(rows: Vec<f64>) -> Self {
+        let mean = rows.iter().sum::<f64>() / rows.len() as f64;
+        Self { mean, constant: rows.iter().all(|value| *value == rows[0]), rows }
+    }
+
+    /// The statistic of the weighted rows, to first order.
+    fn weighted(&self, weights: &Weights) -> f64 {
+        if self.constant {
+            return self.rows.first().copied().unwrap_or(0.0);
+        }
+        let [sum, total] = weights.sums(self.rows.len(), |rank| self.rows[rank]);
+        2.0 * sum / total - self.mean
+    }
 }
 
 impl Concordance {
@@ -20,7 +43,8 @@ impl Concordance {
     pub(super) fn new(prepared: &Prepared, truth: &[f64]) -> Self {
         let count = truth.len();
         let (places, mut seen) = (Places::new(truth), Counter::new(count));
-        let mut rows = Vec::with_capacity(count);
+        let mut rows: [Vec<f64>; 3] = std::array::from_fn(|_| Vec::with_capacity(count));
+        let others = (count - 1) as f64;
         for block in prepared.ranking.blocks() {
             let tied = Places::new(&truth[block.clone()]);
             for (rank, inside) in block.clone().zip(0..) {
@@ -31,26 +55,20 @@ impl Concordance {
                 let lower = (count - end as usize) as f64;
                 let lower_after = lower - lower_before - (block.len() - tied.end[inside] as usize) as f64;
                 let concordance = higher_before + lower_after - higher_after - lower_before;
-                rows.push([concordance, (count - block.len()) as f64, (count as u32 - (end - start)).into()]);
+                let untied = [(count - block.len()) as f64, (count as u32 - (end - start)).into()];
+                rows[0].push(concordance / others);
+                rows[1].push(untied[0] / others);
+                rows[2].push(untied[1] / others);
             }
             places.start[block].iter().for_each(|&start| seen.add(start));
         }
-        let others = (count - 1) as f64;
-        rows.iter_mut().flatten().for_each(|pairs| *pairs /= others);
-        let mean = std::array::from_fn(|part| rows.iter().map(|row| row[part]).sum::<f64>() / count as f64);
-        Self { rows, mean }
+        Self { columns: rows.map(Column::new) }
     }
 
     /// Tau-b of the weighted rows.
     pub(super) fn tau_b(&self, weights: &Weights) -> Value {
-        let (mut sums, mut total) = ([0.0; 3], 0.0);
-        for (rank, row) in self.rows.iter().enumerate() {
-            let weight = weights.at(rank);
-            sums = std::array::from_fn(|part| sums[part] + weight * row[part]);
-            total += weight;
-        }
         let [concordance, score, truth]: [f64; 3] =
-            std::array::from_fn(|part| 2.0 * sums[part] / total - self.mean[part]);
+            std::array::from_fn(|part| self.columns[part].weighted(weights));
         if score <= 0.0 || truth <= 0.0 {
             return Err(Undefined::new("a column is constant: there is no order to compare"));
         }

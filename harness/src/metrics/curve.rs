@@ -34,6 +34,17 @@ pub fn effect_curve(prepared: &Prepared, points: usize) -> Option<Vec<CurvePoint
     prepared.effect.as_ref().map(|_| curve(prepared, points, |_, sums, _| sums[EFFECT] / rows))
 }
 
+/// Gains of the uplift curve and of the Qini curve from the sums over the top k for each k of `at`, the last over all
+/// rows.
+pub(super) fn gains(at: &[usize], sums: &[Step]) -> [Vec<f64>; 2] {
+    let rows = at.last().copied().unwrap_or(0) as f64;
+    let all = sums.last().copied().unwrap_or_default();
+    let uplift = at.iter().zip(sums).map(|(&k, sums)| difference(sums) * k as f64 / rows);
+    let qini =
+        sums.iter().map(|sums| sums[TREATED_OUTCOME] / all[TREATED] - sums[CONTROL_OUTCOME] / all[CONTROL]);
+    [uplift.collect(), qini.collect()]
+}
+
 fn curve(prepared: &Prepared, points: usize, gain: impl Fn(f64, &Step, &Step) -> f64) -> Vec<CurvePoint> {
     let at = even(prepared.rows(), points);
     let sums = prepared.ranking.sums_at(&prepared.observed, &at);
@@ -123,17 +134,42 @@ fn describe(rows: usize, sums: &Parts, truth: bool) -> Group {
 }
 
 /// 0, ..., `rows` in `parts` even steps.
-fn even(rows: usize, parts: usize) -> Vec<usize> {
+pub(super) fn even(rows: usize, parts: usize) -> Vec<usize> {
     (0..=parts).map(|part| part * rows / parts).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Judged;
+    use crate::metrics::{Judged, Resampler};
 
     const TREATMENT: [bool; 4] = [true, false, true, false];
     const OUTCOME: [f64; 4] = [6.0, 2.0, 4.0, 4.0];
+
+    #[test]
+    fn curves_of_weighted_rows_are_those_of_repeated_rows() {
+        let score = [4.0, 3.0, 2.0, 1.0];
+        let once = Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap();
+        let gains = |curve: Vec<CurvePoint>| curve.iter().map(|point| point.gain).collect::<Vec<_>>();
+        let repeated = |rows: &[usize]| -> [Vec<f64>; 2] {
+            let treatment: Vec<bool> = rows.iter().map(|&row| TREATMENT[row]).collect();
+            let outcome: Vec<f64> = rows.iter().map(|&row| OUTCOME[row]).collect();
+            let score: Vec<f64> = rows.iter().map(|&row| score[row]).collect();
+            let found = Prepared::new(&Judged::new(&score, &treatment, &outcome)).unwrap();
+            [gains(uplift_curve(&found, 4)), gains(qini_curve(&found, 4))]
+        };
+        let curves = |weights: &[u8]| Resampler::new(&once, &[]).values_and_curves(weights, 4).unwrap().1;
+        for (weights, rows) in
+            [([1; 4], [0, 1, 2, 3]), ([2, 1, 0, 1], [0, 0, 1, 3]), ([0, 0, 3, 1], [2, 2, 2, 3])]
+        {
+            for (found, expected) in curves(&weights).iter().zip(repeated(&rows)) {
+                assert!(
+                    found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-12),
+                    "{found:?} {expected:?}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn curves_by_hand() {

@@ -114,7 +114,11 @@ impl Prepared {
     /// outside (0, 1).
     pub fn new(judged: &Judged) -> anyhow::Result<Self> {
         judged.check()?;
-        let ranking = Ranking::new(judged.score, |a, b| judged.compare(a, b));
+        Ok(Self::ranked(judged, Ranking::new(judged.score, |a, b| judged.compare(a, b))))
+    }
+
+    /// Checked rows whose ranking by score is known.
+    pub(super) fn ranked(judged: &Judged, ranking: Ranking) -> Self {
         let gather = |column: Option<&[f64]>| column.map(|values| ranking.gather(values));
         let (treatment, outcome) = (ranking.gather(judged.treatment), ranking.gather(judged.outcome));
         let effect = gather(judged.effect);
@@ -122,7 +126,7 @@ impl Prepared {
         let observed = steps(None);
         let inverse = gather(judged.propensity).map(|propensity| steps(Some(&propensity)));
         let sweep = |steps: &Vec<Step>| Sweep::new(&ranking, steps, effect.is_some(), None);
-        Ok(Self {
+        Self {
             observed_sweep: sweep(&observed),
             inverse_sweep: inverse.as_ref().map(sweep),
             score: ranking.gather(judged.score),
@@ -136,7 +140,7 @@ impl Prepared {
             observed,
             inverse,
             ranking,
-        })
+        }
     }
 
     /// Number of rows.

@@ -93,8 +93,18 @@ impl Ranking {
 
     /// The sums over the top k rows for each k of `at` (ascending); k = 0 gives zeros.
     pub fn sums_at<const D: usize>(&self, rows: &[[f64; D]], at: &[usize]) -> Vec<[f64; D]> {
+        self.weighted_sums_at(rows, None, at)
+    }
+
+    /// The same where rows count several times; indexed by rank, as in `walk`.
+    pub fn weighted_sums_at<const D: usize>(
+        &self,
+        rows: &[[f64; D]],
+        weights: Option<&[u8]>,
+        at: &[usize],
+    ) -> Vec<[f64; D]> {
         let mut found = vec![[0.0; D]; at.iter().take_while(|&&k| k == 0).count()];
-        self.walk(rows, None, |k, sums| {
+        self.walk(rows, weights, |k, sums| {
             while at.get(found.len()) == Some(&k) {
                 found.push(*sums);
             }
@@ -116,7 +126,7 @@ fn accumulate<'a, const D: usize>(
 }
 
 /// Each rank as often as its weight says: four copies are always written, so that no branch depends on the weight.
-fn repeat(weights: &[u8]) -> Vec<u32> {
+pub(super) fn repeat(weights: &[u8]) -> Vec<u32> {
     let total = weights.iter().map(|&weight| usize::from(weight)).sum();
     let (mut ranks, mut at) = (vec![0; total + 4], 0);
     for (rank, &weight) in weights.iter().enumerate() {

@@ -1,6 +1,7 @@
 //! What a random ranking scores on the same rows.
 
 use super::judged::{Judged, Prepared};
+use super::ranking::Ranking;
 use super::registry::{Metric, MetricValue, Value, find};
 use crate::seed::Seeds;
 use rand::seq::SliceRandom;
@@ -33,14 +34,16 @@ pub fn random_reference<S: AsRef<str>>(
     seeds: &Seeds,
 ) -> anyhow::Result<BTreeMap<String, RandomValue>> {
     let metrics = names.iter().map(|name| find(name.as_ref())).collect::<anyhow::Result<Vec<_>>>()?;
-    let constant = ranked_by(judged, &vec![0.0; judged.score.len()])?;
+    let blank =
+        Judged { predicted_uplift: None, predicted_control: None, predicted_treated: None, ..*judged };
+    let constant = Prepared::new(&Judged { score: &vec![0.0; judged.score.len()], ..blank })?;
     let draws = (0..permutations as u64).into_par_iter().map(|index| {
         let mut score: Vec<f64> = (0..judged.score.len()).map(|rank| rank as f64).collect();
         score.shuffle(&mut seeds.at(index).stream());
-        let prepared = ranked_by(judged, &score)?;
-        Ok(metrics.iter().map(|metric| metric.compute(&prepared)).collect())
+        let prepared = Prepared::ranked(&Judged { score: &score, ..blank }, permuted(&score));
+        metrics.iter().map(|metric| metric.compute(&prepared)).collect()
     });
-    let draws = draws.collect::<anyhow::Result<Vec<Vec<Value>>>>()?;
+    let draws: Vec<Vec<Value>> = draws.collect();
     let entry = |(index, metric): (usize, &&Metric)| {
         let values: Vec<f64> = draws.iter().filter_map(|draw| draw[index].as_ref().ok().copied()).collect();
         (metric.name.to_string(), random_value(metric.compute(&constant), &values))
@@ -48,10 +51,12 @@ pub fn random_reference<S: AsRef<str>>(
     Ok(metrics.iter().enumerate().map(entry).collect())
 }
 
-fn ranked_by(judged: &Judged, score: &[f64]) -> anyhow::Result<Prepared> {
-    let blank =
-        Judged { predicted_uplift: None, predicted_control: None, predicted_treated: None, ..*judged };
-    Prepared::new(&Judged { score, ..blank })
+/// The ranking by a permutation of 0, 1, ..., which needs no sort.
+fn permuted(score: &[f64]) -> Ranking {
+    let count = score.len();
+    let mut order = vec![0; count];
+    score.iter().zip(0..).for_each(|(&place, row)| order[count - 1 - place as usize] = row);
+    Ranking { order, ends: (1..=count as u32).collect() }
 }
 
 fn random_value(constant: Value, values: &[f64]) -> RandomValue {
@@ -66,6 +71,12 @@ fn random_value(constant: Value, values: &[f64]) -> RandomValue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_permutation_ranks_as_its_sort_does() {
+        let score = [2.0, 0.0, 3.0, 1.0];
+        assert_eq!(permuted(&score), Ranking::new(&score, |a, b| a.cmp(&b)));
+    }
 
     #[test]
     fn random_scores_nothing_and_its_spread_shrinks_with_rows() {

@@ -1,7 +1,9 @@
 //! Metrics of rows that count several times, in O(n) per set of weights and without a new sort: for the bootstrap.
 
 use super::concordance::Concordance;
+use super::curve::{even, gains};
 use super::judged::Prepared;
+use super::pass::{Run, weighted};
 use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
 use super::sweep::{Step, Sweep};
 use std::cell::LazyCell;
@@ -15,6 +17,14 @@ pub(super) enum Weights<'a> {
 }
 
 impl Weights<'_> {
+    /// `[sum of weight x value, sum of weights]` over all ranks.
+    pub(super) fn sums(&self, rows: usize, value: impl Fn(usize) -> f64) -> [f64; 2] {
+        match self {
+            Self::Ones => [(0..rows).fold(0.0, |sum, rank| sum + value(rank)), rows as f64],
+            Self::Ranked(weights) => in_lanes(&weights[..rows], value),
+        }
+    }
+
     /// Weight of the row at `rank`.
     pub(super) fn at(&self, rank: usize) -> f64 {
         match self {
@@ -22,6 +32,23 @@ impl Weights<'_> {
             Self::Ranked(weights) => f64::from(weights[rank]),
         }
     }
+}
+
+/// Weighted sums in four lanes, so that an addition need not wait for the one before.
+fn in_lanes(weights: &[u8], value: impl Fn(usize) -> f64) -> [f64; 2] {
+    let (mut sums, mut count) = ([0.0; 4], 0_u64);
+    let whole = weights.len() / 4 * 4;
+    for rank in (0..whole).step_by(4) {
+        for lane in 0..4 {
+            sums[lane] += f64::from(weights[rank + lane]) * value(rank + lane);
+            count += u64::from(weights[rank + lane]);
+        }
+    }
+    for (rank, weight) in weights.iter().enumerate().skip(whole) {
+        sums[0] += f64::from(*weight) * value(rank);
+        count += u64::from(*weight);
+    }
+    [sums[0] + sums[1] + (sums[2] + sums[3]), count as f64]
 }
 
 /// How a metric follows the weights of rows.
@@ -49,6 +76,7 @@ impl Metric {
 /// One model, ready to be judged under many sets of row weights.
 pub struct Resampler<'a> {
     prepared: &'a Prepared,
+    runs: Vec<Run>,
     forms: Vec<Form>,
 }
 
@@ -64,7 +92,8 @@ enum Form {
 impl<'a> Resampler<'a> {
     /// Prepares what does not depend on the weights.
     pub fn new(prepared: &'a Prepared, metrics: &[&Metric]) -> Self {
-        Self { prepared, forms: metrics.iter().map(|metric| Form::new(prepared, metric)).collect() }
+        let runs = Run::all(&prepared.ranking);
+        Self { prepared, runs, forms: metrics.iter().map(|metric| Form::new(prepared, metric)).collect() }
     }
 
     /// One value per metric for rows that count `weights` times; `weights` in the order of the input rows.
@@ -73,13 +102,28 @@ impl<'a> Resampler<'a> {
     ///
     /// Internal: `weights` has another length than the rows.
     pub fn values(&self, weights: &[u8]) -> anyhow::Result<Vec<Value>> {
+        Ok(self.values_and_curves(weights, 1)?.0)
+    }
+
+    /// The same, with the gains of the uplift curve and of the Qini curve at `points + 1` even shares; not finite where
+    /// an arm is empty.
+    ///
+    /// # Errors
+    ///
+    /// As for `values`.
+    pub fn values_and_curves(
+        &self,
+        weights: &[u8],
+        points: usize,
+    ) -> anyhow::Result<(Vec<Value>, [Vec<f64>; 2])> {
         let rows = self.prepared.rows();
         anyhow::ensure!(weights.len() == rows, "{} weights for {rows} rows", weights.len());
         let ranked = self.prepared.ranking.gather(weights);
         let truth = self.prepared.effect.is_some();
-        let sweep = |steps: &Vec<Step>| Sweep::new(&self.prepared.ranking, steps, truth, Some(&ranked));
-        let observed = LazyCell::new(|| sweep(&self.prepared.observed));
-        let inverse = LazyCell::new(|| self.prepared.inverse.as_ref().map(sweep));
+        let sweep = |steps: &[Step], at: &[usize]| weighted(&self.runs, steps, truth, &ranked, at);
+        let at = even(ranked.iter().map(|&weight| usize::from(weight)).sum(), points);
+        let (observed, sums) = sweep(&self.prepared.observed, &at);
+        let inverse = LazyCell::new(|| self.prepared.inverse.as_ref().map(|steps| sweep(steps, &[]).0));
         let by_rank = Weights::Ranked(&ranked);
         let value = |form: &Form| match form {
             Form::Observed(compute) => compute(&observed),
@@ -88,7 +132,8 @@ impl<'a> Resampler<'a> {
             Form::Concordance(concordance) => concordance.tau_b(&by_rank),
             Form::Undefined(reason) => Err(reason.clone()),
         };
-        Ok(self.forms.iter().map(value).map(finite).collect())
+        let values = self.forms.iter().map(value).map(finite).collect();
+        Ok((values, gains(&at, &sums)))
     }
 }
 

@@ -22,17 +22,17 @@ const NOTHING: f64 = 1e-12;
 /// The sums of one pass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sweep {
-    rows: usize,
-    truth: bool,
+    pub(super) rows: usize,
+    pub(super) truth: bool,
     /// Sums over all rows.
-    total: Step,
+    pub(super) total: Step,
     /// Sums over the top `top_rows`.
-    top: Step,
-    top_rows: usize,
+    pub(super) top: Step,
+    pub(super) top_rows: usize,
     /// Sum over k of the sums over the top k.
-    area: Step,
+    pub(super) area: Step,
     /// Sum over k of `V(k)`.
-    gain: f64,
+    pub(super) gain: f64,
 }
 
 impl Sweep {

@@ -15,7 +15,7 @@ use super::resample::Weights;
 pub(super) fn pehe(prepared: &Prepared, weights: &Weights) -> Value {
     let (predicted, effect) = uplift_and_effect(prepared)?;
     let squares = |rank: usize| (predicted[rank] - effect[rank]).powi(2);
-    mean(weights, 0..predicted.len(), squares).map(f64::sqrt)
+    mean_of_all(weights, predicted.len(), squares).map(f64::sqrt)
 }
 
 /// Error of the average effect.
@@ -27,7 +27,7 @@ pub(super) fn pehe(prepared: &Prepared, weights: &Weights) -> Value {
 /// Outcome units, 0 at best; the sign is kept.
 pub(super) fn ate_error(prepared: &Prepared, weights: &Weights) -> Value {
     let (predicted, effect) = uplift_and_effect(prepared)?;
-    mean(weights, 0..predicted.len(), |rank| predicted[rank] - effect[rank])
+    mean_of_all(weights, predicted.len(), |rank| predicted[rank] - effect[rank])
 }
 
 /// Mean predicted over mean observed outcome among control rows; 1 at best.
@@ -57,6 +57,11 @@ fn uplift_and_effect(prepared: &Prepared) -> Result<(&[f64], &[f64]), Undefined>
     let predicted =
         predicted.ok_or_else(|| Undefined::new("the model predicts no uplift in outcome units"))?;
     Ok((predicted, effect(prepared)?))
+}
+
+fn mean_of_all(weights: &Weights, rows: usize, value: impl Fn(usize) -> f64) -> Value {
+    let [sum, count] = weights.sums(rows, value);
+    if count > 0.0 { Ok(sum / count) } else { Err(Undefined::new("an arm is empty")) }
 }
 
 fn mean(weights: &Weights, ranks: impl Iterator<Item = usize>, value: impl Fn(usize) -> f64) -> Value {

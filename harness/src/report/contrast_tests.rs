@@ -122,7 +122,7 @@ fn failed_seeds_of_either_side_are_not_paired_and_readers_see_how_many_were() {
 fn the_page_and_the_markdown_show_the_average_and_a_single_method_shows_nothing() {
     let view = two_worlds().view();
     let (html, table) = (page(&view), Table::new(&view));
-    assert!(html.contains("<th scope=\"col\" class=\"number\">average</th>"));
+    assert!(html.contains("data-better=\"higher\">average</th>"));
     assert_eq!(html.matches("<details>").count(), 1, "metrics after the fourth");
     assert_eq!(html.matches("class=\"difference\"").count(), 6);
     let differences = Differences::new(&view, &table);

@@ -114,15 +114,9 @@ fn rounded(contrast: &ContrastView, decimals: usize, asked: usize, notes: &mut N
     let reason = contrast.reason.as_ref().or(contrast.ci.as_ref().err());
     let short = contrast.difference.is_some() && contrast.seeds_paired < asked;
     Difference {
-        value: contrast.difference.map(|value| signed(&text(value))),
+        value: contrast.difference.map(|value| format::signed(&text(value))),
         ci: contrast.ci.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]),
         of: short.then(|| format!("{}/{asked}", contrast.seeds_paired)),
         mark: reason.map(|reason| notes.mark(reason)),
     }
-}
-
-/// A plus before what is above zero as printed.
-fn signed(text: &str) -> String {
-    let above = !text.starts_with('-') && text.chars().any(|digit| ('1'..='9').contains(&digit));
-    if above { format!("+{text}") } else { text.to_string() }
 }

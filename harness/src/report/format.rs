@@ -50,6 +50,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A plus before what is above zero as printed.
+pub fn signed(text: &str) -> String {
+    let above = !text.starts_with('-') && text.chars().any(|digit| ('1'..='9').contains(&digit));
+    if above { format!("+{text}") } else { text.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -99,6 +99,7 @@ fn view() -> View {
             ..Block::default()
         }],
         failures: vec![failure("D", None), failure("F", Some(37.25))],
+        paper: None,
         machine: Default::default(),
     }
 }

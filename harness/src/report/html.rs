@@ -1,12 +1,13 @@
-//! index.html: one self-contained page that needs neither network nor JavaScript.
+//! index.html: one self-contained page that needs no network, and no JavaScript to be read.
 
-use super::charts::{self, Figure, Plate, panel, svg};
+use super::charts::{self, Figure, Plate, panel, svg, svg::Style};
 use super::differences::{Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::format;
 use super::importance::ImportancePage;
+use super::paper::PaperText;
 use super::table::{Table, TableBlock};
-use super::templates::{self, STYLE};
+use super::templates::{self, SCRIPT, STYLE};
 use super::tuning::{REMARK, TuningText};
 use super::view::cell::CellView;
 use super::view::{Block, TestRows, View};
@@ -16,9 +17,10 @@ use tera::Context;
 
 /// The page.
 pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<String> {
-    let blocks = view.blocks.iter().zip(&table.blocks).map(|(block, rows)| block_page(block, rows));
+    let blocks = view.blocks.iter().zip(&table.blocks).map(|(block, rows)| block_page(view, block, rows));
     let mut context = Context::new();
     context.insert("style", STYLE);
+    context.insert("script", SCRIPT);
     context.insert("experiment", &view.experiment);
     context.insert("profile", &view.profile);
     context.insert("caption", &view.caption);
@@ -30,6 +32,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("differences", differences);
     context.insert("primary", &PRIMARY);
     context.insert("forest", &charts::forest(&view.contrasts).map(plate).transpose()?);
+    context.insert("paper", &PaperText::new(view));
     context.insert("metrics", &view.metrics);
     context.insert("failures", &FailureRow::all(view));
     context.insert("failure_columns", &COLUMNS);
@@ -39,6 +42,8 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("tuning", &TuningText::new(view));
     context.insert("tuning_remark", REMARK);
     context.insert("importance", &ImportancePage::all(view)?);
+    let own_splits = |block: &Block| block.test.is_some_and(|test| test.splits > 1);
+    context.insert("own_splits", &view.blocks.iter().any(own_splits));
     context.insert(
         "has_truth",
         &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")),
@@ -54,15 +59,26 @@ struct BlockPage<'a> {
     table: &'a TableBlock,
     curves: Vec<PlatePage>,
     deciles: PlatePage,
+    calibration: PlatePage,
     losses: PlatePage,
+    seeds: Option<PlatePage>,
+    quality: Option<PlatePage>,
     times: Vec<TimesRow<'a>>,
 }
 
 /// Panels with their legend.
 #[derive(Serialize)]
 pub struct PlatePage {
-    legend: Vec<(String, String)>,
+    legend: Vec<LegendItem>,
     figures: Vec<FigurePage>,
+}
+
+/// How something is drawn, what it is, and the classes that it is drawn by.
+#[derive(Serialize)]
+struct LegendItem {
+    swatch: String,
+    name: String,
+    draws: String,
 }
 
 #[derive(Serialize)]
@@ -76,13 +92,17 @@ struct FigurePage {
 struct TimesRow<'a> {
     method: &'a str,
     train: String,
+    train_seconds: f64,
     single: String,
     batched: String,
     memory: String,
     devices: String,
 }
 
-fn block_page<'a>(block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'a>> {
+fn block_page<'a>(view: &View, block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'a>> {
+    let primary = view.metrics.first();
+    let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
+    let quality = primary.and_then(|metric| charts::quality(&metric.name, metric.direction, &block.cells));
     let curves = charts::curves(&block.uplift, &block.qini);
     Ok(BlockPage {
         dataset: &block.dataset,
@@ -91,7 +111,10 @@ fn block_page<'a>(block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'
         table,
         curves: curves.into_iter().map(plate).collect::<Result<_>>()?,
         deciles: plate(charts::deciles(&block.deciles))?,
+        calibration: plate(charts::calibration(&block.deciles))?,
         losses: plate(charts::losses(&block.losses))?,
+        seeds: seeds.map(plate).transpose()?,
+        quality: quality.map(plate).transpose()?,
         times: block.cells.iter().filter_map(times).collect(),
     })
 }
@@ -102,9 +125,13 @@ pub fn plate(plate: Plate) -> Result<PlatePage> {
         Ok(FigurePage { heading: figure.heading, svg: panel::draw(&figure.panel)?, remark: figure.remark })
     };
     Ok(PlatePage {
-        legend: plate.legend.into_iter().map(|(style, name)| (svg::swatch(style), name)).collect(),
+        legend: plate.legend.into_iter().map(item).collect(),
         figures: plate.figures.into_iter().map(figure).collect::<Result<_>>()?,
     })
+}
+
+fn item((style, name): (Style, String)) -> LegendItem {
+    LegendItem { swatch: svg::swatch(style), name, draws: style.draws() }
 }
 
 fn facts(block: &Block) -> Vec<String> {
@@ -142,6 +169,7 @@ fn times(cell: &CellView) -> Option<TimesRow<'_>> {
     Some(TimesRow {
         method: &cell.method,
         train: format::duration(times.train_seconds),
+        train_seconds: times.train_seconds,
         single: single
             .map(|(median, p95)| format!("{} ({})", milliseconds(median), milliseconds(p95)))
             .unwrap_or_default(),

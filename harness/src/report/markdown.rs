@@ -2,6 +2,7 @@
 
 use super::differences::{Difference, Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
+use super::paper::{CellText, PaperText};
 use super::table::{Cell, Column, Note, Row, Table};
 use super::tuning::{REMARK, TuningText};
 use super::view::View;
@@ -30,7 +31,42 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
         text.push('\n');
     }
     text += &notes(&table.notes);
-    text + &contrasts(view, differences) + &searched(&tuning) + &failures(view)
+    text + &contrasts(view, differences) + &beside_the_paper(view) + &searched(&tuning) + &failures(view)
+}
+
+/// Figures of the paper with ours, and what they are called.
+fn beside_the_paper(view: &View) -> String {
+    let Some(paper) = PaperText::new(view) else { return String::new() };
+    let mut text = format!("\n## Beside the paper's {}\n", paper.title);
+    for half in &paper.halves {
+        let titles =
+            half.columns.iter().map(|[title, metric]| format!(" {} ({}) |", escape(title), escape(metric)));
+        let titles: String = titles.collect();
+        text += &format!("\n### {}\n\n{}\n\n{}.\n\n", escape(&half.heading), escape(&half.note), half.counts);
+        text += &format!(
+            "Paper / ours: verdict, difference, smallest detectable difference.\n\n| Row |{titles}\n|:--|{}\n",
+            ":--|".repeat(half.columns.len())
+        );
+        for row in half.groups.iter().flat_map(|group| &group.rows) {
+            let cells: String = row.cells.iter().map(|cell| format!(" {} |", paper_cell(cell))).collect();
+            text += &format!("| {} |{cells}\n", escape(row.method.as_ref().unwrap_or(&row.name)));
+        }
+        let order = |[column, tau, pairs, _]: &[String; 4]| {
+            format!("- {}: tau {tau}, {pairs} pairs in the same order\n", escape(column))
+        };
+        text += &format!("\nOrder of the rows:\n\n{}", half.orderings.iter().map(order).collect::<String>());
+    }
+    text + "\n" + &notes(&paper.notes)
+}
+
+fn paper_cell(cell: &CellText) -> String {
+    let flags: String = cell.flags.iter().map(|flag| format!(" ({flag})")).collect();
+    let mut text = format!("{}{flags} / {}", cell.paper, cell.ours);
+    text += &cell.mark.as_ref().map(|mark| format!(" ({mark})")).unwrap_or_default();
+    if let (Some(difference), Some(detectable)) = (&cell.difference, &cell.detectable) {
+        text += &format!(": {}, {difference}, finds {detectable}", cell.words);
+    }
+    text
 }
 
 /// What was searched and kept.

@@ -2,21 +2,27 @@
 
 mod charts;
 mod collect;
+mod compare;
 #[cfg(test)]
 mod contrast_tests;
 mod csv;
 mod differences;
 pub mod explain;
 mod failures;
+mod figures;
 mod files;
 mod format;
 #[cfg(test)]
 mod golden;
 mod html;
 mod importance;
+mod index;
 mod markdown;
 mod material;
+mod paper;
 mod predictions;
+#[cfg(test)]
+mod robust;
 #[cfg(test)]
 mod sample;
 mod summary;
@@ -29,6 +35,8 @@ mod tuning;
 pub mod view;
 
 pub use collect::collect;
+pub use compare::{Compared, Difference, MetricDifference, Side, common_rows};
+pub use index::IndexLine;
 pub use material::{CellMaterial, Material, Outcome, RunMaterial};
 pub use predictions::{PredictionFormat, export_predictions};
 
@@ -39,7 +47,7 @@ use table::Table;
 use view::View;
 
 /// The files of a report.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Written {
     /// The page.
     pub html: PathBuf,
@@ -49,16 +57,24 @@ pub struct Written {
     pub tables: [PathBuf; 3],
     /// The differences from the baseline as CSV.
     pub contrasts: PathBuf,
+    /// Our figures in the layout of the paper's table as LaTeX, where the experiment names one.
+    pub paper: Option<PathBuf>,
+    /// What an index says of it.
+    pub line: IndexLine,
 }
 
-/// Writes `index.html`, `summary.json`, `table.md`, `table.tex`, `table.csv` and `contrasts.csv` into `out`, each whole
-/// or not at all.
+/// Writes `index.html`, `summary.json`, `table.md`, `table.tex`, `table.csv`, `contrasts.csv` and, where the experiment
+/// names a table of the paper, `paper.tex` into `out`, each whole or not at all; with `figures` also every figure as SVG and
+/// PNG into `out/figures`.
 ///
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn write(material: &Material, out: &Path) -> Result<Written> {
+pub fn write(material: &Material, out: &Path, figures: bool) -> Result<Written> {
     let view = View::new(material)?;
+    if figures {
+        figures::write_figures(&view, &out.join("figures"))?;
+    }
     let table = Table::new(&view);
     let differences = Differences::new(&view, &table);
     let file = |name: &str, content: &[u8]| {
@@ -66,13 +82,29 @@ pub fn write(material: &Material, out: &Path) -> Result<Written> {
         files::write(&path, content).map(|()| path)
     };
     Ok(Written {
+        line: IndexLine::new(&view),
         tables: [
             file("table.md", markdown::render(&view, &table, &differences).as_bytes())?,
             file("table.tex", tex::render(&view, &table).as_bytes())?,
             file("table.csv", &csv::render(&view)?)?,
         ],
         contrasts: file("contrasts.csv", &csv::contrasts(&view)?)?,
+        paper: view
+            .paper
+            .as_ref()
+            .map(|paper| file("paper.tex", paper::tex(&view, paper).as_bytes()))
+            .transpose()?,
         summary: file("summary.json", summary::render(&view)?.as_bytes())?,
         html: file("index.html", html::render(&view, &table, &differences)?.as_bytes())?,
     })
+}
+
+/// Writes `index.html` above several reports, whole or not at all.
+///
+/// # Errors
+///
+/// When the folder cannot be written.
+pub fn write_index(lines: &[IndexLine], out: &Path) -> Result<PathBuf> {
+    let path = out.join("index.html");
+    files::write(&path, index::render(lines)?.as_bytes()).map(|()| path)
 }

@@ -100,6 +100,7 @@ impl Sample {
                 by: 0.0,
                 dataset: None,
             }],
+            paper: None,
         }
     }
 

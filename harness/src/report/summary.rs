@@ -1,5 +1,6 @@
 //! summary.json: the report for programs. FORMAT.md describes every field.
 
+use super::paper::PaperView;
 use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use super::view::contrasts::ContrastView;
 use super::view::estimate::Estimate;
@@ -39,6 +40,7 @@ struct Summary<'a> {
     reference: Vec<Reference<'a>>,
     contrasts: Vec<Contrast<'a>>,
     failures: &'a [FailureView],
+    paper: Option<&'a PaperView>,
     measured: &'a Machine,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Summary<'a> {
             reference: view.blocks.iter().flat_map(|block| &block.references).map(Reference::new).collect(),
             contrasts: view.contrasts.iter().map(Contrast::new).collect(),
             failures: &view.failures,
+            paper: view.paper.as_ref(),
             measured: &view.machine,
         }
     }

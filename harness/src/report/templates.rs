@@ -7,6 +7,12 @@ use tera::{Context, Tera};
 /// The page's look.
 pub const STYLE: &str = include_str!("../../../reports/templates/report.css");
 
+/// The look of a figure that stands alone: the page's light colours.
+pub const FIGURE_STYLE: &str = include_str!("../../../reports/templates/figure.css");
+
+/// What makes it better where scripts run: sorting, hiding, values under the pointer.
+pub const SCRIPT: &str = include_str!("../../../reports/templates/report.js");
+
 /// A template of `reports/templates/` under its own name.
 macro_rules! template {
     ($name:literal) => {
@@ -19,12 +25,16 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("macros.html"),
     template!("report.html"),
     template!("explain.html"),
+    template!("index.html"),
     template!("results.html"),
     template!("differences.html"),
+    template!("paper.html"),
     template!("tuning.html"),
     template!("reading.html"),
     template!("curves.html"),
     template!("deciles.html"),
+    template!("calibration.html"),
+    template!("seeds.html"),
     template!("losses.html"),
     template!("importance.html"),
     template!("failures.html"),

@@ -94,7 +94,7 @@ fn interval(cell: &Cell) -> String {
 }
 
 /// Text that LaTeX prints as it is.
-fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '&' | '%' | '$' | '#' | '_' | '{' | '}' => format!("\\{character}"),
@@ -111,7 +111,7 @@ fn escape(text: &str) -> String {
 }
 
 /// Text that ends no comment line.
-fn comment(text: &str) -> String {
+pub fn comment(text: &str) -> String {
     text.replace(char::is_control, " ")
 }
 

@@ -62,6 +62,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         metrics: wire.metrics.unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec()),
         tuning: None,
         claims: wire.claim,
+        paper: wire.paper,
     };
     check(&experiment, &declared.iter().map(String::as_str).collect::<Vec<_>>())?;
     if let Some(wire) = &wire.tuning {

@@ -80,6 +80,18 @@ pub struct Experiment {
     pub tuning: Option<Tuning>,
     /// Stated before the results.
     pub claims: Vec<Claim>,
+    /// The table of the paper that stands beside these results.
+    pub paper: Option<PaperTable>,
+}
+
+/// A table of results in the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaperTable {
+    /// VALOR against baselines.
+    Table1,
+    /// The ablation.
+    Table2,
 }
 
 impl Experiment {

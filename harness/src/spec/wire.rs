@@ -3,7 +3,7 @@
 use super::error::suggest;
 use super::objective_wire::{ObjectiveWire, one_or_many};
 use super::tuning_wire::TuningWire;
-use super::{Claim, ExperimentError};
+use super::{Claim, ExperimentError, PaperTable};
 use crate::data::DataSpec;
 use crate::data::b2b_mimic::B2bMimicSpec;
 use crate::data::production_sim::ProductionSimSpec;
@@ -28,6 +28,7 @@ pub(super) struct Wire {
     pub metrics: Option<Vec<String>>,
     pub interval: Option<SeedInterval>,
     pub baseline: Option<String>,
+    pub paper: Option<PaperTable>,
     pub datasets: Option<Vec<String>>,
     #[serde(default)]
     pub dataset: Vec<DatasetWire>,

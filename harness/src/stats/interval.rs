@@ -1,8 +1,8 @@
 //! A mean with its spread, and an interval with its provenance.
 
+use super::law::t_quantile;
 use crate::metrics::Undefined;
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Mean and standard deviation of independent values.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct Interval {
     pub high: f64,
     /// Asked coverage, e.g. 0.95.
     pub level: f64,
-    /// `Student t`, `percentile bootstrap`, `bootstrap-t`, ...
+    /// `Student t`, `percentile bootstrap`, `BCa bootstrap`, `bootstrap-t`, ...
     pub method: String,
     /// What varies: `seeds`, `test rows`, `pairs`.
     pub over: String,
@@ -63,8 +63,7 @@ pub struct Interval {
 ///
 /// Why there is none: degrees of freedom that are not above 0.
 pub fn student_t(mean: f64, standard_error: f64, freedom: f64, level: f64) -> Result<(f64, f64), Undefined> {
-    let law = StudentsT::new(0.0, 1.0, freedom).map_err(|error| Undefined(error.to_string()))?;
-    let reach = law.inverse_cdf(0.5 + level / 2.0) * standard_error;
+    let reach = t_quantile(0.5 + level / 2.0, freedom)? * standard_error;
     Ok((mean - reach, mean + reach))
 }
 

@@ -2,12 +2,39 @@
 //!
 //! An interval says what was resampled, how many there were, and by which method.
 
+mod answer;
+mod band;
+mod bootstrap;
+mod draws;
+#[cfg(test)]
+mod fixtures;
+mod holm;
 mod interval;
+mod law;
+mod linear;
 mod paired;
+mod power;
+mod resamples;
 mod rows;
 mod seeds;
+mod signs;
+#[cfg(test)]
+mod simulation;
+mod spread;
+mod studentised;
+mod verdict;
 
+pub use answer::{Answer, Shortfall, Standard};
+pub use band::{CurveBand, curve_band};
+pub use draws::RowDraws;
+pub use holm::holm;
 pub use interval::{Estimate, Interval, student_t};
-pub use paired::{Contrast, paired_difference, paired_difference_in_blocks};
-pub use rows::{Resampled, RowBootstrap, bootstrap_rows};
+pub use linear::{Alias, WithinBlocks, within_blocks};
+pub use paired::{Contrast, paired_difference_in_blocks, paired_interval};
+pub use power::{POWER, pairs_needed, power_of, smallest_detectable_difference};
+pub use rows::{BAND_POINTS, Bootstrapped, Resampled, RowBootstrap, bootstrap_rows};
 pub use seeds::{SeedInterval, seed_interval};
+pub use signs::{SignTest, pairs_for_signs, sign_test, smallest_sign_p};
+pub use spread::{seeds_and_rows, spread_interval};
+pub use studentised::Studentised;
+pub use verdict::{Rule, Verdict};

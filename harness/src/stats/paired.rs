@@ -1,6 +1,7 @@
 //! Differences between two methods on the same seeds, and on the same worlds.
 
-use super::interval::{Estimate, Interval, student_t};
+use super::interval::{Estimate, Interval};
+use super::studentised::Studentised;
 use crate::metrics::Undefined;
 use serde::{Deserialize, Serialize};
 
@@ -14,22 +15,17 @@ pub struct Contrast {
     pub interval: Interval,
 }
 
-/// `a - b`, pair by pair (the same seed, or the same seed and world).
+/// The mean of the differences of pairs (the same seed).
 ///
 /// # Errors
 ///
-/// Why there is none: unequal numbers, or fewer than two pairs.
-pub fn paired_difference(a: &[f64], b: &[f64], level: f64) -> Result<Contrast, Undefined> {
-    let differences = differences(a, b)?;
-    let (difference, error) = described(&differences)?;
-    let bounds = student_t(difference.mean, error, (difference.n - 1) as f64, level)?;
-    Ok(Contrast {
-        interval: interval(bounds, level, &difference, "Student t of paired differences"),
-        difference,
-    })
+/// Why there is none: fewer than two pairs.
+pub fn paired_interval(differences: &[f64], level: f64) -> Result<Contrast, Undefined> {
+    let tested = Studentised::of(differences)?;
+    contrast(&tested, differences, level, "Student t of paired differences")
 }
 
-/// The mean over blocks (worlds, backbones) of the mean of `a - b`: one pair of slices per block.
+/// The mean over blocks (worlds, backbones) of the mean of the differences of pairs: one slice per block.
 ///
 /// ```text
 /// mean of block means -+ t sqrt(sum over blocks of sd_b^2 / n_b) / blocks
@@ -40,56 +36,36 @@ pub fn paired_difference(a: &[f64], b: &[f64], level: f64) -> Result<Contrast, U
 ///
 /// # Errors
 ///
-/// Why there is none: no blocks, or a block with unequal numbers or fewer than two pairs.
-pub fn paired_difference_in_blocks(blocks: &[(&[f64], &[f64])], level: f64) -> Result<Contrast, Undefined> {
-    let pooled = blocks.iter().map(|(a, b)| differences(a, b)).collect::<Result<Vec<_>, _>>()?;
-    let parts = pooled.iter().map(|block| described(block)).collect::<Result<Vec<_>, _>>()?;
-    let count = parts.len() as f64;
-    let whole = Estimate::of(&pooled.concat()).ok_or_else(|| Undefined("there are no blocks".to_string()))?;
-    let mean = parts.iter().map(|(block, _)| block.mean).sum::<f64>() / count;
-    let variance: f64 = parts.iter().map(|(_, error)| error.powi(2)).sum();
-    let spread: f64 = parts.iter().map(|(block, error)| error.powi(4) / (block.n - 1) as f64).sum();
-    let difference = Estimate { mean, ..whole };
-    let bounds = if variance > 0.0 {
-        student_t(mean, variance.sqrt() / count, variance.powi(2) / spread, level)?
-    } else {
-        (mean, mean)
-    };
+/// Why there is none: no blocks, or a block with fewer than two pairs.
+pub fn paired_difference_in_blocks(blocks: &[&[f64]], level: f64) -> Result<Contrast, Undefined> {
+    let share = 1.0 / blocks.len() as f64;
+    let parts =
+        blocks.iter().map(|block| Ok((share, Studentised::of(block)?))).collect::<Result<Vec<_>, _>>()?;
+    let tested = Studentised::sum(&parts)?;
     let method = format!("Student t (Satterthwaite) of paired differences within {} blocks", parts.len());
-    Ok(Contrast { interval: interval(bounds, level, &difference, &method), difference })
+    contrast(&tested, &blocks.concat(), level, &method)
 }
 
-fn differences(a: &[f64], b: &[f64]) -> Result<Vec<f64>, Undefined> {
-    if a.len() != b.len() {
-        return Err(Undefined(format!("{} values cannot be paired with {}", a.len(), b.len())));
-    }
-    Ok(a.iter().zip(b).map(|(a, b)| a - b).collect())
-}
-
-fn described(differences: &[f64]) -> Result<(Estimate, f64), Undefined> {
-    let described =
-        Estimate::of(differences).and_then(|estimate| Some((estimate, estimate.standard_error()?)));
-    described
-        .ok_or_else(|| Undefined(format!("an interval needs at least 2 pairs, found {}", differences.len())))
-}
-
-fn interval((low, high): (f64, f64), level: f64, difference: &Estimate, method: &str) -> Interval {
+fn contrast(tested: &Studentised, pairs: &[f64], level: f64, method: &str) -> Result<Contrast, Undefined> {
+    let whole = Estimate::of(pairs).ok_or_else(|| Undefined("there are no pairs".to_string()))?;
+    let (low, high) = tested.interval(level)?;
     let note = (low == high).then(|| "no variance between pairs".to_string());
     let (method, over) = (method.to_string(), "pairs".to_string());
-    Interval { low, high, level, method, over, n: difference.n, resamples: None, note }
+    let interval = Interval { low, high, level, method, over, n: whole.n, resamples: None, note };
+    Ok(Contrast { difference: Estimate { mean: tested.mean, ..whole }, interval })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const A: [f64; 5] = [0.41, 0.44, 0.40, 0.43, 0.42];
-    const B: [f64; 5] = [0.38, 0.40, 0.39, 0.40, 0.37];
+    /// The differences of .41 .44 .40 .43 .42 and .38 .40 .39 .40 .37.
+    const PAIRS: [f64; 5] = [0.03, 0.04, 0.01, 0.03, 0.05];
 
     #[test]
     fn a_paired_interval_is_that_of_scipy() {
         // scipy 1.17.1: stats.ttest_rel(a, b).confidence_interval(.95)
-        let found = paired_difference(&A, &B, 0.95).unwrap();
+        let found = paired_interval(&PAIRS, 0.95).unwrap();
         assert!((found.difference.mean - 0.032).abs() < 1e-12);
         assert!((found.interval.low - 0.01358314667008018).abs() < 1e-9, "{}", found.interval.low);
         assert!((found.interval.high - 0.0504168533299198).abs() < 1e-9, "{}", found.interval.high);
@@ -97,23 +73,23 @@ mod tests {
 
     #[test]
     fn one_block_is_the_plain_interval_and_equal_blocks_narrow_it() {
-        let plain = paired_difference(&A, &B, 0.95).unwrap().interval;
-        let one = paired_difference_in_blocks(&[(&A[..], &B[..])], 0.95).unwrap().interval;
+        let plain = paired_interval(&PAIRS, 0.95).unwrap().interval;
+        let one = paired_difference_in_blocks(&[&PAIRS], 0.95).unwrap().interval;
         assert!((one.low - plain.low).abs() < 1e-12 && (one.high - plain.high).abs() < 1e-12);
-        let three = paired_difference_in_blocks(&[(&A[..], &B[..]); 3], 0.95).unwrap().interval;
+        let three = paired_difference_in_blocks(&[&PAIRS[..]; 3], 0.95).unwrap().interval;
         assert!(three.low > plain.low && three.high < plain.high);
         assert_eq!(three.n, 15);
     }
 
     #[test]
     fn what_cannot_be_paired_says_why() {
-        assert_eq!(paired_difference(&A, &B[1..], 0.95).unwrap_err().0, "5 values cannot be paired with 4");
         assert_eq!(
-            paired_difference(&A[..1], &B[..1], 0.95).unwrap_err().0,
+            paired_interval(&PAIRS[..1], 0.95).unwrap_err().0,
             "an interval needs at least 2 pairs, found 1"
         );
         assert!(paired_difference_in_blocks(&[], 0.95).is_err());
-        let same = paired_difference(&A, &A, 0.95).unwrap().interval;
+        assert!(paired_difference_in_blocks(&[&PAIRS, &PAIRS[..1]], 0.95).is_err());
+        let same = paired_interval(&[0.0; 5], 0.95).unwrap().interval;
         assert_eq!(
             (same.low, same.high, same.note.as_deref()),
             (0.0, 0.0, Some("no variance between pairs"))

@@ -1,9 +1,9 @@
 //! The bootstrap over test rows: rows resampled once, for all models and seeds.
 
-use super::interval::{Interval, percentiles};
+use super::draws::RowDraws;
+use super::interval::{Estimate, Interval, percentiles};
 use crate::metrics::{Metric, Prepared, Resampler, Undefined};
 use crate::seed::Seeds;
-use rand::Rng;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
@@ -25,52 +25,65 @@ pub struct Resampled {
     pub rows: usize,
 }
 
-/// Resamples rows and averages each metric over a method's models (one per seed, same rows in the same order).
-///
-/// Row i of resample r is counted as often as n draws with replacement hit it (multinomial). The weights
-/// depend on `seeds`, r and n only, so methods that are resampled apart are still paired.
+/// Averages each metric over a method's models (one per seed, same rows in the same order) under every resample.
+/// Methods that are resampled apart by the same `draws` are still paired.
 ///
 /// # Errors
 ///
-/// Internal: no models, or models of different rows.
+/// Internal: no models, or models of other rows than those drawn.
 pub fn bootstrap_rows(
     models: &[Prepared],
     metrics: &[&Metric],
-    plan: &RowBootstrap,
-) -> anyhow::Result<BTreeMap<String, Resampled>> {
+    draws: &RowDraws,
+) -> anyhow::Result<Bootstrapped> {
     let rows = models.first().map(Prepared::rows).ok_or_else(|| anyhow::anyhow!("no models to resample"))?;
     let resamplers: Vec<Resampler> = models.iter().map(|model| Resampler::new(model, metrics)).collect();
-    let draws = (0..plan.resamples as u64).into_par_iter().map(|index| {
-        let weights = multinomial(rows, &plan.seeds.at(index));
-        mean_over_models(&resamplers, metrics.len(), &weights)
-    });
-    let draws = draws.collect::<anyhow::Result<Vec<Vec<f64>>>>()?;
+    let resamples = (0..draws.resamples()).into_par_iter();
+    let means = resamples.map(|index| mean_over_models(&resamplers, metrics.len(), draws.weights(index)));
+    let means = means.collect::<anyhow::Result<Vec<Draw>>>()?;
     let entry = |(index, metric): (usize, &&Metric)| {
-        let values = draws.iter().map(|draw| draw[index]).collect();
+        let values = means.iter().map(|draw| draw.values[index]).collect();
         (metric.name.to_string(), Resampled { values, rows })
     };
-    Ok(metrics.iter().enumerate().map(entry).collect())
+    let metrics = metrics.iter().enumerate().map(entry).collect();
+    let (uplift, qini) =
+        means.into_iter().map(|draw| draw.curves).map(|[uplift, qini]| (uplift, qini)).unzip();
+    Ok(Bootstrapped { metrics, curves: [uplift, qini] })
 }
 
-fn mean_over_models(models: &[Resampler], metrics: usize, weights: &[u8]) -> anyhow::Result<Vec<f64>> {
+/// Metrics and curves of a method under every resample, averaged over its models.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Bootstrapped {
+    /// By metric.
+    pub metrics: BTreeMap<String, Resampled>,
+    /// The uplift curve and the Qini curve at `BAND_POINTS + 1` even shares, one per resample.
+    pub curves: [Vec<Vec<f64>>; 2],
+}
+
+/// Steps of the curves that are resampled.
+pub const BAND_POINTS: usize = 50;
+
+/// One resample, averaged over models.
+struct Draw {
+    values: Vec<f64>,
+    curves: [Vec<f64>; 2],
+}
+
+fn mean_over_models(models: &[Resampler], metrics: usize, weights: &[u8]) -> anyhow::Result<Draw> {
     let mut sums = vec![0.0; metrics];
+    let mut curves = [vec![0.0; BAND_POINTS + 1], vec![0.0; BAND_POINTS + 1]];
     for model in models {
-        for (sum, value) in sums.iter_mut().zip(model.values(weights)?) {
+        let (values, gains) = model.values_and_curves(weights, BAND_POINTS)?;
+        for (sum, value) in sums.iter_mut().zip(values) {
             *sum += value.unwrap_or(f64::NAN);
         }
+        for (sum, gain) in curves.iter_mut().flatten().zip(gains.iter().flatten()) {
+            *sum += gain;
+        }
     }
-    Ok(sums.into_iter().map(|sum| sum / models.len() as f64).collect())
-}
-
-/// How often each of `rows` rows is hit by `rows` draws with replacement.
-fn multinomial(rows: usize, seeds: &Seeds) -> Vec<u8> {
-    let mut stream = seeds.stream();
-    let mut weights = vec![0_u8; rows];
-    for _ in 0..rows {
-        let row = stream.random_range(0..rows as u32) as usize;
-        weights[row] = weights[row].saturating_add(1);
-    }
-    weights
+    let count = models.len() as f64;
+    sums.iter_mut().chain(curves.iter_mut().flatten()).for_each(|sum| *sum /= count);
+    Ok(Draw { values: sums, curves })
 }
 
 impl Resampled {
@@ -98,16 +111,34 @@ impl Resampled {
         })
     }
 
-    /// `self - other`, resample by resample: both see the same rows.
+    /// The variance over resamples.
     ///
     /// # Errors
     ///
-    /// Internal: other resamples.
-    pub fn minus(&self, other: &Self) -> anyhow::Result<Self> {
-        let same = self.rows == other.rows && self.values.len() == other.values.len();
-        anyhow::ensure!(same, "resamples of different rows cannot be paired");
-        let values = self.values.iter().zip(&other.values).map(|(a, b)| a - b).collect();
-        Ok(Self { values, rows: self.rows })
+    /// Why there is none: the metric is undefined in more than one resample in twenty.
+    pub fn variance(&self) -> Result<f64, Undefined> {
+        let defined = self.defined();
+        let missing = self.values.len() - defined.len();
+        let estimate = Estimate::of(&defined).filter(|_| missing * 20 <= self.values.len());
+        let sd = estimate.and_then(|estimate| estimate.sd);
+        sd.map(|sd| sd * sd)
+            .ok_or_else(|| Undefined(format!("undefined in {missing} of {} resamples", self.values.len())))
+    }
+
+    /// A sum of methods, each times its factor, resample by resample: all see the same rows.
+    ///
+    /// # Errors
+    ///
+    /// Internal: nothing to add, or other resamples.
+    pub fn sum(terms: &[(f64, &Self)]) -> anyhow::Result<Self> {
+        let (_, first) = terms.first().ok_or_else(|| anyhow::anyhow!("no resamples to add"))?;
+        let same = |part: &Self| part.rows == first.rows && part.values.len() == first.values.len();
+        anyhow::ensure!(
+            terms.iter().all(|(_, part)| same(part)),
+            "resamples of different rows cannot be paired"
+        );
+        let value = |index: usize| terms.iter().map(|(factor, part)| factor * part.values[index]).sum();
+        Ok(Self { values: (0..first.values.len()).map(value).collect(), rows: first.rows })
     }
 
     /// The mean of one metric over several datasets, resample by resample; `rows` are those of all together.
@@ -140,6 +171,7 @@ impl Resampled {
 mod tests {
     use super::*;
     use crate::metrics::{Judged, find};
+    use rand::Rng;
 
     const ROWS: usize = 1_500;
 
@@ -159,7 +191,14 @@ mod tests {
         let metrics = ["auuc", "qini", "lift@30", "auuc.true", "krcc", "pehe", "auuc.causalml"]
             .map(|name| find(name).unwrap());
         let plan = RowBootstrap { resamples: 400, seeds: Seeds::new(5) };
-        bootstrap_rows(&[model(noise, 10), model(noise, 11)], &metrics, &plan).unwrap()
+        let draws = RowDraws::new(ROWS, &plan);
+        bootstrap_rows(&[model(noise, 10), model(noise, 11)], &metrics, &draws).unwrap().metrics
+    }
+
+    impl Resampled {
+        fn minus(&self, other: &Self) -> Self {
+            Self::sum(&[(1.0, self), (-1.0, other)]).unwrap()
+        }
     }
 
     #[test]
@@ -170,14 +209,14 @@ mod tests {
             let values = [10, 11].map(|seed| find(name).unwrap().compute(&model(0.5, seed)).unwrap());
             let mean = (values[0] + values[1]) / 2.0;
             assert!(interval.low < mean && mean < interval.high, "{name}: {mean} and {interval:?}");
-            let difference = good[name].minus(&bad[name]).unwrap();
+            let difference = good[name].minus(&bad[name]);
             let width = |resampled: &Resampled| resampled.interval(0.95).map(|i| i.high - i.low).unwrap();
             assert!(difference.share_above_zero() > 0.9, "{name}: {}", difference.share_above_zero());
             let unpaired = width(&good[name]).hypot(width(&bad[name]));
             assert!(width(&difference) < 1.05 * unpaired, "{name}: pairing cannot widen");
         }
         for name in ["auuc.true", "krcc"] {
-            let difference = good[name].minus(&bad[name]).unwrap();
+            let difference = good[name].minus(&bad[name]);
             assert!(difference.interval(0.95).unwrap().low > 0.0, "{name}");
         }
         assert_eq!(good["pehe"].interval(0.95).unwrap_err().0, "undefined in 400 of 400 resamples");
@@ -206,13 +245,5 @@ mod tests {
                 .collect()
         };
         assert_eq!(bits(&alone), bits(&bootstrap(1.0)));
-    }
-
-    #[test]
-    fn weights_are_multinomial() {
-        let weights = multinomial(10_000, &Seeds::new(2));
-        assert_eq!(weights.iter().map(|&weight| usize::from(weight)).sum::<usize>(), 10_000);
-        let absent = weights.iter().filter(|&&weight| weight == 0).count() as f64 / 1e4;
-        assert!((absent - (-1f64).exp()).abs() < 0.02, "{absent}");
     }
 }

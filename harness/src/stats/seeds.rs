@@ -1,13 +1,11 @@
 //! Intervals of a mean over seeds.
 
-use super::interval::{Estimate, Interval, percentiles, student_t};
+use super::bootstrap::{bca, percentile, studentised};
+use super::interval::{Estimate, Interval, student_t};
+use super::resamples::Resamples;
 use crate::metrics::Undefined;
 use crate::seed::Seeds;
-use rand::Rng;
 use serde::{Deserialize, Serialize};
-
-/// Resamples of the two bootstraps.
-const RESAMPLES: usize = 10_000;
 
 /// How an interval over seeds is made. With five seeds a percentile bootstrap covers .83 where .95 is asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,27 +16,35 @@ pub enum SeedInterval {
     StudentT,
     /// Quantiles of the means of resampled seeds.
     Percentile,
-    /// Quantiles of the studentised means of resampled seeds.
+    /// The same quantiles, corrected for bias and skewness.
+    Bca,
+    /// Quantiles of the studentised means of resampled seeds; from five seeds.
     BootstrapT,
 }
 
 impl SeedInterval {
-    fn name(self) -> &'static str {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::StudentT, Self::Percentile, Self::Bca, Self::BootstrapT];
+
+    /// As it stands beside an interval.
+    pub fn name(self) -> &'static str {
         match self {
             Self::StudentT => "Student t",
             Self::Percentile => "percentile bootstrap",
+            Self::Bca => "BCa bootstrap",
             Self::BootstrapT => "bootstrap-t",
         }
     }
 }
 
-/// The interval of the mean over seeds, one value per seed; `seeds` draws the resamples.
+/// The interval of the mean over seeds, one value per seed.
 ///
+/// Bootstraps list every resample of up to eight seeds with its probability; of more, `seeds` draws 10,000.
 /// Equal values give an interval of width zero that says so.
 ///
 /// # Errors
 ///
-/// Why there is none: fewer than two seeds.
+/// Why there is none: fewer than two seeds; for a bootstrap-t fewer than five, or too many that are equal.
 pub fn seed_interval(
     values: &[f64],
     method: SeedInterval,
@@ -50,15 +56,15 @@ pub fn seed_interval(
     let Some((estimate, error)) = estimate.and_then(|e| Some((e, e.standard_error()?))) else {
         return Err(Undefined(format!("an interval over seeds needs at least 2 of them, found {n}")));
     };
-    let (low, high) = match method {
-        _ if error == 0.0 => (estimate.mean, estimate.mean),
-        SeedInterval::StudentT => student_t(estimate.mean, error, (n - 1) as f64, level)?,
-        SeedInterval::Percentile => {
-            let mut means: Vec<f64> = resampled(values, seeds).map(|resample| resample.mean).collect();
-            percentiles(&mut means, level)
-        }
-        SeedInterval::BootstrapT => bootstrap_t(values, &estimate, level, seeds)?,
+    let drawn = (method != SeedInterval::StudentT && error > 0.0).then(|| Resamples::of(n, seeds));
+    let (low, high) = match (method, &drawn) {
+        (_, None) if error == 0.0 => (estimate.mean, estimate.mean),
+        (SeedInterval::StudentT, _) | (_, None) => student_t(estimate.mean, error, (n - 1) as f64, level)?,
+        (SeedInterval::Percentile, Some(drawn)) => percentile(values, drawn, level)?,
+        (SeedInterval::Bca, Some(drawn)) => bca(values, &estimate, drawn, level)?,
+        (SeedInterval::BootstrapT, Some(drawn)) => studentised(values, (&estimate, error), drawn, level)?,
     };
+    let all = drawn.as_ref().is_some_and(|drawn| drawn.all).then(|| "every resample listed".to_string());
     Ok(Interval {
         low,
         high,
@@ -66,67 +72,19 @@ pub fn seed_interval(
         method: method.name().to_string(),
         over: "seeds".to_string(),
         n,
-        resamples: (method != SeedInterval::StudentT).then_some(RESAMPLES),
-        note: (error == 0.0).then(|| "no seed variance".to_string()),
-    })
-}
-
-/// Resamples without any spread say nothing about the studentised mean and are left out.
-fn bootstrap_t(
-    values: &[f64],
-    estimate: &Estimate,
-    level: f64,
-    seeds: &Seeds,
-) -> Result<(f64, f64), Undefined> {
-    let studentised = resampled(values, seeds).filter_map(|resample| {
-        let error = resample.standard_error().filter(|&error| error > 0.0)?;
-        Some((resample.mean - estimate.mean) / error)
-    });
-    let mut studentised: Vec<f64> = studentised.collect();
-    let error = estimate.standard_error().filter(|_| !studentised.is_empty());
-    let error = error.ok_or_else(|| Undefined("no resample has any spread".to_string()))?;
-    let (low, high) = percentiles(&mut studentised, level);
-    Ok((estimate.mean - high * error, estimate.mean - low * error))
-}
-
-fn resampled<'a>(values: &'a [f64], seeds: &Seeds) -> impl Iterator<Item = Estimate> + 'a {
-    let mut stream = seeds.stream();
-    let mut drawn = vec![0.0; values.len()];
-    (0..RESAMPLES).filter_map(move |_| {
-        drawn.fill_with(|| values[stream.random_range(0..values.len())]);
-        Estimate::of(&drawn)
+        resamples: drawn.map(|drawn| drawn.number),
+        note: if error == 0.0 { Some("no seed variance".to_string()) } else { all },
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand_distr::{Distribution, StandardNormal};
-    use rayon::prelude::*;
 
     const VALUES: [f64; 5] = [0.40, 0.42, 0.37, 0.41, 0.45];
 
     fn interval(values: &[f64], method: SeedInterval) -> Result<Interval, Undefined> {
         seed_interval(values, method, 0.95, &Seeds::new(7))
-    }
-
-    /// The coverages of METHODS.md, 7.1: 2,000 sets of five normal values.
-    #[test]
-    fn five_seeds_are_covered_by_student_t_and_not_by_percentiles() {
-        let coverage = |method| {
-            let covers = |set: u64| {
-                let normal = StandardNormal.sample_iter(Seeds::new(set).child("coverage").stream());
-                let values: Vec<f64> = normal.take(5).collect();
-                let found = seed_interval(&values, method, 0.95, &Seeds::new(set)).unwrap();
-                (found.low <= 0.0 && 0.0 <= found.high) as usize
-            };
-            (0..2000u64).into_par_iter().map(covers).sum::<usize>() as f64 / 2000.0
-        };
-        let found =
-            [SeedInterval::StudentT, SeedInterval::BootstrapT, SeedInterval::Percentile].map(coverage);
-        for (found, expected) in found.iter().zip([0.95, 0.95, 0.84]) {
-            assert!((found - expected).abs() < 0.015, "{found} instead of {expected}");
-        }
     }
 
     #[test]
@@ -140,15 +98,22 @@ mod tests {
 
     #[test]
     fn all_bracket_the_mean_and_the_percentile_bootstrap_is_too_narrow() {
-        let width = |method| {
+        let [student, percentile, bca, studentised] = SeedInterval::ALL.map(|method| {
             let found = interval(&VALUES, method).unwrap();
             assert!(found.low < 0.41 && 0.41 < found.high, "{found:?}");
+            if method != SeedInterval::StudentT {
+                assert_eq!(
+                    (found.resamples, found.note.as_deref()),
+                    (Some(3_125), Some("every resample listed"))
+                );
+            }
             found.high - found.low
-        };
-        let [percentile, student, studentised] =
-            [SeedInterval::Percentile, SeedInterval::StudentT, SeedInterval::BootstrapT].map(width);
-        assert!(percentile < student && percentile < studentised, "{percentile}, {student}, {studentised}");
-        assert_eq!(interval(&VALUES, SeedInterval::Percentile), interval(&VALUES, SeedInterval::Percentile));
+        });
+        assert!(percentile < student && bca < student && percentile < studentised);
+        let many: Vec<f64> = (0..9).map(f64::from).collect();
+        let drawn = interval(&many, SeedInterval::Percentile).unwrap();
+        assert_eq!((drawn.resamples, &drawn.note), (Some(10_000), &None));
+        assert_eq!(Ok(drawn), interval(&many, SeedInterval::Percentile));
     }
 
     #[test]
@@ -156,9 +121,19 @@ mod tests {
         let reason = interval(&[0.4], SeedInterval::StudentT).unwrap_err();
         assert_eq!(reason.0, "an interval over seeds needs at least 2 of them, found 1");
         assert!(interval(&[], SeedInterval::Percentile).is_err());
-        for method in [SeedInterval::StudentT, SeedInterval::Percentile, SeedInterval::BootstrapT] {
+        for method in SeedInterval::ALL {
             let found = interval(&[0.1; 3], method).unwrap();
             assert_eq!((found.low, found.high, found.note.as_deref()), (0.1, 0.1, Some("no seed variance")));
+            assert_eq!(found.resamples, None);
         }
+    }
+
+    #[test]
+    fn a_bootstrap_t_needs_five_seeds_that_differ() {
+        let reason = interval(&VALUES[..4], SeedInterval::BootstrapT).unwrap_err();
+        assert_eq!(reason.0, "a bootstrap-t needs at least 5 seeds, found 4");
+        // four equal values of five: a third of the resamples are without spread, on one side of the mean
+        let reason = interval(&[1.0, 1.0, 1.0, 1.0, 2.0], SeedInterval::BootstrapT).unwrap_err();
+        assert_eq!(reason.0, "too many resamples have no spread for a bootstrap-t");
     }
 }

@@ -7,6 +7,7 @@
 
 mod bad_input;
 mod bad_tables;
+mod browser;
 mod cli;
 mod data;
 mod diverged;

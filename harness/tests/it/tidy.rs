@@ -31,6 +31,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("tch", &["nets", "objectives", "learner"]),
     ("safetensors", &["model"]),
     ("plotters", &["report"]),
+    ("resvg", &["report"]),
     ("tera", &["report"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),

@@ -54,16 +54,19 @@ fn layers(shown: &[&ContrastView], names: Vec<String>) -> Vec<Layer> {
     let span = |(index, contrast): (usize, &&ContrastView)| {
         contrast.ci.as_ref().ok().map(|interval| (from_top(index), interval.low, interval.high))
     };
-    let dot = |(index, contrast): (usize, &&ContrastView)| Some((contrast.difference?, from_top(index)));
+    let dot = |(index, contrast): (usize, &&ContrastView)| {
+        Some((contrast.difference?, from_top(index), contrast.method.clone()))
+    };
     vec![
         Layer::Line(Style::Zero, vec![(0.0, -0.5), (0.0, shown.len() as f64 - 0.5)]),
         Layer::Spans(Style::Span, shown.iter().enumerate().filter_map(span).collect()),
-        Layer::Dots(Style::Dot, shown.iter().enumerate().filter_map(dot).collect()),
+        Layer::Named(Style::Dot, shown.iter().enumerate().filter_map(dot).collect()),
         Layer::Names(names.into_iter().enumerate().map(|(index, name)| (from_top(index), name)).collect()),
     ]
 }
 
-fn short(name: &str) -> String {
+/// A name as far as a chart has room for it.
+pub fn short(name: &str) -> String {
     if name.chars().count() <= LONGEST {
         return name.to_string();
     }
@@ -111,8 +114,10 @@ mod tests {
         ];
         let plate = forest(&all).unwrap();
         let panel = &plate.figures[0].panel;
+        let dots = [(2.0, 2.0, "one"), (-1.5, 0.0, "a name that is longer than it can be")];
+        let dots = dots.map(|(x, y, name)| (x, y, name.to_string())).to_vec();
         assert_eq!(panel.layers[1], Layer::Spans(Style::Span, vec![(2.0, 1.0, 3.0), (0.0, -2.0, -1.0)]));
-        assert_eq!(panel.layers[2], Layer::Dots(Style::Dot, vec![(2.0, 2.0), (-1.5, 0.0)]));
+        assert_eq!(panel.layers[2], Layer::Named(Style::Dot, dots));
         let names = ["one", "failed", "a name that is longer tha\u{2026}"].map(str::to_string);
         assert_eq!(panel.layers[3], Layer::Names([2.0, 1.0, 0.0].into_iter().zip(names).collect()));
         assert!(panel.x.range.0 < -2.0 && panel.x.range.1 > 3.0 && panel.x.range.1 < 7.0);

@@ -1,13 +1,20 @@
 //! From the view's points to panels: which curves share a panel, and what a reader is told about them.
 
+mod calibration;
 mod forest;
 pub mod importance;
 pub mod panel;
+mod quality;
+mod seeds;
 pub mod svg;
+mod thin;
 
+pub use calibration::calibration;
 pub use forest::forest;
+pub use quality::quality;
+pub use seeds::seeds;
 
-use super::view::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
+use super::view::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses, RowBand};
 use super::view::references::RANKERS;
 use panel::{Axis, Layer, Panel, Size, Ticks, range};
 use svg::{SERIES, Style};
@@ -71,13 +78,47 @@ fn curve_legend(group: &[&Band], references: &[Line]) -> Vec<(Style, String)> {
 }
 
 fn reference(line: &Line) -> Style {
-    Style::Reference(RANKERS.iter().position(|name| *name == line.name).unwrap_or(0))
+    reference_style(&line.name)
+}
+
+/// As a reference ranking is drawn.
+fn reference_style(ranker: &str) -> Style {
+    Style::Reference(RANKERS.iter().position(|name| *name == ranker).unwrap_or(0))
+}
+
+/// A band so many standard deviations to either side of the mean.
+fn around(band: &RowBand, reach: f64) -> Vec<(f64, f64, f64)> {
+    let points = band.share.iter().zip(&band.mean).zip(&band.sd);
+    points.map(|((x, mean), sd)| (*x, mean - reach * sd, mean + reach * sd)).collect()
+}
+
+/// What is shaded behind a method's curve: rows resampled, or the span of its seeds where that cannot be.
+fn shaded(curves: &Curves, band: &Band, index: usize) -> Vec<Layer> {
+    match &band.rows {
+        Some(rows) => vec![
+            Layer::Band(Style::Outer(index), around(rows, rows.simultaneous)),
+            Layer::Band(Style::Band(index), around(rows, rows.pointwise)),
+        ],
+        None => {
+            let bounds = band.low.iter().zip(&band.high);
+            let span = curves.share.iter().zip(bounds).map(|(x, (low, high))| (*x, *low, *high));
+            vec![Layer::Band(Style::Band(index), span.collect())]
+        }
+    }
+}
+
+/// The lowest and highest points of everything that is shaded.
+fn extent(curves: &Curves) -> impl Iterator<Item = f64> {
+    let widest = |rows: &RowBand| around(rows, rows.simultaneous);
+    curves.methods.iter().flat_map(move |band| match &band.rows {
+        Some(rows) => widest(rows).into_iter().flat_map(|(_, low, high)| [low, high]).collect(),
+        None => band.low.iter().chain(&band.high).copied().collect::<Vec<f64>>(),
+    })
 }
 
 fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> Figure {
     let names: Vec<&str> = group.iter().map(|band| band.name.as_str()).collect();
-    let methods = curves.methods.iter().flat_map(|band| band.low.iter().chain(&band.high));
-    let references = curves.references.iter().flat_map(|line| &line.values);
+    let references = curves.references.iter().flat_map(|line| line.values.iter().copied());
     let label = "gain per row of the list";
     Figure {
         heading: what.to_string(),
@@ -95,7 +136,7 @@ fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> Figure {
             },
             y: Axis {
                 label: label.to_string(),
-                range: range(methods.chain(references).copied()),
+                range: range(extent(curves).chain(references)),
                 ticks: Ticks::Plain,
                 count: 6,
             },
@@ -109,11 +150,7 @@ fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> Figure {
 fn curve_layers(curves: &Curves, group: &[&Band]) -> Vec<Layer> {
     let points =
         |values: &[f64]| curves.share.iter().copied().zip(values.iter().copied()).collect::<Vec<_>>();
-    let area = |band: &Band| {
-        let bounds = band.low.iter().zip(&band.high);
-        curves.share.iter().zip(bounds).map(|(x, (low, high))| (*x, *low, *high)).collect()
-    };
-    let bands = group.iter().enumerate().map(|(index, band)| Layer::Band(Style::Band(index), area(band)));
+    let bands = group.iter().enumerate().flat_map(|(index, band)| shaded(curves, band, index));
     let references = curves.references.iter().map(|line| Layer::Line(reference(line), points(&line.values)));
     let means =
         group.iter().enumerate().map(|(index, band)| Layer::Line(Style::Series(index), points(&band.mean)));
@@ -125,7 +162,8 @@ pub fn deciles(methods: &[Deciles]) -> Plate {
     let points = || methods.iter().flat_map(|method| &method.points);
     let y = range(points().flat_map(heights).chain([0.0]));
     let mut legend = vec![
-        (Style::Dot, "observed, with standard error".to_string()),
+        (Style::Dot, "observed".to_string()),
+        (Style::Interval, "one standard error".to_string()),
         (Style::Mark, "predicted".to_string()),
     ];
     if points().any(|point| point.truth.is_some()) {
@@ -164,7 +202,7 @@ fn decile_figure(method: &Deciles, y: (f64, f64)) -> Figure {
             layers: vec![
                 Layer::Line(Style::Zero, vec![(0.5, 0.0), (10.5, 0.0)]),
                 Layer::Line(TRUTH, points().filter_map(|(x, point)| Some((x, point.truth?))).collect()),
-                Layer::Bars(Style::Axis, bars.collect()),
+                Layer::Bars(Style::Interval, bars.collect()),
                 Layer::Dots(
                     Style::Dot,
                     points().filter_map(|(x, point)| Some((x, point.observed?))).collect(),
@@ -237,6 +275,7 @@ mod tests {
             mean: line(0.0),
             low: line(-0.1),
             high: line(0.1),
+            rows: None,
         }
     }
 
@@ -279,6 +318,23 @@ mod tests {
     }
 
     #[test]
+    fn resampled_rows_replace_the_span_of_the_seeds() {
+        let rows = RowBand {
+            share: vec![0.0, 1.0],
+            mean: vec![0.0, 1.0],
+            sd: vec![0.0, 0.5],
+            pointwise: 2.0,
+            simultaneous: 3.0,
+        };
+        let data = some(vec![Band { rows: Some(rows), ..band("A", "tarnet", 1.0) }]);
+        let panel = &curves(&data, &data)[0].figures[0].panel;
+        let outer = Layer::Band(Style::Outer(0), vec![(0.0, 0.0, 0.0), (1.0, -0.5, 2.5)]);
+        let inner = Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.0, 2.0)]);
+        assert_eq!(panel.layers[..2], [outer, inner]);
+        assert!(panel.y.range.1 > 2.5);
+    }
+
+    #[test]
     fn a_decile_without_an_arm_has_a_prediction_but_no_observation() {
         let point = |decile, observed: Option<f64>| DecilePoint {
             decile,
@@ -290,11 +346,11 @@ mod tests {
         let plate =
             deciles(&[Deciles { name: "A".to_string(), points: vec![point(1, Some(3.0)), point(2, None)] }]);
         let panel = &plate.figures[0].panel;
-        assert_eq!(panel.layers[2], Layer::Bars(Style::Axis, vec![(1.0, 2.5, 3.5)]));
+        assert_eq!(panel.layers[2], Layer::Bars(Style::Interval, vec![(1.0, 2.5, 3.5)]));
         assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(1.0, 3.0)]));
         assert_eq!(panel.layers[4], Layer::Marks(Style::Mark, vec![(1.0, -2.0), (2.0, -2.0)]));
         assert!(panel.y.range.0 < -2.0 && panel.y.range.1 > 3.5);
-        assert_eq!(names(&plate), ["observed, with standard error", "predicted"]);
+        assert_eq!(names(&plate), ["observed", "one standard error", "predicted"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One panel: layers of points on two axes, drawn by plotters as themed SVG.
 
 use super::svg::{self, Style};
+use super::thin::thinned;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -93,6 +94,8 @@ pub enum Layer {
     Line(Style, Vec<(f64, f64)>),
     /// Dots.
     Dots(Style, Vec<(f64, f64)>),
+    /// Dots that say their names to those who ask.
+    Named(Style, Vec<(f64, f64, String)>),
     /// Short horizontal strokes.
     Marks(Style, Vec<(f64, f64)>),
     /// Vertical bars: `x, low, high`.
@@ -101,6 +104,8 @@ pub enum Layer {
     Spans(Style, Vec<(f64, f64, f64)>),
     /// Names left of the vertical axis, by height.
     Names(Vec<(f64, String)>),
+    /// Names beside points.
+    Labels(Vec<(f64, f64, String)>),
 }
 
 /// A range with a little room around the finite values; a unit around a single value, 0 to 1 around none.
@@ -118,16 +123,43 @@ pub fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
 /// Draws a panel.
 pub fn draw(panel: &Panel) -> Result<String> {
     let mut text = String::new();
-    paint(panel, &mut text).map_err(|error| anyhow!("cannot draw '{}': {error}", panel.title))?;
-    Ok(svg::themed(&text, &panel.title, &panel.description))
+    let frame = paint(panel, &mut text).map_err(|error| anyhow!("cannot draw '{}': {error}", panel.title))?;
+    Ok(svg::themed(&text, &panel.title, &panel.description, &facts(panel, frame)))
+}
+
+/// Where the axes lie and what they mean, for the page's script.
+fn facts(panel: &Panel, [left, right, top, bottom]: [i32; 4]) -> String {
+    let range = |axis: &Axis| format!("{} {}", axis.range.0, axis.range.1);
+    let ticks = match panel.x.ticks {
+        Ticks::Percent => "percent",
+        Ticks::Whole => "whole",
+        Ticks::Plain => "plain",
+    };
+    let named = panel.layers.iter().find_map(|layer| {
+        let Layer::Named(_, dots) = layer else { return None };
+        Some(dots.iter().map(|(_, _, name)| name.as_str()).collect::<Vec<_>>())
+    });
+    let mut facts = format!(
+        " data-frame=\"{left} {right} {top} {bottom}\" data-x=\"{}\" data-y=\"{}\" data-ticks=\"{ticks}\" data-along=\"{}\" data-up=\"{}\"",
+        range(&panel.x),
+        range(&panel.y),
+        svg::escape(&panel.x.label),
+        svg::escape(&panel.y.label)
+    );
+    if let Some(names) = named {
+        facts += &format!(" data-names=\"{}\"", svg::escape(&serde_json::json!(names).to_string()));
+    }
+    facts
 }
 
 type Failed = Box<dyn std::error::Error>;
 
-fn paint(panel: &Panel, text: &mut String) -> Result<(), Failed> {
+/// Draws and says where the axes lie: left, right, top, bottom.
+fn paint(panel: &Panel, text: &mut String) -> Result<[i32; 4], Failed> {
     let root = SVGBackend::with_string(text, panel.size.pixels()).into_drawing_area();
     let mut chart = ChartBuilder::on(&root)
         .margin(4 * SCALE)
+        .margin_top(9 * SCALE)
         .margin_right(22 * SCALE)
         .x_label_area_size(38 * SCALE)
         .y_label_area_size(panel.size.left())
@@ -151,8 +183,10 @@ fn paint(panel: &Panel, text: &mut String) -> Result<(), Failed> {
     for layer in &panel.layers {
         paint_layer(&mut chart, layer, panel)?;
     }
+    let (across, down) = chart.plotting_area().get_pixel_range();
+    drop(chart);
     root.present()?;
-    Ok(())
+    Ok([across.start, across.end, down.start, down.end])
 }
 
 type Chart<'a, 'b> = ChartContext<
@@ -165,18 +199,22 @@ fn paint_layer(chart: &mut Chart, layer: &Layer, panel: &Panel) -> Result<(), Fa
     let stroke = |style: &Style| style.colour().stroke_width(style.width() * SCALE / 2);
     match layer {
         Layer::Band(style, points) => {
-            let upper = points.iter().map(|(x, _, high)| (*x, *high));
-            let lower = points.iter().rev().map(|(x, low, _)| (*x, *low));
-            chart.draw_series([Polygon::new(
-                upper.chain(lower).collect::<Vec<_>>(),
-                style.colour().filled(),
-            )])?;
+            let mut upper = thin(points.iter().map(|(x, _, high)| (*x, *high)).collect(), panel);
+            let lower = thin(points.iter().map(|(x, low, _)| (*x, *low)).collect(), panel);
+            upper.extend(lower.into_iter().rev());
+            chart.draw_series([Polygon::new(upper, style.colour().filled())])?;
         }
         Layer::Line(style, points) => {
-            chart.draw_series([PathElement::new(points.clone(), stroke(style))])?;
+            chart.draw_series([PathElement::new(thin(points.clone(), panel), stroke(style))])?;
         }
         Layer::Dots(style, points) => {
-            let dot = |point: &(f64, f64)| Circle::new(*point, 3 * SCALE, style.colour().filled());
+            let dot = |point: &(f64, f64)| Circle::new(*point, radius(*style), style.colour().filled());
+            chart.draw_series(points.iter().map(dot))?;
+        }
+        Layer::Named(style, points) => {
+            let dot = |(x, y, _): &(f64, f64, String)| {
+                Circle::new((*x, *y), radius(*style), style.colour().filled())
+            };
             chart.draw_series(points.iter().map(dot))?;
         }
         Layer::Marks(style, points) => {
@@ -198,16 +236,37 @@ fn paint_layer(chart: &mut Chart, layer: &Layer, panel: &Panel) -> Result<(), Fa
             chart.draw_series(points.iter().map(span))?;
         }
         Layer::Names(names) => {
-            let font = ("sans-serif", FONT).into_font().color(&Style::Text.colour());
-            let font = font.pos(Pos::new(HPos::Right, VPos::Center));
-            let left = -8 * SCALE as i32;
-            let name = |(y, name): &(f64, String)| {
-                EmptyElement::at((panel.x.range.0, *y)) + Text::new(name.clone(), (left, 0), font.clone())
-            };
-            chart.draw_series(names.iter().map(name))?;
+            let left = panel.x.range.0;
+            write(chart, names.iter().map(|(y, name)| ((left, *y), -8, name.clone())))?;
+        }
+        Layer::Labels(labels) => {
+            let middle = (panel.x.range.0 + panel.x.range.1) / 2.0;
+            let shift = |x: f64| if x > middle { -7 } else { 7 };
+            write(chart, labels.iter().map(|(x, y, name)| ((*x, *y), shift(*x), name.clone())))?;
         }
     }
     Ok(())
+}
+
+/// Text beside a point, so many pixels to its right; left of it where negative.
+fn write(chart: &mut Chart, labels: impl Iterator<Item = ((f64, f64), i32, String)>) -> Result<(), Failed> {
+    chart.draw_series(labels.map(|(at, shift, text)| {
+        let side = if shift < 0 { HPos::Right } else { HPos::Left };
+        let font = ("sans-serif", FONT).into_font().color(&Style::Text.colour());
+        let font = font.pos(Pos::new(side, VPos::Center));
+        EmptyElement::at(at) + Text::new(text, (shift * SCALE as i32, 0), font)
+    }))?;
+    Ok(())
+}
+
+fn radius(style: Style) -> u32 {
+    if style == Style::Seed { 2 * SCALE } else { 3 * SCALE }
+}
+
+fn thin(points: Vec<(f64, f64)>, panel: &Panel) -> Vec<(f64, f64)> {
+    let (width, height) = panel.size.pixels();
+    let scale = |range: (f64, f64), pixels: u32| f64::from(pixels) / (range.1 - range.0);
+    thinned(&points, [scale(panel.x.range, width), scale(panel.y.range, height)])
 }
 
 fn tick(value: f64, axis: &Axis) -> String {
@@ -221,6 +280,9 @@ fn tick(value: f64, axis: &Axis) -> String {
 
 /// Enough decimals to tell neighbouring ticks apart.
 fn plain(value: f64, spread: f64) -> String {
+    if spread >= 1e6 {
+        return format!("{value:.0e}").replace('-', "\u{2212}");
+    }
     let decimals = (1.0 - spread.log10().floor()).clamp(0.0, 9.0) as usize;
     crate::report::format::number(value, decimals).replace('-', "\u{2212}")
 }
@@ -261,7 +323,7 @@ mod tests {
             layers,
         };
         let svg = draw(&panel).unwrap();
-        assert!(svg.starts_with("<svg class=\"chart\" viewBox=\"0 0 1240 860\" role=\"img\" aria-label=\"A &amp; &quot;B&quot;. d\">"));
+        assert!(svg.starts_with("<svg class=\"chart\" viewBox=\"0 0 1240 860\" role=\"img\" aria-label=\"A &amp; &quot;B&quot;. d\" data-frame=\""));
         for part in ["class=\"c-b1\"", "class=\"c-s1\"", "class=\"c-grid\"", "x &lt; y"] {
             assert!(svg.contains(part), "{part}");
         }

@@ -19,8 +19,10 @@ pub enum Style {
     Zero,
     /// A method, by its place in the panel, below `SERIES`.
     Series(usize),
-    /// The band of a method.
+    /// The band of a method, point by point.
     Band(usize),
+    /// The wider band that holds a method's whole curve.
+    Outer(usize),
     /// A run's training loss.
     Training,
     /// A run's loss on validation rows.
@@ -31,6 +33,10 @@ pub enum Style {
     Mark,
     /// An interval around a dot.
     Span,
+    /// The same upright.
+    Interval,
+    /// A dot of one seed.
+    Seed,
     /// A reference, by its place in `RANKERS`.
     Reference(usize),
 }
@@ -38,7 +44,11 @@ pub enum Style {
 impl Style {
     /// A colour that no chart means: it only carries the style through plotters.
     pub(super) fn colour(self) -> RGBAColor {
-        let opacity = if matches!(self, Self::Band(_)) { 0.14 } else { 1.0 };
+        let opacity = match self {
+            Self::Band(_) => 0.10,
+            Self::Outer(_) => 0.05,
+            _ => 1.0,
+        };
         let (kind, index) = self.code();
         RGBColor(1, kind, index).mix(opacity)
     }
@@ -46,14 +56,16 @@ impl Style {
     /// Stroke width in half pixels.
     pub(super) fn width(self) -> u32 {
         match self {
-            Self::Series(_) | Self::Mark | Self::Span => 4,
+            Self::Series(_) | Self::Mark | Self::Span | Self::Interval => 4,
             Self::Reference(_) => 3,
             Self::Text
             | Self::Axis
             | Self::Grid
             | Self::Zero
             | Self::Band(_)
+            | Self::Outer(_)
             | Self::Dot
+            | Self::Seed
             | Self::Training
             | Self::Validation => 2,
         }
@@ -71,9 +83,20 @@ impl Style {
             Self::Dot => "c-dot".to_string(),
             Self::Mark => "c-mark".to_string(),
             Self::Span => "c-span".to_string(),
+            Self::Interval => "c-interval".to_string(),
+            Self::Seed => "c-seed".to_string(),
             Self::Series(index) => format!("c-s{index}"),
             Self::Band(index) => format!("c-b{index}"),
+            Self::Outer(index) => format!("c-w{index}"),
             Self::Reference(index) => format!("c-r{index}"),
+        }
+    }
+
+    /// Names of the classes that belong to a name in the legend: a method's curve brings its bands.
+    pub fn draws(self) -> String {
+        match self {
+            Self::Series(index) => [self, Self::Band(index), Self::Outer(index)].map(Self::class).join(" "),
+            _ => self.class(),
         }
     }
 
@@ -88,9 +111,12 @@ impl Style {
             Self::Training => (0, 6),
             Self::Validation => (0, 7),
             Self::Span => (0, 8),
+            Self::Interval => (0, 9),
+            Self::Seed => (0, 10),
             Self::Series(index) => (1, index as u8),
             Self::Band(index) => (2, index as u8),
             Self::Reference(index) => (3, index as u8),
+            Self::Outer(index) => (4, index as u8),
         }
     }
 
@@ -105,14 +131,18 @@ impl Style {
             Self::Training,
             Self::Validation,
             Self::Span,
+            Self::Interval,
+            Self::Seed,
         ];
-        let series = (0..SERIES).flat_map(|index| [Self::Series(index), Self::Band(index)]);
+        let series =
+            (0..SERIES).flat_map(|index| [Self::Series(index), Self::Band(index), Self::Outer(index)]);
         fixed.into_iter().chain(series).chain((0..RANKERS.len()).map(Self::Reference))
     }
 }
 
 /// Replaces colours by classes, the fixed size by the view box, and names the chart for those who cannot see it.
-pub(super) fn themed(drawn: &str, title: &str, description: &str) -> String {
+/// `facts` are attributes that the page's script reads values by.
+pub(super) fn themed(drawn: &str, title: &str, description: &str, facts: &str) -> String {
     let mut text = drawn.replace(" opacity=\"1\"", "").replace(" font-family=\"sans-serif\"", "");
     for style in Style::all() {
         let (kind, index) = style.code();
@@ -125,7 +155,7 @@ pub(super) fn themed(drawn: &str, title: &str, description: &str) -> String {
         drawn.split("viewBox=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
     let (title, description) = (escape(title), escape(description));
     format!(
-        "<svg class=\"chart\" viewBox=\"{view_box}\" role=\"img\" aria-label=\"{title}. {description}\"><title>{title}</title>{body}"
+        "<svg class=\"chart\" viewBox=\"{view_box}\" role=\"img\" aria-label=\"{title}. {description}\"{facts}><title>{title}</title>{body}"
     )
 }
 
@@ -142,9 +172,12 @@ pub fn escape(text: &str) -> String {
 pub fn swatch(style: Style) -> String {
     let (class, width) = (style.class(), style.width() * 2);
     let shape = match style {
-        Style::Dot => format!("<circle class=\"{class}\" cx=\"68\" cy=\"24\" r=\"14\"/>"),
+        Style::Dot | Style::Seed => format!("<circle class=\"{class}\" cx=\"68\" cy=\"24\" r=\"14\"/>"),
         Style::Mark => format!(
             "<line class=\"{class}\" stroke-width=\"{width}\" x1=\"40\" y1=\"24\" x2=\"96\" y2=\"24\"/>"
+        ),
+        Style::Interval => format!(
+            "<line class=\"{class}\" stroke-width=\"{width}\" x1=\"68\" y1=\"4\" x2=\"68\" y2=\"44\"/>"
         ),
         _ => format!(
             "<line class=\"{class}\" stroke-width=\"{width}\" x1=\"4\" y1=\"24\" x2=\"132\" y2=\"24\"/>"

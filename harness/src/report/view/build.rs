@@ -4,13 +4,14 @@ use super::contrasts::{Side, contrasts};
 use super::curve::{Curves, Deciles, Losses};
 use super::machine::machine;
 use super::references::{Judgement, References, references};
-use super::resample::{Plan, Resamples};
+use super::resample::{Plan, Resamples, Visits};
 use super::study::{Study, study};
 use super::tuning::TuningView;
 use super::{Block, MetricView, TestRows, View};
 use crate::metrics::{self, Direction, Metric};
 use crate::record::{EvaluationRows, Record};
 use crate::report::material::{CellMaterial, Material, Outcome};
+use crate::report::paper::PaperView;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +34,7 @@ impl View {
             blocks.push(block(material, dataset, studies, &plan));
         }
         let contrasts = contrasts(&asked.baseline, &asked.metrics, &sides(&blocks, &resamples));
-        Ok(Self {
+        let mut view = Self {
             experiment: asked.name.clone(),
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
@@ -47,7 +48,10 @@ impl View {
             blocks,
             contrasts,
             failures,
-        })
+            paper: None,
+        };
+        view.paper = PaperView::new(material, &view)?;
+        Ok(view)
     }
 }
 
@@ -104,14 +108,13 @@ fn metric_view(name: &str, in_table: bool) -> MetricView {
     }
 }
 
-/// Test rows of all asked runs together: what one resample would visit.
-fn visits(material: &Material) -> u64 {
-    let cells = material.cells.iter().map(|cell| {
-        let rows =
-            evaluations(material, cell.dataset).values().map(|rows| rows.outcome.len()).max().unwrap_or(0);
-        (rows * cell.runs.len()) as u64
-    });
-    cells.sum()
+/// Test rows of all asked runs: what one resample would visit.
+fn visits(material: &Material) -> Visits {
+    material.cells.iter().fold(Visits::default(), |visits, cell| {
+        let rows = evaluations(material, cell.dataset).values().map(|rows| rows.outcome.len()).max();
+        let rows = rows.unwrap_or(0) as u64;
+        Visits { all: visits.all + rows * cell.runs.len() as u64, most: visits.most.max(rows) }
+    })
 }
 
 /// The different test rows of a dataset, by id.

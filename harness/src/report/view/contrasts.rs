@@ -4,7 +4,7 @@ use super::cell::CellView;
 use super::estimate::{Bounds, LEVEL};
 use super::resample::{Resamples, row_interval};
 use super::times::mean;
-use crate::stats::{Resampled, paired_difference, paired_difference_in_blocks};
+use crate::stats::{Resampled, paired_difference_in_blocks, paired_interval};
 
 const DIFFERENT_SEEDS: &str =
     "the two methods finished different seeds, and rows are resampled per method over all of its seeds";
@@ -73,12 +73,12 @@ struct Seeds {
 }
 
 impl Seeds {
-    fn slices(&self) -> (&[f64], &[f64]) {
-        (&self.method, &self.baseline)
+    fn differences(&self) -> Vec<f64> {
+        self.method.iter().zip(&self.baseline).map(|(method, baseline)| method - baseline).collect()
     }
 
     fn difference(&self) -> Option<f64> {
-        mean(self.method.iter().zip(&self.baseline).map(|(method, baseline)| method - baseline))
+        mean(self.differences().into_iter())
     }
 }
 
@@ -128,7 +128,7 @@ fn rows(side: &Side, base: &Side, metric: &str) -> Result<Resampled, String> {
     if side.resamples.evaluation != base.resamples.evaluation {
         return Err(DIFFERENT_ROWS.to_string());
     }
-    method.minus(&baseline).map_err(|error| format!("{error:#}"))
+    Resampled::sum(&[(1.0, &method), (-1.0, &baseline)]).map_err(|error| format!("{error:#}"))
 }
 
 impl Pair<'_> {
@@ -173,9 +173,10 @@ fn gather<'a, T>(
 }
 
 fn over_seeds(blocks: &[&Seeds]) -> Bounds {
-    let slices: Vec<_> = blocks.iter().map(|block| block.slices()).collect();
+    let differences: Vec<Vec<f64>> = blocks.iter().map(|block| block.differences()).collect();
+    let slices: Vec<&[f64]> = differences.iter().map(Vec::as_slice).collect();
     let contrast = match slices[..] {
-        [(method, baseline)] => paired_difference(method, baseline, LEVEL),
+        [pairs] => paired_interval(pairs, LEVEL),
         _ => paired_difference_in_blocks(&slices, LEVEL),
     };
     contrast.map(|contrast| contrast.interval).map_err(|undefined| undefined.to_string())
@@ -225,6 +226,7 @@ mod tests {
                 times: None,
             },
             resamples: Resamples {
+                curves: Default::default(),
                 evaluation: dataset.to_string(),
                 metrics: BTreeMap::from([("qini".to_string(), resampled)]),
             },

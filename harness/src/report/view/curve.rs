@@ -18,6 +18,23 @@ pub struct Band {
     pub low: Vec<f64>,
     /// Highest seed.
     pub high: Vec<f64>,
+    /// What other test rows would do to the mean; absent where seeds have no common rows.
+    pub rows: Option<RowBand>,
+}
+
+/// 95 % bands of a curve over resampled test rows, seeds averaged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RowBand {
+    /// Share of rows, best first, 0 to 1.
+    pub share: Vec<f64>,
+    /// Mean over seeds at these shares.
+    pub mean: Vec<f64>,
+    /// Standard deviation over resamples.
+    pub sd: Vec<f64>,
+    /// Standard deviations on either side that hold a point.
+    pub pointwise: f64,
+    /// Standard deviations on either side that hold the whole curve.
+    pub simultaneous: f64,
 }
 
 /// A reference curve.
@@ -90,7 +107,11 @@ pub struct LossCurve {
 
 impl Band {
     /// Mean and range of a method's curves; nothing without a curve.
-    pub fn over_seeds(method: &NamedMethod, curves: &[Vec<CurvePoint>]) -> Option<Self> {
+    pub fn over_seeds(
+        method: &NamedMethod,
+        curves: &[Vec<CurvePoint>],
+        rows: Option<RowBand>,
+    ) -> Option<Self> {
         let points = curves.first()?.len();
         let at = |index: usize| curves.iter().map(move |curve| curve[index].gain);
         Some(Self {
@@ -99,6 +120,7 @@ impl Band {
             mean: average(curves),
             low: (0..points).map(|index| at(index).fold(f64::INFINITY, f64::min)).collect(),
             high: (0..points).map(|index| at(index).fold(f64::NEG_INFINITY, f64::max)).collect(),
+            rows,
         })
     }
 }

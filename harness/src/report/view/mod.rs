@@ -1,12 +1,13 @@
 //! Every number of a report, decided once: tables, charts and summary only print what stands here.
 
+mod bands;
 mod build;
 pub mod cell;
 pub mod contrasts;
 pub mod curve;
 pub mod estimate;
 pub mod importance;
-mod judge;
+pub mod judge;
 mod machine;
 pub mod references;
 pub mod resample;
@@ -17,6 +18,7 @@ pub mod tuning;
 
 use crate::metrics::Direction;
 use crate::record::RowCounts;
+use crate::report::paper::PaperView;
 use crate::spec::Claim;
 use cell::{CellView, FailureView, ReferenceView};
 use contrasts::ContrastView;
@@ -51,6 +53,8 @@ pub struct View {
     pub contrasts: Vec<ContrastView>,
     /// Diverged and crashed runs.
     pub failures: Vec<FailureView>,
+    /// The paper's table beside these results, where the experiment names one.
+    pub paper: Option<PaperView>,
     /// Where and how it ran.
     pub machine: Machine,
 }

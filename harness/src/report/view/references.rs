@@ -48,7 +48,7 @@ pub struct References {
 pub fn references(dataset: &str, splits: &[Judgement], plan: &Plan) -> Result<References> {
     let metrics = plan.registered();
     let mut ranked = splits.iter().map(rankers).collect::<Result<Vec<_>>>()?;
-    let random = splits.iter().map(|split| random(split.rows, &metrics)).collect::<Result<Vec<_>>>()?;
+    let random = splits.iter().map(|split| random(split.rows, &metrics, plan)).collect::<Result<Vec<_>>>()?;
     let names: Vec<&'static str> =
         ranked.first().into_iter().flat_map(|split| split.keys().copied()).collect();
     let mut found = References::default();
@@ -108,11 +108,20 @@ fn fitted(baseline: &[&Predictions]) -> Option<Vec<f64>> {
     score.iter().all(|value| value.is_finite()).then_some(score)
 }
 
-fn random(rows: &EvaluationRows, metrics: &[&'static Metric]) -> Result<BTreeMap<String, RandomValue>> {
-    let names: Vec<&str> = metrics.iter().map(|metric| metric.name).collect();
-    let permutations = (PERMUTED_ROWS / rows.outcome.len().max(1)).clamp(20, 200);
+/// Expectations; of the metrics of the table also their spread over permutations.
+fn random(
+    rows: &EvaluationRows,
+    metrics: &[&'static Metric],
+    plan: &Plan,
+) -> Result<BTreeMap<String, RandomValue>> {
+    let (shown, others): (Vec<&str>, Vec<&str>) =
+        metrics.iter().map(|metric| metric.name).partition(|name| plan.in_table(name));
+    let permutations = (PERMUTED_ROWS / rows.outcome.len().max(1)).clamp(10, 200);
     let blank = vec![0.0; rows.outcome.len()];
-    random_reference(&judged(rows, &blank), &names, permutations, &Seeds::new(0).child("random-reference"))
+    let (rows, seeds) = (judged(rows, &blank), Seeds::new(0).child("random-reference"));
+    let mut found = random_reference(&rows, &shown, permutations, &seeds)?;
+    found.extend(random_reference(&rows, &others, 0, &seeds)?);
+    Ok(found)
 }
 
 /// The expectation, with the standard deviation over permutations; several splits are averaged.
@@ -129,7 +138,7 @@ fn fixed(models: &[Prepared], metrics: &[&'static Metric], plan: &Plan) -> BTree
     let resampled = if models.len() == 1 { plan.resample(models) } else { plan.refuse(NO_COMMON_ROWS) };
     let estimate = |metric: &&'static Metric| {
         let value = |model: &Prepared| metric.compute(model).map_err(|undefined| Some(undefined.to_string()));
-        let rows = resampled.get(metric.name).map(|found| row_interval(metric.name, found));
+        let rows = resampled.metrics.get(metric.name).map(|found| row_interval(metric.name, found));
         let rows = rows.unwrap_or_else(|| Err(NO_COMMON_ROWS.to_string()));
         (metric.name.to_string(), seedless(models.iter().map(value), rows))
     };

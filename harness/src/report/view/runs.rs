@@ -71,12 +71,16 @@ impl<'a> Runs<'a> {
         resamples.metrics.iter().map(estimate).collect()
     }
 
+    /// Whether all runs were judged on the same rows.
+    pub fn share_rows(&self) -> bool {
+        self.finished.windows(2).all(|pair| pair[0].1.evaluation == pair[1].1.evaluation)
+    }
+
     /// Each metric averaged over the runs, under every resample of their rows.
     pub fn resamples(&self, plan: &Plan) -> Resamples {
-        let evaluation = |index: usize| &self.finished[index].1.evaluation;
-        let metrics = if self.finished.is_empty() {
+        let resamples = if self.finished.is_empty() {
             plan.refuse(&self.unfinished())
-        } else if (1..self.finished.len()).any(|index| evaluation(index) != evaluation(0)) {
+        } else if !self.share_rows() {
             plan.refuse(NO_COMMON_ROWS)
         } else {
             match self.finished.iter().find_map(|(_, _, model)| model.as_ref().err()) {
@@ -85,7 +89,7 @@ impl<'a> Runs<'a> {
             }
         };
         let evaluation = self.finished.first().map(|(_, record, _)| record.evaluation.clone());
-        Resamples { evaluation: evaluation.unwrap_or_default(), metrics }
+        Resamples { evaluation: evaluation.unwrap_or_default(), ..resamples }
     }
 
     /// As recorded; a metric that is newer than the record is computed from the stored predictions.

@@ -1,5 +1,6 @@
 //! One cell: from its runs to its row of the table, its curves and its failures.
 
+use super::bands::row_band;
 use super::cell::{CellView, FailureView};
 use super::curve::{Band, Deciles, LossCurve, Losses, shares};
 use super::importance::ImportanceView;
@@ -47,11 +48,14 @@ pub fn study(material: &Material, cell: &CellMaterial, plan: &Plan) -> Study {
     let measured = recorded(cell).map(|(seed, record)| (seed, record.measured.clone()));
     let measured: BTreeMap<_, _> = measured.collect();
     let uplift = curves(&runs.models, uplift_curve);
+    let qini = curves(&runs.models, qini_curve);
+    let [uplift_band, qini_band] =
+        [(0, &uplift), (1, &qini)].map(|(index, curves)| row_band(&resamples.curves[index], curves));
     let groups: Vec<_> = runs.models.par_iter().map(|model| uplift_by_group(model, 10)).collect();
     Study {
         share: uplift.first().map(|curve| shares(curve)).unwrap_or_default(),
-        uplift: Band::over_seeds(method, &uplift),
-        qini: Band::over_seeds(method, &curves(&runs.models, qini_curve)),
+        uplift: Band::over_seeds(method, &uplift, uplift_band),
+        qini: Band::over_seeds(method, &qini, qini_band),
         deciles: Deciles::over_seeds(&method.name, &groups),
         losses: losses(&method.name, cell),
         view: CellView {

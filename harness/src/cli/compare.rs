@@ -1,0 +1,161 @@
+//! `valor compare`: what differs between two runs, or between two cells.
+
+use super::DONE;
+use crate::error::did_you_mean;
+use crate::input_error;
+use crate::report::{Compared, Difference, MetricDifference, Side, common_rows};
+use crate::spec;
+use crate::store::{Entry, Store};
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Fewest letters of an id.
+const SHORTEST: usize = 4;
+
+/// What to compare.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A run (its id, the beginning of it, or its folder) or a cell (FILE:DATASET:METHOD)
+    a: String,
+    /// What it is compared with
+    b: String,
+    /// The profile of the experiment files of cells
+    #[arg(long)]
+    profile: Option<String>,
+    /// Sets a key of the experiment files of cells, e.g. --set training.epochs=3
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    sets: Vec<String>,
+    /// The results folder
+    #[arg(long, default_value = "results")]
+    results: PathBuf,
+    /// Prints JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints what differs.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    let store = Store::new(&arguments.results);
+    let entries = store.entries()?;
+    let [a, b] = [&arguments.a, &arguments.b].map(|name| side(arguments, &store, &entries, name));
+    let (a, b) = (a?, b?);
+    let rows = common_rows(&a, &b).map(|id| store.evaluation(id)).transpose()?;
+    let compared = Compared::new(&a, &b, rows.as_ref());
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&compared)?);
+    } else {
+        print(&compared);
+    }
+    Ok(DONE)
+}
+
+type Entries = BTreeMap<String, Entry>;
+
+fn side(arguments: &Arguments, store: &Store, entries: &Entries, name: &str) -> anyhow::Result<Side> {
+    let found = match cell(arguments, entries, name)? {
+        Some(found) => found,
+        None => vec![one(entries, name)?],
+    };
+    let run = |entry: &&Entry| Ok((store.record(entry)?, store.predictions(entry)?));
+    Ok(Side { name: name.to_string(), runs: found.iter().map(run).collect::<anyhow::Result<_>>()? })
+}
+
+/// The recorded runs of `FILE:DATASET:METHOD`; nothing if it is not written so.
+fn cell<'a>(
+    arguments: &Arguments,
+    entries: &'a Entries,
+    name: &str,
+) -> anyhow::Result<Option<Vec<&'a Entry>>> {
+    let Some((file, rest)) = name.split_once(".toml:") else { return Ok(None) };
+    let (dataset, method) = rest.split_once(':').ok_or_else(|| {
+        input_error!("'{name}' names no cell: write FILE:DATASET:METHOD, e.g. table2.toml:world 1:TARNet")
+    })?;
+    let path = PathBuf::from(format!("{file}.toml"));
+    let experiment = spec::load(&path, arguments.profile.as_deref(), &arguments.sets)?;
+    let place = |what: &str, wanted: &str, names: Vec<&str>| {
+        names.iter().position(|known| *known == wanted).ok_or_else(|| {
+            let hint = did_you_mean(wanted, names.iter().copied());
+            input_error!("{}: no {what} '{wanted}'; there are {}{hint}", path.display(), names.join(", "))
+        })
+    };
+    let dataset =
+        place("dataset", dataset, experiment.datasets.iter().map(|data| data.name.as_str()).collect())?;
+    let method =
+        place("method", method, experiment.methods.iter().map(|method| method.name.as_str()).collect())?;
+    let ids = experiment.seeds.iter().map(|seed| experiment.run(dataset, method, *seed).id());
+    let found: Vec<&Entry> = ids.filter_map(|id| entries.get(&id)).collect();
+    if found.is_empty() {
+        return Err(input_error!(
+            "'{name}': none of its {} runs is recorded in {}",
+            experiment.seeds.len(),
+            arguments.results.display()
+        ));
+    }
+    Ok(Some(found))
+}
+
+/// The run that an id, the beginning of one, or a folder means.
+fn one<'a>(entries: &'a Entries, name: &str) -> anyhow::Result<&'a Entry> {
+    let folder = Path::new(name).file_name().and_then(|name| name.to_str()).unwrap_or(name);
+    let wanted = folder.rsplit('-').next().unwrap_or(folder);
+    let found: Vec<&Entry> = entries.values().filter(|entry| entry.id.starts_with(wanted)).collect();
+    match found.as_slice() {
+        _ if wanted.len() < SHORTEST => Err(input_error!("'{name}': at least {SHORTEST} letters of an id")),
+        [entry] => Ok(entry),
+        [] => Err(input_error!(
+            "no run '{name}' is recorded; `valor plan FILE` lists ids, and a cell is written FILE:DATASET:METHOD"
+        )),
+        several => Err(input_error!("'{name}' means {} runs: give more letters of the id", several.len())),
+    }
+}
+
+fn print(compared: &Compared) {
+    println!("a: {}\nb: {}", compared.a, compared.b);
+    if compared.is_empty() {
+        println!("nothing differs");
+        return;
+    }
+    let parts = [
+        ("spec", &compared.spec),
+        ("data", &compared.data),
+        ("versions", &compared.versions),
+        ("training", &compared.training),
+    ];
+    for (title, lines) in parts.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+        println!("\n{title}");
+        let wide = lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
+        for Difference { key, a, b } in lines {
+            println!("  {key:<wide$}  {} -> {}", or_dash(a), or_dash(b));
+        }
+    }
+    if !compared.metrics.is_empty() {
+        println!(
+            "\nmetrics, b minus a over {} pairs [95 % over seeds] [95 % over test rows]",
+            compared.pairs
+        );
+        compared.metrics.iter().for_each(print_metric);
+    }
+}
+
+fn print_metric(line: &MetricDifference) {
+    let number = |value: Option<f64>| value.map_or_else(|| "-".to_string(), |value| format!("{value:.4}"));
+    let interval = |interval: &Option<crate::stats::Interval>| {
+        interval
+            .as_ref()
+            .map_or_else(|| "-".to_string(), |found| format!("[{:+.4}, {:+.4}]", found.low, found.high))
+    };
+    let difference = line.difference.map_or_else(|| "-".to_string(), |value| format!("{value:+.4}"));
+    println!(
+        "  {:<32} {:>12} -> {:>12}  {difference:>12}  {:<20} {}",
+        line.metric,
+        number(line.a),
+        number(line.b),
+        interval(&line.ci),
+        interval(&line.ci_rows)
+    );
+}
+
+fn or_dash(text: &str) -> &str {
+    if text.is_empty() { "-" } else { text }
+}

@@ -1,0 +1,93 @@
+//! Calibration of uplift: what a method predicted for its deciles against what was observed in them.
+
+use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use super::svg::Style;
+use super::{Figure, Plate};
+use crate::report::view::curve::{DecilePoint, Deciles};
+
+/// Half-width of a 95 % interval in standard errors.
+const REACH: f64 = 1.96;
+
+/// A small panel per method, each with its own axes: predictions of different objectives differ in scale.
+pub fn calibration(methods: &[Deciles]) -> Plate {
+    let mut legend = vec![
+        (Style::Dot, "observed".to_string()),
+        (Style::Interval, "95 % interval".to_string()),
+        (Style::Zero, "predicted as observed".to_string()),
+    ];
+    if methods.iter().flat_map(|method| &method.points).any(|point| point.truth.is_some()) {
+        legend.push((Style::Mark, "true effect".to_string()));
+    }
+    Plate { legend, figures: methods.iter().map(figure).collect() }
+}
+
+fn figure(method: &Deciles) -> Figure {
+    let points = || method.points.iter();
+    let x = range(points().map(|point| point.predicted));
+    let y = range(points().flat_map(heights).chain([0.0]));
+    let dots = points().filter_map(|point| Some((point.predicted, point.observed?)));
+    let truth = points().filter_map(|point| Some((point.predicted, point.truth?)));
+    Figure {
+        heading: method.name.clone(),
+        panel: Panel {
+            title: format!("Calibration of uplift: {}", method.name),
+            description: "Observed against predicted uplift in each tenth of the test rows".to_string(),
+            x: Axis { label: "predicted uplift".to_string(), range: x, ticks: Ticks::Plain, count: 5 },
+            y: Axis { label: "uplift per row".to_string(), range: y, ticks: Ticks::Plain, count: 5 },
+            size: Size::Small,
+            layers: vec![
+                Layer::Line(Style::Zero, diagonal(x, y)),
+                Layer::Bars(Style::Interval, points().filter_map(interval).collect()),
+                Layer::Marks(Style::Mark, truth.collect()),
+                Layer::Dots(Style::Dot, dots.collect()),
+            ],
+        },
+        remark: String::new(),
+    }
+}
+
+fn interval(point: &DecilePoint) -> Option<(f64, f64, f64)> {
+    let (observed, reach) = (point.observed?, REACH * point.standard_error?);
+    Some((point.predicted, observed - reach, observed + reach))
+}
+
+/// Everything drawn at a decile.
+fn heights(point: &DecilePoint) -> Vec<f64> {
+    let interval = interval(point).map(|(_, low, high)| [low, high]);
+    interval.into_iter().flatten().chain(point.observed).chain(point.truth).collect()
+}
+
+/// The part of `y = x` inside the panel; nothing where it passes by.
+fn diagonal(x: (f64, f64), y: (f64, f64)) -> Vec<(f64, f64)> {
+    let (low, high) = (x.0.max(y.0), x.1.min(y.1));
+    if low < high { vec![(low, low), (high, high)] } else { Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deciles_stand_at_their_predictions_with_intervals() {
+        let point = |decile, observed, predicted| DecilePoint {
+            decile,
+            observed,
+            standard_error: observed.map(|_| 1.0),
+            predicted,
+            truth: Some(0.5),
+        };
+        let points = vec![point(1, Some(3.0), 2.0), point(2, None, 1.0)];
+        let plate = calibration(&[Deciles { name: "A".to_string(), points }]);
+        let panel = &plate.figures[0].panel;
+        assert_eq!(panel.layers[1], Layer::Bars(Style::Interval, vec![(2.0, 3.0 - 1.96, 3.0 + 1.96)]));
+        assert_eq!(panel.layers[2], Layer::Marks(Style::Mark, vec![(2.0, 0.5), (1.0, 0.5)]));
+        assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(2.0, 3.0)]));
+        assert_eq!(plate.legend.len(), 4);
+    }
+
+    #[test]
+    fn the_diagonal_stays_inside_or_is_absent() {
+        assert_eq!(diagonal((0.0, 2.0), (1.0, 5.0)), [(1.0, 1.0), (2.0, 2.0)]);
+        assert_eq!(diagonal((0.0, 1.0), (2.0, 5.0)), []);
+    }
+}

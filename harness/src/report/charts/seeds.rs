@@ -1,0 +1,81 @@
+//! Every seed as a dot: one metric on one dataset, a line per method, with the references that frame it.
+
+use super::forest::short;
+use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use super::svg::Style;
+use super::{Figure, Plate, reference_style};
+use crate::report::view::cell::{CellView, ReferenceView};
+use crate::report::view::estimate::Estimate;
+
+/// Seeds, means and intervals over seeds in `metric`; nothing where no seed has a value.
+pub fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> Option<Plate> {
+    let rows: Vec<(&str, &Estimate)> =
+        cells.iter().filter_map(|cell| Some((cell.method.as_str(), cell.metrics.get(metric)?))).collect();
+    let lines: Vec<(Style, &str, f64)> = references
+        .iter()
+        .filter_map(|row| {
+            Some((reference_style(&row.ranker), row.ranker.as_str(), row.metrics.get(metric)?.mean?))
+        })
+        .collect();
+    let mut legend = vec![
+        (Style::Seed, "a seed".to_string()),
+        (Style::Dot, "mean".to_string()),
+        (Style::Span, "95 % interval over seeds".to_string()),
+    ];
+    legend.extend(lines.iter().map(|(style, name, _)| (*style, (*name).to_string())));
+    rows.iter()
+        .any(|(_, estimate)| estimate.mean.is_some())
+        .then(|| Plate { legend, figures: vec![figure(metric, &rows, &lines)] })
+}
+
+fn figure(metric: &str, rows: &[(&str, &Estimate)], lines: &[(Style, &str, f64)]) -> Figure {
+    let ends = rows.iter().filter_map(|(_, estimate)| estimate.ci.as_ref().ok());
+    let ends = ends.flat_map(|interval| [interval.low, interval.high]);
+    let values = rows.iter().flat_map(|(_, estimate)| estimate.per_seed.values().copied());
+    let widest = rows.iter().map(|(name, _)| short(name).chars().count()).max().unwrap_or(0);
+    Figure {
+        heading: format!("{metric} of every seed"),
+        panel: Panel {
+            title: format!("{metric} of every seed"),
+            description: "Seeds, mean and interval of each method, and the reference rankings".to_string(),
+            x: Axis {
+                label: metric.to_string(),
+                range: range(values.chain(ends).chain(lines.iter().map(|(_, _, value)| *value))),
+                ticks: Ticks::Plain,
+                count: 5,
+            },
+            y: Axis {
+                label: String::new(),
+                range: (-0.5, rows.len() as f64 - 0.5),
+                ticks: Ticks::Plain,
+                count: 0,
+            },
+            size: Size::Lines { count: rows.len() as u32, letters: widest as u32 },
+            layers: layers(rows, lines),
+        },
+        remark: String::new(),
+    }
+}
+
+fn layers(rows: &[(&str, &Estimate)], lines: &[(Style, &str, f64)]) -> Vec<Layer> {
+    let height = |index: usize| (rows.len() - 1 - index) as f64;
+    let upright = |(style, _, value): &(Style, &str, f64)| {
+        Layer::Line(*style, vec![(*value, -0.5), (*value, rows.len() as f64 - 0.5)])
+    };
+    let span = |(index, (_, estimate)): (usize, &(&str, &Estimate))| {
+        estimate.ci.as_ref().ok().map(|interval| (height(index), interval.low, interval.high))
+    };
+    let seeds = rows.iter().enumerate().flat_map(|(index, (_, estimate))| {
+        estimate.per_seed.values().map(move |value| (*value, height(index)))
+    });
+    let mean = |(index, (name, estimate)): (usize, &(&str, &Estimate))| {
+        Some((estimate.mean?, height(index), (*name).to_string()))
+    };
+    let mut layers: Vec<Layer> = lines.iter().map(upright).collect();
+    layers.push(Layer::Spans(Style::Span, rows.iter().enumerate().filter_map(span).collect()));
+    layers.push(Layer::Named(Style::Dot, rows.iter().enumerate().filter_map(mean).collect()));
+    layers.push(Layer::Dots(Style::Seed, seeds.collect()));
+    let names = rows.iter().enumerate().map(|(index, (name, _))| (height(index), short(name)));
+    layers.push(Layer::Names(names.collect()));
+    layers
+}

@@ -1,0 +1,124 @@
+//! Laws behind tests and intervals: normal, Student t, chi-squared, and the chance that a t-test finds a difference.
+
+use crate::metrics::Undefined;
+use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
+use statrs::function::gamma::ln_gamma;
+
+/// Above so many degrees of freedom a t is taken as normal: the quantiles differ by less than one in a million.
+const NORMAL_FROM: f64 = 1e6;
+/// Points of the integral over the estimated standard error, more where its law has a long tail.
+const POINTS: f64 = 300.0;
+/// Largest difference that is looked for, in standard errors.
+const FARTHEST: f64 = 1e4;
+
+/// Quantile of Student's t.
+pub(super) fn t_quantile(probability: f64, freedom: f64) -> Result<f64, Undefined> {
+    if freedom > NORMAL_FROM {
+        return Ok(normal_quantile(probability));
+    }
+    let law = StudentsT::new(0.0, 1.0, freedom).map_err(|error| Undefined(error.to_string()))?;
+    Ok(law.inverse_cdf(probability))
+}
+
+/// `P(T <= t)`.
+pub(super) fn t_below(t: f64, freedom: f64) -> Result<f64, Undefined> {
+    if freedom > NORMAL_FROM {
+        return Ok(normal_below(t));
+    }
+    let law = StudentsT::new(0.0, 1.0, freedom).map_err(|error| Undefined(error.to_string()))?;
+    Ok(law.cdf(t))
+}
+
+/// Quantile of the standard normal law.
+pub(super) fn normal_quantile(probability: f64) -> f64 {
+    Normal::standard().inverse_cdf(probability)
+}
+
+/// `P(Z <= z)`.
+pub(super) fn normal_below(z: f64) -> f64 {
+    Normal::standard().cdf(z)
+}
+
+/// Quantile of chi-squared.
+pub(super) fn chi_squared_quantile(probability: f64, freedom: f64) -> Result<f64, Undefined> {
+    let law = ChiSquared::new(freedom).map_err(|error| Undefined(error.to_string()))?;
+    Ok(law.inverse_cdf(probability))
+}
+
+/// The chance that a two-sided t-test at `level` finds a difference of `distance` standard errors.
+///
+/// ```text
+/// P(|T'| > t),  T' noncentral t:  1 - E[ Phi(t S - distance) - Phi(-t S - distance) ],  S^2 ~ chi-squared / freedom
+/// ```
+///
+/// The expectation is taken over log S by the trapezoidal rule, which is smooth for every number of degrees of freedom.
+pub(super) fn power_at(distance: f64, freedom: f64, level: f64) -> Result<f64, Undefined> {
+    let critical = t_quantile(0.5 + level / 2.0, freedom)?;
+    let missed =
+        |scale: f64| normal_below(critical * scale - distance) - normal_below(-critical * scale - distance);
+    if freedom > NORMAL_FROM {
+        return Ok(1.0 - missed(1.0));
+    }
+    let half = freedom / 2.0;
+    let constant = std::f64::consts::LN_2 + half * half.ln() - ln_gamma(half);
+    let width = 10.0 / (2.0 * freedom).sqrt();
+    let (low, high) = (-24.0 / freedom - width, 0.5 * (60.0 / freedom).ln_1p() + width);
+    let points = (POINTS * (1.0 + 6.0 / freedom)).ceil();
+    let step = (high - low) / points;
+    let part = |index: usize| {
+        let at = low + step * index as f64;
+        (constant + freedom * at - half * (2.0 * at).exp()).exp() * missed(at.exp())
+    };
+    let sum: f64 = (0..=points as usize).map(part).sum();
+    Ok((1.0 - sum * step).clamp(0.0, 1.0))
+}
+
+/// The difference, in standard errors, that a two-sided t-test at `level` finds with probability `power`.
+pub(super) fn distance_found(freedom: f64, level: f64, power: f64) -> Result<f64, Undefined> {
+    let inside = |share: f64| share > 0.0 && share < 1.0;
+    if !inside(level) || !inside(power) || power <= 1.0 - level {
+        return Err(Undefined(format!("no difference is found at level {level} with probability {power}")));
+    }
+    // By normal quantiles the power is nearly a straight line in the distance.
+    let wanted = normal_quantile(power);
+    let short = |distance: f64| -> Result<f64, Undefined> {
+        let found = power_at(distance, freedom, level)?.clamp(1e-15, 1.0 - 1e-15);
+        Ok(normal_quantile(found) - wanted)
+    };
+    let (mut low, mut high) = ((0.0, short(0.0)?), (4.0, short(4.0)?));
+    while high.1 < 0.0 {
+        (low, high) = (high, (2.0 * high.0, short(2.0 * high.0)?));
+        if high.0 > FARTHEST {
+            return Err(Undefined(format!(
+                "with {freedom} degrees of freedom no difference is found at this level"
+            )));
+        }
+    }
+    root(low, high, short)
+}
+
+/// Where an increasing function crosses zero, by false position with Illinois' halving.
+fn root(
+    mut low: (f64, f64),
+    mut high: (f64, f64),
+    function: impl Fn(f64) -> Result<f64, Undefined>,
+) -> Result<f64, Undefined> {
+    let mut side = 0;
+    for _ in 0..100 {
+        let at = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
+        let value = function(at)?;
+        if value.abs() < 1e-10 || high.0 - low.0 < 1e-10 * high.0 {
+            return Ok(at);
+        }
+        if value < 0.0 {
+            low = (at, value);
+            high.1 *= if side < 0 { 0.5 } else { 1.0 };
+            side = -1;
+        } else {
+            high = (at, value);
+            low.1 *= if side > 0 { 0.5 } else { 1.0 };
+            side = 1;
+        }
+    }
+    Ok(0.5 * (low.0 + high.0))
+}
