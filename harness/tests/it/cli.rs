@@ -105,7 +105,7 @@ fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
     ];
     assert_eq!(reported().names("reports"), files.map(str::to_string).into());
     let summary = json(&reported().path("reports/summary.json"));
-    let top = "baseline caption cells claims contrasts datasets experiment failures measured metrics profile question tuning \
+    let top = "baseline caption cells claims contrasts datasets experiment failures measured metrics paper profile question tuning \
                reference seeds version";
     assert_keys(&summary, top);
     let cells = items(&summary["cells"]);
@@ -135,8 +135,8 @@ fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
     }
     let page = fs::read_to_string(reported().path("reports/index.html")).unwrap();
     assert!(page.contains("VALOR (TARNet)") && page.contains("<svg"));
-    for link in ["src=\"http", "href=\"http", "<script", "@import", "url(http"] {
-        assert!(!page.contains(link), "the page needs the network or a script: {link}");
+    for link in ["src=\"http", "href=\"http", "<script src", "@import", "url(http"] {
+        assert!(!page.contains(link), "the page needs the network: {link}");
     }
 }
 

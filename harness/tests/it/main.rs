@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_tables;
 mod browser;
 mod cli;
+mod compare;
 mod data;
 mod diverged;
 mod documents;
