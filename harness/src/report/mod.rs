@@ -1,6 +1,7 @@
 //! The only reader that draws: from what was found to a page, tables and a summary. It never trains.
 
 mod charts;
+mod claims;
 mod collect;
 #[cfg(test)]
 mod contrast_tests;
@@ -23,6 +24,9 @@ mod table;
 mod tests;
 mod tex;
 mod tuning;
+#[cfg(test)]
+mod verdict_tests;
+mod verdicts;
 pub mod view;
 
 pub use collect::collect;

@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_tables;
 mod cli;
 mod data;
+mod decisions;
 mod diverged;
 mod documents;
 mod known_answers;
