@@ -30,6 +30,38 @@ pub fn did_you_mean<'a>(found: &str, allowed: impl IntoIterator<Item = &'a str>)
         .unwrap_or_default()
 }
 
+/// Refuses a count outside its range; `key` is where it stands.
+pub fn within(key: &str, found: usize, least: usize, most: usize) -> anyhow::Result<()> {
+    match (least..=most).contains(&found) {
+        true => Ok(()),
+        false => Err(input_error!("{key}: found {found}; allowed are {least} to {most}")),
+    }
+}
+
+/// Refuses a count that is too small.
+pub fn at_least(key: &str, found: usize, least: usize) -> anyhow::Result<()> {
+    match found >= least {
+        true => Ok(()),
+        false => Err(input_error!("{key}: found {found}; must be {least} or more")),
+    }
+}
+
+/// Refuses a number that is negative or not finite.
+pub fn not_negative(key: &str, found: f64) -> anyhow::Result<()> {
+    match found >= 0.0 && found.is_finite() {
+        true => Ok(()),
+        false => Err(input_error!("{key}: found {found}; must be 0 or more")),
+    }
+}
+
+/// Refuses what is no share, or the share of nothing.
+pub fn share(key: &str, found: f64) -> anyhow::Result<()> {
+    match found > 0.0 && found <= 1.0 {
+        true => Ok(()),
+        false => Err(input_error!("{key}: found {found}; must be above 0 and at most 1")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! How a network is trained: options.
 
+use crate::error::{at_least, not_negative};
 use crate::input_error;
 use serde::{Deserialize, Serialize};
 
@@ -39,17 +40,8 @@ impl TrainingSpec {
             ));
         }
         for (key, value) in [("weight-decay", self.weight_decay), ("clip", self.clip)] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(input_error!("training.{key}: found {value}; must be 0 or more"));
-            }
+            not_negative(&format!("training.{key}"), value)?;
         }
         Ok(())
     }
-}
-
-fn at_least(key: &str, found: usize, least: usize) -> anyhow::Result<()> {
-    if found < least {
-        return Err(input_error!("{key}: found {found}; must be {least} or more"));
-    }
-    Ok(())
 }

@@ -176,15 +176,18 @@ impl Forest {
         }
     }
 
-    fn answer(&self, row: &[f32]) -> Answer {
+    fn answers(&self, rows: &[&[f32]]) -> Vec<Answer> {
         match &self.grown {
-            Grown::Ziln(forest) => forest.predict(row).into(),
-            Grown::Boosted(model) => model.predict(row).into(),
+            Grown::Ziln(forest) => forest.predict_all(rows).into_iter().map(Answer::from).collect(),
+            Grown::Boosted(model) => model.predict_all(rows).into_iter().map(Answer::from).collect(),
             // m = e E_1 + (1 - e) E_0, so the effect parts the marginal outcome by the propensity.
             Grown::Causal(forest) => {
-                let (uplift, (outcome, share)) = (forest.effect(row), forest.nuisances.predict(row));
-                let expected = [outcome - share * uplift, outcome + (1.0 - share) * uplift];
-                Answer { uplift, expected, conversion: [0.0; 2] }
+                let answer = |(uplift, (outcome, share)): (f64, (f64, f64))| {
+                    let expected = [outcome - share * uplift, outcome + (1.0 - share) * uplift];
+                    Answer { uplift, expected, conversion: [0.0; 2] }
+                };
+                let effects = forest.effects(rows).into_iter();
+                effects.zip(forest.nuisances.predict_all(rows)).map(answer).collect()
             }
         }
     }
@@ -193,8 +196,9 @@ impl Forest {
     fn ask<'r>(&self, rows: usize, row: impl Fn(usize) -> &'r [f32] + Sync) -> Predictions {
         let mut answers = vec![Answer::default(); rows];
         answers.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, answers)| {
-            let places = chunk * CHUNK..;
-            answers.iter_mut().zip(places).for_each(|(answer, place)| *answer = self.answer(row(place)));
+            let first = chunk * CHUNK;
+            let rows: Vec<&[f32]> = (first..first + answers.len()).map(&row).collect();
+            answers.copy_from_slice(&self.answers(&rows));
         });
         let column = |value: fn(&Answer) -> f64| answers.iter().map(|answer| value(answer) as f32).collect();
         Predictions {
@@ -209,12 +213,14 @@ impl Forest {
 
 impl Scorer for Forest {
     fn uplift(&self, rows: &Matrix) -> Vec<f32> {
-        let rows = (0..rows.rows).map(|row| rows.row(row));
-        match &self.grown {
-            Grown::Ziln(forest) => rows.map(|row| forest.predict(row).uplift() as f32).collect(),
-            Grown::Causal(forest) => rows.map(|row| forest.effect(row) as f32).collect(),
-            Grown::Boosted(model) => rows.map(|row| model.predict(row).uplift() as f32).collect(),
-        }
+        let rows: Vec<&[f32]> = (0..rows.rows).map(|row| rows.row(row)).collect();
+        let uplifts = |said: Vec<Said>| said.iter().map(Said::uplift).collect();
+        let uplifts: Vec<f64> = match &self.grown {
+            Grown::Ziln(forest) => uplifts(forest.predict_all(&rows)),
+            Grown::Causal(forest) => forest.effects(&rows),
+            Grown::Boosted(model) => uplifts(model.predict_all(&rows)),
+        };
+        uplifts.into_iter().map(|uplift| uplift as f32).collect()
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {

@@ -24,6 +24,7 @@ pub use counter::Counter;
 pub use network::{Network, Outputs};
 pub use parameters::{Layout, Weights};
 
+use crate::error::within;
 use crate::input_error;
 use arms::Arms;
 use serde::{Deserialize, Serialize};
@@ -220,16 +221,13 @@ impl NetworkSpec {
         widths("heads", &self.heads)?;
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),
-            BackboneKind::Efin(spec) if spec.rank == 0 || spec.rank > 1024 => {
-                Err(input_error!("efin.rank: found {}; allowed are 1 to 1024", spec.rank))
-            }
+            BackboneKind::Efin(spec) => within("efin.rank", spec.rank, 1, 1024),
             BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Tarnet
             | BackboneKind::Cfr
             | BackboneKind::Dragonnet
-            | BackboneKind::Euen(_)
-            | BackboneKind::Efin(_) => Ok(()),
+            | BackboneKind::Euen(_) => Ok(()),
         }
     }
 
@@ -252,9 +250,7 @@ impl UniteSpec {
         if self.widths.is_empty() {
             return Err(input_error!("unite.widths: the list is empty; name at least one width"));
         }
-        if self.experts == 0 || self.experts > 256 {
-            return Err(input_error!("unite.experts: found {}; allowed are 1 to 256", self.experts));
-        }
+        within("unite.experts", self.experts, 1, 256)?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(input_error!("unite.dropout: found {}; must be 0 or more and below 1", self.dropout));
         }

@@ -4,6 +4,7 @@ mod pairs;
 
 use super::unit::{Unit, above_zero};
 use super::{Setting, Term, TermOptions};
+use crate::error::not_negative;
 use crate::input_error;
 use pairs::Ranking;
 use serde::{Deserialize, Serialize};
@@ -147,9 +148,7 @@ impl TermOptions for RankingSpec {
         if let Link::Hinge { margin } = self.link {
             above_zero("ranking.link.hinge.margin", margin)?;
         }
-        if !(self.minimum_gap >= 0.0 && self.minimum_gap.is_finite()) {
-            return Err(input_error!("ranking.minimum-gap: found {}; must be 0 or more", self.minimum_gap));
-        }
+        not_negative("ranking.minimum-gap", self.minimum_gap)?;
         if self.sample == 1 {
             return Err(input_error!("ranking.sample: found 1; allowed are 0 for all rows, and 2 or more"));
         }

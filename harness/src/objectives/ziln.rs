@@ -1,6 +1,7 @@
 //! Zero-inflated log-normal losses, with and without a focal conversion part.
 
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::error::not_negative;
 use crate::input_error;
 use crate::nets::head::Ziln;
 use serde::{Deserialize, Serialize};
@@ -75,10 +76,7 @@ impl TermOptions for FocalZilnSpec {
         if !(self.alpha > 0.0 && self.alpha < 1.0) {
             return Err(input_error!("focal-ziln.alpha: found {}; must be inside (0, 1)", self.alpha));
         }
-        if !(self.gamma >= 0.0 && self.gamma.is_finite()) {
-            return Err(input_error!("focal-ziln.gamma: found {}; must be 0 or more", self.gamma));
-        }
-        Ok(())
+        not_negative("focal-ziln.gamma", self.gamma)
     }
 }
 

@@ -6,21 +6,16 @@ use super::differences::{Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::format;
 use super::table::{Table, TableBlock};
+use super::templates::{self, STYLE};
 use super::tuning::{REMARK, TuningText};
 use super::view::cell::CellView;
 use super::view::{Block, TestRows, View};
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde::Serialize;
-use tera::{Context, Tera};
-
-const TEMPLATE: &str = include_str!("../../../reports/templates/report.html");
-const STYLE: &str = include_str!("../../../reports/templates/report.css");
+use tera::Context;
 
 /// The page.
 pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<String> {
-    let mut tera = Tera::default();
-    tera.set_escape_fn(svg::escape);
-    tera.add_raw_template("report.html", TEMPLATE).context("the report's template is broken")?;
     let blocks = view.blocks.iter().zip(&table.blocks).map(|(block, rows)| block_page(block, rows));
     let mut context = Context::new();
     context.insert("style", STYLE);
@@ -49,7 +44,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
         "has_truth",
         &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")),
     );
-    tera.render("report.html", &context).context("the report's template is broken")
+    templates::fill("report.html", &context)
 }
 
 #[derive(Serialize)]

@@ -20,6 +20,7 @@ mod predictions;
 mod sample;
 mod summary;
 mod table;
+mod templates;
 #[cfg(test)]
 mod tests;
 mod tex;

@@ -1,7 +1,7 @@
 //! Which training rows a tree sees.
 
 use super::grow::Drawn;
-use crate::input_error;
+use crate::error;
 use crate::seed::Seeds;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -36,10 +36,7 @@ pub struct Bag {
 impl BagSpec {
     /// Checks the ranges; `key` is where the options stand.
     pub fn validate(&self, key: &str) -> anyhow::Result<()> {
-        if !(self.share > 0.0 && self.share <= 1.0) {
-            return Err(input_error!("{key}.share: found {}; must be above 0 and at most 1", self.share));
-        }
-        Ok(())
+        error::share(&format!("{key}.share"), self.share)
     }
 
     /// Draws from so many training rows; at least one.

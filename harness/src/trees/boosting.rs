@@ -1,5 +1,6 @@
 //! One round of boosting under the zero-inflated log-normal likelihood: slopes, steps and splits.
 
+use super::children::{ByArm, Least, apart};
 use super::grow::{Cell, Drawn, Rule};
 use super::ziln::Response;
 use serde::{Deserialize, Serialize};
@@ -147,6 +148,12 @@ impl Cell for PullSums {
     }
 }
 
+impl ByArm for PullSums {
+    fn arms(&self) -> [u64; 2] {
+        self.rows
+    }
+}
+
 /// Splits of one round, and the steps of its leaves.
 ///
 /// ```text
@@ -235,18 +242,11 @@ impl Rule for BoostingRule<'_> {
     }
 
     fn gain(&self, node: &BoostingNode, left: &PullSums, right: &PullSums) -> Option<f64> {
-        let stands = |side: &PullSums| side.rows.iter().all(|&rows| rows >= self.arm_rows);
-        if !stands(left) || !stands(right) {
-            return None;
-        }
-        Some(match self.gain {
+        let gain = || match self.gain {
             Gain::Likelihood => self.likelihood(left) + self.likelihood(right) - node.likelihood,
-            Gain::Uplift => {
-                let (lefts, rights) = (left.rows() as f64, right.rows() as f64);
-                let share = lefts * rights / (lefts + rights).powi(2);
-                share * (self.uplift(left) - self.uplift(right)).powi(2)
-            }
-        })
+            Gain::Uplift => apart(left.rows(), right.rows(), self.uplift(left) - self.uplift(right)),
+        };
+        Least { arm_rows: self.arm_rows, rows: 0 }.allows(left, right).then(gain)
     }
 
     fn order(&self, _node: &BoostingNode, cell: &PullSums) -> f64 {

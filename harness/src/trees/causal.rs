@@ -1,5 +1,6 @@
 //! Splits that part accounts by their treatment effect, after generalised random forests.
 
+use super::children::{ByArm, Least};
 use super::grow::{Cell, Drawn, Rule};
 use serde::{Deserialize, Serialize};
 
@@ -28,19 +29,6 @@ pub struct Averages {
 }
 
 impl Averages {
-    /// Of weighted rows; nothing where there are none.
-    pub fn of(rows: impl Iterator<Item = (f64, Residual)>) -> Option<(f64, Self)> {
-        let (mut count, mut sums) = (0.0, Self::default());
-        for (weight, Residual { treatment: t, outcome: y, .. }) in rows {
-            count += weight;
-            sums.t += weight * t;
-            sums.y += weight * y;
-            sums.tt += weight * t * t;
-            sums.ty += weight * t * y;
-        }
-        (count > 0.0).then(|| (count, sums.times(1.0 / count)))
-    }
-
     /// Every mean times a number.
     pub fn times(self, factor: f64) -> Self {
         Self { t: self.t * factor, y: self.y * factor, tt: self.tt * factor, ty: self.ty * factor }
@@ -65,6 +53,33 @@ impl Averages {
         let variance = self.variance();
         let theta = if variance > f64::MIN_POSITIVE { (self.ty - self.t * self.y) / variance } else { 0.0 };
         (theta, self.y - theta * self.t)
+    }
+}
+
+/// Sums over weighted rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Weighted {
+    count: f64,
+    sums: Averages,
+}
+
+impl Weighted {
+    /// Adds a row so many times.
+    pub fn add(&mut self, weight: u32, row: Residual) {
+        let (weight, Residual { treatment: t, outcome: y, .. }) = (f64::from(weight), row);
+        self.count += weight;
+        self.sums.t += weight * t;
+        self.sums.y += weight * y;
+        self.sums.tt += weight * t * t;
+        self.sums.ty += weight * t * y;
+    }
+
+    /// How many rows, and their means; zeros where there are none.
+    pub fn means(&self) -> (f64, Averages) {
+        match self.count > 0.0 {
+            true => (self.count, self.sums.times(1.0 / self.count)),
+            false => Default::default(),
+        }
     }
 }
 
@@ -138,6 +153,12 @@ impl Cell for CausalSums {
     }
 }
 
+impl ByArm for CausalSums {
+    fn arms(&self) -> [u64; 2] {
+        [self.rows - self.treated, self.treated]
+    }
+}
+
 /// The rows of a node with their errors under its own effect.
 pub struct CausalNode {
     rows: Vec<CausalRow>,
@@ -159,8 +180,9 @@ impl Rule for CausalRule<'_> {
 
     fn node(&self, drawn: &[Drawn]) -> CausalNode {
         let residual = |drawn: &Drawn| self.residuals[drawn.row as usize];
-        let weighted = drawn.iter().map(|drawn| (f64::from(drawn.weight), residual(drawn)));
-        let (count, averages) = Averages::of(weighted).unwrap_or_default();
+        let mut sums = Weighted::default();
+        drawn.iter().for_each(|drawn| sums.add(drawn.weight, residual(drawn)));
+        let (count, averages) = sums.means();
         let (theta, beta) = averages.effect();
         let row = |drawn: &Drawn| {
             let Residual { treatment: t, outcome, treated } = residual(drawn);
@@ -184,12 +206,9 @@ impl Rule for CausalRule<'_> {
 
     fn gain(&self, node: &CausalNode, left: &CausalSums, right: &CausalSums) -> Option<f64> {
         let Demands { rows, arm_rows, share, split_rows } = self.demands;
-        let least = f64::max(rows as f64, share * node.count as f64);
-        let stands = |side: &CausalSums| {
-            side.rows as f64 >= least && side.treated.min(side.rows - side.treated) >= arm_rows
-        };
+        let least = Least { arm_rows, rows: rows.max((share * node.count as f64).ceil() as u64) };
         let variance = node.averages.variance();
-        if node.count < split_rows || variance <= f64::MIN_POSITIVE || !stands(left) || !stands(right) {
+        if node.count < split_rows || variance <= f64::MIN_POSITIVE || !least.allows(left, right) {
             return None;
         }
         let part = |side: &CausalSums| {

@@ -2,12 +2,12 @@
 
 use super::bag::{Bag, BagSpec};
 use super::bins::Binned;
-use super::causal::{Averages, CausalRule, Demands, Residual};
+use super::causal::{Averages, CausalRule, Demands, Residual, Weighted};
 use super::causal_spec::CausalForestSpec;
-use super::forest::Rows;
 use super::grow::{Drawn, Limits, grow};
 use super::nuisance::Nuisances;
-use super::tree::Tree;
+use super::rows::Rows;
+use super::tree::{Tree, ask};
 use crate::seed::Seeds;
 use rayon::prelude::*;
 
@@ -57,6 +57,22 @@ impl CausalTree {
     }
 }
 
+/// What the trees have said of a row.
+#[derive(Clone, Copy, Default)]
+struct Heard {
+    /// Trees in whose leaf rows stand.
+    trees: f64,
+    /// Their means, added up.
+    sum: Averages,
+}
+
+impl Heard {
+    /// 0 where no tree says something.
+    fn effect(&self) -> f64 {
+        if self.trees > 0.0 { self.sum.times(1.0 / self.trees).effect().0 } else { 0.0 }
+    }
+}
+
 /// An effect and how sure it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Effect {
@@ -91,14 +107,26 @@ impl CausalForest {
 
     /// The effect of a row alone.
     pub fn effect(&self, row: &[f32]) -> f64 {
-        let (mut count, mut sum) = (0.0, Averages::default());
-        for tree in &self.trees {
-            if let Some(averages) = tree.said(row) {
-                count += 1.0;
-                sum = sum.plus(averages);
+        let mut heard = [Heard::default()];
+        self.hear(&[row], &mut heard);
+        heard[0].effect()
+    }
+
+    /// The effects of rows. The same bits as one row after another.
+    pub fn effects(&self, rows: &[&[f32]]) -> Vec<f64> {
+        let mut heard = vec![Heard::default(); rows.len()];
+        self.hear(rows, &mut heard);
+        heard.iter().map(Heard::effect).collect()
+    }
+
+    fn hear(&self, rows: &[&[f32]], heard: &mut [Heard]) {
+        let trees = self.trees.iter().map(|tree| (&tree.tree, tree.leaves.as_slice()));
+        ask(trees, rows, heard, |heard, leaf| {
+            if leaf.rows > 0.0 {
+                heard.trees += 1.0;
+                heard.sum = heard.sum.plus(leaf.averages);
             }
-        }
-        if count > 0.0 { sum.times(1.0 / count).effect().0 } else { 0.0 }
+        });
     }
 
     /// The effect of a row and its standard error.
@@ -177,16 +205,13 @@ fn grow_all(
     let tree = |index: usize| {
         let bag = little_bag(spec, rows.train.len(), index, seeds);
         let tree = grow(&rule, binned, bag.splits, limits, &seeds.child("splits").at(index as u64));
-        let mut members = vec![Vec::new(); tree.leaves()];
-        for Drawn { row, weight } in bag.leaves {
-            let leaf = tree.leaf(rows.features.row(rows.train[row as usize] as usize));
-            members[leaf].push((f64::from(weight), residuals[row as usize]));
-        }
-        let leaf = |members: Vec<_>| {
-            let found = Averages::of(members.into_iter());
-            found.map_or_else(CausalLeaf::default, |(rows, averages)| CausalLeaf { rows, averages })
+        let add = |sums: &mut Weighted, drawn: Drawn| sums.add(drawn.weight, residuals[drawn.row as usize]);
+        let leaf = |sums: Weighted| {
+            let (rows, averages) = sums.means();
+            CausalLeaf { rows, averages }
         };
-        CausalTree { leaves: members.into_iter().map(leaf).collect(), tree }
+        let leaves = rows.by_leaf(&tree, &bag.leaves, add).into_iter().map(leaf).collect();
+        CausalTree { tree, leaves }
     };
     (0..spec.trees).into_par_iter().map(tree).collect()
 }

@@ -4,6 +4,7 @@ use super::bag::BagSpec;
 use super::bins::MOST_BINS;
 use super::causal::Criterion;
 use super::columns::{Columns, NamedColumns};
+use crate::error::within;
 use crate::input_error;
 use serde::{Deserialize, Serialize};
 
@@ -159,11 +160,8 @@ impl Default for CausalForestSpec {
 impl CausalForestSpec {
     /// Checks the ranges.
     pub fn validate(&self) -> anyhow::Result<()> {
-        let within = |key: &str, found: usize, least: usize, most: usize| match (least..=most)
-            .contains(&found)
-        {
-            true => Ok(()),
-            false => Err(input_error!("causal-forest.{key}: found {found}; allowed are {least} to {most}")),
+        let within = |key: &str, found: usize, least: usize, most: usize| {
+            within(&format!("causal-forest.{key}"), found, least, most)
         };
         within("trees", self.trees, 1, 100_000)?;
         within("depth", self.depth, 0, UNLIMITED)?;

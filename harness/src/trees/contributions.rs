@@ -3,8 +3,8 @@
 use super::boosting::{Law, Margins, PARAMETERS};
 use super::causal::Averages;
 use super::causal_forest::CausalForest;
-use super::forest::ZilnForest;
 use super::shap::{Explained, Shap, gauss_legendre};
+use super::ziln_forest::ZilnForest;
 use super::ziln_gbdt::ZilnGbdt;
 
 /// Contributions are to add up to the uplift less the base to this share of the larger of the two.
@@ -179,13 +179,14 @@ mod tests {
     use crate::data::Matrix;
     use crate::data::encode::ColumnKind;
     use crate::seed::Seeds;
+    use crate::trees::fixtures::Table;
     use crate::trees::{CausalForestSpec, Rows, ZilnForestSpec, ZilnGbdtSpec};
     use rand::Rng;
 
     const COLUMNS: usize = 4;
 
     /// Spending rises with the first column, the effect with the second; one column has gaps, one holds levels.
-    fn planted() -> (Matrix, Vec<bool>, Vec<f64>) {
+    fn planted() -> Table {
         let rows = 1500;
         let mut stream = Seeds::new(8).stream();
         let values = (0..rows * COLUMNS).map(|place| match place % COLUMNS {
@@ -202,7 +203,9 @@ mod tests {
             if stream.random_bool(0.5) { log.exp() } else { 0.0 }
         });
         let outcome = outcome.collect();
-        (features, treatment, outcome)
+        let mut table = Table::new(features, treatment, outcome);
+        table.kinds[3] = ColumnKind::Levels(6);
+        table
     }
 
     /// What a forest says of a row.
@@ -229,20 +232,11 @@ mod tests {
 
     #[test]
     fn contributions_add_up_to_the_uplift() {
-        let (features, treatment, outcome) = planted();
-        let kinds = [ColumnKind::Number, ColumnKind::Number, ColumnKind::Number, ColumnKind::Levels(6)];
-        let train: Vec<u32> = (0..1500).collect();
-        let rows = Rows {
-            features: &features,
-            kinds: &kinds,
-            treatment: &treatment,
-            outcome: &outcome,
-            train: &train,
-        };
-        for (place, (contributions, uplift)) in forests(&rows).into_iter().enumerate() {
+        let table = planted();
+        for (place, (contributions, uplift)) in forests(&table.rows()).into_iter().enumerate() {
             let mut sizes = [0.0; COLUMNS];
             for row in 0..200 {
-                let row = features.row(row);
+                let row = table.features.row(row);
                 let found = contributions.of(row);
                 let (sum, said) = (contributions.base() + found.iter().sum::<f64>(), uplift(row));
                 assert!(

@@ -5,25 +5,29 @@
 mod bag;
 mod bins;
 mod boosting;
-#[cfg(test)]
-mod boosting_tests;
 mod causal;
 mod causal_forest;
-mod causal_spec;
 #[cfg(test)]
-mod causal_tests;
+mod causal_forest_tests;
+mod causal_spec;
+mod children;
 mod columns;
 mod contributions;
-mod forest;
+#[cfg(test)]
+mod fixtures;
 mod grow;
 mod nuisance;
 mod regression;
+mod rows;
 mod shap;
-#[cfg(test)]
-mod tests;
 mod tree;
 mod ziln;
+mod ziln_forest;
+#[cfg(test)]
+mod ziln_forest_tests;
 mod ziln_gbdt;
+#[cfg(test)]
+mod ziln_gbdt_tests;
 
 pub use bag::BagSpec;
 pub use boosting::{Gain, Law, Margins, PARAMETERS};
@@ -32,10 +36,11 @@ pub use causal_forest::{CausalForest, CausalLeaf, CausalTree, Effect};
 pub use causal_spec::{CausalForestSpec, NuisanceSpec, Preset};
 pub use columns::{Columns, NamedColumns};
 pub use contributions::Contributions;
-pub use forest::{Leaf, Rows, Said, ZilnForest, ZilnForestSpec, ZilnTree};
 pub use nuisance::Nuisances;
 pub use regression::RegressionForest;
+pub use rows::{Rows, Said};
 pub use shap::{Explained, Shap};
 pub use tree::{FlatTree, LevelSet, Place, Side, Split, Tree};
 pub use ziln::{Moments, SmoothingSpec};
+pub use ziln_forest::{Leaf, ZilnForest, ZilnForestSpec, ZilnTree};
 pub use ziln_gbdt::{BoostedLeaf, BoostedTree, Rounds, ZilnGbdt, ZilnGbdtSpec};

@@ -3,10 +3,11 @@
 use super::bins::Binned;
 use super::causal::Residual;
 use super::causal_spec::NuisanceSpec;
-use super::forest::Rows;
 use super::regression::{RegressionForest, RegressionSpec};
+use super::rows::Rows;
 use crate::seed::Seeds;
 use rand::seq::SliceRandom;
+use rayon::prelude::*;
 
 /// Regression forests of outcome and treatment, one per fold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,6 +19,9 @@ pub struct Nuisances {
     /// Mean propensity of the training rows.
     pub share: f64,
 }
+
+/// Rows that one task asks about.
+const CHUNK: usize = 1024;
 
 /// Propensities are kept this far from 0 and 1.
 const OVERLAP: f64 = 0.01;
@@ -59,16 +63,23 @@ impl Nuisances {
         (Self { outcome: forests, treatment: treatments, share }, residuals)
     }
 
-    /// `m(x)` and `e(x)`, means over the folds' forests; of a known propensity its mean.
-    pub fn predict(&self, row: &[f32]) -> (f64, f64) {
+    /// `m(x)` and `e(x)` of rows, means over the folds' forests; of a known propensity its mean.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<(f64, f64)> {
         let mean = |forests: &[RegressionForest]| {
-            forests.iter().map(|forest| forest.predict(row)).sum::<f64>() / forests.len().max(1) as f64
+            let mut sums = vec![0.0; rows.len()];
+            for forest in forests {
+                sums.iter_mut().zip(forest.predict_all(rows)).for_each(|(sum, said)| *sum += said);
+            }
+            sums.iter_mut().for_each(|sum| *sum /= forests.len().max(1) as f64);
+            sums
         };
-        let share = match self.treatment.is_empty() {
-            true => self.share,
-            false => mean(&self.treatment).clamp(OVERLAP, 1.0 - OVERLAP),
+        let shares = match self.treatment.is_empty() {
+            true => vec![self.share; rows.len()],
+            false => mean(&self.treatment),
         };
-        (mean(&self.outcome), share)
+        let kept =
+            |share: f64| if self.treatment.is_empty() { share } else { share.clamp(OVERLAP, 1.0 - OVERLAP) };
+        mean(&self.outcome).into_iter().zip(shares.into_iter().map(kept)).collect()
     }
 }
 
@@ -99,11 +110,14 @@ fn cross_fit(
         // With one row there are no others, and it stands for itself.
         let others = if others.is_empty() { (0..target.len() as u32).collect() } else { others };
         let seeds = seeds.at(fold as u64);
-        let forest =
-            RegressionForest::fit(regression, target, (binned, rows.train, rows.features), &others, &seeds);
-        for (place, found) in found.iter_mut().enumerate().filter(|(place, _)| folds[*place] == fold) {
-            *found = forest.predict(rows.features.row(rows.train[place] as usize));
-        }
+        let forest = RegressionForest::fit(regression, target, (rows, binned), &others, &seeds);
+        let own: Vec<usize> = (0..target.len()).filter(|&place| folds[place] == fold).collect();
+        let say = |places: &[usize]| {
+            let rows: Vec<&[f32]> = places.iter().map(|&place| rows.trained(place as u32)).collect();
+            forest.predict_all(&rows)
+        };
+        let said: Vec<f64> = own.par_chunks(CHUNK).flat_map_iter(say).collect();
+        own.iter().zip(said).for_each(|(&place, said)| found[place] = said);
         forests.push(forest);
     }
     (forests, found)

@@ -3,8 +3,8 @@
 use super::bag::BagSpec;
 use super::bins::Binned;
 use super::grow::{Cell, Drawn, Limits, Rule, grow};
-use super::tree::Tree;
-use crate::data::Matrix;
+use super::rows::Rows;
+use super::tree::{Tree, ask};
 use crate::seed::Seeds;
 use rayon::prelude::*;
 
@@ -97,15 +97,14 @@ pub struct RegressionForest {
 }
 
 impl RegressionForest {
-    /// Grows on some of the binned rows, which are `binned`'s and `features`' rows `rows`.
+    /// Grows on some of the training rows, with their bins.
     pub fn fit(
         spec: RegressionSpec,
         target: &[f64],
-        rows: (&Binned, &[u32], &Matrix),
+        (rows, binned): (&Rows, &Binned),
         chosen: &[u32],
         seeds: &Seeds,
     ) -> Self {
-        let (binned, places, features) = rows;
         let rule = RegressionRule { target, leaf_rows: spec.leaf_rows };
         let limits = Limits { depth: spec.depth, columns: spec.columns, least_gain: 0.0 };
         let tree = |index: usize| {
@@ -114,21 +113,23 @@ impl RegressionForest {
             let bag: Vec<Drawn> =
                 bag.iter().map(|drawn| Drawn { row: chosen[drawn.row as usize], ..*drawn }).collect();
             let tree = grow(&rule, binned, bag.clone(), limits, &seeds.child("splits"));
-            let mut sums = vec![(0.0, 0.0); tree.leaves()];
-            for Drawn { row, weight } in bag {
-                let sum = &mut sums[tree.leaf(features.row(places[row as usize] as usize))];
+            let add = |sum: &mut (f64, f64), Drawn { row, weight }: Drawn| {
                 sum.0 += f64::from(weight);
                 sum.1 += f64::from(weight) * target[row as usize];
-            }
+            };
+            let sums = rows.by_leaf(&tree, &bag, add);
             let leaves = sums.into_iter().map(|(count, sum)| sum / f64::max(count, 1.0)).collect();
             (tree, leaves)
         };
         Self { trees: (0..spec.trees).into_par_iter().map(tree).collect() }
     }
 
-    /// The mean over trees.
-    pub fn predict(&self, row: &[f32]) -> f64 {
-        let sum: f64 = self.trees.iter().map(|(tree, leaves)| leaves[tree.leaf(row)]).sum();
-        sum / self.trees.len().max(1) as f64
+    /// What the forest says of rows: means over trees.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<f64> {
+        let mut sums = vec![0.0; rows.len()];
+        let trees = self.trees.iter().map(|(tree, leaves)| (tree, leaves.as_slice()));
+        ask(trees, rows, &mut sums, |sum, leaf| *sum += leaf);
+        sums.iter_mut().for_each(|sum| *sum /= self.trees.len().max(1) as f64);
+        sums
     }
 }

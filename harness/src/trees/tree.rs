@@ -4,8 +4,13 @@ use super::bins::level_bin;
 use anyhow::{Context, ensure};
 use std::collections::BTreeSet;
 
-/// What stands for the column of a leaf, and for the set of a split at a threshold.
-const NONE: u32 = u32::MAX;
+/// Rows that go down a tree side by side: while one waits for memory, the others step.
+const LANES: usize = 8;
+/// Rows that are asked of every tree before the next ones: with a tree they fit the nearest cache.
+const BLOCK: usize = 64;
+/// Marks in a node's column: missing values go left; a set of levels decides.
+const MISSING_LEFT: u32 = 1 << 31;
+const BY_SET: u32 = 1 << 30;
 
 /// A binary tree. Nodes stand in the order in which they were grown, the root first; leaves are numbered from 0.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,19 +20,18 @@ pub struct Tree {
     leaves: usize,
 }
 
-/// A node, packed for speed.
+/// A node, packed for speed: 16 bytes, children side by side. A leaf leads to itself, so that rows which go down together need
+/// not stop at once.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Node {
-    /// Which feature decides, or `NONE`.
+    /// Which feature decides, with marks.
     column: u32,
     /// Largest value that goes left.
     threshold: f32,
-    /// The left child; the number of a leaf.
+    /// The left child, before the right one; of a leaf its own place.
     left: u32,
-    right: u32,
-    /// Which set of levels goes left, or `NONE`.
-    set: u32,
-    missing_left: bool,
+    /// Which set of levels goes left; the number of a leaf.
+    number: u32,
 }
 
 /// Bins of levels, one bit each.
@@ -121,71 +125,100 @@ impl Tree {
     /// What stands at a place; the root is at 0, children after their parent.
     pub fn place(&self, place: usize) -> Place {
         let node = &self.nodes[place];
-        if node.column == NONE {
-            return Place::Leaf(node.left as usize);
+        if node.left as usize == place {
+            return Place::Leaf(node.number as usize);
         }
-        let left = match node.set {
-            NONE => Side::UpTo(node.threshold),
-            set => Side::Among(self.sets[set as usize]),
+        let left = match node.set() {
+            None => Side::UpTo(node.threshold),
+            Some(set) => Side::Among(self.sets[set as usize]),
         };
-        let split = Split { column: node.column as usize, left, missing_left: node.missing_left };
-        Place::Inner(split, [node.left as usize, node.right as usize])
+        let split = Split { column: node.column(), left, missing_left: node.column & MISSING_LEFT != 0 };
+        Place::Inner(split, [node.left as usize, node.left as usize + 1])
     }
 
     /// Splits a leaf. The left child keeps its number, the right one gets a new one. Returns their places.
     pub fn split(&mut self, place: usize, split: &Split) -> [usize; 2] {
-        let number = self.nodes[place].left;
         let left = self.nodes.len();
-        self.nodes.push(Node::leaf(number));
+        self.nodes.push(Node::leaf(left, self.nodes[place].number));
         let right = self.grow_leaf();
-        let (threshold, set) = match split.left {
-            Side::UpTo(threshold) => (threshold, NONE),
+        let mut node = Node { column: split.column as u32, threshold: 0.0, left: left as u32, number: 0 };
+        match split.left {
+            Side::UpTo(threshold) => node.threshold = threshold,
             Side::Among(set) => {
+                node.column |= BY_SET;
+                node.number = self.sets.len() as u32;
                 self.sets.push(set);
-                (0.0, self.sets.len() as u32 - 1)
             }
-        };
-        self.nodes[place] = Node {
-            column: split.column as u32,
-            threshold,
-            left: left as u32,
-            right: right as u32,
-            set,
-            missing_left: split.missing_left,
-        };
+        }
+        if split.missing_left {
+            node.column |= MISSING_LEFT;
+        }
+        self.nodes[place] = node;
         [left, right]
     }
 
     /// The leaf of a row with these features.
     pub fn leaf(&self, row: &[f32]) -> usize {
-        let mut node = &self.nodes[0];
-        while node.column != NONE {
-            let next =
-                if node.goes_left(row[node.column as usize], &self.sets) { node.left } else { node.right };
-            node = &self.nodes[next as usize];
+        self.descend([row])[0] as usize
+    }
+
+    /// Calls `found` with the place of each row and its leaf, in the order of the rows.
+    pub fn each_leaf(&self, rows: &[&[f32]], mut found: impl FnMut(usize, usize)) {
+        let (together, alone) = rows.as_chunks::<LANES>();
+        for (block, rows) in together.iter().enumerate() {
+            for (lane, leaf) in self.descend(*rows).into_iter().enumerate() {
+                found(block * LANES + lane, leaf as usize);
+            }
         }
-        node.left as usize
+        let first = rows.len() - alone.len();
+        alone.iter().enumerate().for_each(|(place, row)| found(first + place, self.leaf(row)));
+    }
+
+    /// The leaves of rows that step together until none moves.
+    fn descend<const N: usize>(&self, rows: [&[f32]; N]) -> [u32; N] {
+        let mut places = [0; N];
+        // A root alone asks nothing, not even that there is a column.
+        let mut moves = self.nodes.len() > 1;
+        while moves {
+            moves = false;
+            for (place, row) in places.iter_mut().zip(rows) {
+                let next = self.next(*place, row);
+                moves |= next != *place;
+                *place = next;
+            }
+        }
+        places.map(|place| self.nodes[place as usize].number)
+    }
+
+    /// One step down, without a jump that the processor would have to guess unless levels decide.
+    fn next(&self, place: u32, row: &[f32]) -> u32 {
+        let node = &self.nodes[place as usize];
+        let value = row[node.column()];
+        let missing_left = value.is_nan() & (node.column & MISSING_LEFT != 0);
+        let goes_left = match node.set() {
+            None => (value <= node.threshold) | missing_left,
+            Some(_) if value.is_nan() => missing_left,
+            Some(set) => self.sets[set as usize].contains(level_bin(value)),
+        };
+        node.left + u32::from(!goes_left)
     }
 
     /// The tree as numbers.
     pub fn flat(&self) -> FlatTree {
-        let index = |index: u32| if index == NONE { -1.0 } else { index as f32 };
-        let node = |node: &Node| {
-            let missing = f32::from(u8::from(node.missing_left));
-            [
-                index(node.column),
-                node.threshold,
-                node.left as f32,
-                node.right as f32,
-                index(node.set),
-                missing,
-            ]
+        let node = |(place, node): (usize, &Node)| {
+            if node.left as usize == place {
+                return [-1.0, 0.0, node.number as f32, 0.0, -1.0, 0.0];
+            }
+            let set = node.set().map_or(-1.0, |set| set as f32);
+            let missing = f32::from(u8::from(node.column & MISSING_LEFT != 0));
+            let children = [node.left as f32, node.left as f32 + 1.0];
+            [node.column() as f32, node.threshold, children[0], children[1], set, missing]
         };
         let set = |set: &LevelSet| {
             std::array::from_fn::<f32, 16, _>(|part| (set.0[part / 4] >> (part % 4 * 16) & 0xffff) as f32)
         };
         FlatTree {
-            nodes: self.nodes.iter().flat_map(node).collect(),
+            nodes: self.nodes.iter().enumerate().flat_map(node).collect(),
             sets: self.sets.iter().flat_map(set).collect(),
         }
     }
@@ -194,7 +227,8 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// Where a node names what is not there, a child stands before its parent, or a leaf has no number of its own.
+    /// Where a node names what is not there, children stand before their parent or not side by side, or a leaf has no number of
+    /// its own.
     pub fn from_flat(flat: &FlatTree, columns: usize) -> anyhow::Result<Self> {
         let sets = flat.sets.chunks_exact(16).map(|parts| {
             let mut set = LevelSet::default();
@@ -211,20 +245,22 @@ impl Tree {
             whole.then_some(value as u32)
         };
         for (place, node) in flat.nodes.chunks_exact(6).enumerate() {
-            let missing_left = node[5] == 1.0;
             let node = if node[0] == -1.0 {
                 let number = below(node[2], 0, count).context("a leaf without number")?;
                 ensure!(numbers.insert(number), "two leaves have the number {number}");
-                Node::leaf(number)
+                Node::leaf(place, number)
             } else {
-                let set = if node[4] == -1.0 { Some(NONE) } else { below(node[4], 0, tree.sets.len()) };
-                Node {
-                    column: below(node[0], 0, columns).context("a column that is not there")?,
-                    threshold: node[1],
-                    left: below(node[2], place + 1, count).context("a child that is not there")?,
-                    right: below(node[3], place + 1, count).context("a child that is not there")?,
-                    set: set.context("a set of levels that is not there")?,
-                    missing_left,
+                let column = below(node[0], 0, columns).context("a column that is not there")?;
+                let left = below(node[2], place + 1, count).context("a child that is not there")?;
+                let right = below(node[3], place + 1, count).context("a child that is not there")?;
+                ensure!(right == left + 1, "children that are not side by side");
+                let marks = if node[5] == 1.0 { MISSING_LEFT } else { 0 };
+                if node[4] == -1.0 {
+                    Node { column: column | marks, threshold: node[1], left, number: 0 }
+                } else {
+                    let set = below(node[4], 0, tree.sets.len());
+                    let number = set.context("a set of levels that is not there")?;
+                    Node { column: column | marks | BY_SET, threshold: node[1], left, number }
                 }
             };
             tree.nodes.push(node);
@@ -236,24 +272,39 @@ impl Tree {
     }
 
     fn grow_leaf(&mut self) -> usize {
-        self.nodes.push(Node::leaf(self.leaves as u32));
+        self.nodes.push(Node::leaf(self.nodes.len(), self.leaves as u32));
         self.leaves += 1;
         self.nodes.len() - 1
     }
 }
 
 impl Node {
-    fn leaf(number: u32) -> Self {
-        Self { column: NONE, threshold: 0.0, left: number, right: 0, set: NONE, missing_left: false }
+    /// At a place, with a number. Whatever the first column holds stays where it is.
+    fn leaf(place: usize, number: u32) -> Self {
+        Self { column: MISSING_LEFT, threshold: f32::INFINITY, left: place as u32, number }
     }
 
-    fn goes_left(&self, value: f32, sets: &[LevelSet]) -> bool {
-        if value.is_nan() {
-            return self.missing_left;
-        }
-        match self.set {
-            NONE => value <= self.threshold,
-            set => sets[set as usize].contains(level_bin(value)),
+    /// Which feature decides.
+    fn column(&self) -> usize {
+        (self.column & !(MISSING_LEFT | BY_SET)) as usize
+    }
+
+    /// Which set of levels decides, if one does.
+    fn set(&self) -> Option<u32> {
+        (self.column & BY_SET != 0).then_some(self.number)
+    }
+}
+
+/// Adds what the leaf of every row says to what the row has. A row hears the trees in their order, however many rows there are.
+pub fn ask<'t, Leaf: 't, Sum>(
+    trees: impl Iterator<Item = (&'t Tree, &'t [Leaf])> + Clone,
+    rows: &[&[f32]],
+    sums: &mut [Sum],
+    add: impl Fn(&mut Sum, &Leaf),
+) {
+    for (rows, sums) in rows.chunks(BLOCK).zip(sums.chunks_mut(BLOCK)) {
+        for (tree, leaves) in trees.clone() {
+            tree.each_leaf(rows, |row, leaf| add(&mut sums[row], &leaves[leaf]));
         }
     }
 }
@@ -276,5 +327,12 @@ mod tests {
         assert_eq!((leaf(0.5, 0.0), leaf(f32::NAN, 7.0)), (0, 0));
         assert_eq!((leaf(0.6, 0.0), leaf(0.6, 64.0), leaf(0.6, 300.0)), (1, 1, 1));
         assert_eq!((leaf(0.6, 1.0), leaf(0.6, f32::NAN)), (2, 2));
+        let rows: Vec<[f32; 2]> = (0..21).map(|row| [row as f32 / 20.0, (row * 64 % 5) as f32]).collect();
+        let rows: Vec<&[f32]> = rows.iter().map(|row| row.as_slice()).collect();
+        let mut found = Vec::new();
+        tree.each_leaf(&rows, |row, leaf| found.push((row, leaf)));
+        let alone: Vec<(usize, usize)> = rows.iter().map(|row| tree.leaf(row)).enumerate().collect();
+        assert_eq!(found, alone);
+        assert_eq!(Tree::from_flat(&tree.flat(), 2).unwrap(), tree);
     }
 }

@@ -1,7 +1,8 @@
 //! Zero-inflated log-normal moments of a node, and splits that part accounts by uplift.
 
+use super::children::{ByArm, Least, apart};
 use super::grow::{Cell, Drawn, Rule};
-use crate::input_error;
+use crate::error::not_negative;
 use serde::{Deserialize, Serialize};
 
 /// Bounds of a smoothed `sigma`.
@@ -36,12 +37,8 @@ impl Default for SmoothingSpec {
 impl SmoothingSpec {
     /// Checks the ranges; `key` is where the options stand.
     pub fn validate(&self, key: &str) -> anyhow::Result<()> {
-        for (name, value) in [("conversion", self.conversion), ("spend", self.spend)] {
-            if !(value >= 0.0 && value.is_finite()) {
-                return Err(input_error!("{key}.{name}: found {value}; must be 0 or more"));
-            }
-        }
-        Ok(())
+        not_negative(&format!("{key}.conversion"), self.conversion)?;
+        not_negative(&format!("{key}.spend"), self.spend)
     }
 }
 
@@ -86,10 +83,9 @@ impl Cell for Sums {
     }
 }
 
-impl Sums {
-    /// Rows of an arm.
-    pub fn arm(&self, arm: usize) -> u32 {
-        self.rows[arm]
+impl ByArm for Sums {
+    fn arms(&self) -> [u64; 2] {
+        self.rows.map(u64::from)
     }
 }
 
@@ -116,18 +112,9 @@ impl Moments {
 pub struct ZilnRule<'a> {
     responses: &'a [Response],
     smoothing: SmoothingSpec,
-    /// Rows of each arm and rows in all that a child has at least.
+    /// What a child has at least.
     least: Least,
     bag: Moments,
-}
-
-/// Rows that a child has at least.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Least {
-    /// Of each arm.
-    pub per_arm: u32,
-    /// In all.
-    pub rows: u64,
 }
 
 impl<'a> ZilnRule<'a> {
@@ -235,19 +222,9 @@ impl Rule for ZilnRule<'_> {
         }
     }
 
-    /// ```text
-    /// gain = N_L N_R / (N_L + N_R)^2 (tau_L - tau_R)^2          the paper, equation 7
-    /// ```
     fn gain(&self, _node: &ZilnNode, left: &Sums, right: &Sums) -> Option<f64> {
-        let stands = |side: &Sums| {
-            side.rows.iter().all(|&rows| rows >= self.least.per_arm) && side.rows() >= self.least.rows
-        };
-        if !stands(left) || !stands(right) {
-            return None;
-        }
-        let (lefts, rights) = (left.rows() as f64, right.rows() as f64);
-        let share = lefts * rights / (lefts + rights).powi(2);
-        Some(share * (self.uplift(left) - self.uplift(right)).powi(2))
+        let gain = || apart(left.rows(), right.rows(), self.uplift(left) - self.uplift(right));
+        self.least.allows(left, right).then(gain)
     }
 
     fn order(&self, _node: &ZilnNode, cell: &Sums) -> f64 {

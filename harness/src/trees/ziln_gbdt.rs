@@ -4,11 +4,11 @@ use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
 use super::boosting::{BoostingRule, Gain, Law, Margins, PARAMETERS, Pull, PullSums};
 use super::columns::{Columns, NamedColumns};
-use super::forest::{Rows, Said};
 use super::grow::{Cell, Limits, grow};
-use super::tree::Tree;
+use super::rows::{Rows, Said};
+use super::tree::{Tree, ask};
 use super::ziln::Response;
-use crate::input_error;
+use crate::error::{not_negative, share, within};
 use crate::seed::Seeds;
 use serde::{Deserialize, Serialize};
 
@@ -58,22 +58,12 @@ impl Default for ZilnGbdtSpec {
 impl ZilnGbdtSpec {
     /// Checks the ranges.
     pub fn validate(&self) -> anyhow::Result<()> {
-        let within =
-            |key: &str, found: usize, least: usize, most: usize| match (least..=most).contains(&found) {
-                true => Ok(()),
-                false => Err(input_error!("ziln-gbdt.{key}: found {found}; allowed are {least} to {most}")),
-            };
-        within("rounds", self.rounds, 1, 100_000)?;
-        within("depth", self.depth, 0, 64)?;
-        within("bins", self.bins, 2, MOST_BINS)?;
-        for (key, value) in [("shrinkage", self.shrinkage), ("share", self.share)] {
-            if !(value > 0.0 && value <= 1.0) {
-                return Err(input_error!("ziln-gbdt.{key}: found {value}; must be above 0 and at most 1"));
-            }
-        }
-        if !(self.penalty >= 0.0 && self.penalty.is_finite()) {
-            return Err(input_error!("ziln-gbdt.penalty: found {}; must be 0 or more", self.penalty));
-        }
+        within("ziln-gbdt.rounds", self.rounds, 1, 100_000)?;
+        within("ziln-gbdt.depth", self.depth, 0, 64)?;
+        within("ziln-gbdt.bins", self.bins, 2, MOST_BINS)?;
+        share("ziln-gbdt.shrinkage", self.shrinkage)?;
+        share("ziln-gbdt.share", self.share)?;
+        not_negative("ziln-gbdt.penalty", self.penalty)?;
         self.columns.validate("ziln-gbdt.columns")
     }
 }
@@ -108,12 +98,6 @@ pub struct BoostedLeaf {
     pub rows: f64,
     /// What it adds, shrunk.
     pub step: Margins,
-}
-
-impl BoostedTree {
-    fn step(&self, row: &[f32]) -> &Margins {
-        &self.leaves[self.tree.leaf(row)].step
-    }
 }
 
 /// How the rounds went.
@@ -156,16 +140,31 @@ impl ZilnGbdt {
 
     /// Parameters of both arms.
     pub fn margins(&self, row: &[f32]) -> Margins {
-        let mut margins = [self.start; 2];
-        self.trees.iter().for_each(|tree| add(&mut margins, tree.step(row)));
+        self.margins_all(&[row])[0]
+    }
+
+    /// Parameters of both arms, row by row.
+    pub fn margins_all(&self, rows: &[&[f32]]) -> Vec<Margins> {
+        let mut margins = vec![[self.start; 2]; rows.len()];
+        let trees = self.trees.iter().map(|tree| (&tree.tree, tree.leaves.as_slice()));
+        ask(trees, rows, &mut margins, |margins, leaf| add(margins, &leaf.step));
         margins
     }
 
     /// What they say.
     pub fn predict(&self, row: &[f32]) -> Said {
-        let laws = self.margins(row).map(Law::new);
-        Said { expected: laws.map(|law| law.expected()), conversion: laws.map(|law| law.conversion) }
+        said(self.margins(row))
     }
+
+    /// What they say of rows.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<Said> {
+        self.margins_all(rows).into_iter().map(said).collect()
+    }
+}
+
+fn said(margins: Margins) -> Said {
+    let laws = margins.map(Law::new);
+    Said { expected: laws.map(|law| law.expected()), conversion: laws.map(|law| law.conversion) }
 }
 
 fn add(margins: &mut Margins, step: &Margins) {
@@ -194,8 +193,7 @@ struct Part<'a> {
 
 impl<'a> Part<'a> {
     fn new(rows: &Rows, chosen: &'a [u32]) -> Self {
-        let response = |&row: &u32| Response::new(rows.treatment[row as usize], rows.outcome[row as usize]);
-        Self { rows: chosen, responses: chosen.iter().map(response).collect(), margins: Vec::new() }
+        Self { rows: chosen, responses: rows.responses(chosen), margins: Vec::new() }
     }
 
     /// Share of buyers, mean and log SD of their log outcomes, both arms together, kept off the ends.
@@ -213,9 +211,9 @@ impl<'a> Part<'a> {
     }
 
     fn add(&mut self, rows: &Rows, tree: &BoostedTree) {
-        for (margins, &row) in self.margins.iter_mut().zip(self.rows) {
-            add(margins, tree.step(rows.features.row(row as usize)));
-        }
+        let features: Vec<&[f32]> = self.rows.iter().map(|&row| rows.features.row(row as usize)).collect();
+        let trees = std::iter::once((&tree.tree, tree.leaves.as_slice()));
+        ask(trees, &features, &mut self.margins, |margins, leaf| add(margins, &leaf.step));
     }
 
     fn loss(&self) -> f64 {
@@ -241,11 +239,7 @@ fn boost(spec: &ZilnGbdtSpec, train: &Part, (binned, rows): (&Binned, &Rows), se
     let limits =
         Limits { depth: spec.depth, columns: spec.columns.of(binned.columns.len()), least_gain: 0.0 };
     let tree = grow(&rule, binned, drawn.clone(), limits, &seeds.child("splits"));
-    let mut sums = vec![PullSums::default(); tree.leaves()];
-    for drawn in drawn {
-        let row = rows.train[drawn.row as usize] as usize;
-        rule.count(&mut sums[tree.leaf(rows.features.row(row))], drawn);
-    }
+    let sums = rows.by_leaf(&tree, &drawn, |sums, drawn| rule.count(sums, drawn));
     let leaf = |sums: &PullSums| BoostedLeaf {
         rows: sums.rows() as f64,
         step: rule.step(sums).map(|arm| arm.map(|step| step * spec.shrinkage)),

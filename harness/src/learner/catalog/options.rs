@@ -1,6 +1,6 @@
 //! Options of the parts that a method may be composed of.
 
-use crate::input_error;
+use crate::error::not_negative;
 use crate::learner::neural::Recalibration;
 use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
 use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec};
@@ -92,9 +92,7 @@ impl Options {
             ("propensity-weight", self.propensity_weight),
             ("targeted-weight", self.targeted_weight),
         ] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return Err(input_error!("{key}: found {weight}; must be 0 or more"));
-            }
+            not_negative(key, weight)?;
         }
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! Causal splits against their definition written naively; effects, intervals and samples that lack something.
 
-use super::bins::{Binned, MOST_BINS};
 use super::causal::{CausalRule, Demands};
-use super::grow::{Drawn, Limits, Search};
+use super::fixtures::{Table, best_cut, coins, column, on_threads, uniform};
 use super::*;
 use crate::data::Matrix;
-use crate::data::encode::ColumnKind;
 use crate::seed::{Seeds, Stream};
 use proptest::prelude::*;
 use rand::Rng;
@@ -95,58 +93,31 @@ proptest! {
     #[test]
     fn the_best_cut_is_the_naive_one(small in small()) {
         for criterion in [Criterion::Heterogeneity, Criterion::SquaredError] {
-            let rows: Vec<u32> = (0..small.x.len() as u32).collect();
-            let features = Matrix { rows: rows.len(), columns: 1, values: small.x.clone() };
-            let binned = Binned::new(&features, &rows, &[ColumnKind::Number], MOST_BINS);
-            let drawn: Vec<Drawn> = rows.iter().map(|&row| Drawn { row, weight: 1 }).collect();
             let rule = CausalRule { residuals: &small.residuals, criterion, demands: DEMANDS };
-            let limits = Limits { depth: 1, columns: 1, least_gain: 0.0 };
-            let found = Search::new(&rule, &binned, limits).best(&drawn, &Seeds::new(1));
+            let found = best_cut(&rule, &column(&small.x));
             let (found, naive) = (found.map_or(0.0, |best| best.gain), naive_best(&small, criterion));
             prop_assert!((found - naive).abs() <= 1e-9 * naive.max(1e-3), "{criterion:?}: {found}, {naive}");
         }
     }
 }
 
-/// Uniform features; `effect` and `base` of the first two.
-struct Planted {
-    features: Matrix,
-    treatment: Vec<bool>,
-    outcome: Vec<f64>,
-    kinds: Vec<ColumnKind>,
-    train: Vec<u32>,
+/// Uniform features; the effect is planted, and outcomes move with the second feature besides.
+fn planted(seed: u64, shape: (usize, usize), noise: f64, effect: fn(&[f32]) -> f64) -> Table {
+    let (rows, columns) = shape;
+    let mut stream: Stream = Seeds::new(seed).stream();
+    let features = uniform(rows, columns, &mut stream);
+    let treatment = coins(rows, &mut stream);
+    let outcome = (0..rows).map(|row| {
+        let luck: f64 = stream.sample(StandardNormal);
+        let x = features.row(row);
+        f64::from(x[1]) + f64::from(u8::from(treatment[row])) * effect(x) + noise * luck
+    });
+    let outcome = outcome.collect();
+    Table::new(features, treatment, outcome)
 }
 
-impl Planted {
-    fn new(shape: (usize, usize), noise: f64, effect: fn(&[f32]) -> f64) -> Self {
-        Self::draw(12, shape, noise, effect)
-    }
-
-    fn draw(seed: u64, shape: (usize, usize), noise: f64, effect: fn(&[f32]) -> f64) -> Self {
-        let (rows, columns) = shape;
-        let mut stream: Stream = Seeds::new(seed).stream();
-        let values = (0..rows * columns).map(|_| stream.random_range(-1.0f32..1.0)).collect();
-        let features = Matrix { rows, columns, values };
-        let treatment: Vec<bool> = (0..rows).map(|_| stream.random_bool(0.5)).collect();
-        let outcome = (0..rows).map(|row| {
-            let luck: f64 = stream.sample(StandardNormal);
-            let x = features.row(row);
-            f64::from(x[1]) + f64::from(u8::from(treatment[row])) * effect(x) + noise * luck
-        });
-        Self {
-            outcome: outcome.collect(),
-            kinds: vec![ColumnKind::Number; columns],
-            train: (0..rows as u32).collect(),
-            features,
-            treatment,
-        }
-    }
-
-    fn fit(&self, spec: &CausalForestSpec) -> CausalForest {
-        let Self { features, treatment, outcome, kinds, train } = self;
-        let rows = Rows { features, kinds, treatment, outcome, train };
-        CausalForest::fit(spec, &rows, Some(&vec![0.5; train.len()]), &Seeds::new(3))
-    }
+fn fit(table: &Table, spec: &CausalForestSpec) -> CausalForest {
+    CausalForest::fit(spec, &table.rows(), Some(&vec![0.5; table.train.len()]), &Seeds::new(3))
 }
 
 fn smooth(x: &[f32]) -> f64 {
@@ -160,7 +131,7 @@ fn intervals_of_the_grf_preset_cover_the_truth() {
     const POINTS: usize = 100;
     let mut covered = 0;
     for draw in 0..DRAWS {
-        let forest = Planted::draw(100 + draw, (4000, 10), 1.0, smooth).fit(&Preset::Grf.spec());
+        let forest = fit(&planted(100 + draw, (4000, 10), 1.0, smooth), &Preset::Grf.spec());
         let mut stream = Seeds::new(77 + draw).stream();
         for _ in 0..POINTS {
             let row: Vec<f32> = (0..10).map(|_| stream.random_range(-1.0f32..1.0)).collect();
@@ -176,8 +147,8 @@ fn intervals_of_the_grf_preset_cover_the_truth() {
 
 #[test]
 fn a_constant_effect_gives_flat_predictions() {
-    let planted = Planted::new((4000, 5), 0.5, |_| 3.0);
-    let forest = planted.fit(&CausalForestSpec::default());
+    let planted = planted(12, (4000, 5), 0.5, |_| 3.0);
+    let forest = fit(&planted, &CausalForestSpec::default());
     for row in 0..100 {
         let effect = forest.effect(planted.features.row(row));
         assert!((effect - 3.0).abs() < 0.25, "{effect}");
@@ -186,11 +157,8 @@ fn a_constant_effect_gives_flat_predictions() {
 
 #[test]
 fn threads_change_nothing() {
-    let planted = Planted::new((1500, 4), 1.0, smooth);
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| planted.fit(&CausalForestSpec::default()))
-    };
+    let planted = planted(12, (1500, 4), 1.0, smooth);
+    let with = |threads| on_threads(threads, || fit(&planted, &CausalForestSpec::default()));
     assert_eq!(with(1), with(3));
 }
 
@@ -198,19 +166,9 @@ fn threads_change_nothing() {
 fn what_a_sample_lacks_is_no_failure() {
     let case = |rows: usize, treated: fn(usize) -> bool, outcome: fn(usize) -> f64| {
         let values = (0..rows).flat_map(|row| [row as f32, f32::NAN, 1.0]).collect();
-        let features = Matrix { rows, columns: 3, values };
-        let treatment: Vec<bool> = (0..rows).map(treated).collect();
-        let outcome: Vec<f64> = (0..rows).map(outcome).collect();
-        let train: Vec<u32> = (0..rows as u32).collect();
-        let kinds = [ColumnKind::Number; 3];
-        let rows = Rows {
-            features: &features,
-            kinds: &kinds,
-            treatment: &treatment,
-            outcome: &outcome,
-            train: &train,
-        };
-        let forest = CausalForest::fit(&CausalForestSpec::default(), &rows, None, &Seeds::new(1));
+        let came = (0..rows).map(outcome).collect();
+        let table = Table::new(Matrix { rows, columns: 3, values }, (0..rows).map(treated).collect(), came);
+        let forest = CausalForest::fit(&CausalForestSpec::default(), &table.rows(), None, &Seeds::new(1));
         forest.effect_and_error(&[1.0, f32::NAN, f32::NAN])
     };
     assert_eq!(case(1, |_| true, |_| 4.0).effect, 0.0);

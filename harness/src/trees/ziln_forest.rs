@@ -2,13 +2,13 @@
 
 use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
+use super::children::{ByArm, Least};
 use super::columns::{Columns, NamedColumns};
 use super::grow::{Limits, grow};
-use super::tree::Tree;
-use super::ziln::{Least, Moments, Response, SmoothingSpec, Sums, ZilnRule};
-use crate::data::Matrix;
-use crate::data::encode::ColumnKind;
-use crate::input_error;
+use super::rows::{Rows, Said};
+use super::tree::{Tree, ask};
+use super::ziln::{Moments, Response, SmoothingSpec, Sums, ZilnRule};
+use crate::error::within;
 use crate::seed::Seeds;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -53,32 +53,13 @@ impl Default for ZilnForestSpec {
 impl ZilnForestSpec {
     /// Checks the ranges.
     pub fn validate(&self) -> anyhow::Result<()> {
-        let within =
-            |key: &str, found: usize, least: usize, most: usize| match (least..=most).contains(&found) {
-                true => Ok(()),
-                false => Err(input_error!("ziln-forest.{key}: found {found}; allowed are {least} to {most}")),
-            };
-        within("trees", self.trees, 1, 100_000)?;
-        within("depth", self.depth, 0, 64)?;
-        within("bins", self.bins, 2, MOST_BINS)?;
+        within("ziln-forest.trees", self.trees, 1, 100_000)?;
+        within("ziln-forest.depth", self.depth, 0, 64)?;
+        within("ziln-forest.bins", self.bins, 2, MOST_BINS)?;
         self.columns.validate("ziln-forest.columns")?;
         self.bag.validate("ziln-forest.bag")?;
         self.smoothing.validate("ziln-forest.smoothing")
     }
-}
-
-/// Training rows: features with NaN where missing, and what came of each.
-pub struct Rows<'a> {
-    /// Of all rows.
-    pub features: &'a Matrix,
-    /// What the columns hold.
-    pub kinds: &'a [ColumnKind],
-    /// Who was treated.
-    pub treatment: &'a [bool],
-    /// What they spent.
-    pub outcome: &'a [f64],
-    /// Rows to learn from.
-    pub train: &'a [u32],
 }
 
 /// A tree and what its leaves say.
@@ -106,22 +87,6 @@ impl Leaf {
     }
 }
 
-/// What a forest says of an account: means over trees.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Said {
-    /// `E[Y_t | x]` for control and treated, outcome units.
-    pub expected: [f64; 2],
-    /// `P(Y_t > 0 | x)`.
-    pub conversion: [f64; 2],
-}
-
-impl Said {
-    /// `E[Y_1 | x] - E[Y_0 | x]`.
-    pub fn uplift(&self) -> f64 {
-        self.expected[1] - self.expected[0]
-    }
-}
-
 /// Trees whose leaves are averaged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ZilnForest {
@@ -134,8 +99,7 @@ impl ZilnForest {
     /// Grows the trees, each from a stream of its own: the number of threads changes nothing.
     pub fn fit(spec: &ZilnForestSpec, rows: &Rows, seeds: &Seeds) -> Self {
         let binned = Binned::new(rows.features, rows.train, rows.kinds, spec.bins);
-        let response = |&row: &u32| Response::new(rows.treatment[row as usize], rows.outcome[row as usize]);
-        let responses: Vec<Response> = rows.train.iter().map(response).collect();
+        let responses = rows.responses(rows.train);
         let grown = |tree: usize| {
             ZilnTree::grow(spec, rows, (&binned, &responses), &seeds.child("tree").at(tree as u64))
         };
@@ -159,18 +123,30 @@ impl ZilnForest {
 
     /// What the forest says of a row.
     pub fn predict(&self, row: &[f32]) -> Said {
-        let mut mean = Said::default();
-        for (tree, leaves) in self.trees.iter().zip(&self.said) {
-            let said = &leaves[tree.tree.leaf(row)];
+        let mut said = [Said::default()];
+        self.say(&[row], &mut said);
+        said[0]
+    }
+
+    /// What the forest says of rows: means over trees. The same bits as one row after another.
+    pub fn predict_all(&self, rows: &[&[f32]]) -> Vec<Said> {
+        let mut said = vec![Said::default(); rows.len()];
+        self.say(rows, &mut said);
+        said
+    }
+
+    fn say(&self, rows: &[&[f32]], said: &mut [Said]) {
+        let trees = self.trees.iter().map(|tree| &tree.tree).zip(self.said.iter().map(Vec::as_slice));
+        ask(trees, rows, said, |sum, leaf| {
             for arm in 0..2 {
-                mean.expected[arm] += said.expected[arm];
-                mean.conversion[arm] += said.conversion[arm];
+                sum.expected[arm] += leaf.expected[arm];
+                sum.conversion[arm] += leaf.conversion[arm];
             }
-        }
+        });
         let share = 1.0 / self.trees.len().max(1) as f64;
-        Said {
-            expected: mean.expected.map(|sum| sum * share),
-            conversion: mean.conversion.map(|sum| sum * share),
+        for said in said {
+            said.expected = said.expected.map(|sum| sum * share);
+            said.conversion = said.conversion.map(|sum| sum * share);
         }
     }
 }
@@ -179,18 +155,14 @@ impl ZilnTree {
     fn grow(spec: &ZilnForestSpec, rows: &Rows, found: (&Binned, &[Response]), seeds: &Seeds) -> Self {
         let (binned, responses) = found;
         let bag = spec.bag.draw(rows.train.len(), &seeds.child("bag"));
-        let least = Least { per_arm: spec.arm_rows, rows: spec.leaf_rows };
+        let least = Least { arm_rows: u64::from(spec.arm_rows), rows: spec.leaf_rows };
         let rule = ZilnRule::new(responses, &bag.splits, spec.smoothing, least);
         let columns = spec.columns.of(binned.columns.len());
         let limits = Limits { depth: spec.depth, columns, least_gain: 0.0 };
         let tree = grow(&rule, binned, bag.splits, limits, &seeds.child("splits"));
-        let mut sums = vec![Sums::default(); tree.leaves()];
-        for drawn in bag.leaves {
-            let features = rows.features.row(rows.train[drawn.row as usize] as usize);
-            rule.count(&mut sums[tree.leaf(features)], drawn);
-        }
+        let sums = rows.by_leaf(&tree, &bag.leaves, |sums, drawn| rule.count(sums, drawn));
         let leaf = |sums: &Sums| Leaf {
-            rows: [sums.arm(0), sums.arm(1)],
+            rows: sums.arms().map(|rows| rows as u32),
             arms: [0, 1].map(|arm| rule.moments(sums, arm)),
         };
         Self { leaves: sums.iter().map(leaf).collect(), tree }

@@ -1,12 +1,9 @@
 //! Boosted splits and steps against their definition written naively; what boosting learns, and samples that lack something.
 
-use super::bins::{Binned, MOST_BINS};
 use super::boosting::{BoostingRule, Gain, Law, Margins, Pull, PullSums};
-use super::grow::{Drawn, Limits, Search};
+use super::fixtures::{Table, best_cut, coins, column, every_row, on_threads, uniform};
 use super::ziln::Response;
 use super::*;
-use crate::data::Matrix;
-use crate::data::encode::ColumnKind;
 use crate::seed::Seeds;
 use proptest::prelude::*;
 use rand::Rng;
@@ -38,6 +35,14 @@ fn small() -> impl Strategy<Value = Small> {
 const PENALTY: f64 = 0.7;
 
 impl Small {
+    fn pulls(&self) -> Vec<Pull> {
+        self.responses
+            .iter()
+            .zip(&self.margins)
+            .map(|(&response, margins)| Pull::new(response, margins))
+            .collect()
+    }
+
     /// Newton-like step of an arm over some rows, by finite differences of the loss and the stated information.
     fn step(&self, inside: &[usize], arm: usize) -> [f64; 3] {
         let own = || inside.iter().filter(|&&row| usize::from(self.responses[row].treated) == arm);
@@ -116,15 +121,9 @@ proptest! {
     #[test]
     fn the_best_cut_is_the_naive_one(small in small()) {
         for gain in [Gain::Likelihood, Gain::Uplift] {
-            let rows: Vec<u32> = (0..small.x.len() as u32).collect();
-            let features = Matrix { rows: rows.len(), columns: 1, values: small.x.clone() };
-            let binned = Binned::new(&features, &rows, &[ColumnKind::Number], MOST_BINS);
-            let drawn: Vec<Drawn> = rows.iter().map(|&row| Drawn { row, weight: 1 }).collect();
-            let pulls: Vec<Pull> =
-                small.responses.iter().zip(&small.margins).map(|(&response, margins)| Pull::new(response, margins)).collect();
+            let pulls = small.pulls();
             let rule = BoostingRule { pulls: &pulls, penalty: PENALTY, arm_rows: 1, gain };
-            let limits = Limits { depth: 1, columns: 1, least_gain: 0.0 };
-            let found = Search::new(&rule, &binned, limits).best(&drawn, &Seeds::new(1));
+            let found = best_cut(&rule, &column(&small.x));
             let mut naive = 0.0;
             for threshold in (0..5).map(|value| value as f32).chain([f32::INFINITY]) {
                 for missing in [true, false] {
@@ -139,11 +138,10 @@ proptest! {
 
     #[test]
     fn steps_are_the_naive_ones(small in small()) {
-        let pulls: Vec<Pull> =
-            small.responses.iter().zip(&small.margins).map(|(&response, margins)| Pull::new(response, margins)).collect();
+        let pulls = small.pulls();
         let rule = BoostingRule { pulls: &pulls, penalty: PENALTY, arm_rows: 1, gain: Gain::Likelihood };
         let mut sums = PullSums::default();
-        (0..small.x.len() as u32).for_each(|row| rule.count(&mut sums, Drawn { row, weight: 1 }));
+        every_row(small.x.len()).into_iter().for_each(|drawn| rule.count(&mut sums, drawn));
         let all: Vec<usize> = (0..small.x.len()).collect();
         for (arm, found) in rule.step(&sums).iter().enumerate() {
             for (found, expected) in found.iter().zip(small.step(&all, arm)) {
@@ -154,12 +152,11 @@ proptest! {
 }
 
 /// 4,000 accounts whose conversion and spend move with the first column; treatment adds to both where the second is above 0.
-fn planted() -> (Matrix, Vec<bool>, Vec<f64>) {
+fn planted() -> Table {
     let rows = 4000;
     let mut stream = Seeds::new(31).stream();
-    let values = (0..rows * 3).map(|_| stream.random_range(-1.0f32..1.0)).collect();
-    let features = Matrix { rows, columns: 3, values };
-    let treatment: Vec<bool> = (0..rows).map(|_| stream.random_bool(0.5)).collect();
+    let features = uniform(rows, 3, &mut stream);
+    let treatment = coins(rows, &mut stream);
     let outcome = (0..rows).map(|row| {
         let x = features.row(row);
         let moved = f64::from(u8::from(treatment[row] && x[1] > 0.0));
@@ -168,14 +165,12 @@ fn planted() -> (Matrix, Vec<bool>, Vec<f64>) {
         if stream.random_bool(share) { log.exp() } else { 0.0 }
     });
     let outcome = outcome.collect();
-    (features, treatment, outcome)
+    Table::new(features, treatment, outcome)
 }
 
 fn fit(spec: &ZilnGbdtSpec, train: &[u32], validation: &[u32]) -> (ZilnGbdt, Rounds) {
-    let (features, treatment, outcome) = planted();
-    let kinds = [ColumnKind::Number; 3];
-    let rows = Rows { features: &features, kinds: &kinds, treatment: &treatment, outcome: &outcome, train };
-    ZilnGbdt::fit(spec, &rows, validation, &Seeds::new(2))
+    let table = Table { train: train.to_vec(), ..planted() };
+    ZilnGbdt::fit(spec, &table.rows(), validation, &Seeds::new(2))
 }
 
 #[test]
@@ -211,24 +206,12 @@ fn the_best_round_on_validation_rows_is_kept() {
 fn threads_change_nothing_and_lacking_samples_are_no_failure() {
     let train: Vec<u32> = (0..500).collect();
     let spec = ZilnGbdtSpec { rounds: 10, ..ZilnGbdtSpec::default() };
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| fit(&spec, &train, &[]))
-    };
+    let with = |threads| on_threads(threads, || fit(&spec, &train, &[]));
     assert_eq!(with(1), with(3));
-    let features = Matrix { rows: 20, columns: 1, values: vec![f32::NAN; 20] };
-    let kinds = [ColumnKind::Number];
-    let train: Vec<u32> = (0..20).collect();
     for outcome in [vec![0.0; 20], [vec![9.0], vec![0.0; 19]].concat()] {
         for treatment in [vec![true; 20], (0..20).map(|row| row % 2 == 0).collect()] {
-            let rows = Rows {
-                features: &features,
-                kinds: &kinds,
-                treatment: &treatment,
-                outcome: &outcome,
-                train: &train,
-            };
-            let (model, _) = ZilnGbdt::fit(&spec, &rows, &[], &Seeds::new(1));
+            let table = Table { treatment, outcome: outcome.clone(), ..column(&[f32::NAN; 20]) };
+            let (model, _) = ZilnGbdt::fit(&spec, &table.rows(), &[], &Seeds::new(1));
             let said = model.predict(&[f32::NAN]);
             assert!(said.expected.iter().all(|value| value.is_finite() && *value >= 0.0), "{said:?}");
         }

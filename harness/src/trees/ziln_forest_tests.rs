@@ -1,36 +1,17 @@
 //! Split search against the paper's algorithm written naively, invariances, and samples that lack something.
 
-use super::bins::{Binned, MOST_BINS};
-use super::grow::{Drawn, Limits, Search};
-use super::ziln::{Least, Response, ZilnRule};
+use super::children::Least;
+use super::fixtures::{Table, best_cut, coins, every_row, on_threads, uniform};
+use super::ziln::ZilnRule;
 use super::*;
 use crate::data::Matrix;
 use crate::data::encode::ColumnKind;
 use crate::seed::Seeds;
 use proptest::prelude::*;
+use rand::Rng;
 
-/// A small table: rows of columns, and what came of each.
-#[derive(Clone, Debug)]
-struct Table {
-    features: Matrix,
-    kinds: Vec<ColumnKind>,
-    treatment: Vec<bool>,
-    outcome: Vec<f64>,
-}
-
-impl Table {
-    fn train(&self) -> Vec<u32> {
-        (0..self.outcome.len() as u32).collect()
-    }
-
-    fn fit(&self, spec: &ZilnForestSpec) -> ZilnForest {
-        self.fit_rows(spec, &self.train())
-    }
-
-    fn fit_rows(&self, spec: &ZilnForestSpec, train: &[u32]) -> ZilnForest {
-        let Self { features, kinds, treatment, outcome } = self;
-        ZilnForest::fit(spec, &Rows { features, kinds, treatment, outcome, train }, &Seeds::new(5))
-    }
+fn fit(table: &Table, spec: &ZilnForestSpec) -> ZilnForest {
+    ZilnForest::fit(spec, &table.rows(), &Seeds::new(5))
 }
 
 /// A cell: missing, or one of few values, so that ties are common.
@@ -46,11 +27,10 @@ fn table(levels: bool) -> impl Strategy<Value = Table> {
             prop::collection::vec(any::<bool>(), rows),
             prop::collection::vec(outcome, rows),
         )
-            .prop_map(move |(values, treatment, outcome)| Table {
-                features: Matrix { rows, columns, values },
-                kinds: vec![if levels { ColumnKind::Levels(7) } else { ColumnKind::Number }; columns],
-                treatment,
-                outcome,
+            .prop_map(move |(values, treatment, outcome)| {
+                let kind = if levels { ColumnKind::Levels(7) } else { ColumnKind::Number };
+                let table = Table::new(Matrix { rows, columns, values }, treatment, outcome);
+                Table { kinds: vec![kind; columns], ..table }
             })
     })
 }
@@ -123,15 +103,10 @@ fn naive_best(table: &Table) -> f64 {
 }
 
 fn found_best(table: &Table) -> Option<(f64, Split)> {
-    let train = table.train();
-    let responses: Vec<Response> =
-        table.treatment.iter().zip(&table.outcome).map(|(&t, &y)| Response::new(t, y)).collect();
-    let binned = Binned::new(&table.features, &train, &table.kinds, MOST_BINS);
-    let drawn: Vec<Drawn> = train.iter().map(|&row| Drawn { row, weight: 1 }).collect();
-    let least = Least { per_arm: 2, rows: 1 };
+    let (responses, drawn) = (table.rows().responses(&table.train), every_row(table.train.len()));
+    let least = Least { arm_rows: 2, rows: 1 };
     let rule = ZilnRule::new(&responses, &drawn, SmoothingSpec::default(), least);
-    let limits = Limits { depth: 1, columns: table.features.columns, least_gain: 0.0 };
-    let best = Search::new(&rule, &binned, limits).best(&drawn, &Seeds::new(1))?;
+    let best = best_cut(&rule, table)?;
     Some((best.gain, best.split))
 }
 
@@ -176,7 +151,7 @@ proptest! {
 
     #[test]
     fn leaves_are_algorithm_1(table in table(false)) {
-        let forest = table.fit(&one_tree());
+        let forest = fit(&table, &one_tree());
         let tree = &forest.trees()[0].tree;
         let leaf = |row: usize| tree.leaf(table.features.row(row));
         for row in 0..table.outcome.len() {
@@ -191,9 +166,10 @@ proptest! {
     #[test]
     fn the_order_of_rows_does_not_matter(table in table(false), turn in 0usize..40) {
         let rows = table.outcome.len();
-        let mut order = table.train();
+        let mut order = table.train.clone();
         order.rotate_left(turn % rows);
-        let (forest, turned) = (table.fit(&one_tree()), table.fit_rows(&one_tree(), &order));
+        let turned = Table { train: order, ..table.clone() };
+        let (forest, turned) = (fit(&table, &one_tree()), fit(&turned, &one_tree()));
         for row in 0..rows {
             let features = table.features.row(row);
             let (found, other) = (forest.predict(features).uplift(), turned.predict(features).uplift());
@@ -206,23 +182,21 @@ proptest! {
 fn planted(noise: bool) -> Table {
     let rows = 4000;
     let mut stream = Seeds::new(9).stream();
-    use rand::Rng;
-    let values: Vec<f32> = (0..rows * 3).map(|_| stream.random_range(-1.0f32..1.0)).collect();
-    let features = Matrix { rows, columns: 3, values };
-    let treatment: Vec<bool> = (0..rows).map(|_| stream.random_bool(0.5)).collect();
+    let features = uniform(rows, 3, &mut stream);
+    let treatment = coins(rows, &mut stream);
     let outcome = (0..rows).map(|row| {
         let effect = if features.row(row)[1] > 0.3 && treatment[row] { 20.0 } else { 0.0 };
         let luck = if noise { stream.random_range(0.5..1.5) } else { 1.0 };
         (10.0 + effect) * luck
     });
     let outcome = outcome.collect();
-    Table { features, kinds: vec![ColumnKind::Number; 3], treatment, outcome }
+    Table::new(features, treatment, outcome)
 }
 
 #[test]
 fn a_planted_step_is_found() {
     let table = planted(true);
-    let forest = table.fit(&ZilnForestSpec { depth: 1, ..one_tree() });
+    let forest = fit(&table, &ZilnForestSpec { depth: 1, ..one_tree() });
     let Place::Inner(split, _) = forest.trees()[0].tree.place(0) else { panic!("no split") };
     let Side::UpTo(threshold) = split.left else { panic!("not a threshold") };
     assert_eq!(split.column, 1);
@@ -237,7 +211,7 @@ fn a_constant_effect_gives_flat_predictions() {
     let effects = table.treatment.iter().map(|&treated| if treated { 30.0 } else { 10.0 });
     table.outcome = effects.collect();
     let smoothing = SmoothingSpec { conversion: 0.0, spend: 0.0 };
-    let forest = table.fit(&ZilnForestSpec { smoothing, ..ZilnForestSpec::default() });
+    let forest = fit(&table, &ZilnForestSpec { smoothing, ..ZilnForestSpec::default() });
     // What is spent does not vary within an arm, and sigma is not below .1.
     let expected = 20.0 * (0.1_f64.powi(2) / 2.0).exp();
     for row in 0..50 {
@@ -249,12 +223,8 @@ fn a_constant_effect_gives_flat_predictions() {
 #[test]
 fn threads_change_nothing() {
     let table = planted(true);
-    let with = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| {
-            table.fit(&ZilnForestSpec { columns: Columns::Count(2), ..ZilnForestSpec::default() })
-        })
-    };
+    let spec = ZilnForestSpec { columns: Columns::Count(2), ..ZilnForestSpec::default() };
+    let with = |threads| on_threads(threads, || fit(&table, &spec));
     assert_eq!(with(1), with(3));
 }
 
@@ -268,7 +238,7 @@ fn missing_values_go_their_own_way() {
             *value = f32::NAN;
         }
     }
-    let forest = table.fit(&ZilnForestSpec { depth: 1, ..one_tree() });
+    let forest = fit(&table, &ZilnForestSpec { depth: 1, ..one_tree() });
     let uplift = |x: f32| forest.predict(&[0.0, x, 0.0]).uplift();
     assert!(uplift(0.29).abs() < 0.5 && (uplift(f32::NAN) - 20.0).abs() < 1.0);
     assert!(uplift(5.0).abs() < 0.5, "a value that no training row had is not missing");
@@ -276,15 +246,10 @@ fn missing_values_go_their_own_way() {
 
 #[test]
 fn what_a_sample_lacks_is_no_failure() {
-    let flat = |treated: fn(usize) -> bool, outcome: fn(usize) -> f64, rows: usize| Table {
-        features: Matrix {
-            rows,
-            columns: 2,
-            values: (0..rows).flat_map(|row| [row as f32, f32::NAN]).collect(),
-        },
-        kinds: vec![ColumnKind::Number; 2],
-        treatment: (0..rows).map(treated).collect(),
-        outcome: (0..rows).map(outcome).collect(),
+    let flat = |treated: fn(usize) -> bool, outcome: fn(usize) -> f64, rows: usize| {
+        let values = (0..rows).flat_map(|row| [row as f32, f32::NAN]).collect();
+        let came = (0..rows).map(outcome).collect();
+        Table::new(Matrix { rows, columns: 2, values }, (0..rows).map(treated).collect(), came)
     };
     let cases = [
         ("one row", flat(|_| true, |_| 3.0, 1)),
@@ -295,7 +260,7 @@ fn what_a_sample_lacks_is_no_failure() {
     for (name, table) in cases {
         for honest in [false, true] {
             let bag = BagSpec { honest, ..BagSpec::default() };
-            let forest = table.fit(&ZilnForestSpec { bag, ..ZilnForestSpec::default() });
+            let forest = fit(&table, &ZilnForestSpec { bag, ..ZilnForestSpec::default() });
             let said = forest.predict(&[3.0, f32::NAN]);
             assert!(
                 said.expected.iter().chain(&said.conversion).all(|value| value.is_finite()),
@@ -304,7 +269,7 @@ fn what_a_sample_lacks_is_no_failure() {
             assert!(said.expected.iter().all(|&value| value >= 0.0), "{name}: {said:?}");
         }
     }
-    let silent = flat(|row| row % 2 == 0, |_| 0.0, 30).fit(&ZilnForestSpec::default());
+    let silent = fit(&flat(|row| row % 2 == 0, |_| 0.0, 30), &ZilnForestSpec::default());
     assert_eq!(silent.predict(&[3.0, 1.0]), Said::default());
 }
 

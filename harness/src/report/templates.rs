@@ -1,0 +1,42 @@
+//! The page's templates, style and script, compiled in: the page itself, its sections, macros for all of them.
+
+use super::charts::svg;
+use anyhow::{Context as _, Result};
+use tera::{Context, Tera};
+
+/// The page's look.
+pub const STYLE: &str = include_str!("../../../reports/templates/report.css");
+
+/// A template of `reports/templates/` under its own name.
+macro_rules! template {
+    ($name:literal) => {
+        ($name, include_str!(concat!("../../../reports/templates/", $name)))
+    };
+}
+
+/// Macros first, then pages, then the sections of `report.html` in its order.
+const TEMPLATES: &[(&str, &str)] = &[
+    template!("macros.html"),
+    template!("report.html"),
+    template!("results.html"),
+    template!("differences.html"),
+    template!("components.html"),
+    template!("tuning.html"),
+    template!("reading.html"),
+    template!("curves.html"),
+    template!("deciles.html"),
+    template!("losses.html"),
+    template!("failures.html"),
+    template!("claims.html"),
+    template!("cost.html"),
+    template!("rerun.html"),
+    template!("data.html"),
+];
+
+/// Fills a template; everything is escaped unless the template says `safe`.
+pub fn fill(name: &str, context: &Context) -> Result<String> {
+    let mut tera = Tera::default();
+    tera.set_escape_fn(svg::escape);
+    tera.add_raw_templates(TEMPLATES.iter().copied()).context("a template is broken")?;
+    tera.render(name, context).with_context(|| format!("the template {name} is broken"))
+}
