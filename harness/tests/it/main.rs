@@ -11,6 +11,7 @@ mod browser;
 mod cli;
 mod compare;
 mod data;
+mod decisions;
 mod diverged;
 mod documents;
 mod known_answers;
