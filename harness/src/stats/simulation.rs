@@ -62,14 +62,13 @@ impl Design {
         smallest_detectable_difference(sd, self.seeds, level, POWER).unwrap()
     }
 
-    /// One repetition: a word per method.
-    fn verdicts(&self, stream: &mut Stream) -> Vec<Verdict> {
+    /// One repetition: a word per method. `unit` is the detectable difference.
+    fn verdicts(&self, unit: f64, stream: &mut Stream) -> Vec<Verdict> {
         let (shared, own) = ((CORRELATION * SD * SD).sqrt(), ((1.0 - CORRELATION) * SD * SD).sqrt());
         let common: Vec<f64> = (0..self.seeds).map(|_| shared * normal(stream)).collect();
         let mut method =
             |gap: f64| -> Vec<f64> { common.iter().map(|seed| gap + seed + own * normal(stream)).collect() };
         let baseline = method(0.0);
-        let unit = self.detectable();
         let tested: Vec<Studentised> = (0..self.family)
             .map(|index| {
                 let other = method(if index == 0 { self.gap * unit } else { 0.0 });
@@ -84,13 +83,15 @@ impl Design {
 
     /// How often the first method is called so.
     fn called(&self, word: Verdict, repetitions: u64) -> f64 {
-        share(repetitions, "verdict", |stream| self.verdicts(stream)[0] == word)
+        let unit = self.detectable();
+        share(repetitions, "verdict", |stream| self.verdicts(unit, stream)[0] == word)
     }
 
     /// How often any method is called better or worse.
     fn decided(&self, repetitions: u64) -> f64 {
         let decided = |word: &Verdict| matches!(word, Verdict::Better | Verdict::Worse);
-        share(repetitions, "verdict", |stream| self.verdicts(stream).iter().any(decided))
+        let unit = self.detectable();
+        share(repetitions, "verdict", |stream| self.verdicts(unit, stream).iter().any(decided))
     }
 }
 
