@@ -25,6 +25,9 @@ data:                   ## real data into ./data, for hillstrom
 test: setup             ## every test
 	cargo test --release
 
+simulation: setup       ## do intervals cover, do tests keep their size: the tables of METHODS.md, 7.8
+	cargo test --release --lib simulation -- --ignored --nocapture
+
 bench: setup            ## the speed figures of README.md
 	cargo bench --profile release
 
@@ -32,4 +35,4 @@ check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test bench check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test simulation bench check

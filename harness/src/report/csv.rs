@@ -3,6 +3,7 @@
 use super::view::View;
 use super::view::cell::{CellStatus, CellView, ReferenceView};
 use super::view::contrasts::ContrastView;
+use super::view::decide::Decided;
 use super::view::estimate::{Bounds, Estimate};
 use anyhow::Result;
 
@@ -31,7 +32,7 @@ const HEADER: [&str; 22] = [
     "reason",
 ];
 
-const CONTRASTS: [&str; 15] = [
+const CONTRASTS: [&str; 25] = [
     "dataset",
     "method",
     "baseline",
@@ -46,6 +47,16 @@ const CONTRASTS: [&str; 15] = [
     "ci_rows_method",
     "ci_rows_resamples",
     "share_above_zero",
+    "ci_both_low",
+    "ci_both_high",
+    "component",
+    "verdict",
+    "declared",
+    "p",
+    "p_adjusted",
+    "margin",
+    "probability_better",
+    "smallest_detectable",
     "reason",
 ];
 
@@ -74,15 +85,18 @@ pub fn render(view: &View) -> Result<Vec<u8>> {
 pub fn contrasts(view: &View) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(CONTRASTS)?;
-    for contrast in &view.contrasts {
+    for contrast in view.contrasts.iter().chain(&view.left_out) {
         writer.write_record(contrast_fields(contrast))?;
     }
     Ok(writer.into_inner()?)
 }
 
-fn contrast_fields(contrast: &ContrastView) -> [String; 15] {
+fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
     let [low, high, method, _] = bounds(&contrast.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&contrast.ci_rows);
+    let [both_low, both_high, _, _] = bounds(&contrast.ci_both);
+    let decided = contrast.decided.as_ref();
+    let number = |value: fn(&Decided) -> Option<f64>| optional(decided.and_then(value));
     [
         contrast.dataset.clone().unwrap_or_default(),
         contrast.method.clone(),
@@ -98,6 +112,16 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 15] {
         rows_method,
         resamples,
         optional(contrast.share_above_zero),
+        both_low,
+        both_high,
+        contrast.component.clone().unwrap_or_default(),
+        decided.map(|decided| decided.verdict.word().to_string()).unwrap_or_default(),
+        u8::from(decided.is_some_and(|decided| decided.declared)).to_string(),
+        number(|decided| decided.p),
+        number(|decided| decided.p_adjusted),
+        number(|decided| Some(decided.margin)),
+        number(|decided| decided.probability_better),
+        number(|decided| decided.detectable),
         contrast.reason.clone().unwrap_or_default(),
     ]
 }

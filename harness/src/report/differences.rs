@@ -54,6 +54,8 @@ pub struct Difference {
     pub value: Option<String>,
     /// Interval over seeds.
     pub ci: Option<[String; 2]>,
+    /// `better`, `worse`, `equivalent`, `inconclusive`; absent where no value is better.
+    pub verdict: Option<&'static str>,
     /// `paired/asked` where a seed has no pair.
     pub of: Option<String>,
     /// Mark of the note that says why something is absent.
@@ -116,6 +118,7 @@ fn rounded(contrast: &ContrastView, decimals: usize, asked: usize, notes: &mut N
     Difference {
         value: contrast.difference.map(|value| format::signed(&text(value))),
         ci: contrast.ci.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]),
+        verdict: contrast.decided.as_ref().map(|decided| decided.verdict.word()),
         of: short.then(|| format!("{}/{asked}", contrast.seeds_paired)),
         mark: reason.map(|reason| notes.mark(reason)),
     }

@@ -20,7 +20,7 @@ const ROOM: usize = 44;
 /// Units of the drawing per pixel of the SVG's size.
 const SCALE: usize = 4;
 
-/// Writes `NUMBER-DATASET-HEADING.svg` and `.png` into `out`, in the order of the page, and says how many figures.
+/// Writes `NUMBER-DATASET-TITLE.svg` and `.png` into `out`, in the order of the page, and says how many figures.
 ///
 /// # Errors
 ///
@@ -33,7 +33,7 @@ pub fn write_figures(view: &View, out: &Path) -> Result<usize> {
         for figure in &plate.figures {
             count += 1;
             let text = standalone(&dataset, figure, &plate.legend)?;
-            let path = out.join(format!("{count:03}-{}", slug(&format!("{dataset} {}", figure.heading))));
+            let path = out.join(format!("{count:03}-{}", slug(&format!("{dataset} {}", figure.panel.title))));
             files::write(&with(&path, "svg"), text.as_bytes())?;
             files::write(&with(&path, "png"), &bitmap(&text, &options)?)?;
         }
@@ -74,8 +74,11 @@ fn standalone(dataset: &str, figure: &Figure, legend: &[(svg::Style, String)]) -
     let body = body.trim_end().trim_end_matches("</svg>");
     let (lines, rows) = legend_lines(legend, width, height + LINE);
     let total = height + LINE * (rows + 1) + LINE / 3;
-    let title =
-        if dataset.is_empty() { figure.heading.clone() } else { format!("{dataset}: {}", figure.heading) };
+    let title = if dataset.is_empty() {
+        figure.panel.title.clone()
+    } else {
+        format!("{dataset}: {}", figure.panel.title)
+    };
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {total}\"><style>{FIGURE_STYLE}</style><rect class=\"paper\" width=\"{width}\" height=\"{total}\"/><text class=\"title\" x=\"24\" y=\"{LETTERS}\" font-size=\"{LETTERS}\" font-weight=\"bold\">{}</text><g transform=\"translate(0 {LINE})\">{body}</g>{lines}</svg>\n",
         width / SCALE,

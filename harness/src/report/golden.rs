@@ -4,18 +4,20 @@ use super::differences::Differences;
 use super::table::Table;
 use super::view::cell::FailureView;
 use super::view::cell::{CellView, ReferenceView, SeedCounts};
-use super::view::contrasts::{ContrastView, Side, contrasts};
+use super::view::contrasts::{ContrastView, Side, contrasts, with_baseline};
 use super::view::estimate::Estimate;
 use super::view::resample::Resamples;
 use super::view::{Block, MetricView, View};
 use crate::metrics::Direction;
 use crate::record::LastFinite;
+use crate::spec::Decision;
 use crate::stats::SeedInterval;
 use std::collections::BTreeMap;
 
 fn estimate(values: &[f64]) -> Estimate {
     let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
-    Estimate::over_seeds(seeds, SeedInterval::StudentT, Err("not resampled".to_string()))
+    let absent = "not resampled".to_string();
+    Estimate::over_seeds(seeds, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
 }
 
 /// Of two seeds; those that did not finish diverged, so many of them.
@@ -53,11 +55,12 @@ fn failure(method: &str, total: Option<f64>) -> FailureView {
     }
 }
 
-/// Without resampled rows.
+/// Without resampled rows and verdicts.
 fn compared(cells: &[CellView]) -> Vec<ContrastView> {
     let resamples = Resamples::default();
-    let sides = cells.iter().map(|cell| Side { cell, resamples: &resamples }).collect();
-    contrasts("TARNet", &["auuc".to_string()], &[sides])
+    let sides: Vec<Side> = cells.iter().map(|cell| Side { cell, resamples: &resamples }).collect();
+    let metrics = ["auuc".to_string()];
+    contrasts(&with_baseline("TARNet", &sides), &metrics, &[sides])
 }
 
 fn view() -> View {
@@ -78,7 +81,11 @@ fn view() -> View {
         question: String::new(),
         baseline: "TARNet".to_string(),
         seeds: vec![1, 2],
+        decision: Decision::silent(&["auuc".to_string()]),
+        declared: 5,
         claims: Vec::new(),
+        effects: Vec::new(),
+        left_out: Vec::new(),
         tuning: None,
         metrics: vec![MetricView {
             name: "auuc".to_string(),

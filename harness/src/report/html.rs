@@ -1,6 +1,7 @@
 //! index.html: one self-contained page that needs no network, and no JavaScript to be read.
 
 use super::charts::{self, Figure, Plate, panel, svg, svg::Style};
+use super::claims::{self, ClaimText};
 use super::differences::{Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::format;
@@ -37,7 +38,9 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("failures", &FailureRow::all(view));
     context.insert("failure_columns", &COLUMNS);
     context.insert("missing", &missing(view));
-    context.insert("claims", &view.claims);
+    context.insert("claims", &ClaimText::all(view));
+    context.insert("family", &claims::family(view));
+    context.insert("components", &[claims::left_out(view), claims::effects(view)].concat());
     context.insert("machine", &view.machine);
     context.insert("tuning", &TuningText::new(view));
     context.insert("tuning_remark", REMARK);

@@ -1,5 +1,6 @@
 //! table.md: the main table for a README or an issue.
 
+use super::claims::{self, ClaimText, TextTable};
 use super::differences::{Difference, Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::paper::{CellText, PaperText};
@@ -31,7 +32,12 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
         text.push('\n');
     }
     text += &notes(&table.notes);
-    text + &contrasts(view, differences) + &beside_the_paper(view) + &searched(&tuning) + &failures(view)
+    text + &claims(view)
+        + &contrasts(view, differences)
+        + &components(view)
+        + &beside_the_paper(view)
+        + &searched(&tuning)
+        + &failures(view)
 }
 
 /// Figures of the paper with ours, and what they are called.
@@ -69,6 +75,34 @@ fn paper_cell(cell: &CellText) -> String {
     text
 }
 
+/// Claims with their answers.
+fn claims(view: &View) -> String {
+    let line = |claim: ClaimText| {
+        let source = claim.source.map(|source| format!(" ({})", escape(&source))).unwrap_or_default();
+        let needed =
+            claim.needed.map(|needed| format!(" To decide: {}", escape(&needed))).unwrap_or_default();
+        let (id, text, evidence) = (escape(&claim.id), escape(&claim.text), escape(&claim.evidence));
+        format!("- **{}** {id}: {text}{source} {evidence}{needed}\n", claim.verdict)
+    };
+    let lines: String = ClaimText::all(view).into_iter().map(line).collect();
+    if lines.is_empty() { lines } else { format!("\n## Claims\n\n{lines}") }
+}
+
+/// What components do: left out of a full model, and over backbones.
+fn components(view: &View) -> String {
+    let tables = claims::left_out(view).into_iter().chain(claims::effects(view));
+    let text: String = tables.map(|table| text_table(&table)).collect();
+    if text.is_empty() { text } else { format!("\n## Components\n{text}") }
+}
+
+fn text_table(table: &TextTable) -> String {
+    let line = |cells: &[String]| cells.iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
+    let rows: String = table.rows.iter().map(|row| format!("|{}\n", line(row))).collect();
+    let rule = ":--|".repeat(table.columns.len());
+    let (title, remark) = (escape(&table.title), escape(&table.remark));
+    format!("\n### {title}\n\n|{}\n|{rule}\n{rows}\n{remark}\n", line(&table.columns))
+}
+
 /// What was searched and kept.
 fn searched(tuning: &TuningText) -> String {
     if tuning.columns.is_empty() {
@@ -103,9 +137,10 @@ fn contrasts(view: &View, differences: &Differences) -> String {
     let names: String =
         shown.iter().map(|metric| format!(" {}{} |", escape(&metric.name), arrow(metric.better))).collect();
     let mut text = format!(
-        "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds: Student t].\n\n| Method |{names}\n|:--|{}\n",
+        "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds: Student t] and verdict. {}\n\n| Method |{names}\n|:--|{}\n",
         escape(&view.baseline),
         escape(&view.baseline),
+        escape(&claims::family(view)),
         "--:|".repeat(shown.len())
     );
     for (index, row) in first.rows.iter().enumerate() {
@@ -141,6 +176,7 @@ fn line(name: &str, row: &Row) -> String {
 fn difference(cell: &Difference) -> String {
     let mut text = cell.value.clone().unwrap_or_else(|| "\u{2013}".to_string());
     text += &cell.ci.as_ref().map(|[low, high]| format!(" [{low}, {high}]")).unwrap_or_default();
+    text += &cell.verdict.map(|verdict| format!(" {verdict}")).unwrap_or_default();
     text += &cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
     text + &cell.mark.as_ref().map(|mark| format!(" ({mark})")).unwrap_or_default()
 }

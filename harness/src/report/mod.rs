@@ -1,6 +1,7 @@
 //! The only reader that draws: from what was found to a page, tables and a summary. It never trains.
 
 mod charts;
+mod claims;
 mod collect;
 mod compare;
 #[cfg(test)]
@@ -32,6 +33,9 @@ mod templates;
 mod tests;
 mod tex;
 mod tuning;
+#[cfg(test)]
+mod verdict_tests;
+mod verdicts;
 pub mod view;
 
 pub use collect::collect;

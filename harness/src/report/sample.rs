@@ -13,7 +13,9 @@ use crate::record::{
     Record, RowCounts, Status,
 };
 use crate::seed::Seeds;
-use crate::spec::{Claim, Experiment, NamedData, NamedMethod, RunSpec};
+use crate::spec::{
+    Claim, Decision, Experiment, Margin, NamedData, NamedMethod, Over, Pair, RunSpec, Statement,
+};
 use crate::stats::SeedInterval;
 use rand::Rng;
 use std::collections::BTreeMap;
@@ -91,14 +93,22 @@ impl Sample {
             metrics: self.metrics.iter().map(ToString::to_string).collect(),
             baseline: self.methods[0].0.to_string(),
             tuning: None,
+            decision: Decision::silent(&self.metrics.iter().map(ToString::to_string).collect::<Vec<_>>()),
             claims: vec![Claim {
                 id: "ziln-helps".to_string(),
                 text: "A ZILN head ranks better than a point head.".to_string(),
-                better: self.methods[self.methods.len() - 1].0.to_string(),
-                than: self.methods[0].0.to_string(),
+                source: None,
                 metric: "auuc.true".to_string(),
-                by: 0.0,
-                dataset: None,
+                datasets: Vec::new(),
+                statement: Statement::Better {
+                    pairs: vec![Pair {
+                        better: self.methods[self.methods.len() - 1].0.to_string(),
+                        than: self.methods[0].0.to_string(),
+                    }],
+                    over: Over::Each,
+                    by: Margin::Absolute(0.0),
+                    at_most: None,
+                },
             }],
             paper: None,
         }

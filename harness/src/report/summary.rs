@@ -1,15 +1,16 @@
 //! summary.json: the report for programs. FORMAT.md describes every field.
 
 use super::paper::PaperView;
+use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
 use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use super::view::contrasts::ContrastView;
+use super::view::effects::EffectsView;
 use super::view::estimate::Estimate;
 use super::view::importance::ImportanceView;
 use super::view::times::Times;
 use super::view::tuning::TuningView;
 use super::view::{Block, Machine, MetricView, TestRows, View};
 use crate::record::{Measured, RowCounts};
-use crate::spec::Claim;
 use crate::stats::Interval;
 use anyhow::Result;
 use serde::Serialize;
@@ -32,13 +33,16 @@ struct Summary<'a> {
     question: &'a str,
     baseline: &'a str,
     seeds: &'a [u64],
-    claims: &'a [Claim],
+    decision: DecisionSummary<'a>,
+    claims: Vec<ClaimSummary<'a>>,
     tuning: Option<&'a TuningView>,
     metrics: &'a [MetricView],
     datasets: Vec<Dataset<'a>>,
     cells: Vec<Cell<'a>>,
     reference: Vec<Reference<'a>>,
     contrasts: Vec<Contrast<'a>>,
+    left_out: Vec<Contrast<'a>>,
+    effects: &'a [EffectsView],
     failures: &'a [FailureView],
     paper: Option<&'a PaperView>,
     measured: &'a Machine,
@@ -54,13 +58,16 @@ impl<'a> Summary<'a> {
             question: &view.question,
             baseline: &view.baseline,
             seeds: &view.seeds,
-            claims: &view.claims,
+            decision: DecisionSummary::new(view),
+            claims: view.claims.iter().map(ClaimSummary::new).collect(),
             tuning: view.tuning.as_ref(),
             metrics: &view.metrics,
             datasets: view.blocks.iter().map(Dataset::new).collect(),
             cells: view.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),
             reference: view.blocks.iter().flat_map(|block| &block.references).map(Reference::new).collect(),
             contrasts: view.contrasts.iter().map(Contrast::new).collect(),
+            left_out: view.left_out.iter().map(Contrast::new).collect(),
+            effects: &view.effects,
             failures: &view.failures,
             paper: view.paper.as_ref(),
             measured: &view.machine,
@@ -147,6 +154,10 @@ struct Metric<'a> {
     ci_rows: Option<&'a Interval>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ci_rows_reason: Option<&'a str>,
+    sd_rows: Option<f64>,
+    ci_both: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_both_reason: Option<&'a str>,
     per_seed: &'a BTreeMap<u64, f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
@@ -161,6 +172,9 @@ impl<'a> Metric<'a> {
             ci_reason: estimate.ci.as_ref().err().map(String::as_str),
             ci_rows: estimate.ci_rows.as_ref().ok(),
             ci_rows_reason: estimate.ci_rows.as_ref().err().map(String::as_str),
+            sd_rows: estimate.sd_rows,
+            ci_both: estimate.ci_both.as_ref().ok(),
+            ci_both_reason: estimate.ci_both.as_ref().err().map(String::as_str),
             per_seed: &estimate.per_seed,
             reason: estimate.reason.as_deref(),
         }
@@ -172,6 +186,8 @@ struct Contrast<'a> {
     dataset: Option<&'a str>,
     method: &'a str,
     baseline: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<&'a str>,
     metric: &'a str,
     difference: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -184,6 +200,8 @@ struct Contrast<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     ci_rows_reason: Option<&'a str>,
     share_above_zero: Option<f64>,
+    #[serde(flatten)]
+    decided: VerdictSummary<'a>,
 }
 
 impl<'a> Contrast<'a> {
@@ -192,6 +210,7 @@ impl<'a> Contrast<'a> {
             dataset: contrast.dataset.as_deref(),
             method: &contrast.method,
             baseline: &contrast.baseline,
+            component: contrast.component.as_deref(),
             metric: &contrast.metric,
             difference: contrast.difference,
             reason: contrast.reason.as_deref(),
@@ -201,6 +220,7 @@ impl<'a> Contrast<'a> {
             ci_rows: contrast.ci_rows.as_ref().ok(),
             ci_rows_reason: contrast.ci_rows.as_ref().err().map(String::as_str),
             share_above_zero: contrast.share_above_zero,
+            decided: VerdictSummary::new(contrast),
         }
     }
 }

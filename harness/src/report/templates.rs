@@ -28,6 +28,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("index.html"),
     template!("results.html"),
     template!("differences.html"),
+    template!("components.html"),
     template!("paper.html"),
     template!("tuning.html"),
     template!("reading.html"),

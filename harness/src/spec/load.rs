@@ -1,8 +1,9 @@
 //! From a file to an experiment: expand the grid, fill in, check.
 
+use super::claim::{self, Known};
 use super::error::ExperimentError;
 use super::wire::{self, SeedsWire, Wire};
-use super::{Claim, Experiment, NamedData, NamedMethod, Tuning, methods};
+use super::{Decision, Experiment, NamedData, NamedMethod, Tuning, methods};
 use crate::error::did_you_mean;
 use crate::input_error;
 use crate::metrics;
@@ -47,6 +48,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     }
     let declared: Vec<String> = wire.dataset.iter().map(|dataset| dataset.name.clone()).collect();
     let methods = methods::compose(&wire)?;
+    let metrics = wire.metrics.clone().unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec());
     let mut experiment = Experiment {
         name,
         path: path.to_path_buf(),
@@ -57,20 +59,33 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         baseline: baseline(&wire, &methods)?,
         methods,
         split: wire.split.clone().unwrap_or_default(),
-        seeds: seeds(wire.seeds)?,
+        seeds: seeds(wire.seeds.clone())?,
         interval: wire.interval.unwrap_or_default(),
-        metrics: wire.metrics.unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec()),
+        decision: Decision::silent(&metrics),
+        metrics,
         tuning: None,
-        claims: wire.claim,
+        claims: Vec::new(),
         paper: wire.paper,
     };
-    check(&experiment, &declared.iter().map(String::as_str).collect::<Vec<_>>())?;
+    check(&experiment)?;
+    experiment.claims = claims(&wire, &experiment, &declared)?;
+    if let Some(wire) = &wire.decision {
+        experiment.decision = Decision::new(wire, &experiment)?;
+    }
     if let Some(wire) = &wire.tuning {
         let tuning = Tuning::new(wire, &experiment)?;
         tuning.apply(&mut experiment)?;
         experiment.tuning = Some(tuning);
     }
     Ok(experiment)
+}
+
+/// Resolved to methods; `declared` are the datasets of the file, whether or not the profile uses them.
+fn claims(wire: &Wire, experiment: &Experiment, declared: &[String]) -> anyhow::Result<Vec<super::Claim>> {
+    unique("claim", wire.claim.iter().map(|claim| claim.id.clone()))?;
+    let datasets: Vec<&str> = declared.iter().map(String::as_str).collect();
+    let known = Known { datasets: &datasets, methods: &experiment.methods };
+    wire.claim.iter().map(|claim| claim::resolve(claim, &known)).collect()
 }
 
 fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
@@ -113,14 +128,13 @@ fn baseline(wire: &Wire, methods: &[NamedMethod]) -> anyhow::Result<String> {
     }
 }
 
-fn check(experiment: &Experiment, declared: &[&str]) -> anyhow::Result<()> {
+fn check(experiment: &Experiment) -> anyhow::Result<()> {
     if experiment.datasets.is_empty() {
         return Err(input_error!("no datasets: give at least one [[dataset]]"));
     }
     experiment.split.validate()?;
     unique("method", experiment.methods.iter().map(|method| method.name.clone()))?;
     unique("dataset", experiment.datasets.iter().map(|dataset| dataset.name.clone()))?;
-    unique("claim", experiment.claims.iter().map(|claim| claim.id.clone()))?;
     unique("metrics", experiment.metrics.iter().cloned())?;
     if experiment.metrics.is_empty() {
         return Err(input_error!("metrics: the list is empty; name at least one"));
@@ -130,25 +144,7 @@ fn check(experiment: &Experiment, declared: &[&str]) -> anyhow::Result<()> {
     if !methods.contains(&experiment.baseline.as_str()) {
         return Err(missing("baseline", &experiment.baseline, &methods));
     }
-    experiment.claims.iter().try_for_each(|claim| check_claim(claim, declared, &methods))
-}
-
-/// A profile may leave datasets out; a claim may still name them.
-fn check_claim(claim: &Claim, datasets: &[&str], methods: &[&str]) -> anyhow::Result<()> {
-    let place = |key: &str| format!("claim '{}', {key}", claim.id);
-    for (key, method) in [("better", &claim.better), ("than", &claim.than)] {
-        if !methods.contains(&method.as_str()) {
-            return Err(missing(&place(key), method, methods));
-        }
-    }
-    metrics::find(&claim.metric).map_err(|error| input_error!("{}: {error:#}", place("metric")))?;
-    if !claim.by.is_finite() {
-        return Err(input_error!("{}: found {}; must be a finite number", place("by"), claim.by));
-    }
-    match &claim.dataset {
-        Some(name) if !datasets.contains(&name.as_str()) => Err(missing(&place("dataset"), name, datasets)),
-        Some(_) | None => Ok(()),
-    }
+    Ok(())
 }
 
 pub(super) fn missing(place: &str, found: &str, allowed: &[&str]) -> anyhow::Error {

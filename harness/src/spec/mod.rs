@@ -1,16 +1,24 @@
 //! What was asked: experiment files, their grid, and the identity of every run.
 
+mod claim;
+mod claim_wire;
+mod decision;
 mod error;
+pub mod groups;
 mod id;
 mod load;
+mod margin;
 mod methods;
 mod objective_wire;
 mod tuning;
 mod tuning_wire;
 mod wire;
 
+pub use claim::{Chain, Claim, Group, Over, Pair, Statement};
+pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::hash;
 pub use load::{load, profiles, root};
+pub use margin::Margin;
 pub use tuning::{Range, Scale, Tuning};
 
 use error::ExperimentError;
@@ -78,7 +86,9 @@ pub struct Experiment {
     pub baseline: String,
     /// The search that every method went through; nothing where methods stand as they are.
     pub tuning: Option<Tuning>,
-    /// Stated before the results.
+    /// What verdicts rest on.
+    pub decision: Decision,
+    /// What the evidence is to decide.
     pub claims: Vec<Claim>,
     /// The table of the paper that stands beside these results.
     pub paper: Option<PaperTable>,
@@ -127,26 +137,4 @@ pub struct NamedMethod {
     pub components: Vec<String>,
     /// The composition.
     pub spec: MethodSpec,
-}
-
-/// A statement that the evidence decides.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Claim {
-    /// Unique name.
-    pub id: String,
-    /// In prose.
-    pub text: String,
-    /// The method said to be better, by name.
-    pub better: String,
-    /// The method it is compared with, by name.
-    pub than: String,
-    /// Metric by name.
-    pub metric: String,
-    /// By at least this much, in units of the metric; 0 by default.
-    #[serde(default)]
-    pub by: f64,
-    /// Dataset by name; all when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub dataset: Option<String>,
 }

@@ -1,9 +1,11 @@
 //! Experiment files as they are written: a strict mirror of the TOML, with lines and suggestions in errors.
 
+use super::claim_wire::ClaimWire;
+use super::decision::DecisionWire;
 use super::error::suggest;
 use super::objective_wire::{ObjectiveWire, one_or_many};
 use super::tuning_wire::TuningWire;
-use super::{Claim, ExperimentError, PaperTable};
+use super::{ExperimentError, PaperTable};
 use crate::data::DataSpec;
 use crate::data::b2b_mimic::B2bMimicSpec;
 use crate::data::production_sim::ProductionSimSpec;
@@ -40,6 +42,7 @@ pub(super) struct Wire {
     #[expect(dead_code, reason = "read as a table, checked here")]
     pub model: Option<Options>,
     pub tuning: Option<TuningWire>,
+    pub decision: Option<DecisionWire>,
     #[serde(default, deserialize_with = "one_or_many")]
     pub grid: Vec<GridWire>,
     #[serde(default)]
@@ -47,7 +50,7 @@ pub(super) struct Wire {
     #[serde(default)]
     pub method: Vec<MethodWire>,
     #[serde(default)]
-    pub claim: Vec<Claim>,
+    pub claim: Vec<ClaimWire>,
     #[serde(default)]
     pub profile: BTreeMap<String, Wire>,
 }

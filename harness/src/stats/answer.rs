@@ -98,14 +98,17 @@ impl Standard {
     /// Is the gain between two bounds? Supported by two one-sided tests, refuted if certainly outside.
     pub fn between(&self, over_least: &Studentised, over_most: &Studentised) -> Answer {
         let one_sided = |tested: &Studentised, sign: f64| {
-            let turned = Studentised { mean: sign * tested.mean, ..*tested };
+            let turned = if sign < 0.0 { tested.negative() } else { *tested };
             turned.probability_above(0.0).is_ok_and(|probability| 1.0 - probability < self.alpha())
         };
         if one_sided(over_least, 1.0) && one_sided(over_most, -1.0) {
             return Answer::Supported;
         }
-        let turned = Studentised { mean: -over_most.mean, ..*over_most };
-        if self.below(over_least) || self.below(&turned) { Answer::Refuted } else { Answer::Inconclusive }
+        if self.below(over_least) || self.below(&over_most.negative()) {
+            Answer::Refuted
+        } else {
+            Answer::Inconclusive
+        }
     }
 
     /// Is the mean above zero? Refuted if it is certainly below; `tries` differences were looked at to find this one.
@@ -141,7 +144,7 @@ mod tests {
     const STANDARD: Standard = Standard { level: 0.95, power: 0.8, parts: 1 };
 
     fn tested(mean: f64) -> Studentised {
-        Studentised { mean, error: 1.0, freedom: 4.0 }
+        Studentised::new(mean, 1.0, 4.0)
     }
 
     fn answer(mean: f64, least: f64, target: f64) -> Answer {
@@ -184,7 +187,7 @@ mod tests {
         assert_eq!(STANDARD.positive(&tested(3.0), 1), Answer::Supported);
         assert_eq!(STANDARD.positive(&tested(3.0), 6), Answer::Inconclusive);
         assert_eq!(STANDARD.positive(&tested(-3.0), 1), Answer::Refuted);
-        assert_eq!(STANDARD.positive(&Studentised { error: 0.0, ..tested(1.0) }, 1), Answer::Inconclusive);
+        assert_eq!(STANDARD.positive(&Studentised::new(1.0, 0.0, 4.0), 1), Answer::Inconclusive);
     }
 
     #[test]

@@ -82,12 +82,12 @@ fn power_is_that_of_scipys_noncentral_t_and_of_statsmodels() {
 #[test]
 fn power_has_the_size_at_zero_and_holds_for_any_degrees_of_freedom() {
     for (error, freedom) in [(0.1, 1.0), (0.1, 1.3), (2.0, 4.0), (1e-3, 77.7), (0.5, 3e5), (0.5, 1e9)] {
-        let tested = Studentised { mean: 0.0, error, freedom };
+        let tested = Studentised::new(0.0, error, freedom);
         near(tested.power(0.0, 0.95).unwrap(), 0.05, 1e-6);
         let detectable = tested.detectable(0.95, 0.8).unwrap();
         near(tested.power(-detectable, 0.95).unwrap(), 0.8, 1e-6);
     }
-    let known = Studentised { mean: 0.0, error: 1.0, freedom: 1e9 };
+    let known = Studentised::new(0.0, 1.0, 1e9);
     near(known.detectable(0.95, 0.8).unwrap(), 1.959963984540054 + 0.8416212335729143, 1e-4);
     assert!(smallest_detectable_difference(1.0, 1, 0.95, 0.8).is_err());
     assert!(smallest_detectable_difference(f64::NAN, 5, 0.95, 0.8).is_err());
@@ -96,8 +96,7 @@ fn power_has_the_size_at_zero_and_holds_for_any_degrees_of_freedom() {
     assert_eq!((pairs_needed(1e-9, 1.0, 0.95, 0.8), pairs_needed(0.1, 0.0, 0.95, 0.8)), (None, Some(2)));
     // `shared` figures of a five-seed design: 2.0 SD unpaired, 1.06 SD paired at correlation .8
     let paired = smallest_detectable_difference((2.0 - 2.0 * 0.8_f64).sqrt(), 5, 0.95, 0.8).unwrap();
-    let unpaired =
-        Studentised { mean: 0.0, error: 0.4_f64.sqrt(), freedom: 8.0 }.detectable(0.95, 0.8).unwrap();
+    let unpaired = Studentised::new(0.0, 0.4_f64.sqrt(), 8.0).detectable(0.95, 0.8).unwrap();
     assert!((paired - 1.06).abs() < 0.01 && (unpaired - 2.02).abs() < 0.01, "{paired} {unpaired}");
 }
 

@@ -72,7 +72,7 @@ pub fn within_blocks(blocks: &[usize], columns: &[Vec<f64>], y: &[f64]) -> Resul
             .zip(&basis)
             .map(|(part, direction)| part * part / dot(direction, direction))
             .sum();
-        Studentised { mean, error: (variance * spread).sqrt(), freedom: freedom as f64 }
+        Studentised::new(mean, (variance * spread).sqrt(), freedom as f64)
     };
     let places: BTreeMap<usize, usize> =
         kept.iter().enumerate().map(|(place, column)| (*column, place)).collect();
@@ -144,14 +144,15 @@ fn coordinates(basis: &[Vec<f64>], columns: &[Vec<f64>], kept: &[usize]) -> Vec<
     let share = |direction: usize, column: usize| {
         dot(&basis[direction], &columns[kept[column]]) / dot(&basis[direction], &basis[direction])
     };
-    let mut inverse = vec![vec![0.0; size]; size];
-    for row in (0..size).rev() {
-        inverse[row][row] = 1.0;
-        for column in row + 1..size {
-            let known: f64 =
-                (row + 1..=column).map(|between| share(row, between) * inverse[between][column]).sum();
-            inverse[row][column] = -known;
+    let column = |place: usize| {
+        let mut solution = vec![0.0; size];
+        solution[place] = 1.0;
+        for row in (0..place).rev() {
+            let known = solution.iter().enumerate().take(place + 1).skip(row + 1);
+            solution[row] = -known.map(|(between, value)| share(row, between) * value).sum::<f64>();
         }
-    }
-    inverse
+        solution
+    };
+    let columns: Vec<Vec<f64>> = (0..size).map(column).collect();
+    (0..size).map(|row| columns.iter().map(|column| column[row]).collect()).collect()
 }

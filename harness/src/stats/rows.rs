@@ -1,11 +1,15 @@
 //! The bootstrap over test rows: rows resampled once, for all models and seeds.
 
 use super::draws::RowDraws;
-use super::interval::{Estimate, Interval, percentiles};
+use super::interval::{Interval, percentiles};
+use super::law::normal_quantile;
 use crate::metrics::{Metric, Prepared, Resampler, Undefined};
 use crate::seed::Seeds;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+
+/// The central share of resamples that tells how far they reach.
+const TAILS: f64 = 0.95;
 
 /// How rows are resampled.
 #[derive(Clone, Copy, Debug)]
@@ -111,18 +115,32 @@ impl Resampled {
         })
     }
 
-    /// The variance over resamples.
+    /// Standard errors of normal laws with the tails of the resamples: from 2.5 % to the median, and from there to
+    /// 97.5 %. A metric that is divided by a total has a longer tail on one side, and a few resamples whose total is
+    /// nearly zero would decide a variance alone.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none: the metric is undefined in more than one resample in twenty.
+    pub fn tails(&self) -> Result<(f64, f64), Undefined> {
+        let mut defined = self.defined();
+        let missing = self.values.len() - defined.len();
+        if defined.is_empty() || missing * 20 > self.values.len() {
+            return Err(Undefined(format!("undefined in {missing} of {} resamples", self.values.len())));
+        }
+        let (low, high) = percentiles(&mut defined, TAILS);
+        let (middle, _) = percentiles(&mut defined, 0.0);
+        let unit = normal_quantile(0.5 + TAILS / 2.0);
+        Ok(((middle - low) / unit, (high - middle) / unit))
+    }
+
+    /// The variance of the normal law with the central interval of the resamples.
     ///
     /// # Errors
     ///
     /// Why there is none: the metric is undefined in more than one resample in twenty.
     pub fn variance(&self) -> Result<f64, Undefined> {
-        let defined = self.defined();
-        let missing = self.values.len() - defined.len();
-        let estimate = Estimate::of(&defined).filter(|_| missing * 20 <= self.values.len());
-        let sd = estimate.and_then(|estimate| estimate.sd);
-        sd.map(|sd| sd * sd)
-            .ok_or_else(|| Undefined(format!("undefined in {missing} of {} resamples", self.values.len())))
+        self.tails().map(|(down, up)| ((down + up) / 2.0).powi(2))
     }
 
     /// A sum of methods, each times its factor, resample by resample: all see the same rows.
@@ -172,6 +190,7 @@ mod tests {
     use super::*;
     use crate::metrics::{Judged, find};
     use rand::Rng;
+    use rand_distr::{Distribution, StandardNormal};
 
     const ROWS: usize = 1_500;
 
@@ -221,6 +240,20 @@ mod tests {
         }
         assert_eq!(good["pehe"].interval(0.95).unwrap_err().0, "undefined in 400 of 400 resamples");
         assert!(good["auuc.causalml"].interval(0.95).is_err());
+    }
+
+    #[test]
+    fn tails_are_those_of_a_normal_law_and_wild_resamples_do_not_count() {
+        let mut stream = Seeds::new(3).stream();
+        let values = StandardNormal.sample_iter(&mut stream).take(4_000).map(|value: f64| 5.0 + 2.0 * value);
+        let values = values.collect();
+        let mut found = Resampled { values, rows: 10 };
+        let (down, up) = found.tails().unwrap();
+        assert!((down - 2.0).abs() < 0.15 && (up - 2.0).abs() < 0.15, "{down} {up}");
+        found.values.iter_mut().take(20).for_each(|value| *value = 1e9);
+        assert!(found.variance().unwrap() < 5.0);
+        found.values.iter_mut().take(400).for_each(|value| *value = f64::NAN);
+        assert_eq!(found.variance().unwrap_err().0, "undefined in 400 of 4000 resamples");
     }
 
     #[test]

@@ -62,14 +62,13 @@ impl Design {
         smallest_detectable_difference(sd, self.seeds, level, POWER).unwrap()
     }
 
-    /// One repetition: a word per method.
-    fn verdicts(&self, stream: &mut Stream) -> Vec<Verdict> {
+    /// One repetition: a word per method. `unit` is the detectable difference.
+    fn verdicts(&self, unit: f64, stream: &mut Stream) -> Vec<Verdict> {
         let (shared, own) = ((CORRELATION * SD * SD).sqrt(), ((1.0 - CORRELATION) * SD * SD).sqrt());
         let common: Vec<f64> = (0..self.seeds).map(|_| shared * normal(stream)).collect();
         let mut method =
             |gap: f64| -> Vec<f64> { common.iter().map(|seed| gap + seed + own * normal(stream)).collect() };
         let baseline = method(0.0);
-        let unit = self.detectable();
         let tested: Vec<Studentised> = (0..self.family)
             .map(|index| {
                 let other = method(if index == 0 { self.gap * unit } else { 0.0 });
@@ -84,13 +83,15 @@ impl Design {
 
     /// How often the first method is called so.
     fn called(&self, word: Verdict, repetitions: u64) -> f64 {
-        share(repetitions, "verdict", |stream| self.verdicts(stream)[0] == word)
+        let unit = self.detectable();
+        share(repetitions, "verdict", |stream| self.verdicts(unit, stream)[0] == word)
     }
 
     /// How often any method is called better or worse.
     fn decided(&self, repetitions: u64) -> f64 {
         let decided = |word: &Verdict| matches!(word, Verdict::Better | Verdict::Worse);
-        share(repetitions, "verdict", |stream| self.verdicts(stream).iter().any(decided))
+        let unit = self.detectable();
+        share(repetitions, "verdict", |stream| self.verdicts(unit, stream).iter().any(decided))
     }
 }
 
@@ -178,8 +179,7 @@ fn over_worlds(between: f64, repetitions: u64) -> [f64; 2] {
 fn effects(between: f64, repetitions: u64) -> f64 {
     let sets = [[0., 0., 0.], [1., 0., 0.], [1., 1., 0.], [1., 0., 1.], [1., 1., 1.], [0., 0., 1.]];
     share(repetitions, "effects", |stream| {
-        let mut own = vec![0.0; 6];
-        own.iter_mut().for_each(|effect| *effect = between * normal(stream));
+        let own = [0.0; 6].map(|_: f64| between * normal(stream));
         let (mut blocks, mut columns, mut y) = (Vec::new(), Vec::new(), Vec::new());
         for block in 0..30 {
             let level = normal(stream);
@@ -248,90 +248,132 @@ fn seeds_and_rows_together_cover() {
     assert!(both >= 0.93 && seeds < both && rows < both, "{seeds} {rows} {both}");
 }
 
-#[test]
-#[ignore = "20,000 repetitions: make simulation"]
-fn the_tables_of_the_methods() {
-    let many = 20_000;
-    println!(
-        "| 95 % interval of a mean over seeds | n = 3 | n = 5 | n = 10 | n = 5, skewed |\n| --- | --- | --- | --- | --- |"
-    );
+/// Prints a line of a Markdown table.
+fn line(cells: &[String]) {
+    println!("| {} |", cells.join(" | "));
+}
+
+fn header(columns: &[&str]) {
+    println!();
+    line(&columns.iter().map(ToString::to_string).collect::<Vec<_>>());
+    line(&vec!["---".to_string(); columns.len()]);
+}
+
+fn three(share: f64) -> String {
+    format!("{share:.3}")
+}
+
+fn print_intervals(many: u64) {
+    header(&["95 % interval of a mean over seeds", "n = 3", "n = 5", "n = 10", "n = 5, skewed"]);
     for method in SeedInterval::ALL {
-        let few = if method == SeedInterval::BootstrapT {
-            "refused".to_string()
-        } else {
-            format!("{:.3}", coverage(method, 3, normal, many))
-        };
-        let ten = if method == SeedInterval::StudentT { many } else { 1_000 };
-        let [five, ten] =
-            [(5, many), (10, ten)].map(|(n, repetitions)| coverage(method, n, normal, repetitions));
-        println!(
-            "| {} | {few} | {five:.3} | {ten:.3} | {:.3} |",
-            method.name(),
-            coverage(method, 5, skewed, many)
-        );
+        let ten = if method == SeedInterval::StudentT { many } else { many / 10 };
+        let found =
+            [(3, many), (5, many), (10, ten)].map(|(n, times)| three(coverage(method, n, normal, times)));
+        let refused = method == SeedInterval::BootstrapT;
+        let first = if refused { "refused".to_string() } else { found[0].clone() };
+        let skew = three(coverage(method, 5, skewed, many));
+        line(&[method.name().to_string(), first, found[1].clone(), found[2].clone(), skew]);
     }
-    println!(
-        "\n| 95 % interval, five seeds | seeds dominate | equal | rows dominate | rows, seeds together vary |\n| --- | --- | --- | --- | --- |"
-    );
+    let spread =
+        |stream: &mut Stream| covers(spread_interval(&values(stream, 5, normal), LEVEL).unwrap(), 1.0);
+    let mut last = vec![
+        "standard deviation, chi-squared".to_string(),
+        String::new(),
+        three(share(many, "spread", spread)),
+    ];
+    last.resize(5, String::new());
+    line(&last);
+}
+
+fn print_sources(many: u64) {
+    header(&[
+        "95 % interval, five seeds",
+        "seeds dominate",
+        "equal",
+        "rows dominate",
+        "seed and row vary together",
+    ]);
     let root = (ROWS as f64).sqrt();
+    let designs = [(1.0, 0.05, 0.5), (1.0, 0.45, 0.5), (0.1, 1.0, 0.5), (0.5, 0.2, 8.0)];
     for (kind, name) in KINDS.iter().enumerate() {
-        let row = [(1.0, 0.05, 0.5), (1.0, 0.45, 0.5), (0.1, 1.0, 0.5), (0.5, 0.2, 8.0)].map(
-            |(seed_sd, row_sd, joint_sd)| {
-                TwoSources { seeds: 5, seed_sd, row_sd: root * row_sd, joint_sd }.coverage(kind, 4_000)
-            },
-        );
-        println!("| {name} | {:.3} | {:.3} | {:.3} | {:.3} |", row[0], row[1], row[2], row[3]);
+        let found = designs.map(|(seed_sd, row_sd, joint_sd)| {
+            let sources = TwoSources { seeds: 5, seed_sd, row_sd: root * row_sd, joint_sd };
+            three(sources.coverage(kind, many / 5))
+        });
+        line(&[&[name.to_string()], found.as_slice()].concat());
     }
-    for between in [0.0, 1.0] {
-        let [these, large] = over_worlds(between, many);
-        println!("\nworlds, SD between them {between}: these {these:.3}, at large {large:.3}");
-        println!("effects, SD between backbones {between}: {:.3}", effects(between, many));
-    }
-    println!(
-        "spread: {:.3}",
-        share(many, "spread", |stream| covers(
-            spread_interval(&values(stream, 5, normal), LEVEL).unwrap(),
-            1.0
-        ))
-    );
-    println!(
-        "\n| test of paired differences at .05 | n | size | power at the detectable difference of the t-test |\n| --- | --- | --- | --- |"
-    );
-    for (name, test) in
-        [("Student t", None), ("sign-flip", Some(SignTest::SignFlip)), ("Wilcoxon", Some(SignTest::Wilcoxon))]
-    {
+    header(&["95 % interval", "blocks alike", "blocks differ, SD 1"]);
+    let worlds = [0.0, 1.0].map(|between| over_worlds(between, many));
+    line(&["mean over these three worlds".to_string(), three(worlds[0][0]), three(worlds[1][0])]);
+    line(&["mean over worlds at large".to_string(), three(worlds[0][1]), three(worlds[1][1])]);
+    let found = [0.0, 1.0].map(|between| three(effects(between, many)));
+    line(&["effect of a component, these six backbones".to_string(), found[0].clone(), found[1].clone()]);
+}
+
+fn print_tests(many: u64) {
+    header(&["paired test at .05", "pairs", "size", "power at the t-test's detectable difference"]);
+    let tests = [
+        ("Student t", None),
+        ("sign-flip", Some(SignTest::SignFlip)),
+        ("Wilcoxon", Some(SignTest::Wilcoxon)),
+    ];
+    for (name, test) in tests {
         for n in [5, 6, 10] {
             let gap = smallest_detectable_difference(1.0, n, LEVEL, POWER).unwrap();
-            println!(
-                "| {name} | {n} | {:.3} | {:.3} |",
-                rejects(test, n, 0.0, many),
-                rejects(test, n, gap, many)
-            );
+            let found = [0.0, gap].map(|gap| three(rejects(test, n, gap, many)));
+            line(&[name.to_string(), n.to_string(), found[0].clone(), found[1].clone()]);
         }
     }
-    println!("\n| two one-sided tests, region of 1, n = 5 | true 0 | true 1 (size) |\n| --- | --- | --- |");
+    header(&[
+        "two one-sided tests at .05, five pairs",
+        "called equivalent, true 0",
+        "true difference at the edge (size)",
+    ]);
     for sd in [0.3, 0.6, 1.0] {
-        println!("| SD {sd} | {:.3} | {:.3} |", equivalent(5, 0.0, sd, many), equivalent(5, 1.0, sd, many));
+        let found = [0.0, 1.0].map(|gap| three(equivalent(5, gap, sd, many)));
+        line(&[format!("SD of differences {sd} of the margin"), found[0].clone(), found[1].clone()]);
     }
-    println!(
-        "\n| seeds | comparisons | region, in detectable differences | equal: any called better or worse | equal: equivalent | planted: found |\n| --- | --- | --- | --- | --- | --- |"
-    );
-    for (seeds, family, margin) in [
+}
+
+fn print_verdicts(many: u64) {
+    header(&[
+        "seeds",
+        "comparisons",
+        "region, in detectable differences",
+        "all equal: any called better or worse",
+        "equal: called equivalent",
+        "planted at the detectable difference: found",
+    ]);
+    let designs = [
         (5, 1, 0.0),
         (5, 1, 1.5),
         (5, 4, 0.0),
         (5, 4, 1.0),
         (5, 4, 1.5),
-        (10, 4, 1.5),
         (5, 20, 1.5),
+        (10, 4, 1.5),
         (10, 20, 1.5),
-    ] {
+    ];
+    for (seeds, family, margin) in designs {
         let equal = Design { seeds, family, gap: 0.0, margin };
-        let found = Design { gap: 1.0, margin: 0.0, ..equal }.called(Verdict::Better, many);
-        println!(
-            "| {seeds} | {family} | {margin} | {:.3} | {:.3} | {found:.3} |",
-            equal.decided(many),
-            equal.called(Verdict::Equivalent, many)
-        );
+        let planted = Design { gap: 1.0, margin: 0.0, ..equal };
+        line(&[
+            seeds.to_string(),
+            family.to_string(),
+            margin.to_string(),
+            three(equal.decided(many)),
+            three(equal.called(Verdict::Equivalent, many)),
+            three(planted.called(Verdict::Better, many)),
+        ]);
     }
+}
+
+#[test]
+#[ignore = "20,000 repetitions: make simulation"]
+fn the_tables_of_the_methods() {
+    let many = 20_000;
+    print_intervals(many);
+    print_sources(many);
+    print_tests(many);
+    print_verdicts(many);
 }

@@ -27,17 +27,18 @@ pub fn spread_interval(values: &[f64], level: f64) -> Result<(f64, f64), Undefin
 /// A mean over seeds with the variance of the test rows beside that of the seeds.
 ///
 /// ```text
-/// V = V_seeds + V_rows,   freedom = V^2 / (V_seeds^2 / freedom_seeds + V_rows^2 / (rows - 1))
+/// V = V_seeds + V_rows,   freedom = V^2 / (V_seeds^2 / freedom_seeds + V_rows^2 / (rows - 1));   each tail likewise
 /// ```
 ///
-/// `V_rows` is the variance over resamples of the seed-averaged value. What a seed and a row do together is in
-/// both parts, so that the sum errs to the wide side by that part over the number of seeds.
+/// `V_rows` is from the resamples of the seed-averaged value, each tail from its own side. What a seed and a row do
+/// together is in both parts, so that the sum errs to the wide side by that part over the number of seeds.
 ///
 /// # Errors
 ///
 /// Why there is none: the metric is undefined in more than one resample in twenty.
 pub fn seeds_and_rows(seeds: &Studentised, rows: &Resampled) -> Result<Studentised, Undefined> {
-    let variance = rows.variance()?;
-    let rows = Studentised { mean: 0.0, error: variance.sqrt(), freedom: (rows.rows.max(2) - 1) as f64 };
+    let (down, up) = rows.tails()?;
+    let freedom = (rows.rows.max(2) - 1) as f64;
+    let rows = Studentised { mean: 0.0, error: (down + up) / 2.0, down, up, freedom };
     Studentised::sum(&[(1.0, *seeds), (1.0, rows)])
 }

@@ -6,17 +6,29 @@ use crate::metrics::Undefined;
 use serde::Serialize;
 
 /// A mean, its standard error, and the degrees of freedom of that error.
+///
+/// What is known of a mean may reach farther to one side than to the other: `down` and `up` are the standard errors
+/// of normal laws with the tail on that side, and `error` is between them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Studentised {
     /// The mean.
     pub mean: f64,
     /// Its standard error.
     pub error: f64,
+    /// That of the tail below the mean.
+    pub down: f64,
+    /// That of the tail above it.
+    pub up: f64,
     /// Degrees of freedom.
     pub freedom: f64,
 }
 
 impl Studentised {
+    /// With tails alike.
+    pub fn new(mean: f64, error: f64, freedom: f64) -> Self {
+        Self { mean, error, down: error, up: error, freedom }
+    }
+
     /// Of independent values.
     ///
     /// # Errors
@@ -27,13 +39,13 @@ impl Studentised {
         let found = estimate.and_then(|estimate| Some((estimate, estimate.standard_error()?)));
         let too_few = || Undefined(format!("an interval needs at least 2 pairs, found {}", values.len()));
         let (estimate, error) = found.ok_or_else(too_few)?;
-        Ok(Self { mean: estimate.mean, error, freedom: (estimate.n - 1) as f64 })
+        Ok(Self::new(estimate.mean, error, (estimate.n - 1) as f64))
     }
 
-    /// The sum of independent parts, each times its factor, with Satterthwaite's degrees of freedom.
+    /// The sum of independent parts, each times its factor (0 or more), with Satterthwaite's degrees of freedom.
     ///
     /// ```text
-    /// V = sum of (c_i e_i)^2,   freedom = V^2 / sum of (c_i e_i)^4 / freedom_i
+    /// V = sum of (c_i e_i)^2,   freedom = V^2 / sum of (c_i e_i)^4 / freedom_i;   each tail likewise
     /// ```
     ///
     /// # Errors
@@ -42,11 +54,33 @@ impl Studentised {
     pub fn sum(parts: &[(f64, Self)]) -> Result<Self, Undefined> {
         let first = parts.first().ok_or_else(|| Undefined("there is nothing to add".to_string()))?;
         let mean = parts.iter().map(|(factor, part)| factor * part.mean).sum();
-        let square = |(factor, part): &(f64, Self)| (factor * part.error).powi(2);
-        let variance: f64 = parts.iter().map(square).sum();
-        let spread: f64 = parts.iter().map(|part| square(part).powi(2) / part.1.freedom).sum();
-        let freedom = if variance > 0.0 { variance.powi(2) / spread } else { first.1.freedom };
-        Ok(Self { mean, error: variance.sqrt(), freedom })
+        let variance = |error: fn(&Self) -> f64| -> f64 {
+            parts.iter().map(|(factor, part)| (factor * error(part)).powi(2)).sum()
+        };
+        let whole = variance(|part| part.error);
+        let spread: f64 =
+            parts.iter().map(|(factor, part)| (factor * part.error).powi(4) / part.freedom).sum();
+        let freedom = if whole > 0.0 { whole.powi(2) / spread } else { first.1.freedom };
+        let [down, up] = [variance(|part| part.down), variance(|part| part.up)].map(f64::sqrt);
+        Ok(Self { mean, error: whole.sqrt(), down, up, freedom })
+    }
+
+    /// Its negative.
+    #[must_use]
+    pub fn negative(&self) -> Self {
+        Self { mean: -self.mean, down: self.up, up: self.down, ..*self }
+    }
+
+    /// So much less.
+    #[must_use]
+    pub fn less(&self, by: f64) -> Self {
+        Self { mean: self.mean - by, ..*self }
+    }
+
+    /// The standard error of the tail towards `null`.
+    fn towards(&self, null: f64) -> f64 {
+        let tail = if null < self.mean { self.down } else { self.up };
+        if tail > 0.0 { tail } else { self.error }
     }
 
     /// The two-sided interval; both ends are the mean where there is no variance.
@@ -58,7 +92,9 @@ impl Studentised {
         if self.error == 0.0 {
             return Ok((self.mean, self.mean));
         }
-        student_t(self.mean, self.error, self.freedom, level)
+        let (low, _) = student_t(self.mean, self.towards(f64::NEG_INFINITY), self.freedom, level)?;
+        let (_, high) = student_t(self.mean, self.towards(f64::INFINITY), self.freedom, level)?;
+        Ok((low, high))
     }
 
     /// The two-sided p-value of a mean of `null`.
@@ -71,7 +107,7 @@ impl Studentised {
         match (self.error == 0.0, distance == 0.0) {
             (true, true) => Ok(1.0),
             (true, false) => Err(Undefined("no variance to test against".to_string())),
-            (false, _) => Ok(2.0 * t_below(-distance / self.error, self.freedom)?),
+            (false, _) => Ok(2.0 * t_below(-distance / self.towards(null), self.freedom)?),
         }
     }
 
@@ -84,7 +120,9 @@ impl Studentised {
         if self.error == 0.0 {
             return Ok(if self.mean.abs() < margin { 0.0 } else { 1.0 });
         }
-        t_below((self.mean.abs() - margin) / self.error, self.freedom)
+        let low = t_below(-(self.mean + margin) / self.towards(-margin), self.freedom)?;
+        let high = t_below((self.mean - margin) / self.towards(margin), self.freedom)?;
+        Ok(low.max(high))
     }
 
     /// The probability that the true mean is above `null`, under a flat prior: of a difference, that of being better.
@@ -97,7 +135,7 @@ impl Studentised {
         if self.error == 0.0 {
             return Ok(if distance == 0.0 { 0.5 } else { f64::from(u8::from(distance > 0.0)) });
         }
-        t_below(distance / self.error, self.freedom)
+        t_below(distance / self.towards(null), self.freedom)
     }
 
     /// The smallest true mean that a test at `level` tells from 0 with probability `power`.

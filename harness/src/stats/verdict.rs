@@ -63,8 +63,8 @@ impl Rule {
     }
 
     fn is_equivalent(&self, tested: &Studentised, alpha: f64) -> bool {
-        let small = tested.equivalence(self.margin).is_ok_and(|p| p < alpha);
-        let found = tested.detectable(self.single_level(), self.power);
-        self.margin > 0.0 && small && found.is_ok_and(|detectable| detectable <= self.margin)
+        let small = || tested.equivalence(self.margin).is_ok_and(|p| p < alpha);
+        let found = || tested.power(self.margin, self.single_level()).is_ok_and(|power| power >= self.power);
+        self.margin > 0.0 && small() && found()
     }
 }

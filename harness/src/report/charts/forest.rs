@@ -93,13 +93,19 @@ mod tests {
             dataset: dataset.map(str::to_string),
             method: method.to_string(),
             baseline: "B".to_string(),
+            component: None,
             metric: metric.to_string(),
             difference: ends.map(|[low, high]| (low + high) / 2.0),
             reason: None,
             ci: ends.map(interval).ok_or_else(|| "failed".to_string()),
             ci_rows: Err("not resampled".to_string()),
+            ci_both: Err("not resampled".to_string()),
             share_above_zero: None,
             seeds_paired: 3,
+            variance: None,
+            gain: Err("not resampled".to_string()),
+            level: None,
+            decided: None,
         }
     }
 

@@ -38,7 +38,7 @@ impl Size {
     /// Room left of the vertical axis.
     fn left(self) -> u32 {
         match self {
-            Self::Large | Self::Small => 58 * SCALE,
+            Self::Large | Self::Small => 64 * SCALE,
             Self::Lines { letters, .. } => (7 * letters + 12) * SCALE,
         }
     }

@@ -45,8 +45,8 @@ impl Style {
     /// A colour that no chart means: it only carries the style through plotters.
     pub(super) fn colour(self) -> RGBAColor {
         let opacity = match self {
-            Self::Band(_) => 0.10,
-            Self::Outer(_) => 0.05,
+            Self::Band(_) => 0.08,
+            Self::Outer(_) => 0.04,
             _ => 1.0,
         };
         let (kind, index) = self.code();

@@ -118,7 +118,7 @@ impl Ours {
             if let Some((half, rows)) = part.rows {
                 let error = half / HALF_INTERVAL;
                 let theirs = (rows as f64 / PAPER_ROWS / count).sqrt();
-                let law = Studentised { mean: 0.0, error, freedom: (rows.max(2) - 1) as f64 };
+                let law = Studentised::new(0.0, error, (rows.max(2) - 1) as f64);
                 parts.push((ours.hypot(theirs), law));
             }
         }
@@ -130,7 +130,7 @@ impl Ours {
         let means: Vec<f64> = self.parts.iter().filter_map(|part| mean(part.seeds.iter().copied())).collect();
         let sd = stats::Estimate::of(&means)?.sd?;
         let count = means.len() as f64;
-        Some(Studentised { mean: 0.0, error: sd * (1.0 + 1.0 / count).sqrt(), freedom: count - 1.0 })
+        Some(Studentised::new(0.0, sd * (1.0 + 1.0 / count).sqrt(), count - 1.0))
     }
 }
 

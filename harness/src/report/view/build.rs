@@ -1,7 +1,10 @@
 //! From material to view: every cell studied, every dataset judged.
 
-use super::contrasts::{Side, contrasts};
+use super::claims::answers;
+use super::contrasts::{Question, Side, contrasts, with_baseline};
 use super::curve::{Curves, Deciles, Losses};
+use super::decide::decide;
+use super::effects::effects;
 use super::machine::machine;
 use super::references::{Judgement, References, references};
 use super::resample::{Plan, Resamples, Visits};
@@ -12,6 +15,7 @@ use crate::metrics::{self, Direction, Metric};
 use crate::record::{EvaluationRows, Record};
 use crate::report::material::{CellMaterial, Material, Outcome};
 use crate::report::paper::PaperView;
+use crate::spec::groups;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +37,15 @@ impl View {
             resamples.push(studies.iter_mut().map(|study| std::mem::take(&mut study.resamples)).collect());
             blocks.push(block(material, dataset, studies, &plan));
         }
-        let contrasts = contrasts(&asked.baseline, &asked.metrics, &sides(&blocks, &resamples));
+        let sides = sides(&blocks, &resamples);
+        let baseline = sides.first().map(|cells| with_baseline(&asked.baseline, cells)).unwrap_or_default();
+        let mut against_baseline = contrasts(&baseline, &asked.metrics, &sides);
+        let left_out = groups::left_out(&asked.methods);
+        let without: Vec<Question> = left_out.iter().map(question).collect();
+        let mut left_out = contrasts(&without, &asked.metrics, &sides);
+        decide(&asked.decision, asked.datasets.len() > 1, &mut against_baseline, &mut left_out);
+        let (claims, effects) = (answers(asked, &sides), effects(asked, &sides));
+        drop(sides);
         let mut view = Self {
             experiment: asked.name.clone(),
             profile: asked.profile.clone(),
@@ -41,18 +53,26 @@ impl View {
             question: asked.question.clone(),
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
-            claims: asked.claims.clone(),
+            decision: asked.decision.clone(),
+            declared: asked.decision.family(asked),
+            claims,
+            effects,
             tuning: TuningView::new(material),
             metrics: plan.names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect(),
             machine: machine(material),
             blocks,
-            contrasts,
+            contrasts: against_baseline,
+            left_out,
             failures,
             paper: None,
         };
         view.paper = PaperView::new(material, &view)?;
         Ok(view)
     }
+}
+
+fn question(left_out: &groups::LeftOut) -> Question<'_> {
+    Question { method: &left_out.method, against: &left_out.full, component: Some(&left_out.component) }
 }
 
 /// Every cell with its resampled metrics, by dataset.

@@ -1,25 +1,23 @@
-//! Every method against the baseline, metric by metric: paired by seed, and by test row.
+//! Paired comparisons, metric by metric: every method with the baseline, every full model with itself less one component.
 
-use super::cell::CellView;
-use super::estimate::{Bounds, LEVEL};
-use super::resample::{Resamples, row_interval};
-use super::times::mean;
-use crate::stats::{Resampled, paired_difference_in_blocks, paired_interval};
+use super::combination::{Combination, Pooled, Scale, Tested, pooled};
+use super::decide::Decided;
+use super::estimate::Bounds;
+use crate::metrics::{self, Direction};
 
-const DIFFERENT_SEEDS: &str =
-    "the two methods finished different seeds, and rows are resampled per method over all of its seeds";
-const DIFFERENT_ROWS: &str = "the two methods were judged on different test rows";
-const NO_COMMON_SEED: &str = "no seed was finished by both";
+pub use super::combination::Side;
 
-/// How far a method is from the baseline in a metric.
+/// How far a method is from another in a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ContrastView {
     /// Dataset; absent for the average over all of them, each counted once.
     pub dataset: Option<String>,
     /// Method, as the experiment names it.
     pub method: String,
-    /// The baseline.
+    /// What it is compared with: the baseline, or the full model.
     pub baseline: String,
+    /// The component that the full model has and the method lacks.
+    pub component: Option<String>,
     /// Metric.
     pub metric: String,
     /// Mean of method minus baseline over the seeds that both finished.
@@ -30,169 +28,131 @@ pub struct ContrastView {
     pub ci: Bounds,
     /// Over test rows, of the seed-averaged difference.
     pub ci_rows: Bounds,
+    /// Over seeds and test rows together.
+    pub ci_both: Bounds,
     /// Share of the resamples of test rows in which the difference is above zero; absent without `ci_rows`.
     pub share_above_zero: Option<f64>,
     /// Seeds that both finished with a value; of an average the sum over datasets.
     pub seeds_paired: usize,
+    /// Variance of the difference by source.
+    pub variance: Option<Sources>,
+    /// The gain, for tests: the difference with the sign that makes more better.
+    pub gain: Result<Tested, String>,
+    /// Mean of the baseline, which shares refer to.
+    pub level: Option<f64>,
+    /// The verdict and what it rests on; nothing where no value of the metric is better.
+    pub decided: Option<Decided>,
 }
 
-/// A cell with its resampled metrics.
-pub struct Side<'a> {
-    /// The cell.
-    pub cell: &'a CellView,
-    /// Its metrics under every resample.
-    pub resamples: &'a Resamples,
+/// Variance of a mean difference.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sources {
+    /// From seeds: training.
+    pub seeds: f64,
+    /// From test rows, or why it is not known.
+    pub rows: Result<f64, String>,
+    /// Between datasets, of the mean over them as a sample of such datasets; nothing for one.
+    pub datasets: Option<f64>,
+    /// The interval that takes datasets as such a sample.
+    pub over_datasets: Option<(f64, f64)>,
 }
 
-/// All contrasts: dataset by dataset, then the averages if there are several; methods and metrics in the order given.
-/// `datasets` holds the same methods in the same order for each dataset.
-pub fn contrasts(baseline: &str, metrics: &[String], datasets: &[Vec<Side>]) -> Vec<ContrastView> {
-    let pairs: Vec<Vec<Pair>> = datasets.iter().map(|sides| pairs(baseline, metrics, sides)).collect();
-    let each = pairs.iter().flatten().map(|pair| pair.contrast(Some(pair.dataset), &[pair]));
-    let over_datasets = (0..pairs.first().map_or(0, Vec::len)).filter(|_| pairs.len() > 1).map(|index| {
-        let blocks: Vec<&Pair> = pairs.iter().filter_map(|pairs| pairs.get(index)).collect();
-        blocks[0].contrast(None, &blocks)
-    });
-    each.chain(over_datasets).collect()
+/// A comparison to make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// What it is compared with.
+    pub against: &'a str,
+    /// The component that it lacks.
+    pub component: Option<&'a str>,
 }
 
-/// A method and the baseline on one dataset in one metric.
-struct Pair<'a> {
-    dataset: &'a str,
-    method: &'a str,
-    baseline: &'a str,
-    metric: &'a str,
-    seeds: Result<Seeds, String>,
-    rows: Result<Resampled, String>,
+/// Every method with the baseline, in the order of the table.
+pub fn with_baseline<'a>(baseline: &'a str, sides: &[Side<'a>]) -> Vec<Question<'a>> {
+    let others = sides.iter().map(|side| side.cell.method.as_str()).filter(|method| *method != baseline);
+    others.map(|method| Question { method, against: baseline, component: None }).collect()
 }
 
-/// Values of both on the seeds that both finished, at least one.
-struct Seeds {
-    method: Vec<f64>,
-    baseline: Vec<f64>,
+/// All contrasts: dataset by dataset, then the averages if there are several; questions and metrics in the order given.
+/// `datasets` holds the same methods for each dataset.
+pub fn contrasts(questions: &[Question], metrics: &[String], datasets: &[Vec<Side>]) -> Vec<ContrastView> {
+    let pairs = |sides: &&Vec<Side>| -> bool { !sides.is_empty() };
+    let datasets: Vec<&Vec<Side>> = datasets.iter().filter(pairs).collect();
+    let several = (datasets.len() > 1).then_some(datasets.as_slice());
+    let places = datasets.iter().map(std::slice::from_ref).chain(several);
+    let asked = || questions.iter().flat_map(|question| metrics.iter().map(move |metric| (question, metric)));
+    places
+        .flat_map(|place| asked().filter_map(move |(question, metric)| contrast(question, metric, place)))
+        .collect()
 }
 
-impl Seeds {
-    fn differences(&self) -> Vec<f64> {
-        self.method.iter().zip(&self.baseline).map(|(method, baseline)| method - baseline).collect()
+fn contrast(question: &Question, metric: &str, place: &[&Vec<Side>]) -> Option<ContrastView> {
+    let find = |name: &str, sides: &&Vec<Side>| sides.iter().position(|side| side.cell.method == name);
+    let direction = metrics::find(metric).map_or(Direction::Neither, |metric| metric.direction);
+    let (mut values, mut gains, mut levels) = (Vec::new(), Vec::new(), Vec::new());
+    for sides in place {
+        let (method, against) =
+            (&sides[find(question.method, sides)?], &sides[find(question.against, sides)?]);
+        let terms = [(1.0, method), (-1.0, against)];
+        values.push(Combination::of(&terms, metric, Scale::Value));
+        gains.push(Combination::of(&terms, metric, Scale::Gain(direction)));
+        levels.push(against.cell.metrics.get(metric).and_then(|estimate| estimate.mean));
     }
-
-    fn difference(&self) -> Option<f64> {
-        mean(self.differences().into_iter())
-    }
-}
-
-fn pairs<'a>(baseline: &str, metrics: &'a [String], sides: &[Side<'a>]) -> Vec<Pair<'a>> {
-    let Some(base) = sides.iter().find(|side| side.cell.method == baseline) else { return Vec::new() };
-    let others = sides.iter().filter(|side| side.cell.method != baseline);
-    others.flat_map(|side| metrics.iter().map(|metric| pair(side, base, metric))).collect()
-}
-
-fn pair<'a>(side: &Side<'a>, base: &Side<'a>, metric: &'a str) -> Pair<'a> {
-    Pair {
-        dataset: &side.cell.dataset,
-        method: &side.cell.method,
-        baseline: &base.cell.method,
-        metric,
-        seeds: seeds(side.cell, base.cell, metric),
-        rows: rows(side, base, metric),
-    }
-}
-
-fn seeds(method: &CellView, baseline: &CellView, metric: &str) -> Result<Seeds, String> {
-    let values = |cell: &CellView| match cell.metrics.get(metric) {
-        Some(estimate) => match &estimate.reason {
-            Some(reason) => Err(format!("{}: {reason}", cell.method)),
-            None => Ok(estimate.per_seed.clone()),
-        },
-        None => Err(format!("{}: not recorded", cell.method)),
+    let level = levels.iter().copied().collect::<Option<Vec<f64>>>();
+    let level = level.and_then(|levels| super::times::mean(levels.into_iter().map(f64::abs)));
+    let dataset = match place {
+        [sides] => sides.first().map(|side| side.cell.dataset.clone()),
+        _ => None,
     };
-    let (base, found) = (values(baseline)?, values(method)?);
-    let common = found.iter().filter_map(|(seed, value)| Some((*value, *base.get(seed)?)));
-    let (method, baseline): (Vec<f64>, Vec<f64>) = common.unzip();
-    if method.is_empty() { Err(NO_COMMON_SEED.to_string()) } else { Ok(Seeds { method, baseline }) }
+    Some(view(question, (metric, dataset), pooled(&values), (pooled(&gains).tested, level)))
 }
 
-/// The resampled difference; means over other seeds would not be the same difference.
-fn rows(side: &Side, base: &Side, metric: &str) -> Result<Resampled, String> {
-    let resampled = |side: &Side| {
-        side.resamples.metrics.get(metric).cloned().unwrap_or_else(|| Err("not resampled".to_string()))
-    };
-    let finished = |side: &Side| {
-        side.cell.metrics.get(metric).map(|estimate| estimate.per_seed.keys().copied().collect::<Vec<_>>())
-    };
-    let (baseline, method) = (resampled(base)?, resampled(side)?);
-    if finished(side) != finished(base) {
-        return Err(DIFFERENT_SEEDS.to_string());
-    }
-    if side.resamples.evaluation != base.resamples.evaluation {
-        return Err(DIFFERENT_ROWS.to_string());
-    }
-    Resampled::sum(&[(1.0, &method), (-1.0, &baseline)]).map_err(|error| format!("{error:#}"))
-}
-
-impl Pair<'_> {
-    /// Of these datasets: one, or all of them averaged.
-    fn contrast(&self, dataset: Option<&str>, blocks: &[&Pair]) -> ContrastView {
-        let seeds = gather(blocks, |pair| pair.seeds.as_ref());
-        let reason = seeds.as_ref().err().cloned();
-        let ci_rows = match &reason {
-            Some(reason) => Err(reason.clone()),
-            None => gather(blocks, |pair| pair.rows.as_ref()).and_then(|rows| average(&rows)),
-        };
-        let seeds = seeds.unwrap_or_default();
-        let interval = match &ci_rows {
-            Ok(resampled) => row_interval(self.metric, &Ok(resampled.clone())),
-            Err(reason) => Err(reason.clone()),
-        };
-        ContrastView {
-            dataset: dataset.map(str::to_string),
-            method: self.method.to_string(),
-            baseline: self.baseline.to_string(),
-            metric: self.metric.to_string(),
-            difference: mean(seeds.iter().filter_map(|block| block.difference())),
-            ci: reason.clone().map_or_else(|| over_seeds(&seeds), Err),
-            share_above_zero: ci_rows.ok().filter(|_| interval.is_ok()).map(|rows| rows.share_above_zero()),
-            ci_rows: interval,
-            seeds_paired: seeds.iter().map(|block| block.method.len()).sum(),
-            reason,
-        }
+fn view(
+    question: &Question,
+    (metric, dataset): (&str, Option<String>),
+    found: Pooled,
+    (gain, level): (Result<Tested, String>, Option<f64>),
+) -> ContrastView {
+    let both = found.tested.as_ref().map_err(Clone::clone);
+    ContrastView {
+        dataset,
+        method: question.method.to_string(),
+        baseline: question.against.to_string(),
+        component: question.component.map(str::to_string),
+        metric: metric.to_string(),
+        difference: found.mean,
+        ci_both: both.and_then(|tested| tested.rows.clone().and_then(|_| tested.interval())),
+        variance: found.tested.as_ref().ok().map(sources),
+        reason: found.reason,
+        ci: found.ci,
+        ci_rows: found.ci_rows,
+        share_above_zero: found.share_above_zero,
+        seeds_paired: found.pairs,
+        gain,
+        level,
+        decided: None,
     }
 }
 
-/// What every dataset has, or the first reason why one has none, with its name if there are several.
-fn gather<'a, T>(
-    blocks: &[&'a Pair<'a>],
-    part: impl Fn(&'a Pair<'a>) -> Result<&'a T, &'a String>,
-) -> Result<Vec<&'a T>, String> {
-    let named = |pair: &Pair, reason: &String| match blocks.len() {
-        1 => reason.clone(),
-        _ => format!("{}: {reason}", pair.dataset),
-    };
-    blocks.iter().map(|pair| part(pair).map_err(|reason| named(pair, reason))).collect()
-}
-
-fn over_seeds(blocks: &[&Seeds]) -> Bounds {
-    let differences: Vec<Vec<f64>> = blocks.iter().map(|block| block.differences()).collect();
-    let slices: Vec<&[f64]> = differences.iter().map(Vec::as_slice).collect();
-    let contrast = match slices[..] {
-        [pairs] => paired_interval(pairs, LEVEL),
-        _ => paired_difference_in_blocks(&slices, LEVEL),
-    };
-    contrast.map(|contrast| contrast.interval).map_err(|undefined| undefined.to_string())
-}
-
-fn average(rows: &[&Resampled]) -> Result<Resampled, String> {
-    let rows: Vec<Resampled> = rows.iter().map(|rows| (*rows).clone()).collect();
-    Resampled::mean(&rows).map_err(|error| format!("{error:#}"))
+/// What each source adds to the variance of the mean; that between datasets is what theirs have beyond the others.
+fn sources(tested: &Tested) -> Sources {
+    let within = tested.whole.error.powi(2);
+    Sources {
+        seeds: tested.seeds.error.powi(2),
+        rows: tested.rows.clone(),
+        datasets: tested.datasets.map(|datasets| (datasets.error.powi(2) - within).max(0.0)),
+        over_datasets: tested.datasets.and_then(|datasets| datasets.interval(super::estimate::LEVEL).ok()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::view::cell::SeedCounts;
+    use crate::report::view::cell::{CellView, SeedCounts};
     use crate::report::view::estimate::Estimate;
-    use crate::stats::SeedInterval;
+    use crate::report::view::resample::Resamples;
+    use crate::stats::{Resampled, SeedInterval};
     use std::collections::BTreeMap;
 
     /// A cell with these values of `qini` by seed and these resampled values of their mean.
@@ -206,7 +166,8 @@ mod tests {
             Estimate::absent("no seed finished")
         } else {
             let values = values.iter().map(|(seed, value)| (*seed, Ok(*value)));
-            Estimate::over_seeds(values, SeedInterval::StudentT, Err("not asked".to_string()))
+            let absent = "not asked".to_string();
+            Estimate::over_seeds(values, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
         };
         let resampled = if values.is_empty() {
             Err("no seed finished".to_string())
@@ -226,9 +187,9 @@ mod tests {
                 times: None,
             },
             resamples: Resamples {
-                curves: Default::default(),
                 evaluation: dataset.to_string(),
                 metrics: BTreeMap::from([("qini".to_string(), resampled)]),
+                curves: Default::default(),
             },
         }
     }
@@ -240,7 +201,7 @@ mod tests {
             .iter()
             .map(|cells| cells.iter().map(|(cell, resamples)| Side { cell, resamples }).collect())
             .collect();
-        contrasts("base", &["qini".to_string()], &sides)
+        contrasts(&with_baseline("base", &sides[0]), &["qini".to_string()], &sides)
     }
 
     fn near(found: f64, expected: f64) -> bool {
@@ -277,7 +238,10 @@ mod tests {
         let one = against_baseline(&[vec![base, other]]).remove(0);
         assert_eq!((one.difference, one.seeds_paired), (Some(1.0), 2));
         assert_eq!((one.ci.as_ref().unwrap().n, one.share_above_zero), (2, None));
-        assert_eq!(one.ci_rows.unwrap_err(), DIFFERENT_SEEDS);
+        assert_eq!(
+            one.ci_rows.unwrap_err().split(',').next(),
+            Some("the two methods finished different seeds")
+        );
     }
 
     #[test]
@@ -290,7 +254,7 @@ mod tests {
         let apart =
             against_baseline(&[vec![base(), planted("world", "other", &[(9, 2.5)], &[2.5; 5])]]).remove(0);
         assert_eq!((apart.difference, apart.seeds_paired), (None, 0));
-        assert_eq!(apart.reason.as_deref(), Some(NO_COMMON_SEED));
+        assert_eq!(apart.reason.as_deref(), Some("no seed was finished by both"));
     }
 
     #[test]
@@ -314,7 +278,10 @@ mod tests {
         let mut other = planted("world", "other", &BASE, &[2.0; 5]);
         other.resamples.evaluation = "changed".to_string();
         let one = against_baseline(&[vec![base, other]]).remove(0);
-        assert_eq!((one.difference, one.ci_rows.unwrap_err().as_str()), (Some(0.0), DIFFERENT_ROWS));
+        assert_eq!(
+            (one.difference, one.ci_rows.unwrap_err().as_str()),
+            (Some(0.0), "the two methods were judged on different test rows")
+        );
     }
 
     fn two_worlds() -> Vec<Vec<Planted>> {

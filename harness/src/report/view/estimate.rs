@@ -1,7 +1,7 @@
 //! A number with how sure we are of it.
 
 use crate::seed::Seeds;
-use crate::stats::{self, Interval, SeedInterval, seed_interval};
+use crate::stats::{self, Interval, Resampled, SeedInterval, Studentised, seed_interval, seeds_and_rows};
 use std::collections::BTreeMap;
 
 /// Coverage of every interval.
@@ -21,6 +21,10 @@ pub struct Estimate {
     pub ci: Bounds,
     /// Over test rows, of the seed-averaged metric.
     pub ci_rows: Bounds,
+    /// Over seeds and test rows together.
+    pub ci_both: Bounds,
+    /// Standard deviation of the seed-averaged metric over resamples of the test rows.
+    pub sd_rows: Option<f64>,
     /// Value by seed, for seeds that have one.
     pub per_seed: BTreeMap<u64, f64>,
     /// Why there is no mean.
@@ -32,7 +36,7 @@ impl Estimate {
     pub fn over_seeds(
         values: impl Iterator<Item = (u64, Result<f64, String>)>,
         method: SeedInterval,
-        ci_rows: Bounds,
+        rows: (&Result<Resampled, String>, Bounds),
     ) -> Self {
         let mut per_seed = BTreeMap::new();
         let mut reason = None;
@@ -52,7 +56,9 @@ impl Estimate {
             mean: Some(estimate.mean),
             sd: estimate.sd,
             ci: ci.map_err(|undefined| undefined.to_string()),
-            ci_rows,
+            ci_both: over_both(&found, rows.0),
+            sd_rows: rows.0.as_ref().ok().and_then(|rows| rows.variance().ok()).map(f64::sqrt),
+            ci_rows: rows.1,
             per_seed,
             reason: None,
         }
@@ -66,10 +72,31 @@ impl Estimate {
             sd: None,
             ci: Err(reason.clone()),
             ci_rows: Err(reason.clone()),
+            ci_both: Err(reason.clone()),
+            sd_rows: None,
             per_seed: BTreeMap::new(),
             reason: Some(reason),
         }
     }
+}
+
+/// Over seeds and test rows by variance components.
+fn over_both(values: &[f64], rows: &Result<Resampled, String>) -> Bounds {
+    let text = |undefined: crate::metrics::Undefined| undefined.to_string();
+    let seeds = Studentised::of(values)
+        .map_err(|_| format!("an interval over seeds needs at least 2 of them, found {}", values.len()))?;
+    let whole = seeds_and_rows(&seeds, rows.as_ref().map_err(Clone::clone)?).map_err(text)?;
+    let (low, high) = whole.interval(LEVEL).map_err(text)?;
+    Ok(Interval {
+        low,
+        high,
+        level: LEVEL,
+        method: "Student t (Satterthwaite), variance of seeds plus variance of test rows".to_string(),
+        over: "seeds and test rows".to_string(),
+        n: values.len(),
+        resamples: None,
+        note: (seeds.error == 0.0).then(|| "no seed variance".to_string()),
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +107,7 @@ mod tests {
         Estimate::over_seeds(
             (1..).zip(values.iter().cloned()),
             SeedInterval::StudentT,
-            Err("not asked".to_string()),
+            (&Err("not asked".to_string()), Err("not asked".to_string())),
         )
     }
 

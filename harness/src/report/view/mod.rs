@@ -3,8 +3,12 @@
 mod bands;
 mod build;
 pub mod cell;
+pub mod claims;
+pub mod combination;
 pub mod contrasts;
 pub mod curve;
+pub mod decide;
+pub mod effects;
 pub mod estimate;
 pub mod importance;
 pub mod judge;
@@ -19,10 +23,12 @@ pub mod tuning;
 use crate::metrics::Direction;
 use crate::record::RowCounts;
 use crate::report::paper::PaperView;
-use crate::spec::Claim;
+use crate::spec::Decision;
 use cell::{CellView, FailureView, ReferenceView};
+use claims::ClaimView;
 use contrasts::ContrastView;
 use curve::{Curves, Deciles, Losses};
+use effects::EffectsView;
 use serde::Serialize;
 use tuning::TuningView;
 
@@ -41,8 +47,14 @@ pub struct View {
     pub baseline: String,
     /// Asked seeds.
     pub seeds: Vec<u64>,
-    /// As declared.
-    pub claims: Vec<Claim>,
+    /// What verdicts rest on.
+    pub decision: Decision,
+    /// Comparisons in the declared family.
+    pub declared: usize,
+    /// Claims with their answers.
+    pub claims: Vec<ClaimView>,
+    /// What each component does, over backbones.
+    pub effects: Vec<EffectsView>,
     /// The search that every method went through; nothing where methods stand as they are.
     pub tuning: Option<TuningView>,
     /// Every metric that occurs, those of the table first.
@@ -51,6 +63,8 @@ pub struct View {
     pub blocks: Vec<Block>,
     /// Every method against the baseline: by dataset, then averaged over datasets if there are several.
     pub contrasts: Vec<ContrastView>,
+    /// Every full model less one component against itself, likewise.
+    pub left_out: Vec<ContrastView>,
     /// Diverged and crashed runs.
     pub failures: Vec<FailureView>,
     /// The paper's table beside these results, where the experiment names one.

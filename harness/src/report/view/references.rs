@@ -158,6 +158,8 @@ fn seedless(splits: impl Iterator<Item = Result<f64, Option<String>>>, ci_rows: 
             sd: None,
             ci: Err("a ranking without seeds".to_string()),
             ci_rows,
+            ci_both: Err("a ranking without seeds".to_string()),
+            sd_rows: None,
             per_seed: BTreeMap::new(),
             reason: None,
         },

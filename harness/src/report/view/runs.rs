@@ -65,7 +65,7 @@ impl<'a> Runs<'a> {
         let estimate = |(name, rows): (&String, &Result<Resampled, String>)| {
             let values =
                 self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, name)));
-            let estimate = Estimate::over_seeds(values, plan.over_seeds, row_interval(name, rows));
+            let estimate = Estimate::over_seeds(values, plan.over_seeds, (rows, row_interval(name, rows)));
             (name.clone(), estimate)
         };
         resamples.metrics.iter().map(estimate).collect()

@@ -1,0 +1,69 @@
+//! Methods of one backbone that differ in their components.
+
+use super::NamedMethod;
+use std::collections::BTreeSet;
+
+/// A full model with one component left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Backbone, as files spell it.
+    pub backbone: String,
+    /// The component.
+    pub component: String,
+    /// The method without it.
+    pub method: String,
+    /// The method with all.
+    pub full: String,
+}
+
+/// Backbones in the order of the table.
+pub fn backbones(methods: &[NamedMethod]) -> Vec<&str> {
+    let mut found: Vec<&str> = Vec::new();
+    for method in methods {
+        if !found.contains(&method.backbone.as_str()) {
+            found.push(&method.backbone);
+        }
+    }
+    found
+}
+
+/// The methods of a backbone by their components, each set once; a set that two methods share says nothing of its components.
+pub fn by_components<'a>(methods: &'a [NamedMethod], backbone: &str) -> Vec<&'a NamedMethod> {
+    let same = |method: &&NamedMethod| method.backbone == backbone;
+    let twins = |method: &NamedMethod| {
+        methods.iter().filter(same).filter(|other| other.components == method.components).count()
+    };
+    methods.iter().filter(same).filter(|method| twins(method) == 1).collect()
+}
+
+/// The method of a backbone with exactly these components, if there is one and no other.
+pub fn with_components<'a>(
+    methods: &'a [NamedMethod],
+    backbone: &str,
+    components: &[String],
+) -> Option<&'a NamedMethod> {
+    by_components(methods, backbone).into_iter().find(|method| method.components == components)
+}
+
+/// Every full model less one component. A model is full if it has at least two components and all that any other
+/// method of its backbone has.
+pub fn left_out(methods: &[NamedMethod]) -> Vec<LeftOut> {
+    let mut found = Vec::new();
+    for backbone in backbones(methods) {
+        let own = by_components(methods, backbone);
+        let all: BTreeSet<&String> = own.iter().flat_map(|method| &method.components).collect();
+        let is_full = |method: &&&NamedMethod| method.components.len() == all.len() && all.len() > 1;
+        let Some(full) = own.iter().find(is_full) else { continue };
+        for component in &full.components {
+            let rest: Vec<&String> = full.components.iter().filter(|other| *other != component).collect();
+            let without = own.iter().find(|method| method.components.iter().collect::<Vec<_>>() == rest);
+            found.extend(without.map(|method| LeftOut {
+                backbone: backbone.to_string(),
+                component: component.clone(),
+                method: method.name.clone(),
+                full: full.name.clone(),
+            }));
+        }
+    }
+    found
+}

@@ -1,0 +1,95 @@
+//! `[decision]` and `[[claim]]`: what cannot be answered is refused with its reason, and what can is answered in the report.
+
+use crate::workspace::{EXPERIMENT, Workspace, json};
+use std::fs;
+
+const RUN: &str = "run experiments/small.toml --results results";
+
+/// The small experiment with more text at its end is refused.
+fn added(text: &str, parts: &[&str]) {
+    Workspace::with(&format!("{EXPERIMENT}\n{text}")).refuse(RUN, parts);
+}
+
+fn claim(keys: &str) -> String {
+    format!("[[claim]]\nid = \"c\"\ntext = \"A claim.\"\nmetric = \"auuc\"\n{keys}\n")
+}
+
+#[test]
+fn tests_that_cannot_reject_and_diagrams_of_seeds_are_refused() {
+    let decision = |keys: &str, parts: &[&str]| added(&format!("[decision]\n{keys}"), parts);
+    decision(
+        "test = \"wilcoxon\"",
+        &[
+            "decision.test",
+            "2 pairs (2 seeds on 1 datasets)",
+            "p-value is 0.5000",
+            "takes 6 pairs",
+            "\"student-t\"",
+        ],
+    );
+    decision("test = \"sign-flip\"", &["decision.test", "cannot reject with 2 pairs"]);
+    decision("critical-difference = true", &["at least 6", "found 1", "seeds are not datasets"]);
+    decision("test = \"anova\"", &["'anova'", "student-t"]);
+    decision("metrics = [\"qini\"]", &["decision.metrics", "'qini'", "auuc, krcc"]);
+    decision("metrics = []", &["decision", "at least one entry"]);
+    decision("contrasts = [\"baseline\", \"baseline\"]", &["decision.contrasts", "twice"]);
+    decision("equivalence = -0.1", &["decision.equivalence", "found -0.1", "0 or more"]);
+    decision("equivalence = { lift = 0.1 }", &["decision.equivalence", "'lift'", "auuc, krcc"]);
+    decision("familly = 3", &["'familly'"]);
+}
+
+#[test]
+fn claims_that_mean_nothing_are_refused() {
+    let wrong = |keys: &str, parts: &[&str]| added(&claim(keys), parts);
+    let pair = "better = \"VALOR (TARNet)\"\nthan = \"TARNet\"";
+    wrong("than = \"TARNet\"", &["claim 'c'", "missing key 'better'"]);
+    wrong(&format!("{pair}\nby = \"much\""), &["found \"much\"", "a share such as"]);
+    wrong(&format!("{pair}\nby = 0.2\nat-most = 0.1"), &["claim 'c', at-most", "larger"]);
+    wrong(&format!("{pair}\nby = 0.2\nat-most = \"30 %\""), &["claim 'c', at-most", "same kind"]);
+    wrong(&format!("{pair}\nover = \"each\""), &["claim 'c'", "'over' says nothing beside two methods"]);
+    wrong(&format!("{pair}\nsd-at-most = 0.1"), &["'better' says nothing beside 'sd-at-most'"]);
+    wrong("better = [\"ziln\"]\nthan = \"TARNet\"", &["both be methods, or both lists"]);
+    wrong("better = [\"ziln\"]\nthan = []", &["no backbone has methods with all of these components"]);
+    wrong("better = [\"zlin\"]\nthan = []", &["claim 'c', better", "'zlin'", "did you mean 'ziln'?"]);
+    wrong(
+        "better = [\"ziln\"]\nthan = []\nbackbones = [\"tarnet\"]",
+        &["claim 'c', backbones", "'tarnet' has no method", "[ziln]"],
+    );
+    wrong(
+        "better = [\"ziln\"]\nthan = []\nbackbones = [\"tarnett\"]",
+        &["'tarnett'", "did you mean 'tarnet'?"],
+    );
+    wrong("better = [\"ziln\"]\nthan = []\nlargest-of = [[], [\"ziln\"]]", &["largest-of", "at least three"]);
+    wrong("every-best-has = \"gate\"", &["every-best-has", "'gate'", "gti"]);
+    wrong("every-best-has = \"gti\"\nsd-at-most = 0.1", &["give one of them"]);
+    wrong("sd-at-most = 0", &["sd-at-most", "found 0", "above 0"]);
+    wrong("sd-at-most = 0.1\nmethods = [\"TARNetto\"]", &["claim 'c', methods", "did you mean 'TARNet'?"]);
+    added(&claim(pair).replace("auuc", "n"), &["claim 'c', metric", "no value of 'n' is better"]);
+    let share = format!("{pair}\nby = \"5 %\"");
+    added(&claim(&share).replace("auuc", "ate.error"), &["claim 'c', by", "more or less is better"]);
+}
+
+#[test]
+fn claims_are_answered_in_every_file_of_the_report() {
+    let full =
+        "better = [\"ziln\", \"focal\", \"gti\", \"wr\"]\nthan = []\nby = \"2 %\"\nsource = \"someone\"";
+    let decision = "[decision]\ncontrasts = [\"baseline\"]\nequivalence = { auuc = 0.5 }\n";
+    let workspace = Workspace::with(&format!("{EXPERIMENT}\n{decision}\n{}", claim(full)));
+    workspace.succeed(RUN);
+    workspace.succeed("report experiments/small.toml --results results --out reports");
+    let summary = json(&workspace.path("reports/summary.json"));
+    let answer = &summary["claims"][0];
+    let words = ["supported", "refuted", "inconclusive"];
+    assert!(words.contains(&answer["verdict"].as_str().unwrap()), "{answer}");
+    assert_eq!((&answer["source"], answer["parts"].as_array().unwrap().len()), (&"someone".into(), 1));
+    assert!(answer["evidence"].as_str().unwrap().contains("VALOR (TARNet) minus TARNet: "), "{answer}");
+    assert_eq!(
+        (&summary["decision"]["family"], &summary["decision"]["equivalence"]["auuc"]),
+        (&1.into(), &0.5.into())
+    );
+    assert_eq!(summary["contrasts"][0]["margin"], 0.5);
+    for file in ["index.html", "table.md"] {
+        let text = fs::read_to_string(workspace.path(&format!("reports/{file}"))).unwrap();
+        assert!(text.contains("A claim.") && text.contains("someone"), "{file}");
+    }
+}

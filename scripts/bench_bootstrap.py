@@ -1,0 +1,85 @@
+"""Times one bootstrap resample of AUUC, Qini and Lift@30, ours and other people's, on the same rows in one run.
+
+`python scripts/bench_bootstrap.py [REPEATS]`; needs numpy, pandas and causalml. Theirs is what a resample costs in each: take the
+drawn rows, sort them, compute. Ours is `cargo bench --bench bootstrap` on one thread, per model and resample,
+and on all threads for the whole table (30 cells, 5 seeds, 2,000 resamples).
+"""
+
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+from causalml.metrics import auuc_score, qini_score
+
+ROOT = pathlib.Path(__file__).parents[1]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+ROWS = 47_284
+
+
+def draw():
+    rng = np.random.default_rng(1)
+    effect = 4 + 8 * rng.normal(size=ROWS)
+    treatment = rng.integers(0, 2, ROWS)
+    spend = np.maximum(20 * np.exp(rng.normal(size=ROWS)) + 5 * treatment * effect, 0)
+    outcome = np.where(rng.random(ROWS) < 0.2, spend, 0.0)
+    return pd.DataFrame(dict(score=effect + 8 * rng.normal(size=ROWS), treatment=treatment, outcome=outcome))
+
+
+def with_pandas(d):
+    """AUUC, Qini and Lift@30 as VALOR's code computes them."""
+    d = d.sort_values("score", ascending=False).reset_index(drop=True)
+    d.index = d.index + 1
+    treated = d.treatment.cumsum()
+    control = d.index.values - treated
+    treated_sum = (d.outcome * d.treatment).cumsum()
+    control_sum = (d.outcome * (1 - d.treatment)).cumsum()
+    gain = (treated_sum / treated.replace(0, 1e-10) - control_sum / control.replace(0, 1e-10)) * d.index.values
+    qini = treated_sum - control_sum * treated.iloc[-1] / control.iloc[-1]
+    top = d.head(int(0.3 * len(d)))
+    lift = top[top.treatment == 1].outcome.mean() - top[top.treatment == 0].outcome.mean()
+    area = (qini - qini.iloc[-1] * np.arange(1, len(d) + 1) / len(d)).mean() / abs(qini.iloc[-1])
+    return (gain / abs(gain.iloc[-1])).mean() - 0.5, area, lift
+
+
+def with_causalml(d):
+    columns = dict(outcome_col="outcome", treatment_col="treatment")
+    return auuc_score(d, **columns), qini_score(d, **columns)
+
+
+def milliseconds(function, d, repeats):
+    rng, times = np.random.default_rng(2), []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        function(d.iloc[rng.integers(0, len(d), len(d))].reset_index(drop=True))
+        times.append((time.perf_counter() - start) * 1e3)
+    return statistics.median(times)
+
+
+def ours(path, threads, *arguments):
+    command = ["cargo", "bench", "-p", "valor", "--bench", "bootstrap", "--profile", "release", "--", *arguments]
+    environment = dict(os.environ, VALOR_BENCH_SCORES=str(path), RAYON_NUM_THREADS=str(threads))
+    done = subprocess.run(command, check=True, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def main(repeats):
+    d = draw()
+    path = TARGET / "bench-bootstrap.csv"
+    d.to_csv(path, index=False)
+    one = ours(path, 1, "--cells", "1", "--resamples", "200")["ms"]
+    print(f"{'milliseconds per resample, one model':44} {'theirs':>8} {'valor':>8} {'times':>7}")
+    for name, function in (("pandas, all three", with_pandas), ("causalml, AUUC and Qini", with_causalml)):
+        theirs = milliseconds(function, d, repeats)
+        print(f"{name:44} {theirs:8.2f} {one:8.3f} {theirs / one:7.0f}")
+    whole = ours(path, os.cpu_count())
+    print(f"{whole['cells']} cells of 5 seeds, {whole['resamples']} resamples, {os.cpu_count()} threads: {whole['seconds']:.0f} s")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
