@@ -10,6 +10,8 @@ use super::ziln_gbdt::ZilnGbdt;
 
 /// Contributions are to add up to the uplift less the base to this share of the larger of the two.
 const EXACT: f64 = 1e-10;
+/// Rows that are explained together: their sums fit the nearest cache.
+const BLOCK: usize = 64;
 /// Numbers of places at which a path is looked at, until that is so.
 const PLACES: [usize; 4] = [16, 64, 256, 1024];
 
@@ -99,10 +101,22 @@ impl Contributions {
 
     /// One number per feature; they add up to the uplift of the row less the base.
     pub fn of(&self, row: &[f32]) -> Vec<f64> {
-        let (base, parts) = (self.shap.base(), self.shap.explain(row));
+        self.of_all(&[row]).remove(0)
+    }
+
+    /// The same of many rows, which is faster than one after another and gives the same bits.
+    pub fn of_all(&self, rows: &[&[f32]]) -> Vec<Vec<f64>> {
+        let explain = |rows: &[&[f32]]| self.shap.explain(rows);
+        let found = rows.chunks(BLOCK).flat_map(explain).zip(rows);
+        found.map(|(parts, row)| self.shares(&parts, row.len())).collect()
+    }
+
+    /// Of the parts of what is additive, feature by feature, those of the uplift.
+    fn shares(&self, parts: &[f64], features: usize) -> Vec<f64> {
+        let base = self.shap.base();
         let outputs = base.len();
         if outputs == 0 {
-            return vec![0.0; row.len()];
+            return vec![0.0; features];
         }
         let parts: Vec<&[f64]> = parts.chunks_exact(outputs).collect();
         if let Uplift::Additive = self.uplift {

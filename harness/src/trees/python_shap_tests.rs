@@ -40,9 +40,11 @@ fn contributions_are_those_of_pythons_shap() {
         });
         let shap = Shap::new(columns, explained);
         close(shap.base()[0], forest.base, "base");
-        for (row, expected) in forest.rows.iter().zip(&forest.contributions) {
-            let row: Vec<f32> = row.iter().map(|cell| cell.unwrap_or(f32::NAN)).collect();
-            for (column, (found, expected)) in shap.explain(&row).iter().zip(expected).enumerate() {
+        let filled = |row: &Vec<Option<f32>>| row.iter().map(|cell| cell.unwrap_or(f32::NAN)).collect();
+        let rows: Vec<Vec<f32>> = forest.rows.iter().map(filled).collect();
+        let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
+        for (found, expected) in shap.explain(&rows).iter().zip(&forest.contributions) {
+            for (column, (found, expected)) in found.iter().zip(expected).enumerate() {
                 close(*found, *expected, &format!("forest {index}, column {column}"));
             }
         }

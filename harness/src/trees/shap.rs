@@ -81,16 +81,19 @@ impl Shap {
         &self.base
     }
 
-    /// `phi` of a row, `[columns][outputs]` in one list.
-    pub fn explain(&self, row: &[f32]) -> Vec<f64> {
-        let mut found = vec![0.0; self.columns * self.outputs];
+    /// `phi` of each row, `[columns][outputs]` in one list. A path is gone through for all rows before the next one, so that its
+    /// table is at hand; a row's bits do not depend on the rows beside it.
+    pub fn explain(&self, rows: &[&[f32]]) -> Vec<Vec<f64>> {
+        let mut found = vec![vec![0.0; self.columns * self.outputs]; rows.len()];
         let mut factors = Vec::new();
         for path in &self.leaves {
-            path.factors(row, &mut factors);
-            for (condition, factor) in path.conditions.iter().zip(&factors) {
-                let start = condition.column * self.outputs;
-                let target = &mut found[start..start + self.outputs];
-                target.iter_mut().zip(&path.values).for_each(|(sum, value)| *sum += factor * value);
+            for (row, found) in rows.iter().zip(&mut found) {
+                path.factors(row, &mut factors);
+                for (condition, factor) in path.conditions.iter().zip(&factors) {
+                    let start = condition.column * self.outputs;
+                    let target = &mut found[start..start + self.outputs];
+                    target.iter_mut().zip(&path.values).for_each(|(sum, value)| *sum += factor * value);
+                }
             }
         }
         found
@@ -338,7 +341,7 @@ mod tests {
                 values: values[..tree.leaves()].iter().map(|&value| vec![value]).collect(),
             };
             let shap = Shap::new(COLUMNS, std::iter::once(explained()));
-            let found = shap.explain(&row);
+            let found = shap.explain(&[&row]).remove(0);
             for (found, expected) in found.iter().zip(brute_force(&explained(), &row)) {
                 prop_assert!((found - expected).abs() < 1e-10, "{found} instead of {expected}");
             }
@@ -366,7 +369,7 @@ mod tests {
         let shap = Shap::new(12, std::iter::once(explained));
         for row in [[1.0; 12], [-1.0; 12], std::array::from_fn(|column| if column < 7 { 1.0 } else { -1.0 })]
         {
-            let found = shap.explain(&row);
+            let found = shap.explain(&[&row]).remove(0);
             let sum: f64 = found.iter().step_by(2).sum();
             let said = (tree.leaf(&row) * tree.leaf(&row)) as f64;
             assert!((shap.base()[0] + sum - said).abs() < 1e-9, "{sum}");
