@@ -107,7 +107,7 @@ fn records_of_version_1_still_load() {
     for run in workspace.names("results/runs") {
         let path = format!("results/runs/{run}/record.json");
         let mut record = json(&workspace.path(&path));
-        assert_eq!(record["version"], 2);
+        assert_eq!(record["version"], 3);
         record["version"] = 1.into();
         let fall = record["status"]["diverged"].as_object_mut().unwrap();
         assert!(fall.remove("term").is_some());
