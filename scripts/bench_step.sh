@@ -10,7 +10,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 threads=${1:-1} rounds=${2:-3} out=${3:-results/published/bench/step-$(date -u +%F).json} python=${PYTHON:-python3}
 networks=${NETWORKS:-s-learner t-learner tarnet dragonnet cfr-wass cfr-mmd unite euen efin}
 scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
+echo "figures of every round are kept in $scratch until they are written" >&2
 cargo bench --profile release --bench step --no-run
 for round in $(seq "$rounds"); do
     for network in $networks; do
@@ -32,7 +32,7 @@ pairs, facts = {}, {}
 for path in sorted(scratch.glob("valor-*.json")):
     ours = json.loads(path.read_text()[path.read_text().index("{"):])
     theirs = json.loads((scratch / path.name.replace("valor-", "pytorch-")).read_text())
-    facts = dict(torch=theirs["torch"], processor=theirs["processor"], threads=ours["threads"])
+    facts = dict(torch=theirs["torch"], device=theirs["device"], threads=ours["threads"])
     for key, milliseconds in ours["median_ms"].items():
         if key in theirs["median_ms"]:
             pairs.setdefault(key, []).append([milliseconds, theirs["median_ms"][key]])
@@ -43,3 +43,4 @@ out.write_text(re.sub(r"\[\s+([\d.]+),\s+([\d.]+)\s+\]", r"[\1, \2]", text) + "\
 for key, ratio in ratios.items():
     print(f"{key:24} {ratio:6.2f}")
 PYTHON
+rm -rf "$scratch"

@@ -90,7 +90,7 @@ pub fn left_out(view: &View) -> Vec<TextTable> {
 fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
     let number = |value: Option<f64>| value.map(|value| format::number(value, decimals)).unwrap_or_default();
     let decided = contrast.decided.as_ref();
-    let interval = contrast.ci_both.as_ref().or(contrast.ci.as_ref()).ok();
+    let interval = contrast.interval().as_ref().ok();
     vec![
         contrast.method.clone(),
         contrast.component.clone().unwrap_or_default(),

@@ -52,7 +52,7 @@ pub struct DifferenceRow {
 pub struct Difference {
     /// With its sign; absent if undefined.
     pub value: Option<String>,
-    /// Interval over seeds.
+    /// Interval over seeds and test rows, or over seeds where rows have none.
     pub ci: Option<[String; 2]>,
     /// `better`, `worse`, `equivalent`, `inconclusive`; absent where no value is better.
     pub verdict: Option<&'static str>,
@@ -113,11 +113,11 @@ fn asked(view: &View, contrast: &ContrastView) -> usize {
 
 fn rounded(contrast: &ContrastView, decimals: usize, asked: usize, notes: &mut Notes) -> Difference {
     let text = |value: f64| format::number(value, decimals);
-    let reason = contrast.reason.as_ref().or(contrast.ci.as_ref().err());
+    let reason = contrast.reason.as_ref().or(contrast.interval().as_ref().err());
     let short = contrast.difference.is_some() && contrast.seeds_paired < asked;
     Difference {
         value: contrast.difference.map(|value| format::signed(&text(value))),
-        ci: contrast.ci.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]),
+        ci: contrast.interval().as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]),
         verdict: contrast.decided.as_ref().map(|decided| decided.verdict.word()),
         of: short.then(|| format!("{}/{asked}", contrast.seeds_paired)),
         mark: reason.map(|reason| notes.mark(reason)),

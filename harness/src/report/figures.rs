@@ -48,7 +48,9 @@ fn with(path: &Path, extension: &str) -> PathBuf {
 /// All plates of the page with their dataset.
 fn plates(view: &View) -> Vec<(String, Plate)> {
     let forest = charts::forest(&view.contrasts).map(|plate| (String::new(), plate));
-    let mut found: Vec<(String, Plate)> = forest.into_iter().collect();
+    let effects = view.decision.metrics.iter().filter_map(|metric| charts::effects(&view.effects, metric));
+    let mut found: Vec<(String, Plate)> =
+        forest.into_iter().chain(effects.map(|plate| (String::new(), plate))).collect();
     for block in &view.blocks {
         let primary = view.metrics.first();
         let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));

@@ -41,6 +41,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("claims", &ClaimText::all(view));
     context.insert("family", &claims::family(view));
     context.insert("components", &[claims::left_out(view), claims::effects(view)].concat());
+    context.insert("effects", &effects(view)?);
     context.insert("machine", &view.machine);
     context.insert("tuning", &TuningText::new(view));
     context.insert("tuning_remark", REMARK);
@@ -52,6 +53,12 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
         &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")),
     );
     templates::fill("report.html", &context)
+}
+
+/// Effects of components in the primary metrics.
+fn effects(view: &View) -> Result<Vec<PlatePage>> {
+    let plates = view.decision.metrics.iter().filter_map(|metric| charts::effects(&view.effects, metric));
+    plates.map(plate).collect()
 }
 
 #[derive(Serialize)]

@@ -137,7 +137,7 @@ fn contrasts(view: &View, differences: &Differences) -> String {
     let names: String =
         shown.iter().map(|metric| format!(" {}{} |", escape(&metric.name), arrow(metric.better))).collect();
     let mut text = format!(
-        "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds: Student t] and verdict. {}\n\n| Method |{names}\n|:--|{}\n",
+        "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds and test rows together, over seeds alone where rows have none: Student t] and verdict. {}\n\n| Method |{names}\n|:--|{}\n",
         escape(&view.baseline),
         escape(&view.baseline),
         escape(&claims::family(view)),

@@ -1,9 +1,10 @@
-//! The forest: one metric's differences from the baseline, a line per method.
+//! Forests: a line per method with its difference from the baseline, or per component with its effect.
 
 use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use super::svg::Style;
 use super::{Figure, Plate};
 use crate::report::view::contrasts::ContrastView;
+use crate::report::view::effects::{EffectView, EffectsView};
 
 /// Longest name that is written out; the table beside the chart has it whole.
 const LONGEST: usize = 26;
@@ -12,55 +13,104 @@ const LONGEST: usize = 26;
 pub fn forest(contrasts: &[ContrastView]) -> Option<Plate> {
     let last = contrasts.last()?;
     let metric = &contrasts[0].metric;
-    let shown: Vec<&ContrastView> = contrasts
-        .iter()
-        .filter(|contrast| contrast.metric == *metric && contrast.dataset == last.dataset)
+    let shown =
+        contrasts.iter().filter(|contrast| contrast.metric == *metric && contrast.dataset == last.dataset);
+    let lines: Vec<Line> = shown
+        .map(|contrast| Line {
+            name: contrast.method.clone(),
+            value: contrast.difference,
+            ends: contrast.interval().as_ref().ok().map(|interval| (interval.low, interval.high)),
+        })
         .collect();
-    shown.iter().any(|contrast| contrast.difference.is_some()).then(|| Plate {
-        legend: vec![(Style::Dot, "difference, with 95 % interval over paired seeds".to_string())],
-        figures: vec![figure(metric, last, &shown)],
+    let over = last.dataset.clone().unwrap_or_else(|| "average over datasets".to_string());
+    let text = Text {
+        heading: format!("{metric}: {over}"),
+        title: format!("Differences in {metric}"),
+        description: format!("Difference of each method from {}, {over}", last.baseline),
+        label: format!("{metric}, method minus {}", short(&last.baseline)),
+    };
+    lines.iter().any(|line| line.value.is_some()).then(|| Plate {
+        legend: vec![(
+            Style::Dot,
+            "difference, with 95 % interval over paired seeds and test rows".to_string(),
+        )],
+        figures: vec![figure(text, &lines)],
     })
 }
 
-fn figure(metric: &str, like: &ContrastView, shown: &[&ContrastView]) -> Figure {
-    let over = like.dataset.clone().unwrap_or_else(|| "average over datasets".to_string());
-    let label = format!("{metric}, method minus {}", short(&like.baseline));
-    let bounds = shown.iter().filter_map(|contrast| contrast.ci.as_ref().ok());
-    let values = bounds.flat_map(|interval| [interval.low, interval.high]);
-    let values = values.chain(shown.iter().filter_map(|contrast| contrast.difference)).chain([0.0]);
-    let names: Vec<String> = shown.iter().map(|contrast| short(&contrast.method)).collect();
+/// Effects of components in a metric, one figure per model; nothing where none was fitted.
+pub fn effects(models: &[EffectsView], metric: &str) -> Option<Plate> {
+    let drawn = |model: &EffectsView| {
+        let line = |term: &EffectView| Line {
+            name: term.name.replace(':', " with "),
+            value: term.estimate,
+            ends: term.ci.as_ref().map(|interval| (interval.low, interval.high)),
+        };
+        let lines: Vec<Line> = model.terms.iter().map(line).collect();
+        let kind = if model.interactions { "components and their pairs" } else { "components" };
+        let text = Text {
+            heading: format!("{metric}: {kind}"),
+            title: format!("Effects of {kind} on {metric}"),
+            description: format!("Effect of each term of {}", model.formula),
+            label: format!("effect on {metric}"),
+        };
+        lines.iter().any(|line| line.value.is_some()).then(|| figure(text, &lines))
+    };
+    let figures: Vec<Figure> =
+        models.iter().filter(|model| model.metric == metric).filter_map(drawn).collect();
+    (!figures.is_empty()).then(|| Plate {
+        legend: vec![(Style::Dot, "effect, with 95 % interval for these backbones".to_string())],
+        figures,
+    })
+}
+
+/// A line of a forest.
+struct Line {
+    name: String,
+    value: Option<f64>,
+    ends: Option<(f64, f64)>,
+}
+
+/// What is written about a forest.
+struct Text {
+    heading: String,
+    title: String,
+    description: String,
+    label: String,
+}
+
+fn figure(text: Text, lines: &[Line]) -> Figure {
+    let ends = lines.iter().filter_map(|line| line.ends).flat_map(|(low, high)| [low, high]);
+    let values = ends.chain(lines.iter().filter_map(|line| line.value)).chain([0.0]);
+    let names: Vec<String> = lines.iter().map(|line| short(&line.name)).collect();
     let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
     Figure {
-        heading: format!("{metric}: {over}"),
+        heading: text.heading,
         panel: Panel {
-            title: format!("Differences in {metric}"),
-            description: format!("Difference of each method from {}, {over}", like.baseline),
-            x: Axis { label, range: range(values), ticks: Ticks::Plain, count: 5 },
+            title: text.title,
+            description: text.description,
+            x: Axis { label: text.label, range: range(values), ticks: Ticks::Plain, count: 5 },
             y: Axis {
                 label: String::new(),
-                range: (-0.5, shown.len() as f64 - 0.5),
+                range: (-0.5, lines.len() as f64 - 0.5),
                 ticks: Ticks::Plain,
                 count: 0,
             },
-            size: Size::Lines { count: shown.len() as u32, letters: widest as u32 },
-            layers: layers(shown, names),
+            size: Size::Lines { count: lines.len() as u32, letters: widest as u32 },
+            layers: layers(lines, names),
         },
         remark: String::new(),
     }
 }
 
-fn layers(shown: &[&ContrastView], names: Vec<String>) -> Vec<Layer> {
-    let from_top = |index: usize| (shown.len() - 1 - index) as f64;
-    let span = |(index, contrast): (usize, &&ContrastView)| {
-        contrast.ci.as_ref().ok().map(|interval| (from_top(index), interval.low, interval.high))
-    };
-    let dot = |(index, contrast): (usize, &&ContrastView)| {
-        Some((contrast.difference?, from_top(index), contrast.method.clone()))
-    };
+fn layers(lines: &[Line], names: Vec<String>) -> Vec<Layer> {
+    let from_top = |index: usize| (lines.len() - 1 - index) as f64;
+    let span = |(index, line): (usize, &Line)| line.ends.map(|(low, high)| (from_top(index), low, high));
+    let dot = |(index, line): (usize, &Line)| Some((line.value?, from_top(index), line.name.clone()));
     vec![
-        Layer::Line(Style::Zero, vec![(0.0, -0.5), (0.0, shown.len() as f64 - 0.5)]),
-        Layer::Spans(Style::Span, shown.iter().enumerate().filter_map(span).collect()),
-        Layer::Named(Style::Dot, shown.iter().enumerate().filter_map(dot).collect()),
+        Layer::Line(Style::Zero, vec![(0.0, -0.5), (0.0, lines.len() as f64 - 0.5)]),
+        Layer::Spans(Style::Span, lines.iter().enumerate().filter_map(span).collect()),
+        Layer::Named(Style::Dot, lines.iter().enumerate().filter_map(dot).collect()),
         Layer::Names(names.into_iter().enumerate().map(|(index, name)| (from_top(index), name)).collect()),
     ]
 }
@@ -128,6 +178,38 @@ mod tests {
         assert_eq!(panel.layers[3], Layer::Names([2.0, 1.0, 0.0].into_iter().zip(names).collect()));
         assert!(panel.x.range.0 < -2.0 && panel.x.range.1 > 3.0 && panel.x.range.1 < 7.0);
         assert_eq!(plate.figures[0].heading, "auuc: average over datasets");
+    }
+
+    #[test]
+    fn effects_are_drawn_model_by_model() {
+        let term = |name: &str, estimate: Option<f64>| EffectView {
+            name: name.to_string(),
+            estimate,
+            ci: None,
+            p: None,
+            p_adjusted: None,
+            ci_backbones: None,
+            alias_of: Vec::new(),
+        };
+        let model = |metric: &str, terms: Vec<EffectView>| EffectsView {
+            metric: metric.to_string(),
+            formula: "auuc ~ block + ziln".to_string(),
+            interactions: terms.len() > 2,
+            rows: 4,
+            blocks: 2,
+            residual: None,
+            terms,
+            reason: None,
+        };
+        let pairs = vec![term("ziln", Some(1.0)), term("wr", None), term("ziln:wr", Some(-2.0))];
+        let all = [model("qini", vec![term("ziln", Some(9.0))]), model("auuc", pairs)];
+        let plate = effects(&all, "auuc").unwrap();
+        assert_eq!(plate.figures.len(), 1);
+        let dots = [(1.0, 2.0, "ziln".to_string()), (-2.0, 0.0, "ziln with wr".to_string())].to_vec();
+        assert_eq!(plate.figures[0].panel.layers[2], Layer::Named(Style::Dot, dots));
+        assert_eq!(plate.figures[0].heading, "auuc: components and their pairs");
+        assert_eq!(effects(&all, "krcc"), None);
+        assert_eq!(effects(&[model("auuc", vec![term("wr", None)])], "auuc"), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub mod svg;
 mod thin;
 
 pub use calibration::calibration;
-pub use forest::forest;
+pub use forest::{effects, forest};
 pub use quality::quality;
 pub use seeds::seeds;
 

@@ -44,6 +44,13 @@ pub struct ContrastView {
     pub decided: Option<Decided>,
 }
 
+impl ContrastView {
+    /// The interval that stands beside a verdict: seeds and test rows together, seeds alone where rows have none.
+    pub fn interval(&self) -> &Bounds {
+        if self.ci_both.is_ok() { &self.ci_both } else { &self.ci }
+    }
+}
+
 /// Variance of a mean difference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sources {
