@@ -7,28 +7,14 @@ and on all threads for the whole table (30 cells, 5 seeds, 2,000 resamples).
 
 import json
 import os
-import pathlib
 import statistics
 import subprocess
 import sys
 import time
 
 import numpy as np
-import pandas as pd
+from bench_metrics import ROOT, TARGET, draw
 from causalml.metrics import auuc_score, qini_score
-
-ROOT = pathlib.Path(__file__).parents[1]
-TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-ROWS = 47_284
-
-
-def draw():
-    rng = np.random.default_rng(1)
-    effect = 4 + 8 * rng.normal(size=ROWS)
-    treatment = rng.integers(0, 2, ROWS)
-    spend = np.maximum(20 * np.exp(rng.normal(size=ROWS)) + 5 * treatment * effect, 0)
-    outcome = np.where(rng.random(ROWS) < 0.2, spend, 0.0)
-    return pd.DataFrame(dict(score=effect + 8 * rng.normal(size=ROWS), treatment=treatment, outcome=outcome))
 
 
 def with_pandas(d):
@@ -69,7 +55,7 @@ def ours(path, threads, *arguments):
 
 
 def main(repeats):
-    d = draw()
+    d = draw()[["score", "treatment", "outcome"]]
     path = TARGET / "bench-bootstrap.csv"
     d.to_csv(path, index=False)
     one = ours(path, 1, "--cells", "1", "--resamples", "200")["ms"]

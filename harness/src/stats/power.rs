@@ -1,6 +1,6 @@
 //! What a design can find: the smallest detectable difference, and the power and the pairs that a difference needs.
 
-use super::law::{distance_found, power_at};
+use super::studentised::Studentised;
 use crate::metrics::Undefined;
 
 /// Most pairs that are worth asking for.
@@ -23,8 +23,7 @@ pub const POWER: f64 = 0.8;
 ///
 /// Why there is none: fewer than two pairs, or a standard deviation that is not a number of 0 or more.
 pub fn smallest_detectable_difference(sd: f64, n: usize, level: f64, power: f64) -> Result<f64, Undefined> {
-    let (error, freedom) = standard_error(sd, n)?;
-    Ok(distance_found(freedom, level, power)? * error)
+    of_pairs(sd, n)?.detectable(level, power)
 }
 
 /// The chance that a paired t-test over `n` pairs finds a true difference.
@@ -33,12 +32,7 @@ pub fn smallest_detectable_difference(sd: f64, n: usize, level: f64, power: f64)
 ///
 /// As for `smallest_detectable_difference`.
 pub fn power_of(difference: f64, sd: f64, n: usize, level: f64) -> Result<f64, Undefined> {
-    let (error, freedom) = standard_error(sd, n)?;
-    match (error == 0.0, difference == 0.0) {
-        (true, true) => Ok(1.0 - level),
-        (true, false) => Ok(1.0),
-        (false, _) => power_at(difference.abs() / error, freedom, level),
-    }
+    of_pairs(sd, n)?.power(difference, level)
 }
 
 /// The fewest pairs with which a paired t-test finds a true difference with probability `power`; nothing if 10,000
@@ -56,12 +50,13 @@ pub fn pairs_needed(difference: f64, sd: f64, level: f64, power: f64) -> Option<
     Some(high)
 }
 
-fn standard_error(sd: f64, n: usize) -> Result<(f64, f64), Undefined> {
+/// The mean of so many pairs with this standard deviation.
+fn of_pairs(sd: f64, n: usize) -> Result<Studentised, Undefined> {
     if n < 2 {
         return Err(Undefined(format!("what could be found needs at least 2 pairs, there is {n}")));
     }
     if !(sd.is_finite() && sd >= 0.0) {
         return Err(Undefined(format!("{sd} is no standard deviation")));
     }
-    Ok((sd / (n as f64).sqrt(), (n - 1) as f64))
+    Ok(Studentised::new(0.0, sd / (n as f64).sqrt(), (n - 1) as f64))
 }
