@@ -83,7 +83,7 @@ def main(rounds):
     for name, (label, _) in theirs.items():
         mine, other = map(statistics.median, measured[name])
         print(f"{name + ' / ' + label:30} {mine:8.3f} {other:8.3f} {mine / other:7.3f}")
-    print(f"one bootstrap resample of AUUC, Qini, Lift@30: {here['resample_auuc_qini_lift']:.3f}")
+    print(f"one bootstrap resample of AUUC, Qini, Lift@30: {here['eight_resamples_auuc_qini_lift'] / 8:.3f}")
 
 
 if __name__ == "__main__":

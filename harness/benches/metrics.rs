@@ -7,7 +7,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::hint::black_box;
-use valor::metrics::{Judged, Metric, Prepared, Resampler, find, rank};
+use valor::metrics::{Judged, LANES, Lanes, Metric, Prepared, Resampler, find, rank};
 use valor::seed::Seeds;
 
 const ROWS: usize = 47_284;
@@ -78,11 +78,14 @@ fn metrics(criterion: &mut Criterion) {
         criterion.bench_function(name, |bencher| bencher.iter(|| metric.compute(black_box(&prepared))));
     }
     let mut stream = Seeds::new(2).stream();
-    let mut weights = vec![0_u8; rows.score.len()];
-    (0..weights.len()).for_each(|_| weights[stream.random_range(0..rows.score.len())] += 1);
-    let resampler = Resampler::new(&prepared, &three);
-    criterion.bench_function("resample_auuc_qini_lift", |bencher| {
-        bencher.iter(|| resampler.values(black_box(&weights)).expect("equal lengths"));
+    let mut weights = vec![Lanes::default(); rows.score.len()];
+    for lane in 0..LANES {
+        (0..weights.len()).for_each(|_| weights[stream.random_range(0..rows.score.len())][lane] += 1);
+    }
+    let models = [prepared];
+    let resampler = &Resampler::all(&models, &three)[0];
+    criterion.bench_function("eight_resamples_auuc_qini_lift", |bencher| {
+        bencher.iter(|| resampler.weighted(black_box(&weights), 1).expect("equal lengths"));
     });
 }
 

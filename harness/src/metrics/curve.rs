@@ -141,7 +141,7 @@ pub(super) fn even(rows: usize, parts: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Judged, Resampler};
+    use crate::metrics::{Judged, LANES, Lanes, Resampler};
 
     const TREATMENT: [bool; 4] = [true, false, true, false];
     const OUTCOME: [f64; 4] = [6.0, 2.0, 4.0, 4.0];
@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn curves_of_weighted_rows_are_those_of_repeated_rows() {
         let score = [4.0, 3.0, 2.0, 1.0];
-        let once = Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap();
+        let once = [Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap()];
         let gains = |curve: Vec<CurvePoint>| curve.iter().map(|point| point.gain).collect::<Vec<_>>();
         let repeated = |rows: &[usize]| -> [Vec<f64>; 2] {
             let treatment: Vec<bool> = rows.iter().map(|&row| TREATMENT[row]).collect();
@@ -158,7 +158,10 @@ mod tests {
             let found = Prepared::new(&Judged::new(&score, &treatment, &outcome)).unwrap();
             [gains(uplift_curve(&found, 4)), gains(qini_curve(&found, 4))]
         };
-        let curves = |weights: &[u8]| Resampler::new(&once, &[]).values_and_curves(weights, 4).unwrap().1;
+        let curves = |weights: &[u8]| {
+            let lanes: Vec<Lanes> = weights.iter().map(|&weight| [weight; LANES]).collect();
+            Resampler::all(&once, &[])[0].weighted(&lanes, 4).unwrap()[LANES - 1].curves.clone()
+        };
         for (weights, rows) in
             [([1; 4], [0, 1, 2, 3]), ([2, 1, 0, 1], [0, 0, 1, 3]), ([0, 0, 3, 1], [2, 2, 2, 3])]
         {

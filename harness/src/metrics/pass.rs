@@ -6,9 +6,9 @@ use super::sweep::{CONTROL_OUTCOME, EFFECT, Step, Sweep, TREATED_OUTCOME, differ
 /// Neighbours in a ranking: rows without ties, or one tie block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Run {
-    start: usize,
-    end: usize,
-    tied: bool,
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) tied: bool,
 }
 
 impl Run {
@@ -27,14 +27,15 @@ impl Run {
 }
 
 /// Sums so far.
-struct Pass<'a> {
-    done: usize,
-    sums: Step,
+#[derive(Default)]
+pub(super) struct Pass {
+    pub(super) done: usize,
+    pub(super) sums: Step,
     /// As in `Sweep`; of outcomes and effects only.
-    area: Step,
-    gain: f64,
+    pub(super) area: Step,
+    pub(super) gain: f64,
     /// Where the sums are kept, ascending.
-    stops: &'a [usize],
+    stops: Vec<usize>,
     kept: Vec<Step>,
 }
 
@@ -47,62 +48,86 @@ pub(super) fn weighted(
     weights: &[u8],
     at: &[usize],
 ) -> (Sweep, Vec<Step>) {
-    let ranks = repeat(weights);
-    let top_rows = top_30(ranks.len());
-    let mut stops: Vec<usize> = at.iter().copied().chain([top_rows]).collect();
-    stops.sort_unstable();
-    let mut pass =
-        Pass { done: 0, sums: [0.0; 5], area: [0.0; 5], gain: 0.0, stops: &stops, kept: Vec::new() };
-    pass.keep();
+    let mut pass = Pass::new(weights.iter().map(|&weight| usize::from(weight)).sum(), at);
     for run in runs {
+        let (steps, weights) = (&steps[run.start..run.end], &weights[run.start..run.end]);
         if run.tied {
-            pass.tied(&steps[run.start..run.end], &weights[run.start..run.end]);
+            pass.tied(steps.iter().zip(weights.iter().copied()));
         } else {
-            let rows: usize = weights[run.start..run.end].iter().map(|&weight| usize::from(weight)).sum();
-            let ranks = &ranks[pass.done..pass.done + rows];
-            pass.rows(rows, |row| &steps[ranks[row] as usize]);
+            let ranks = repeat(weights);
+            pass.copies(ranks.len(), |copy| &steps[ranks[copy] as usize]);
         }
     }
-    let kept = |k: usize| stops.binary_search(&k).ok().and_then(|index| pass.kept.get(index)).copied();
-    let found = at.iter().filter_map(|&k| kept(k)).collect();
-    let top = kept(top_rows).unwrap_or_default();
-    let Pass { sums, area, gain, .. } = pass;
-    (Sweep { rows: ranks.len(), truth, total: sums, top, top_rows, area, gain }, found)
+    pass.found(truth, at)
 }
 
-impl Pass<'_> {
-    /// Keeps the sums for every stop that is reached.
-    fn keep(&mut self) {
-        while self.stops.get(self.kept.len()) == Some(&self.done) {
-            self.kept.push(self.sums);
+impl Pass {
+    /// Before the first of so many rows.
+    pub(super) fn new(rows: usize, at: &[usize]) -> Self {
+        let mut stops: Vec<usize> = at.iter().copied().chain([top_30(rows)]).collect();
+        stops.sort_unstable();
+        let mut pass = Self { stops, ..Self::default() };
+        pass.keep();
+        pass
+    }
+
+    /// What `weighted` answers, after the last row.
+    pub(super) fn found(self, truth: bool, at: &[usize]) -> (Sweep, Vec<Step>) {
+        let kept =
+            |k: usize| self.stops.binary_search(&k).ok().and_then(|index| self.kept.get(index)).copied();
+        let found = at.iter().filter_map(|&k| kept(k)).collect();
+        let (rows, top_rows) = (self.done, top_30(self.done));
+        let top = kept(top_rows).unwrap_or_default();
+        (Sweep { rows, truth, total: self.sums, top, top_rows, area: self.area, gain: self.gain }, found)
+    }
+
+    /// The next rank at which the sums are kept.
+    pub(super) fn next_stop(&self) -> Option<usize> {
+        self.stops.get(self.kept.len()).copied()
+    }
+
+    /// Keeps `sums` over the top `done` for every stop that is there.
+    pub(super) fn keep_at(&mut self, done: usize, sums: &Step) {
+        while self.next_stop() == Some(done) {
+            self.kept.push(*sums);
         }
+    }
+
+    fn keep(&mut self) {
+        let sums = self.sums;
+        self.keep_at(self.done, &sums);
     }
 
     /// Rows of a tie block: each copy adds their weighted mean.
-    fn tied(&mut self, steps: &[Step], weights: &[u8]) {
-        let (mut sum, mut rows) = ([0.0; 5], 0);
-        for (step, &weight) in steps.iter().zip(weights) {
+    pub(super) fn tied<'s>(&mut self, rows: impl Iterator<Item = (&'s Step, u8)>) {
+        let (mut sum, mut copies) = ([0.0; 5], 0);
+        for (step, weight) in rows {
             sum = std::array::from_fn(|part| sum[part] + f64::from(weight) * step[part]);
-            rows += usize::from(weight);
+            copies += usize::from(weight);
         }
-        let mean: Step = sum.map(|part| part / rows.max(1) as f64);
+        let mean: Step = sum.map(|part| part / copies.max(1) as f64);
         let base = self.sums;
-        self.rows(rows, |_| &mean);
-        if rows > 0 {
+        self.copies(copies, |_| &mean);
+        if copies > 0 {
             self.sums = std::array::from_fn(|part| base[part] + sum[part]);
         }
     }
 
-    /// So many more rows.
-    fn rows<'s>(&mut self, rows: usize, step: impl Fn(usize) -> &'s Step) {
+    /// A few rows without ties.
+    pub(super) fn untied<'s>(&mut self, rows: impl Iterator<Item = (&'s Step, u8)>) {
+        rows.for_each(|(step, weight)| self.copies(usize::from(weight), |_| step));
+    }
+
+    /// So many more copies of rows.
+    fn copies<'s>(&mut self, copies: usize, step: impl Fn(usize) -> &'s Step) {
         let first = self.done;
-        let last = first + rows;
+        let last = first + copies;
         while self.done < last {
-            let stop = self.stops.get(self.kept.len()).map_or(last, |&stop| stop.min(last));
+            let stop = self.next_stop().map_or(last, |stop| stop.min(last));
             let (mut sums, mut area, mut gain) = (self.sums, self.area, self.gain);
             let mut k = self.done as f64;
-            for row in self.done..stop {
-                let step = step(row - first);
+            for copy in self.done..stop {
+                let step = step(copy - first);
                 sums = std::array::from_fn(|part| sums[part] + step[part]);
                 k += 1.0;
                 gain += k * gained(&sums);

@@ -1,7 +1,7 @@
 //! What must hold for any rows: shuffling, scaling, swapping arms, repeating rows; and answers known by hand.
 
 use super::registry::Value;
-use super::{Judged, Metric, Prepared, Resampler, WeightedForm, find, registry};
+use super::{Judged, LANES, Lanes, Metric, Prepared, Resampler, WeightedForm, find, registry};
 use proptest::prelude::*;
 
 /// Rows with many ties.
@@ -84,11 +84,12 @@ proptest! {
         let repeated = rows.pick(repeated);
         prop_assume!(repeated.treatment.contains(&true) && repeated.treatment.contains(&false));
         let metrics: Vec<&Metric> = registry().iter().filter(|metric| metric.weighted_form() == WeightedForm::Exact).collect();
-        let found = Resampler::new(&rows.prepare(), &metrics).values(weights).unwrap();
+        let lanes: Vec<Lanes> = weights.iter().map(|&weight| [weight; LANES]).collect();
+        let found = Resampler::all(&[rows.prepare()], &metrics)[0].weighted(&lanes, 1).unwrap();
         let repeated = repeated.prepare();
-        for (metric, found) in metrics.iter().zip(found) {
+        for (metric, found) in metrics.iter().zip(&found[0].values) {
             let expected = metric.compute(&repeated);
-            prop_assert!(close(&found, &expected), "{}: {:?} for {:?}", metric.name, found, expected);
+            prop_assert!(close(found, &expected), "{}: {:?} for {:?}", metric.name, found, expected);
         }
     }
 

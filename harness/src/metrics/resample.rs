@@ -5,8 +5,10 @@ use super::curve::{even, gains};
 use super::judged::Prepared;
 use super::pass::{Run, weighted};
 use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
-use super::sweep::{Step, Sweep};
+use super::stretch::{Harmonics, LANES, Lanes, lane, totals, weighted_lanes};
+use super::sweep::Sweep;
 use std::cell::LazyCell;
+use std::sync::Arc;
 
 /// How often each row counts, by rank.
 pub(super) enum Weights<'a> {
@@ -78,6 +80,16 @@ pub struct Resampler<'a> {
     prepared: &'a Prepared,
     runs: Vec<Run>,
     forms: Vec<Form>,
+    harmonics: Arc<Harmonics>,
+}
+
+/// A model under one set of weights.
+#[derive(Clone, Debug)]
+pub struct Weighted {
+    /// One per metric.
+    pub values: Vec<Value>,
+    /// Gains of the uplift curve and of the Qini curve at even shares; not finite where an arm is empty.
+    pub curves: [Vec<f64>; 2],
 }
 
 /// What is left to do for a metric once the weights are known.
@@ -90,50 +102,51 @@ enum Form {
 }
 
 impl<'a> Resampler<'a> {
-    /// Prepares what does not depend on the weights.
-    pub fn new(prepared: &'a Prepared, metrics: &[&Metric]) -> Self {
-        let runs = Run::all(&prepared.ranking);
-        Self { prepared, runs, forms: metrics.iter().map(|metric| Form::new(prepared, metric)).collect() }
+    /// Prepares what does not depend on the weights, for several models.
+    pub fn all(models: &'a [Prepared], metrics: &[&Metric]) -> Vec<Self> {
+        let most = models.iter().map(Prepared::rows).max().unwrap_or(0);
+        let harmonics = Arc::new(Harmonics::new(most));
+        let resampler = |prepared: &'a Prepared| Self {
+            prepared,
+            runs: Run::all(&prepared.ranking),
+            forms: metrics.iter().map(|metric| Form::new(prepared, metric)).collect(),
+            harmonics: Arc::clone(&harmonics),
+        };
+        models.iter().map(resampler).collect()
     }
 
-    /// One value per metric for rows that count `weights` times; `weights` in the order of the input rows.
+    /// One value per metric, and the curves at `points + 1` even shares, for rows that count `weights` times; `weights`
+    /// in the order of the input rows, each lane a resample of its own.
     ///
     /// # Errors
     ///
     /// Internal: `weights` has another length than the rows.
-    pub fn values(&self, weights: &[u8]) -> anyhow::Result<Vec<Value>> {
-        Ok(self.values_and_curves(weights, 1)?.0)
-    }
-
-    /// The same, with the gains of the uplift curve and of the Qini curve at `points + 1` even shares; not finite where
-    /// an arm is empty.
-    ///
-    /// # Errors
-    ///
-    /// As for `values`.
-    pub fn values_and_curves(
-        &self,
-        weights: &[u8],
-        points: usize,
-    ) -> anyhow::Result<(Vec<Value>, [Vec<f64>; 2])> {
+    pub fn weighted(&self, weights: &[Lanes], points: usize) -> anyhow::Result<[Weighted; LANES]> {
         let rows = self.prepared.rows();
         anyhow::ensure!(weights.len() == rows, "{} weights for {rows} rows", weights.len());
         let ranked = self.prepared.ranking.gather(weights);
-        let truth = self.prepared.effect.is_some();
-        let sweep = |steps: &[Step], at: &[usize]| weighted(&self.runs, steps, truth, &ranked, at);
-        let at = even(ranked.iter().map(|&weight| usize::from(weight)).sum(), points);
-        let (observed, sums) = sweep(&self.prepared.observed, &at);
-        let inverse = LazyCell::new(|| self.prepared.inverse.as_ref().map(|steps| sweep(steps, &[]).0));
-        let by_rank = Weights::Ranked(&ranked);
+        let at = totals(&ranked).map(|total| even(total, points));
+        let found = weighted_lanes(self.prepared, &self.runs, &ranked, &self.harmonics, &at);
+        Ok(std::array::from_fn(|one| {
+            let (observed, sums) = &found[one];
+            Weighted { values: self.values(observed, &ranked, one), curves: gains(&at[one], sums) }
+        }))
+    }
+
+    /// One value per metric in one lane of `ranked` weights.
+    fn values(&self, observed: &Sweep, ranked: &[Lanes], one: usize) -> Vec<Value> {
+        let (prepared, truth) = (self.prepared, self.prepared.effect.is_some());
+        let ranked = LazyCell::new(|| lane(ranked, one));
+        let sweep = |steps| weighted(&self.runs, steps, truth, &ranked, &[]).0;
+        let inverse = LazyCell::new(|| prepared.inverse.as_deref().map(sweep));
         let value = |form: &Form| match form {
-            Form::Observed(compute) => compute(&observed),
+            Form::Observed(compute) => compute(observed),
             Form::Inverse(compute) => inverse.as_ref().map_or_else(no_propensity, compute),
-            Form::Means(compute) => compute(self.prepared, &by_rank),
-            Form::Concordance(concordance) => concordance.tau_b(&by_rank),
+            Form::Means(compute) => compute(prepared, &Weights::Ranked(&ranked)),
+            Form::Concordance(concordance) => concordance.tau_b(&Weights::Ranked(&ranked)),
             Form::Undefined(reason) => Err(reason.clone()),
         };
-        let values = self.forms.iter().map(value).map(finite).collect();
-        Ok((values, gains(&at, &sums)))
+        self.forms.iter().map(value).map(finite).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::draws::RowDraws;
 use super::interval::{Interval, percentiles};
 use super::law::normal_quantile;
-use crate::metrics::{Metric, Prepared, Resampler, Undefined};
+use crate::metrics::{LANES, Lanes, Metric, Prepared, Resampler, Undefined};
 use crate::seed::Seeds;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -41,10 +41,10 @@ pub fn bootstrap_rows(
     draws: &RowDraws,
 ) -> anyhow::Result<Bootstrapped> {
     let rows = models.first().map(Prepared::rows).ok_or_else(|| anyhow::anyhow!("no models to resample"))?;
-    let resamplers: Vec<Resampler> = models.iter().map(|model| Resampler::new(model, metrics)).collect();
-    let resamples = (0..draws.resamples()).into_par_iter();
-    let means = resamples.map(|index| mean_over_models(&resamplers, metrics.len(), draws.weights(index)));
-    let means = means.collect::<anyhow::Result<Vec<Draw>>>()?;
+    let resamplers = Resampler::all(models, metrics);
+    let blocks = draws.blocks().map(|weights| means_over_models(&resamplers, metrics.len(), weights));
+    let mut means: Vec<Draw> = blocks.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
+    means.truncate(draws.resamples());
     let entry = |(index, metric): (usize, &&Metric)| {
         let values = means.iter().map(|draw| draw.values[index]).collect();
         (metric.name.to_string(), Resampled { values, rows })
@@ -73,21 +73,27 @@ struct Draw {
     curves: [Vec<f64>; 2],
 }
 
-fn mean_over_models(models: &[Resampler], metrics: usize, weights: &[u8]) -> anyhow::Result<Draw> {
-    let mut sums = vec![0.0; metrics];
-    let mut curves = [vec![0.0; BAND_POINTS + 1], vec![0.0; BAND_POINTS + 1]];
+fn means_over_models(models: &[Resampler], metrics: usize, weights: &[Lanes]) -> anyhow::Result<Vec<Draw>> {
+    let none = || Draw {
+        values: vec![0.0; metrics],
+        curves: [vec![0.0; BAND_POINTS + 1], vec![0.0; BAND_POINTS + 1]],
+    };
+    let mut draws: Vec<Draw> = (0..LANES).map(|_| none()).collect();
     for model in models {
-        let (values, gains) = model.values_and_curves(weights, BAND_POINTS)?;
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += value.unwrap_or(f64::NAN);
-        }
-        for (sum, gain) in curves.iter_mut().flatten().zip(gains.iter().flatten()) {
-            *sum += gain;
+        for (draw, found) in draws.iter_mut().zip(model.weighted(weights, BAND_POINTS)?) {
+            for (sum, value) in draw.values.iter_mut().zip(found.values) {
+                *sum += value.unwrap_or(f64::NAN);
+            }
+            for (sum, gain) in draw.curves.iter_mut().flatten().zip(found.curves.iter().flatten()) {
+                *sum += gain;
+            }
         }
     }
     let count = models.len() as f64;
-    sums.iter_mut().chain(curves.iter_mut().flatten()).for_each(|sum| *sum /= count);
-    Ok(Draw { values: sums, curves })
+    for draw in &mut draws {
+        draw.values.iter_mut().chain(draw.curves.iter_mut().flatten()).for_each(|sum| *sum /= count);
+    }
+    Ok(draws)
 }
 
 impl Resampled {
