@@ -1,6 +1,6 @@
 """Times one bootstrap resample of AUUC, Qini and Lift@30, ours and other people's, on the same rows in one run.
 
-`python scripts/bench_bootstrap.py [REPEATS]`; needs numpy, pandas and causalml. Theirs is what a resample costs in each: take the
+`python scripts/bench_bootstrap.py [REPEATS [OUT]]`; needs numpy, pandas and causalml; OUT: a JSON file for the figures. Theirs is what a resample costs in each: take the
 drawn rows, sort them, compute. Ours is `cargo bench --bench bootstrap` on one thread, per model and resample
 (the draw, which all models of a table share, is counted in), and on all threads for the whole table (30 cells, 5 seeds,
 2,000 resamples).
@@ -8,6 +8,7 @@ drawn rows, sort them, compute. Ours is `cargo bench --bench bootstrap` on one t
 
 import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -55,18 +56,22 @@ def ours(path, threads, *arguments):
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def main(repeats):
+def main(repeats, out):
     d = draw()[["score", "treatment", "outcome"]]
     path = TARGET / "bench-bootstrap.csv"
     d.to_csv(path, index=False)
     one = ours(path, 1, "--resamples", "200")["ms"]
+    found = {"rows": len(d), "milliseconds per resample of a model, one thread": {"valor, all three": one}}
     print(f"{'milliseconds per resample, one model':44} {'theirs':>8} {'valor':>8} {'times':>7}")
     for name, function in (("pandas, all three", with_pandas), ("causalml, AUUC and Qini", with_causalml)):
         theirs = milliseconds(function, d, repeats)
         print(f"{name:44} {theirs:8.2f} {one:8.3f} {theirs / one:7.0f}")
-    whole = ours(path, os.cpu_count())
+        found["milliseconds per resample of a model, one thread"][name] = theirs
+    whole = found["whole table"] = ours(path, os.cpu_count()) | {"threads": os.cpu_count()}
     print(f"{whole['cells']} cells of 5 seeds, {whole['resamples']} resamples, {os.cpu_count()} threads: {whole['seconds']:.0f} s")
+    if out:
+        pathlib.Path(out).write_text(json.dumps(found, indent=2) + "\n")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, sys.argv[2] if len(sys.argv) > 2 else None)

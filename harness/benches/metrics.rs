@@ -85,7 +85,8 @@ fn metrics(criterion: &mut Criterion) {
     let models = [prepared];
     let resampler = &Resampler::all(&models, &three)[0];
     criterion.bench_function("eight_resamples_auuc_qini_lift", |bencher| {
-        bencher.iter(|| resampler.weighted(black_box(&weights), 1).expect("equal lengths"));
+        let mut ranked = Vec::new();
+        bencher.iter(|| resampler.weighted(black_box(&weights), 1, &mut ranked).expect("equal lengths"));
     });
 }
 

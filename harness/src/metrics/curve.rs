@@ -160,7 +160,9 @@ mod tests {
         };
         let curves = |weights: &[u8]| {
             let lanes: Vec<Lanes> = weights.iter().map(|&weight| [weight; LANES]).collect();
-            Resampler::all(&once, &[])[0].weighted(&lanes, 4).unwrap()[LANES - 1].curves.clone()
+            Resampler::all(&once, &[])[0].weighted(&lanes, 4, &mut Vec::new()).unwrap()[LANES - 1]
+                .curves
+                .clone()
         };
         for (weights, rows) in
             [([1; 4], [0, 1, 2, 3]), ([2, 1, 0, 1], [0, 0, 1, 3]), ([0, 0, 3, 1], [2, 2, 2, 3])]

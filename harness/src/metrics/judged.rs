@@ -3,7 +3,7 @@
 use super::ranking::Ranking;
 use super::sweep::{Step, Sweep};
 use crate::input_error;
-use std::cmp::Ordering;
+use std::sync::OnceLock;
 
 /// One model's scores beside what happened, one entry per row. Outcome units unless said otherwise.
 #[derive(Clone, Copy, Debug)]
@@ -76,13 +76,20 @@ impl<'a> Judged<'a> {
         check_propensity(self.propensity.unwrap_or_default())
     }
 
-    /// A total order of rows by content: rows that it calls equal are interchangeable.
-    fn compare(&self, a: usize, b: usize) -> Ordering {
-        let tied =
-            self.treatment[a].cmp(&self.treatment[b]).then(self.outcome[a].total_cmp(&self.outcome[b]));
+    /// A number for all that a row holds: rows with the same one are interchangeable.
+    fn content(&self, row: usize) -> u64 {
         let columns = self.optional().into_iter().filter_map(|(_, column)| column);
-        columns.fold(tied, |order, column| order.then_with(|| column[a].total_cmp(&column[b])))
+        let start = mix(u64::from(self.treatment[row]), self.outcome[row]);
+        columns.fold(start, |content, column| mix(content, column[row]))
     }
+}
+
+/// One more value of a row: a step of SplitMix64.
+fn mix(content: u64, value: f64) -> u64 {
+    let mixed = (content ^ (value + 0.0).to_bits()).wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
 }
 
 /// A judged model in ranked order: sorted, tied and summed once.
@@ -99,10 +106,10 @@ pub struct Prepared {
     pub(super) predicted_treated: Option<Vec<f64>>,
     /// What each row adds to the arms as observed.
     pub(super) observed: Vec<Step>,
-    /// The same with inverse-propensity weights.
-    pub(super) inverse: Option<Vec<Step>>,
     pub(super) observed_sweep: Sweep,
-    pub(super) inverse_sweep: Option<Sweep>,
+    propensity: Option<Vec<f64>>,
+    /// Both with inverse-propensity weights, once asked for.
+    inverse: OnceLock<(Vec<Step>, Sweep)>,
 }
 
 impl Prepared {
@@ -114,7 +121,7 @@ impl Prepared {
     /// outside (0, 1).
     pub fn new(judged: &Judged) -> anyhow::Result<Self> {
         judged.check()?;
-        Ok(Self::ranked(judged, Ranking::new(judged.score, |a, b| judged.compare(a, b))))
+        Ok(Self::ranked(judged, Ranking::new(judged.score, |row| judged.content(row))))
     }
 
     /// Checked rows whose ranking by score is known.
@@ -122,13 +129,11 @@ impl Prepared {
         let gather = |column: Option<&[f64]>| column.map(|values| ranking.gather(values));
         let (treatment, outcome) = (ranking.gather(judged.treatment), ranking.gather(judged.outcome));
         let effect = gather(judged.effect);
-        let steps = |propensity: Option<&[f64]>| steps(&treatment, &outcome, effect.as_deref(), propensity);
-        let observed = steps(None);
-        let inverse = gather(judged.propensity).map(|propensity| steps(Some(&propensity)));
-        let sweep = |steps: &Vec<Step>| Sweep::new(&ranking, steps, effect.is_some(), None);
+        let observed = steps(&treatment, &outcome, effect.as_deref(), None);
         Self {
-            observed_sweep: sweep(&observed),
-            inverse_sweep: inverse.as_ref().map(sweep),
+            observed_sweep: Sweep::new(&ranking, &observed, effect.is_some(), None),
+            propensity: gather(judged.propensity),
+            inverse: OnceLock::new(),
             score: ranking.gather(judged.score),
             expected_control: gather(judged.expected_control),
             predicted_uplift: gather(judged.predicted_uplift),
@@ -138,9 +143,18 @@ impl Prepared {
             outcome,
             effect,
             observed,
-            inverse,
             ranking,
         }
+    }
+
+    /// What each row adds to the arms with inverse-propensity weights, and their sums.
+    pub(super) fn inverse(&self) -> Option<&(Vec<Step>, Sweep)> {
+        let (propensity, effect) = (self.propensity.as_deref()?, self.effect.as_deref());
+        Some(self.inverse.get_or_init(|| {
+            let steps = steps(&self.treatment, &self.outcome, effect, Some(propensity));
+            let sweep = Sweep::new(&self.ranking, &steps, effect.is_some(), None);
+            (steps, sweep)
+        }))
     }
 
     /// Number of rows.

@@ -1,7 +1,13 @@
 //! The pass of `Sweep` for rows that count several times: in long stretches, because a bootstrap makes it so often.
 
 use super::ranking::{Ranking, repeat};
-use super::sweep::{CONTROL_OUTCOME, EFFECT, Step, Sweep, TREATED_OUTCOME, difference, top_30};
+use super::sweep::{
+    CONTROL, CONTROL_OUTCOME, EFFECT, Step, Sweep, TREATED, TREATED_OUTCOME, difference, top_30,
+};
+use statrs::function::gamma::digamma;
+
+/// Copies of a tie block that are worth two logarithms.
+const LARGE: usize = 32;
 
 /// Neighbours in a ranking: rows without ties, or one tie block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,12 +111,40 @@ impl Pass {
             sum = std::array::from_fn(|part| sum[part] + f64::from(weight) * step[part]);
             copies += usize::from(weight);
         }
-        let mean: Step = sum.map(|part| part / copies.max(1) as f64);
-        let base = self.sums;
-        self.copies(copies, |_| &mean);
+        self.block(copies, &sum);
+    }
+
+    /// So many copies of a tie block, which add `sum` together.
+    pub(super) fn block(&mut self, copies: usize, sum: &Step) {
+        let (base, count) = (self.sums, copies.max(1) as f64);
+        let mean: Step = sum.map(|part| part / count);
+        if copies < LARGE {
+            self.copies(copies, |_| &mean);
+        } else {
+            self.large_block(copies as f64, &mean);
+        }
         if copies > 0 {
             self.sums = std::array::from_fn(|part| base[part] + sum[part]);
         }
+    }
+
+    /// In closed form: `sum over j = 1..m of (R + j y) = m R + y m (m + 1) / 2` for the areas.
+    fn large_block(&mut self, copies: f64, mean: &Step) {
+        let (base, k) = (self.sums, self.done as f64);
+        let triangle = copies * (copies + 1.0) / 2.0;
+        for part in [TREATED_OUTCOME, CONTROL_OUTCOME, EFFECT] {
+            self.area[part] += copies * base[part] + mean[part] * triangle;
+        }
+        let arm = |count: usize, sum: usize| {
+            ranks_times_mean((base[count], base[sum]), (mean[count], mean[sum]), k, copies)
+        };
+        self.gain += arm(TREATED, TREATED_OUTCOME) - arm(CONTROL, CONTROL_OUTCOME);
+        let (first, last) = (self.done, self.done + copies as usize);
+        while let Some(stop) = self.next_stop().filter(|&stop| stop <= last) {
+            let inside = (stop - first) as f64;
+            self.keep_at(stop, &std::array::from_fn(|part| base[part] + inside * mean[part]));
+        }
+        self.done = last;
     }
 
     /// A few rows without ties.
@@ -141,6 +175,24 @@ impl Pass {
     }
 }
 
+/// Sum over the copies j = 1..m of a tie block of rank times one arm's mean outcome.
+///
+/// After k rows, N of them in the arm with outcomes R, each copy adds a rows and outcome y. With A = y / a:
+///
+/// ```text
+/// sum of (k + j) (R + j y) / (N + j a) = A s + (R - N A) / a (m + (a k - N) h)
+/// s = m k + m (m + 1) / 2      h = sum of 1 / (N + j a) = (psi(N / a + m + 1) - psi(N / a + 1)) / a
+/// ```
+fn ranks_times_mean((rows, sum): (f64, f64), (each, outcome): (f64, f64), k: f64, copies: f64) -> f64 {
+    let ranks = copies * k + copies * (copies + 1.0) / 2.0;
+    if each == 0.0 {
+        return if rows > 0.0 { sum / rows * ranks } else { 0.0 };
+    }
+    let (mean, place) = (outcome / each, rows / each);
+    let reciprocals = (digamma(place + copies + 1.0) - digamma(place + 1.0)) / each;
+    mean * ranks + (sum - rows * mean) / each * (copies + (each * k - rows) * reciprocals)
+}
+
 /// `difference` with one division.
 fn gained(sums: &Step) -> f64 {
     let [treated, control, treated_outcome, control_outcome, _] = *sums;
@@ -154,7 +206,7 @@ mod tests {
 
     #[test]
     fn runs_join_rows_without_ties() {
-        let ranking = Ranking::new(&[9.0, 8.0, 7.0, 7.0, 6.0, 5.0, 5.0], |a, b| a.cmp(&b));
+        let ranking = Ranking::new(&[9.0, 8.0, 7.0, 7.0, 6.0, 5.0, 5.0], |row| row as u64);
         let run = |start, end, tied| Run { start, end, tied };
         let expected = [run(0, 2, false), run(2, 4, true), run(4, 5, false), run(5, 7, true)];
         assert_eq!(Run::all(&ranking), expected);
@@ -162,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_pass_is_that_of_repeated_rows() {
-        let ranking = Ranking::new(&[9.0, 8.0, 7.0, 7.0, 6.0], |a, b| a.cmp(&b));
+        let ranking = Ranking::new(&[9.0, 8.0, 7.0, 7.0, 6.0], |row| row as u64);
         let steps: Vec<Step> =
             (0..5)
                 .map(|row| f64::from(row) + 1.0)
@@ -191,6 +243,28 @@ mod tests {
                 sums.len() == 4 && sums.iter().zip(&expected).all(|(a, b)| near(a, b)),
                 "{sums:?} {expected:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_large_block_is_its_copies() {
+        let starts = [[0.0; 5], [9.0, 0.0, 30.0, 0.0, 4.0], [300.0, 500.0, 2000.0, 900.0, -70.0]];
+        let blocks =
+            [[20.0, 21.0, 50.0, 90.0, 3.0], [41.0, 0.0, 7.0, 0.0, 1.0], [30.5, 44.25, 80.0, -3.0, 9.0]];
+        for (sums, sum) in starts.iter().flat_map(|start| blocks.iter().map(move |block| (*start, *block))) {
+            let done = (sums[TREATED] + sums[CONTROL]) as usize;
+            let at = [done, done + 7, done + 41];
+            let start = || Pass { sums, done, stops: at.to_vec(), ..Pass::default() };
+            let (mut closed, mut plain) = (start(), start());
+            closed.block(41, &sum);
+            let mean = sum.map(|part| part / 41.0);
+            plain.copies(41, |_| &mean);
+            let near = |a: f64, b: f64| (a - b).abs() <= 1e-10 * b.abs().max(1.0);
+            assert!(near(closed.gain, plain.gain), "{} {}", closed.gain, plain.gain);
+            assert_eq!((closed.done, closed.kept.len()), (plain.done, plain.kept.len()));
+            let kept = closed.kept.iter().flatten().zip(plain.kept.iter().flatten());
+            let areas = closed.area.iter().zip(&plain.area).chain(closed.sums.iter().zip(&plain.sums));
+            assert!(kept.chain(areas).all(|(a, b)| near(*a, *b)), "{:?} {:?}", closed.area, plain.area);
         }
     }
 }

@@ -85,7 +85,7 @@ proptest! {
         prop_assume!(repeated.treatment.contains(&true) && repeated.treatment.contains(&false));
         let metrics: Vec<&Metric> = registry().iter().filter(|metric| metric.weighted_form() == WeightedForm::Exact).collect();
         let lanes: Vec<Lanes> = weights.iter().map(|&weight| [weight; LANES]).collect();
-        let found = Resampler::all(&[rows.prepare()], &metrics)[0].weighted(&lanes, 1).unwrap();
+        let found = Resampler::all(&[rows.prepare()], &metrics)[0].weighted(&lanes, 1, &mut Vec::new()).unwrap();
         let repeated = repeated.prepare();
         for (metric, found) in metrics.iter().zip(&found[0].values) {
             let expected = metric.compute(&repeated);

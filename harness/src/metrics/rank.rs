@@ -3,7 +3,6 @@
 use super::judged::Prepared;
 use super::ranking::Ranking;
 use super::registry::{Undefined, Value};
-use std::cmp::Ordering;
 
 /// Kendall's tau-b of two columns of equal length.
 ///
@@ -14,7 +13,7 @@ use std::cmp::Ordering;
 /// In [-1, 1]. Undefined when either column is constant. Values are finite. Source: Kendall 1945. Equals
 /// `scipy.stats.kendalltau`.
 pub fn kendall(x: &[f64], y: &[f64]) -> Value {
-    let ranking = Ranking::new(x, |_, _| Ordering::Equal);
+    let ranking = Ranking::new(x, |_| 0);
     tau_b(&ranking, &ranking.gather(y))
 }
 
@@ -68,7 +67,7 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new(values: &[f64]) -> Self {
-        let ranking = Ranking::new(values, |_, _| Ordering::Equal);
+        let ranking = Ranking::new(values, |_| 0);
         let mut places = Self { start: vec![0; values.len()], end: vec![0; values.len()], tied: 0 };
         for block in ranking.blocks() {
             for &row in &ranking.order[block.clone()] {

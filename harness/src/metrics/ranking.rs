@@ -1,6 +1,9 @@
 //! Rows sorted once by descending score, and the walk down that ranking on which every metric is built.
 
-use std::cmp::Ordering;
+use rayon::slice::ParallelSliceMut;
+
+/// Entries that are worth several threads.
+const MANY: usize = 100_000;
 
 /// Rows by descending score, in blocks of equal scores.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,16 +15,18 @@ pub struct Ranking {
 }
 
 impl Ranking {
-    /// Sorts by descending score; `ties` orders the rows of a block so that sums over it have a fixed order.
+    /// Sorts by descending score, and rows of a block by `content`, so that sums over it have the same order whatever
+    /// the order of the input.
     ///
     /// Scores are finite (`Prepared::new` checks it); -0 equals 0.
-    pub fn new(score: &[f64], ties: impl Fn(usize, usize) -> Ordering) -> Self {
+    pub fn new(score: &[f64], content: impl Fn(usize) -> u64) -> Self {
         let mut keyed: Vec<(u64, u32)> = score.iter().map(|&s| descending_key(s)).zip(0..).collect();
-        keyed.sort_unstable_by_key(|entry| entry.0);
+        sort(&mut keyed);
         let mut ends = Vec::with_capacity(score.len());
         for block in keyed.chunk_by_mut(|a, b| a.0 == b.0) {
             if block.len() > 1 {
-                block.sort_unstable_by(|a, b| ties(a.1 as usize, b.1 as usize));
+                block.iter_mut().for_each(|entry| entry.0 = content(entry.1 as usize));
+                sort(block);
             }
             ends.push(ends.last().copied().unwrap_or(0) + block.len() as u32);
         }
@@ -35,7 +40,15 @@ impl Ranking {
 
     /// `values` in ranked order.
     pub fn gather<T: Copy>(&self, values: &[T]) -> Vec<T> {
-        self.order.iter().map(|&row| values[row as usize]).collect()
+        let mut gathered = Vec::new();
+        self.gather_into(values, &mut gathered);
+        gathered
+    }
+
+    /// The same into memory that is used again.
+    pub fn gather_into<T: Copy>(&self, values: &[T], gathered: &mut Vec<T>) {
+        gathered.clear();
+        gathered.extend(self.order.iter().map(|&row| values[row as usize]));
     }
 
     /// The blocks as ranges of ranks.
@@ -113,6 +126,11 @@ impl Ranking {
     }
 }
 
+/// On all threads where there are many entries. No two are equal, so the order does not depend on how it is found.
+fn sort(entries: &mut [(u64, u32)]) {
+    if entries.len() < MANY { entries.sort_unstable() } else { entries.par_sort_unstable() }
+}
+
 fn accumulate<'a, const D: usize>(
     rows: impl Iterator<Item = &'a [f64; D]>,
     mut visit: impl FnMut(usize, &[f64; D]),
@@ -155,7 +173,7 @@ mod tests {
     use super::*;
 
     fn rank(score: &[f64]) -> Ranking {
-        Ranking::new(score, |a, b| a.cmp(&b))
+        Ranking::new(score, |row| row as u64)
     }
 
     #[test]

@@ -119,7 +119,9 @@ impl Metric {
     pub fn compute(&self, prepared: &Prepared) -> Value {
         let value = match self.compute {
             Compute::Observed(metric) => metric(&prepared.observed_sweep),
-            Compute::Inverse(metric) => prepared.inverse_sweep.as_ref().map_or_else(no_propensity, metric),
+            Compute::Inverse(metric) => {
+                prepared.inverse().map_or_else(no_propensity, |(_, sweep)| metric(sweep))
+            }
             Compute::Means(metric) => metric(prepared, &Weights::Ones),
             Compute::Correlation(column) => {
                 column(prepared).and_then(|truth| tau_b(&prepared.ranking, truth))

@@ -116,20 +116,25 @@ impl<'a> Resampler<'a> {
     }
 
     /// One value per metric, and the curves at `points + 1` even shares, for rows that count `weights` times; `weights`
-    /// in the order of the input rows, each lane a resample of its own.
+    /// in the order of the input rows, each lane a resample of its own. `ranked` is memory that is used again.
     ///
     /// # Errors
     ///
     /// Internal: `weights` has another length than the rows.
-    pub fn weighted(&self, weights: &[Lanes], points: usize) -> anyhow::Result<[Weighted; LANES]> {
+    pub fn weighted(
+        &self,
+        weights: &[Lanes],
+        points: usize,
+        ranked: &mut Vec<Lanes>,
+    ) -> anyhow::Result<[Weighted; LANES]> {
         let rows = self.prepared.rows();
         anyhow::ensure!(weights.len() == rows, "{} weights for {rows} rows", weights.len());
-        let ranked = self.prepared.ranking.gather(weights);
-        let at = totals(&ranked).map(|total| even(total, points));
-        let found = weighted_lanes(self.prepared, &self.runs, &ranked, &self.harmonics, &at);
+        self.prepared.ranking.gather_into(weights, ranked);
+        let at = totals(ranked).map(|total| even(total, points));
+        let found = weighted_lanes(self.prepared, &self.runs, ranked, &self.harmonics, &at);
         Ok(std::array::from_fn(|one| {
             let (observed, sums) = &found[one];
-            Weighted { values: self.values(observed, &ranked, one), curves: gains(&at[one], sums) }
+            Weighted { values: self.values(observed, ranked, one), curves: gains(&at[one], sums) }
         }))
     }
 
@@ -138,7 +143,7 @@ impl<'a> Resampler<'a> {
         let (prepared, truth) = (self.prepared, self.prepared.effect.is_some());
         let ranked = LazyCell::new(|| lane(ranked, one));
         let sweep = |steps| weighted(&self.runs, steps, truth, &ranked, &[]).0;
-        let inverse = LazyCell::new(|| prepared.inverse.as_deref().map(sweep));
+        let inverse = LazyCell::new(|| prepared.inverse().map(|(steps, _)| sweep(steps)));
         let value = |form: &Form| match form {
             Form::Observed(compute) => compute(observed),
             Form::Inverse(compute) => inverse.as_ref().map_or_else(no_propensity, compute),

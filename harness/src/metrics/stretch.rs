@@ -73,10 +73,15 @@ pub(super) fn weighted_lanes(
             stretch(&mut passes, prepared, ranks, weights, harmonics);
             continue;
         }
+        let (steps, weights) = (&steps[ranks.clone()], &weights[ranks]);
+        let sums = if run.tied { sums(steps, weights) } else { Default::default() };
         for (one, pass) in passes.iter_mut().enumerate() {
-            let copies = weights[ranks.clone()].iter().map(|weights| weights[one]);
-            let rows = steps[ranks.clone()].iter().zip(copies);
-            if run.tied { pass.tied(rows) } else { pass.untied(rows) }
+            if run.tied {
+                let (copies, sum) = &sums[one];
+                pass.block(*copies, sum);
+            } else {
+                pass.untied(steps.iter().zip(weights.iter().map(|weights| weights[one])));
+            }
         }
     }
     let mut lanes = at.iter();
@@ -90,6 +95,19 @@ pub(super) fn totals(weights: &[Lanes]) -> [usize; LANES] {
         (0..LANES).for_each(|lane| totals[lane] += usize::from(weights[lane]));
     }
     totals
+}
+
+/// Copies and sums of a tie block in each lane.
+fn sums(steps: &[Step], weights: &[Lanes]) -> [(usize, Step); LANES] {
+    let mut sums = [[0.0; LANES]; 5];
+    for (step, weights) in steps.iter().zip(weights) {
+        let weights: Lane = weights.map(f64::from);
+        for (sums, part) in sums.iter_mut().zip(step) {
+            (0..LANES).for_each(|lane| sums[lane] += weights[lane] * part);
+        }
+    }
+    let copies = totals(weights);
+    std::array::from_fn(|lane| (copies[lane], sums.map(|sums| sums[lane])))
 }
 
 /// The weights of one lane.

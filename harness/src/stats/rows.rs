@@ -42,7 +42,10 @@ pub fn bootstrap_rows(
 ) -> anyhow::Result<Bootstrapped> {
     let rows = models.first().map(Prepared::rows).ok_or_else(|| anyhow::anyhow!("no models to resample"))?;
     let resamplers = Resampler::all(models, metrics);
-    let blocks = draws.blocks().map(|weights| means_over_models(&resamplers, metrics.len(), weights));
+    let means = |ranked: &mut Vec<Lanes>, weights: &[Lanes]| {
+        means_over_models(&resamplers, metrics.len(), weights, ranked)
+    };
+    let blocks = draws.blocks().map_init(Vec::new, means);
     let mut means: Vec<Draw> = blocks.collect::<anyhow::Result<Vec<_>>>()?.into_iter().flatten().collect();
     means.truncate(draws.resamples());
     let entry = |(index, metric): (usize, &&Metric)| {
@@ -73,14 +76,19 @@ struct Draw {
     curves: [Vec<f64>; 2],
 }
 
-fn means_over_models(models: &[Resampler], metrics: usize, weights: &[Lanes]) -> anyhow::Result<Vec<Draw>> {
+fn means_over_models(
+    models: &[Resampler],
+    metrics: usize,
+    weights: &[Lanes],
+    ranked: &mut Vec<Lanes>,
+) -> anyhow::Result<Vec<Draw>> {
     let none = || Draw {
         values: vec![0.0; metrics],
         curves: [vec![0.0; BAND_POINTS + 1], vec![0.0; BAND_POINTS + 1]],
     };
     let mut draws: Vec<Draw> = (0..LANES).map(|_| none()).collect();
     for model in models {
-        for (draw, found) in draws.iter_mut().zip(model.weighted(weights, BAND_POINTS)?) {
+        for (draw, found) in draws.iter_mut().zip(model.weighted(weights, BAND_POINTS, ranked)?) {
             for (sum, value) in draw.values.iter_mut().zip(found.values) {
                 *sum += value.unwrap_or(f64::NAN);
             }
