@@ -136,7 +136,7 @@ pub const TREES: [TreesRow; 4] = [
     },
     TreesRow {
         key: "uplift-tree",
-        name: "Uplift tree",
+        name: "Uplift Tree",
         spec: |options| TreesSpec::UpliftTree(options.uplift_tree.clone()),
     },
 ];

@@ -9,6 +9,7 @@ use crate::input_error;
 use crate::metrics;
 use anyhow::Context;
 use std::collections::BTreeSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// First of the default seeds: the paper's code runs 42 to 46.
@@ -37,8 +38,20 @@ pub fn root(path: &Path) -> PathBuf {
 }
 
 fn read(path: &Path) -> anyhow::Result<String> {
-    let bytes = std::fs::read(path).map_err(|error| input_error!("{}: {error}", path.display()))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        let hint = if error.kind() == ErrorKind::NotFound { neighbour(path) } else { String::new() };
+        input_error!("{}: {error}{hint}", path.display())
+    })?;
     String::from_utf8(bytes).map_err(|_| input_error!("{}: not UTF-8 text", path.display()))
+}
+
+/// The experiment of the same folder whose name is closest.
+fn neighbour(path: &Path) -> String {
+    let files = std::fs::read_dir(root(path)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    let name = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let names: Vec<String> = files.map(|file| name(&file)).collect();
+    did_you_mean(&name(path), names.iter().map(String::as_str))
 }
 
 fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Experiment> {

@@ -70,12 +70,12 @@ fn power_is_that_of_scipys_noncentral_t_and_of_statsmodels() {
     for case in list(&fixture(), "power") {
         let n = case["n"].as_u64().unwrap() as usize;
         let (level, power) = (number(&case["level"]), number(&case["power"]));
-        let found = smallest_detectable_difference(2.0, n, level, power).unwrap() / 2.0;
+        let design = Studentised::of_pairs(0.0, 2.0, n).unwrap();
+        let found = design.detectable(level, power).unwrap() / 2.0;
         near(found / number(&case["detectable"]), 1.0, 1e-6);
         near(found / number(&case["statsmodels"]), 1.0, 1e-5);
-        near(power_of(found, 1.0, n, level).unwrap(), power, 1e-6);
-        near(power_of(found / 2.0, 1.0, n, level).unwrap(), number(&case["half"]), 1e-6);
-        assert_eq!(pairs_needed(found * 1.0001, 1.0, level, power), Some(n));
+        near(design.power(2.0 * found, level).unwrap(), power, 1e-6);
+        near(design.power(-found, level).unwrap(), number(&case["half"]), 1e-6);
     }
 }
 
@@ -89,13 +89,12 @@ fn power_has_the_size_at_zero_and_holds_for_any_degrees_of_freedom() {
     }
     let known = Studentised::new(0.0, 1.0, 1e9);
     near(known.detectable(0.95, 0.8).unwrap(), 1.959963984540054 + 0.8416212335729143, 1e-4);
-    assert!(smallest_detectable_difference(1.0, 1, 0.95, 0.8).is_err());
-    assert!(smallest_detectable_difference(f64::NAN, 5, 0.95, 0.8).is_err());
-    assert!(smallest_detectable_difference(1.0, 5, 0.95, 0.01).is_err());
-    assert_eq!(smallest_detectable_difference(0.0, 5, 0.95, 0.8), Ok(0.0));
-    assert_eq!((pairs_needed(1e-9, 1.0, 0.95, 0.8), pairs_needed(0.1, 0.0, 0.95, 0.8)), (None, Some(2)));
-    // `shared` figures of a five-seed design: 2.0 SD unpaired, 1.06 SD paired at correlation .8
-    let paired = smallest_detectable_difference((2.0 - 2.0 * 0.8_f64).sqrt(), 5, 0.95, 0.8).unwrap();
+    let design = |sd: f64, n: usize| Studentised::of_pairs(0.0, sd, n);
+    assert!(design(1.0, 1).is_err() && design(f64::NAN, 5).is_err());
+    assert!(design(1.0, 5).unwrap().detectable(0.95, 0.01).is_err());
+    assert_eq!(design(0.0, 5).unwrap().detectable(0.95, 0.8), Ok(0.0));
+    // Five seeds: 2.0 SD unpaired, 1.06 SD paired at correlation .8.
+    let paired = design((2.0 - 2.0 * 0.8_f64).sqrt(), 5).unwrap().detectable(0.95, 0.8).unwrap();
     let unpaired = Studentised::new(0.0, 0.4_f64.sqrt(), 8.0).detectable(0.95, 0.8).unwrap();
     assert!((paired - 1.06).abs() < 0.01 && (unpaired - 2.02).abs() < 0.01, "{paired} {unpaired}");
 }

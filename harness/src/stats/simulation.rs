@@ -59,7 +59,7 @@ impl Design {
     fn detectable(&self) -> f64 {
         let sd = SD * (2.0 - 2.0 * CORRELATION).sqrt();
         let level = Rule { level: LEVEL, power: POWER, family: self.family, margin: 0.0 }.single_level();
-        smallest_detectable_difference(sd, self.seeds, level, POWER).unwrap()
+        Studentised::of_pairs(0.0, sd, self.seeds).unwrap().detectable(level, POWER).unwrap()
     }
 
     /// One repetition: a word per method. `unit` is the detectable difference.
@@ -319,7 +319,7 @@ fn print_tests(many: u64) {
     ];
     for (name, test) in tests {
         for n in [5, 6, 10] {
-            let gap = smallest_detectable_difference(1.0, n, LEVEL, POWER).unwrap();
+            let gap = Studentised::of_pairs(0.0, 1.0, n).unwrap().detectable(LEVEL, POWER).unwrap();
             let found = [0.0, gap].map(|gap| three(rejects(test, n, gap, many)));
             line(&[name.to_string(), n.to_string(), found[0].clone(), found[1].clone()]);
         }

@@ -5,6 +5,9 @@ use super::law::{distance_found, power_at, t_below};
 use crate::metrics::Undefined;
 use serde::Serialize;
 
+/// Share of repetitions in which a detectable difference is found.
+pub const POWER: f64 = 0.8;
+
 /// A mean, its standard error, and the degrees of freedom of that error.
 ///
 /// What is known of a mean may reach farther to one side than to the other: `down` and `up` are the standard errors
@@ -33,13 +36,27 @@ impl Studentised {
     ///
     /// # Errors
     ///
-    /// Why there is none: fewer than two values.
+    /// As for `of_pairs`.
     pub fn of(values: &[f64]) -> Result<Self, Undefined> {
         let estimate = super::Estimate::of(values);
-        let found = estimate.and_then(|estimate| Some((estimate, estimate.standard_error()?)));
-        let too_few = || Undefined(format!("an interval needs at least 2 pairs, found {}", values.len()));
-        let (estimate, error) = found.ok_or_else(too_few)?;
-        Ok(Self::new(estimate.mean, error, (estimate.n - 1) as f64))
+        let (mean, sd) = estimate.map_or((0.0, None), |estimate| (estimate.mean, estimate.sd));
+        Self::of_pairs(mean, sd.unwrap_or(0.0), values.len())
+    }
+
+    /// Of `n` independent values with this mean and standard deviation: differences of pairs, or values that are compared
+    /// with a fixed number.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none: fewer than two values, or a standard deviation that is not a number of 0 or more.
+    pub fn of_pairs(mean: f64, sd: f64, n: usize) -> Result<Self, Undefined> {
+        if n < 2 {
+            return Err(Undefined(format!("an interval needs at least 2 pairs, found {n}")));
+        }
+        if !(sd.is_finite() && sd >= 0.0) {
+            return Err(Undefined(format!("{sd} is no standard deviation")));
+        }
+        Ok(Self::new(mean, sd / (n as f64).sqrt(), (n - 1) as f64))
     }
 
     /// The sum of independent parts, each times its factor (0 or more), with Satterthwaite's degrees of freedom.
@@ -139,6 +156,12 @@ impl Studentised {
     }
 
     /// The smallest true mean that a test at `level` tells from 0 with probability `power`.
+    ///
+    /// ```text
+    /// d e,   d solves P(|T'(f, d)| > t(f; 1/2 + level/2)) = power,   e standard error, T' noncentral t with f degrees
+    /// ```
+    ///
+    /// Of five pairs, in units of the seeds' standard deviation: 1.68 sqrt(2 - 2 correlation).
     ///
     /// # Errors
     ///

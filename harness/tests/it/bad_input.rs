@@ -162,6 +162,8 @@ fn cuda_without_a_gpu() {
 fn experiment_files_that_cannot_be_read() {
     let absent = "run experiments/absent.toml --results results";
     Workspace::new().refuse(absent, &["experiments/absent.toml", "No such file"]);
+    let misspelt = "run experiments/smal.toml --results results";
+    Workspace::new().refuse(misspelt, &["experiments/smal.toml", "No such file", "did you mean 'small'?"]);
     Workspace::new().refuse("run experiments --results results", &["experiments", "directory"]);
     Workspace::with("").refuse(RUN, &["small.toml", "no methods", "[grid]"]);
     Workspace::with("question = \"cut").refuse(RUN, &["small.toml", "line 1"]);

@@ -145,7 +145,7 @@ fn every_file_of_rows_gives_the_same() {
 
 #[test]
 fn the_page_needs_nothing_and_says_what_it_shows() {
-    for (method, name) in [("Uplift tree", "exact path-dependent TreeSHAP"), ("ZILN-GBDT", "Aumann-Shapley")]
+    for (method, name) in [("Uplift Tree", "exact path-dependent TreeSHAP"), ("ZILN-GBDT", "Aumann-Shapley")]
     {
         let workspace = fitted(method);
         workspace
@@ -159,15 +159,15 @@ fn the_page_needs_nothing_and_says_what_it_shows() {
             let found = page.replace("http://www.w3.org/2000/svg", "").contains(foreign);
             assert!(!found, "{method}: {foreign}");
         }
-        assert_eq!(page.contains("The tree"), method == "Uplift tree");
-        assert_eq!(page.contains("95 % interval"), method == "Uplift tree");
+        assert_eq!(page.contains("The tree"), method == "Uplift Tree");
+        assert_eq!(page.contains("95 % interval"), method == "Uplift Tree");
         assert!(page.contains("+$") && page.contains("\u{2212}$"), "{method}");
     }
 }
 
 #[test]
 fn trees_print_with_names() {
-    let workspace = fitted("Uplift tree");
+    let workspace = fitted("Uplift Tree");
     let text = workspace.succeed("explain model.safetensors --tree 1 --out why --unit $");
     assert!(text.starts_with("uplift-tree, tree 1 of 1, "), "{text}");
     assert!(text.contains("compute usage \u{2264} ") && text.contains(" or missing"), "{text}");
