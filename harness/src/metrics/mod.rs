@@ -10,6 +10,7 @@ mod concordance;
 pub mod curve;
 mod devriendt;
 mod judged;
+mod means;
 mod pass;
 pub mod rank;
 pub mod ranking;

@@ -2,8 +2,8 @@
 
 use super::catalog::{METRICS, TRUTH};
 use super::judged::Prepared;
+use super::means::Means;
 use super::rank::tau_b;
-use super::resample::Weights;
 use super::sweep::Sweep;
 use crate::error::did_you_mean;
 use crate::input_error;
@@ -97,7 +97,7 @@ pub(super) enum Compute {
     /// From one pass over the inverse-propensity-weighted arms.
     Inverse(fn(&Sweep) -> Value),
     /// From weighted means over rows.
-    Means(fn(&Prepared, &Weights) -> Value),
+    Means(fn(&Prepared) -> Result<Means, Undefined>),
     /// Tau-b of the score and this column.
     Correlation(fn(&Prepared) -> Result<&[f64], Undefined>),
     /// From the ranked rows; has no weighted form.
@@ -120,9 +120,9 @@ impl Metric {
         let value = match self.compute {
             Compute::Observed(metric) => metric(&prepared.observed_sweep),
             Compute::Inverse(metric) => {
-                prepared.inverse().map_or_else(no_propensity, |(_, sweep)| metric(sweep))
+                prepared.inverse().ok_or_else(no_propensity).and_then(|(_, sweep)| metric(sweep))
             }
-            Compute::Means(metric) => metric(prepared, &Weights::Ones),
+            Compute::Means(metric) => metric(prepared).and_then(|means| means.value()),
             Compute::Correlation(column) => {
                 column(prepared).and_then(|truth| tau_b(&prepared.ranking, truth))
             }
@@ -164,8 +164,8 @@ pub fn evaluate<S: AsRef<str>>(
     names.iter().map(entry).collect()
 }
 
-pub(super) fn no_propensity() -> Value {
-    Err(Undefined::new("the propensity is not known"))
+pub(super) fn no_propensity() -> Undefined {
+    Undefined::new("the propensity is not known")
 }
 
 pub(super) fn finite(value: Value) -> Value {

@@ -1,57 +1,15 @@
 //! Metrics of rows that count several times, in O(n) per set of weights and without a new sort: for the bootstrap.
 
-use super::concordance::Concordance;
+use super::concordance::tau_b;
 use super::curve::{even, gains};
 use super::judged::Prepared;
+use super::means::Means;
 use super::pass::{Run, weighted};
 use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
 use super::stretch::{Harmonics, LANES, Lanes, lane, totals, weighted_lanes};
 use super::sweep::Sweep;
 use std::cell::LazyCell;
 use std::sync::Arc;
-
-/// How often each row counts, by rank.
-pub(super) enum Weights<'a> {
-    /// Once.
-    Ones,
-    /// As given.
-    Ranked(&'a [u8]),
-}
-
-impl Weights<'_> {
-    /// `[sum of weight x value, sum of weights]` over all ranks.
-    pub(super) fn sums(&self, rows: usize, value: impl Fn(usize) -> f64) -> [f64; 2] {
-        match self {
-            Self::Ones => [(0..rows).fold(0.0, |sum, rank| sum + value(rank)), rows as f64],
-            Self::Ranked(weights) => in_lanes(&weights[..rows], value),
-        }
-    }
-
-    /// Weight of the row at `rank`.
-    pub(super) fn at(&self, rank: usize) -> f64 {
-        match self {
-            Self::Ones => 1.0,
-            Self::Ranked(weights) => f64::from(weights[rank]),
-        }
-    }
-}
-
-/// Weighted sums in four lanes, so that an addition need not wait for the one before.
-fn in_lanes(weights: &[u8], value: impl Fn(usize) -> f64) -> [f64; 2] {
-    let (mut sums, mut count) = ([0.0; 4], 0_u64);
-    let whole = weights.len() / 4 * 4;
-    for rank in (0..whole).step_by(4) {
-        for lane in 0..4 {
-            sums[lane] += f64::from(weights[rank + lane]) * value(rank + lane);
-            count += u64::from(weights[rank + lane]);
-        }
-    }
-    for (rank, weight) in weights.iter().enumerate().skip(whole) {
-        sums[0] += f64::from(*weight) * value(rank);
-        count += u64::from(*weight);
-    }
-    [sums[0] + sums[1] + (sums[2] + sums[3]), count as f64]
-}
 
 /// How a metric follows the weights of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,8 +54,7 @@ pub struct Weighted {
 enum Form {
     Observed(fn(&Sweep) -> Value),
     Inverse(fn(&Sweep) -> Value),
-    Means(fn(&Prepared, &Weights) -> Value),
-    Concordance(Concordance),
+    Means(Means),
     Undefined(Undefined),
 }
 
@@ -132,40 +89,42 @@ impl<'a> Resampler<'a> {
         self.prepared.ranking.gather_into(weights, ranked);
         let at = totals(ranked).map(|total| even(total, points));
         let found = weighted_lanes(self.prepared, &self.runs, ranked, &self.harmonics, &at);
-        Ok(std::array::from_fn(|one| {
-            let (observed, sums) = &found[one];
-            Weighted { values: self.values(observed, ranked, one), curves: gains(&at[one], sums) }
+        let inverse = LazyCell::new(|| self.inverse(ranked));
+        let values = |form: &Form| -> [Value; LANES] {
+            match form {
+                Form::Observed(compute) => std::array::from_fn(|one| compute(&found[one].0)),
+                Form::Inverse(compute) => {
+                    std::array::from_fn(|one| compute(&inverse.as_ref().ok_or_else(no_propensity)?[one]))
+                }
+                Form::Means(means) => means.weighted(ranked),
+                Form::Undefined(reason) => std::array::from_fn(|_| Err(reason.clone())),
+            }
+        };
+        let values: Vec<[Value; LANES]> = self.forms.iter().map(values).collect();
+        Ok(std::array::from_fn(|one| Weighted {
+            values: values.iter().map(|values| finite(values[one].clone())).collect(),
+            curves: gains(&at[one], &found[one].1),
         }))
     }
 
-    /// One value per metric in one lane of `ranked` weights.
-    fn values(&self, observed: &Sweep, ranked: &[Lanes], one: usize) -> Vec<Value> {
-        let (prepared, truth) = (self.prepared, self.prepared.effect.is_some());
-        let ranked = LazyCell::new(|| lane(ranked, one));
-        let sweep = |steps| weighted(&self.runs, steps, truth, &ranked, &[]).0;
-        let inverse = LazyCell::new(|| prepared.inverse().map(|(steps, _)| sweep(steps)));
-        let value = |form: &Form| match form {
-            Form::Observed(compute) => compute(observed),
-            Form::Inverse(compute) => inverse.as_ref().map_or_else(no_propensity, compute),
-            Form::Means(compute) => compute(prepared, &Weights::Ranked(&ranked)),
-            Form::Concordance(concordance) => concordance.tau_b(&Weights::Ranked(&ranked)),
-            Form::Undefined(reason) => Err(reason.clone()),
-        };
-        self.forms.iter().map(value).map(finite).collect()
+    /// The sums of the inverse-propensity-weighted arms in every lane of `ranked` weights.
+    fn inverse(&self, ranked: &[Lanes]) -> Option<[Sweep; LANES]> {
+        let (steps, _) = self.prepared.inverse()?;
+        let truth = self.prepared.effect.is_some();
+        let sweep = |one: usize| weighted(&self.runs, steps, truth, &lane(ranked, one), &[]).0;
+        Some(std::array::from_fn(sweep))
     }
 }
 
 impl Form {
     fn new(prepared: &Prepared, metric: &Metric) -> Self {
-        match metric.compute {
-            Compute::Observed(compute) => Self::Observed(compute),
-            Compute::Inverse(compute) => Self::Inverse(compute),
-            Compute::Means(compute) => Self::Means(compute),
-            Compute::Correlation(column) => match column(prepared) {
-                Ok(truth) => Self::Concordance(Concordance::new(prepared, truth)),
-                Err(reason) => Self::Undefined(reason),
-            },
-            Compute::Ranked(_) => Self::Undefined(Undefined(format!("{} has no weighted form", metric.name))),
-        }
+        let found = match metric.compute {
+            Compute::Observed(compute) => return Self::Observed(compute),
+            Compute::Inverse(compute) => return Self::Inverse(compute),
+            Compute::Means(means) => means(prepared),
+            Compute::Correlation(column) => column(prepared).map(|truth| tau_b(prepared, truth)),
+            Compute::Ranked(_) => Err(Undefined(format!("{} has no weighted form", metric.name))),
+        };
+        found.map_or_else(Self::Undefined, Self::Means)
     }
 }
