@@ -120,7 +120,8 @@ mod tests {
             );
             let mut weights = vec![[0; LANES]; 400];
             picked.iter().for_each(|&rank| weights[rank][3] += 1);
-            let (found, exact) = (means.weighted(&weights)[3].clone().unwrap(), exact.unwrap());
+            let (found, exact) =
+                (means.weighted(&weights, &[400; LANES])[3].clone().unwrap(), exact.unwrap());
             moved += (exact - whole).powi(2);
             missed += (exact - found).powi(2);
         }

@@ -1,7 +1,7 @@
 //! Metrics that are functions of weighted means over rows.
 
 use super::registry::{Undefined, Value};
-use super::stretch::{LANES, Lanes, totals};
+use super::stretch::{LANES, Lanes};
 use multiversion::multiversion;
 
 /// From the mean of each column to the metric.
@@ -28,10 +28,9 @@ impl Means {
         (self.combine)(&self.columns.iter().map(mean).collect::<Vec<_>>())
     }
 
-    /// Where rows count `weights` times, lane by lane.
-    pub(super) fn weighted(&self, weights: &[Lanes]) -> [Value; LANES] {
+    /// Where rows count `weights` times, `rows` in all, lane by lane.
+    pub(super) fn weighted(&self, weights: &[Lanes], rows: &[usize; LANES]) -> [Value; LANES] {
         let sums: Vec<[f64; LANES]> = self.columns.iter().map(|column| sums(column, weights)).collect();
-        let rows = totals(weights);
         std::array::from_fn(|lane| {
             if rows[lane] == 0 {
                 return Err(Undefined::new("there are no rows"));
@@ -62,6 +61,7 @@ fn sums(column: &[f64], weights: &[Lanes]) -> [f64; LANES] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::stretch::totals;
 
     #[test]
     fn every_lane_has_its_own_means() {
@@ -75,7 +75,7 @@ mod tests {
         for (weights, lane) in weights.iter_mut().zip([[0, 2], [0, 1], [0, 0]]) {
             weights[..2].copy_from_slice(&lane);
         }
-        let found = means.weighted(&weights);
+        let found = means.weighted(&weights, &totals(&weights));
         assert!(found[0].is_err());
         assert_eq!((&found[1], &found[7]), (&Ok(4.0 / 3.0 - 10.0), &Ok(-7.0)));
     }

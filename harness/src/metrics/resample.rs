@@ -87,7 +87,8 @@ impl<'a> Resampler<'a> {
         let rows = self.prepared.rows();
         anyhow::ensure!(weights.len() == rows, "{} weights for {rows} rows", weights.len());
         self.prepared.ranking.gather_into(weights, ranked);
-        let at = totals(ranked).map(|total| even(total, points));
+        let totals = totals(ranked);
+        let at = totals.map(|total| even(total, points));
         let found = weighted_lanes(self.prepared, &self.runs, ranked, &self.harmonics, &at);
         let inverse = LazyCell::new(|| self.inverse(ranked));
         let values = |form: &Form| -> [Value; LANES] {
@@ -96,7 +97,7 @@ impl<'a> Resampler<'a> {
                 Form::Inverse(compute) => {
                     std::array::from_fn(|one| compute(&inverse.as_ref().ok_or_else(no_propensity)?[one]))
                 }
-                Form::Means(means) => means.weighted(ranked),
+                Form::Means(means) => means.weighted(ranked, &totals),
                 Form::Undefined(reason) => std::array::from_fn(|_| Err(reason.clone())),
             }
         };

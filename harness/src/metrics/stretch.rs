@@ -25,7 +25,7 @@ pub type Lanes = [u8; LANES];
 type Lane = [f64; LANES];
 
 /// Ranks between two looks whether a stop was passed.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 /// Fewest ranks that are worth it.
 const SHORT: usize = 16;
 
