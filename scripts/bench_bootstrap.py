@@ -18,6 +18,8 @@ import numpy as np
 from bench_metrics import ROOT, TARGET, draw
 from causalml.metrics import auuc_score, qini_score
 
+ROUNDS = 5
+
 
 def with_pandas(d):
     """AUUC, Qini and Lift@30 as VALOR's code computes them."""
@@ -60,13 +62,17 @@ def main(repeats, out):
     d = draw()[["score", "treatment", "outcome"]]
     path = TARGET / "bench-bootstrap.csv"
     d.to_csv(path, index=False)
-    one = ours(path, 1, "--resamples", "200")["ms"]
-    found = {"rows": len(d), "milliseconds per resample of a model, one thread": {"valor, all three": one}}
-    print(f"{'milliseconds per resample, one model':44} {'theirs':>8} {'valor':>8} {'times':>7}")
-    for name, function in (("pandas, all three", with_pandas), ("causalml, AUUC and Qini", with_causalml)):
-        theirs = milliseconds(function, d, repeats)
-        print(f"{name:44} {theirs:8.2f} {one:8.3f} {theirs / one:7.0f}")
-        found["milliseconds per resample of a model, one thread"][name] = theirs
+    theirs = {"pandas, all three": with_pandas, "causalml, AUUC and Qini": with_causalml}
+    rounds = []
+    for _ in range(ROUNDS):
+        here = {"valor, all three": ours(path, 1, "--resamples", "200")["ms"]}
+        rounds.append(here | {name: milliseconds(function, d, repeats) for name, function in theirs.items()})
+    found = {"rows": len(d), "milliseconds per resample of a model, one thread, by round": rounds}
+    print(f"{'milliseconds per resample, one model, median':46} {'theirs':>8} {'valor':>8} {'times':>7}")
+    for name in theirs:
+        other, here = (statistics.median(r[n] for r in rounds) for n in (name, "valor, all three"))
+        times = statistics.median(r[name] / r["valor, all three"] for r in rounds)
+        print(f"{name:46} {other:8.2f} {here:8.3f} {times:7.0f}")
     whole = found["whole table"] = ours(path, os.cpu_count()) | {"threads": os.cpu_count()}
     print(f"{whole['cells']} cells of 5 seeds, {whole['resamples']} resamples, {os.cpu_count()} threads: {whole['seconds']:.0f} s")
     if out:
