@@ -2,7 +2,7 @@
 
 use super::format;
 use super::view::View;
-use super::view::claims::ClaimView;
+use super::view::claims::{ClaimView, p_text};
 use super::view::contrasts::ContrastView;
 use super::view::effects::{EffectView, EffectsView};
 use crate::stats::Interval;
@@ -97,7 +97,7 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
         contrast.difference.map(|value| format::signed(&format::number(value, decimals))).unwrap_or_default(),
         interval.map(|interval| ends(interval, decimals)).unwrap_or_default(),
         decided.map(|decided| decided.verdict.word().to_string()).unwrap_or_default(),
-        decided.and_then(|decided| decided.p_adjusted).map(p_value).unwrap_or_default(),
+        decided.and_then(|decided| decided.p_adjusted).map(p_text).unwrap_or_default(),
         number(decided.and_then(|decided| decided.detectable)),
     ]
 }
@@ -141,7 +141,7 @@ fn effect_row(term: &EffectView, decimals: usize) -> Vec<String> {
         Some(estimate) => format::signed(&format::number(estimate, decimals)),
         None => format!("not told apart from {}", term.alias_of.join(", ")),
     };
-    let p = term.p_adjusted.map(p_value).unwrap_or_default();
+    let p = term.p_adjusted.map(p_text).unwrap_or_default();
     vec![term.name.clone(), effect, interval(&term.ci), interval(&term.ci_backbones), p]
 }
 
@@ -151,10 +151,6 @@ fn decimals(values: impl Iterator<Item = f64>) -> usize {
 
 fn ends(interval: &Interval, decimals: usize) -> String {
     format!("[{}, {}]", format::number(interval.low, decimals), format::number(interval.high, decimals))
-}
-
-fn p_value(p: f64) -> String {
-    super::view::claims::p_text(p)
 }
 
 /// How the declared family reads.
@@ -179,10 +175,11 @@ pub fn family(view: &View) -> String {
         crate::spec::Test::Wilcoxon => "Wilcoxon's signed ranks",
     };
     format!(
-        "Declared family: {} in {}{place}: {} comparisons, tested by {test}, corrected after Holm. All other comparisons are \
+        "Declared family: {} in {}{place}: {} comparison{}, tested by {test}, corrected after Holm. All other comparisons are \
          corrected among those of the same kind, metric and dataset.",
         kinds.join(" and "),
         view.decision.metrics.join(", "),
-        view.declared
+        view.declared,
+        if view.declared == 1 { "" } else { "s" }
     )
 }

@@ -73,7 +73,8 @@ impl Part {
         if let Some(relative) = self.relative {
             text += &format!(", {}{:.1} %", if relative > 0.0 { "+" } else { "" }, 100.0 * relative);
         }
-        text += &self.p.map(|p| format!(", p = {}", p_text(p))).unwrap_or_default();
+        let equals = |p: &str| if p.starts_with('<') { "" } else { "= " };
+        text += &self.p.map(p_text).map(|p| format!(", p {}{p}", equals(&p))).unwrap_or_default();
         text + &self.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
     }
 }
