@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench shap -- [--rows 189137] [--trees 20] [--depth 6] [--leaf 1] [--asked 1000]` grows a ziln-forest on the
 //! first rows of b2b-mimic, explains the uplift of the rows after them, and prints JSON for `scripts/bench_shap.py` and
-//! `scripts/fixtures/shap.py`: trees (nodes as in a model file; rows and what each leaf adds), the rows asked about, contributions.
+//! `scripts/fixtures/tree_shap.py`: trees (nodes as in a model file; rows and what each leaf adds), the rows asked about, contributions.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a bench times, prints and may panic")]
 

@@ -89,7 +89,7 @@ impl<'a> Resampler<'a> {
         self.prepared.ranking.gather_into(weights, ranked);
         let totals = totals(ranked);
         let at = totals.map(|total| even(total, points));
-        let found = weighted_lanes(self.prepared, &self.runs, ranked, &self.harmonics, &at);
+        let found = weighted_lanes(self.prepared, &self.runs, (ranked, &totals), &self.harmonics, &at);
         let inverse = LazyCell::new(|| self.inverse(ranked));
         let values = |form: &Form| -> [Value; LANES] {
             match form {

@@ -48,21 +48,23 @@ impl Harmonics {
         self.0.len() - 1
     }
 
+    /// Whoever asks has compared with `most`; the bound only spares a check.
     #[inline(always)]
     fn at(&self, n: u32) -> [f64; 2] {
         self.0[(n as usize).min(self.0.len() - 1)]
     }
 }
 
-/// What `weighted` finds for each lane of `weights` (by rank); arms as observed. `at` are the lane's own ranks.
+/// What `weighted` finds for each lane of `weights` (by rank), in which `rows` count; arms as observed. `at` are the lane's
+/// own ranks.
 pub(super) fn weighted_lanes(
     prepared: &Prepared,
     runs: &[Run],
-    weights: &[Lanes],
+    (weights, rows): (&[Lanes], &[usize; LANES]),
     harmonics: &Harmonics,
     at: &[Vec<usize>; LANES],
 ) -> [(Sweep, Vec<Step>); LANES] {
-    let (rows, steps, truth) = (totals(weights), &prepared.observed, prepared.effect.is_some());
+    let (steps, truth) = (&prepared.observed, prepared.effect.is_some());
     if rows.iter().any(|&rows| rows > harmonics.most()) {
         return std::array::from_fn(|one| weighted(runs, steps, truth, &lane(weights, one), &at[one]));
     }
@@ -250,6 +252,17 @@ fn stretch(
     weights: &[Lanes],
     harmonics: &Harmonics,
 ) {
+    walk(passes, prepared, ranks, weights, harmonics);
+}
+
+#[inline(always)]
+fn walk(
+    passes: &mut [Pass; LANES],
+    prepared: &Prepared,
+    ranks: Range<usize>,
+    weights: &[Lanes],
+    harmonics: &Harmonics,
+) {
     let mut state = State::new(passes, harmonics);
     for start in ranks.clone().step_by(CHUNK) {
         let (before, ranks) = (state, start..ranks.end.min(start + CHUNK));
@@ -326,7 +339,7 @@ mod tests {
             let runs = Run::all(&prepared.ranking);
             let at = totals(&weights).map(|total| vec![0, total / 3, total / 3, total]);
             let harmonics = Harmonics::new(rows + 9);
-            let found = weighted_lanes(&prepared, &runs, &weights, &harmonics, &at);
+            let found = weighted_lanes(&prepared, &runs, (&weights, &totals(&weights)), &harmonics, &at);
             for (one, (sweep, kept)) in found.into_iter().enumerate() {
                 let (plain, expected) =
                     weighted(&runs, &prepared.observed, true, &lane(&weights, one), &at[one]);
@@ -347,8 +360,22 @@ mod tests {
     fn more_rows_than_harmonics_are_followed_alone() {
         let (prepared, weights) = draw(100, 1e12);
         let (runs, at) = (Run::all(&prepared.ranking), totals(&weights).map(|total| vec![total]));
-        let few = weighted_lanes(&prepared, &runs, &weights, &Harmonics::new(100), &at);
-        let enough = weighted_lanes(&prepared, &runs, &weights, &Harmonics::new(200), &at);
+        let few = weighted_lanes(&prepared, &runs, (&weights, &totals(&weights)), &Harmonics::new(100), &at);
+        let enough =
+            weighted_lanes(&prepared, &runs, (&weights, &totals(&weights)), &Harmonics::new(200), &at);
         assert!(few.iter().zip(&enough).all(|(few, enough)| (few.0.gain - enough.0.gain).abs() < 1e-6));
+    }
+
+    #[test]
+    fn vectors_of_any_width_give_the_same_bits() {
+        let (prepared, weights) = draw(900, 1e12);
+        let (harmonics, at) = (Harmonics::new(1_000), totals(&weights).map(|total| vec![total / 3, total]));
+        type Walk = fn(&mut [Pass; LANES], &Prepared, Range<usize>, &[Lanes], &Harmonics);
+        let [widest, plain] = [stretch as Walk, walk as Walk].map(|walk| {
+            let mut passes: [Pass; LANES] = std::array::from_fn(|lane| Pass::new(at[lane][1], &at[lane]));
+            walk(&mut passes, &prepared, 0..900, &weights, &harmonics);
+            passes.map(|pass| pass.found(true, &[]).0)
+        });
+        assert_eq!(widest, plain);
     }
 }

@@ -31,11 +31,6 @@ impl RowDraws {
         Self { weights, rows, resamples: plan.resamples }
     }
 
-    /// Rows in each resample.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
     /// Number of resamples.
     pub fn resamples(&self) -> usize {
         self.resamples
@@ -73,7 +68,7 @@ mod tests {
     #[test]
     fn weights_are_multinomial() {
         let draws = draws(10_000, 2);
-        assert_eq!((draws.rows(), draws.resamples(), draws.blocks().len()), (10_000, 2, 1));
+        assert_eq!((draws.resamples(), draws.blocks().len()), (2, 1));
         assert_ne!(lane(&draws, 0), lane(&draws, 1));
         let weights = lane(&draws, 1);
         assert_eq!(weights.iter().map(|&weight| usize::from(weight)).sum::<usize>(), 10_000);

@@ -122,12 +122,7 @@ impl Explainer {
 
     /// Number of trees.
     pub fn trees(&self) -> usize {
-        match &self.forest.grown {
-            Grown::Ziln(forest) => forest.trees().len(),
-            Grown::Causal(forest) => forest.trees.len(),
-            Grown::Boosted(model) => model.trees.len(),
-            Grown::Uplift(_) => 1,
-        }
+        self.forest.grown_trees().len()
     }
 
     /// A tree by its number, from 0.
