@@ -158,6 +158,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
         fitted: replicate.fitted,
         model: saved.spec,
         recalibration: saved.maps,
+        outcome_scale: saved.outcome_scale,
         features: prepared.columns(),
         columns: prepared.encoder().names(),
         encoder: prepared.encoder().clone(),

@@ -8,6 +8,8 @@ mod status;
 mod training;
 pub mod trees;
 pub mod tuned;
+#[cfg(test)]
+mod units;
 
 pub use neural::NeuralSpec;
 pub use saved::{Parameter, SavedModel, TrainedSpec, Values};
@@ -81,9 +83,36 @@ impl Task<'_> {
     /// Refuses outcomes below 0 in the given rows; `who` is what cannot learn from them.
     fn refuse_negative_outcomes(&self, rows: &[u32], who: &str) -> anyhow::Result<()> {
         let Some(&row) = rows.iter().find(|&&row| self.outcome[row as usize] < 0.0) else { return Ok(()) };
-        let row = row as usize;
-        let (found, number) = (self.outcome[row], self.origin.map_or(row as u64 + 1, |origin| origin[row]));
+        let (number, found) = (self.number(row), self.outcome[row as usize]);
         Err(input_error!("row {number}: {who} needs outcomes of 0 or more; found {found}"))
+    }
+
+    /// Refuses outcomes that predictions in 32 bits cannot hold.
+    fn refuse_extreme_outcomes(&self) -> anyhow::Result<()> {
+        let [smallest, largest] = EXTREMES;
+        let size = |row: &u32| self.outcome[*row as usize].abs();
+        let learned = || self.train.iter().chain(self.validation);
+        if let Some(&row) = learned().find(|row| size(row) > largest) {
+            let (number, found) = (self.number(row), self.outcome[row as usize]);
+            return Err(input_error!(
+                "row {number}: found an outcome of {found:e}; allowed are {:e} to {largest:e}, since predictions are kept in 32 \
+                 bits: use a larger unit",
+                -largest
+            ));
+        }
+        let most = learned().map(size).fold(0.0, f64::max);
+        if most > 0.0 && most < smallest {
+            return Err(input_error!(
+                "the largest outcome is {most:e}; allowed are {smallest:e} and more, since predictions are kept in 32 bits: \
+                 use a smaller unit"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Row of the file, from 1, for messages.
+    fn number(&self, row: u32) -> u64 {
+        self.origin.map_or(u64::from(row) + 1, |origin| origin[row as usize])
     }
 }
 
@@ -173,12 +202,16 @@ pub struct Predictions {
     pub conversion_treated: Option<Vec<f32>>,
 }
 
+/// Largest outcome and smallest largest outcome that are learned from: predictions are kept in 32 bits.
+const EXTREMES: [f64; 2] = [1e-30, 1e30];
+
 /// Refuses rows that a method cannot learn from. Looks at no features.
 ///
 /// # Errors
 ///
 /// Input errors that name the key or the row.
 pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
+    task.refuse_extreme_outcomes()?;
     match spec {
         MethodSpec::Neural(spec) => neural::check(spec, task),
         MethodSpec::Trees(spec) => trees::check(spec, task),

@@ -15,6 +15,8 @@ pub struct SavedModel {
     pub parameters: Vec<Parameter>,
     /// What sets its conversion probabilities right, where something does.
     pub maps: Option<Maps>,
+    /// Outcome units in one unit of the network's expectations; 1 for trees.
+    pub outcome_scale: f64,
 }
 
 /// A method as it was trained, once what is tuned has been chosen.

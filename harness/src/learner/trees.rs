@@ -295,6 +295,7 @@ impl Scorer for Forest {
             inputs: self.inputs,
             parameters: saved::parameters(&self.grown),
             maps: None,
+            outcome_scale: 1.0,
         }
     }
 }

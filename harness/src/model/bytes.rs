@@ -6,6 +6,7 @@ use crate::learner::{Parameter, Values};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, SafeTensorError, TensorView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 
 /// Key of the metadata whose value is [`About`] as JSON.
@@ -73,12 +74,23 @@ impl Model {
         if key(HASH).map(String::as_str) != Some(&hash(text, &bytes[8 + size..])) {
             return Err(input_error!("{name} is damaged: its content is not what was written"));
         }
-        let about: About = serde_json::from_str(text).map_err(|error| not_whole(name, &error))?;
+        let mut about: Value = serde_json::from_str(text).map_err(|error| not_whole(name, &error))?;
+        drop_scales(&mut about);
+        let about: About = serde_json::from_value(about).map_err(|error| not_whole(name, &error))?;
         let tensors = SafeTensors::deserialize(bytes).map_err(|error| unreadable(name, &error))?;
         let tensors = tensors.tensors().into_iter().map(|(tensor, view)| parameter(name, tensor, &view));
         let mut tensors = tensors.collect::<anyhow::Result<Vec<Parameter>>>()?;
         tensors.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(Self { about, tensors })
+    }
+}
+
+/// Up to version 2 terms could be multiplied by the variance of the training outcomes, which scoring does not look at.
+pub(super) fn drop_scales(about: &mut Value) {
+    let current = about["version"].as_u64().is_some_and(|version| version > 2);
+    let terms = about.pointer_mut("/model/objective").and_then(Value::as_array_mut);
+    for term in terms.filter(|_| !current).into_iter().flatten().filter_map(Value::as_object_mut) {
+        term.remove("scale");
     }
 }
 

@@ -18,8 +18,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Version of the model file's format.
-pub const MODEL_VERSION: u32 = 2;
-/// The oldest version that is read: it lacks what the splits of trees gained.
+pub const MODEL_VERSION: u32 = 3;
+/// The oldest version that is read: it lacks what the splits of trees gained. Up to version 2 networks learned outcomes
+/// as they stand, so that there is no scale.
 pub const OLDEST_MODEL_VERSION: u32 = 1;
 
 /// Names of the scores; conversions from heads that have them.
@@ -61,12 +62,23 @@ pub struct About {
     /// What sets its conversion probabilities right, where something does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recalibration: Option<Maps>,
+    /// Outcome units in one unit of what heads expect: expectations are multiplied by it.
+    #[serde(default = "unscaled", skip_serializing_if = "is_unscaled")]
+    pub outcome_scale: f64,
     /// Raw columns that scoring needs, as declared.
     pub features: Vec<RawColumn>,
     /// Encoded columns, in the order of the network's inputs.
     pub columns: Vec<String>,
     /// How raw columns become encoded ones.
     pub encoder: Encoder,
+}
+
+fn unscaled() -> f64 {
+    1.0
+}
+
+fn is_unscaled(scale: &f64) -> bool {
+    *scale == unscaled()
 }
 
 /// A raw feature column.
@@ -126,6 +138,7 @@ impl Model {
             inputs: columns.len(),
             parameters: self.tensors.clone(),
             maps: self.about.recalibration.clone(),
+            outcome_scale: self.about.outcome_scale,
         })
     }
 }

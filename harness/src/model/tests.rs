@@ -27,6 +27,7 @@ fn model() -> Model {
         status: Status::Finished { epochs: 2, kept_epoch: 1 },
         fitted: BTreeMap::from([("share".into(), 1.0 / 3.0)]),
         model: TrainedSpec::Network(spec),
+        outcome_scale: 2.5,
         recalibration: None,
         features: vec![RawColumn { name: "x".into(), kind: ColumnKind::Numeric }],
         columns: encoder.names(),
@@ -71,8 +72,24 @@ fn a_model_survives_its_file() {
     let feature = Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } };
     let numeric = Matrix { rows: 2, columns: 1, values: vec![0.1, f32::NAN] };
     let scores = ready.score(&Dataset { features: vec![feature], numeric, ..Dataset::default() }).unwrap();
-    assert_eq!(scores.expected_control[1], -1.5, "a missing value is its indicator alone");
-    assert_eq!(scores.expected_treated[0], 1.5);
+    assert_eq!(scores.expected_control[1], -3.75, "a missing value is its indicator alone");
+    assert_eq!(scores.expected_treated[0], 3.75);
+}
+
+/// Networks of formats 1 and 2 learned outcomes as they stand, and their terms could have a scale.
+#[test]
+fn a_network_of_an_earlier_format_has_no_scale() {
+    let mut earlier = model();
+    (earlier.about.version, earlier.about.outcome_scale) = (2, 1.0);
+    let bytes = earlier.to_bytes().unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("outcome_scale"));
+    assert_eq!(Model::from_bytes("m", &bytes).unwrap(), earlier);
+    let mut about = serde_json::to_value(&earlier.about).unwrap();
+    for term in about["model"]["objective"].as_array_mut().unwrap() {
+        term["scale"] = "outcome-variance".into();
+    }
+    super::bytes::drop_scales(&mut about);
+    assert_eq!(serde_json::from_value::<About>(about).unwrap(), earlier.about);
 }
 
 #[test]
@@ -108,7 +125,7 @@ fn files_of_others_and_of_newer_versions_are_refused() {
     assert!(refusal(b"").contains("is not a model"));
     let other = replaced(&bytes, "\"valor\":\"{", "\"other\":\"{");
     assert!(refusal(&other).contains("no model of valor: its metadata has no key 'valor'"));
-    let newer = replaced(&bytes, "\\\"version\\\":2", "\\\"version\\\":7");
+    let newer = replaced(&bytes, "\\\"version\\\":3", "\\\"version\\\":7");
     let message = refusal(&newer);
     assert!(message.contains("written by valor 0.0.0") && message.contains("version 7"), "{message}");
     let changed = replaced(&bytes, "0.1,", "0.2,");

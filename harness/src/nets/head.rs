@@ -9,7 +9,7 @@ use tch::Tensor;
 pub const SIGMA_MINIMUM: f64 = 1e-4;
 /// Largest scale of a log-normal head.
 pub const SIGMA_MAXIMUM: f64 = 3.0;
-/// Log-expectations are cut here (1e13 outcome units), so that a wild start gives a number, not an infinity.
+/// Log-expectations are cut here (1e13 training standard deviations), so that a wild start gives a number, not an infinity.
 const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
 /// A log head starts at no mean below this.
 const SMALLEST_MEAN: f64 = 1e-6;
@@ -50,7 +50,7 @@ impl HeadSpec {
         }
     }
 
-    /// `E[y]` of raw outputs: `[S, B, k] -> [S, B]`, outcome units.
+    /// `E[y]` of raw outputs: `[S, B, k] -> [S, B]`, in the network's unit of outcomes.
     ///
     /// ```text
     /// point:  the output itself

@@ -290,9 +290,11 @@ pub enum GatePosition {
     Features,
 }
 
-/// What heads start from: the outcomes of the training rows, both arms together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// What heads start from: the outcomes of the training rows, both arms together, in the network's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OutcomeSummary {
+    /// Outcome units in one unit of the network: every other amount here is divided by it. Above 0.
+    pub scale: f64,
     /// Mean outcome.
     pub mean: f64,
     /// Standard deviation of the outcome.
@@ -307,4 +309,19 @@ pub struct OutcomeSummary {
     pub log_sd: f64,
     /// Share of rows that were treated.
     pub treated_share: f64,
+}
+
+impl Default for OutcomeSummary {
+    fn default() -> Self {
+        Self {
+            scale: 1.0,
+            mean: 0.0,
+            sd: 0.0,
+            nonzero_share: 0.0,
+            positive_share: 0.0,
+            log_mean: 0.0,
+            log_sd: 0.0,
+            treated_share: 0.0,
+        }
+    }
 }

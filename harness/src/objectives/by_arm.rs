@@ -6,6 +6,9 @@ use tch::{Kind, Tensor};
 /// Stands for minus infinity, which gives gradients that are not numbers.
 pub const MASKED: f64 = -1e30;
 
+/// Scales of no more than this count as 0: their reciprocals overflow.
+const SMALLEST_SCALE: f64 = 1e-30;
+
 /// How many standard deviations a batch's count of an arm may lie above its mean.
 const SPREAD: f64 = 4.0;
 
@@ -114,6 +117,14 @@ pub fn centred(vectors: &Tensor) -> Tensor {
 /// 1 where both arms have rows, `[S]`.
 pub fn both_present(arms: &ByArm) -> Tensor {
     arms.pairs().gt(0.0).to_kind(arms.treated.count.kind())
+}
+
+/// The mean of `[S, W, V]` over valid pairs, by which a term scales its distances, `[S]`: 1 where there are no pairs, or all
+/// of them are 0, so that a scale over nothing scales nothing.
+pub fn mean_scale(values: &Tensor, valid: &Tensor) -> Tensor {
+    let mean = sum_pairs(&(values.detach() * valid)) / sum_pairs(valid).clamp_min(1.0);
+    let usable = mean.gt(SMALLEST_SCALE);
+    mean.where_self(&usable, &mean.ones_like())
 }
 
 /// Sums of `[S, W, V]` per replicate.

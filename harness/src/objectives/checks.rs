@@ -185,3 +185,115 @@ fn rows_are_sampled_in_training_only() {
     case.batch.counter = Some(counter.at(2));
     assert_ne!(first, loss(term.as_ref(), &case));
 }
+
+/// Batches without an arm, without buyers, with one row or one value: no term divides by what is not there.
+#[test]
+fn sets_that_a_batch_lacks_give_finite_losses_and_gradients() {
+    let heads = [
+        HeadSpec::Point,
+        HeadSpec::Log,
+        HeadSpec::Ziln { sigma_term: true },
+        HeadSpec::Ziln { sigma_term: false },
+    ];
+    let mut built = std::collections::BTreeSet::new();
+    for head in heads {
+        for kind in registered() {
+            for lack in Lack::all() {
+                let mut case = common();
+                case.head = head.clone();
+                case.summary = lack.summary();
+                let setting = Setting { batch: lack.rows.max(2), ..case.setting() };
+                let Ok(term) = kind.build(&setting) else { continue };
+                built.insert(kind.name());
+                lack.check(&kind, term.as_ref(), &head);
+            }
+        }
+    }
+    let all: std::collections::BTreeSet<&str> = registered().iter().map(TermKind::name).collect();
+    assert_eq!(built, all);
+}
+
+/// A batch in which something is absent or does not vary.
+#[derive(Clone, Copy, Debug)]
+struct Lack {
+    rows: usize,
+    treated: usize,
+    positive: usize,
+    equal: bool,
+    one_representation: bool,
+    share: f64,
+}
+
+impl Lack {
+    fn all() -> Vec<Self> {
+        let counts = |rows: usize| std::collections::BTreeSet::from([0, 1, rows / 2, rows]);
+        let mut found = Vec::new();
+        for rows in [1_usize, 2, 9] {
+            for treated in counts(rows) {
+                for positive in counts(rows) {
+                    // The share of the training rows may be that of the batch or another.
+                    let own = treated as f64 / rows as f64;
+                    for (equal, one_representation, share) in [(false, false, 0.01), (true, true, own)] {
+                        found.push(Self { rows, treated, positive, equal, one_representation, share });
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    fn summary(&self) -> OutcomeSummary {
+        let sd = if self.equal { 0.0 } else { 1.0 };
+        OutcomeSummary { treated_share: self.share, nonzero_share: 0.2, sd, ..OutcomeSummary::default() }
+    }
+
+    fn batch(&self) -> Batch {
+        let row = |place: usize| {
+            let size = if self.equal { 1.0 } else { 0.5 + place as f64 };
+            let outcome = if place < self.positive { size } else { 0.0 };
+            // Treated rows from the end, so that buyers and treated rows meet in some batches only.
+            let treated = place + self.treated >= self.rows;
+            Labels::row(treated, outcome, if treated { 2.0 * outcome } else { -2.0 * outcome })
+        };
+        let table: Vec<f32> = (0..self.rows).flat_map(row).collect();
+        Batch::new(&Tensor::from_slice(&table).view([1, self.rows as i64, -1]), self.positive)
+    }
+
+    fn check(&self, kind: &TermKind, term: &dyn Term, head: &HeadSpec) {
+        let rows = self.rows as i64;
+        let outputs = match head {
+            HeadSpec::Point | HeadSpec::Log => 1,
+            HeadSpec::Ziln { .. } => 3,
+        };
+        let wave = |shape: &[i64], frequency: f64| {
+            let count = shape.iter().product::<i64>();
+            let values = (Tensor::arange(count, (Kind::Float, Device::Cpu)) * frequency).sin();
+            values.view(shape).set_requires_grad(true)
+        };
+        let representation = match self.one_representation {
+            true => Tensor::full([1, rows, 6], 0.3, (Kind::Float, Device::Cpu)).set_requires_grad(true),
+            false => wave(&[1, rows, 6], 1.3),
+        };
+        let inputs = [
+            wave(&[1, rows, outputs], 0.7),
+            wave(&[1, rows, outputs], 1.1),
+            representation,
+            wave(&[1, rows], 0.9),
+            wave(&[1], 1.0),
+        ];
+        let loss = value(term, &self.batch(), head, &inputs);
+        assert!(loss.double_value(&[0]).is_finite(), "{kind:?}, {head:?}, {self:?}");
+        if matches!(kind, TermKind::Sinkhorn(_) | TermKind::Mmd(_)) && [0, self.rows].contains(&self.treated)
+        {
+            assert_eq!(loss.double_value(&[0]), 0.0, "{kind:?}, {self:?}");
+        }
+        if loss.requires_grad() {
+            loss.sum(None).backward();
+        }
+        for (place, input) in inputs.iter().enumerate() {
+            let gradient = input.grad();
+            let finite = !gradient.defined() || gradient.isfinite().all().int64_value(&[]) == 1;
+            assert!(finite, "{kind:?}, {head:?}, {self:?}: gradient of input {place}");
+        }
+    }
+}

@@ -100,6 +100,7 @@ fn ranking(options: &Value) -> RankingSpec {
         },
         label: serde_json::from_value(options["label"].clone()).unwrap(),
         minimum_gap: number("minimum_gap"),
+        label_unit: Unit::Amount(1.0),
         reduction: serde_json::from_value(options["reduction"].clone()).unwrap(),
         ..RankingSpec::default()
     }

@@ -1,8 +1,8 @@
 //! Maximum mean discrepancy between the arms' representations.
 
 use super::by_arm::{
-    ByArm, Side, Widths, both_present, centred, squared_distances, squared_distances_within, sum_pairs,
-    valid_pairs,
+    ByArm, Side, Widths, both_present, centred, mean_scale, squared_distances, squared_distances_within,
+    sum_pairs, valid_pairs,
 };
 use super::unit::above_zero;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
@@ -106,8 +106,7 @@ impl Mmd {
         let bandwidth = match self.spec.bandwidth {
             Bandwidth::Amount(amount) => sum_pairs(valid).full_like(amount),
             Bandwidth::Named(NamedBandwidth::MeanDistance) => {
-                let mean = sum_pairs(&(squares.detach() * valid)) / sum_pairs(valid).clamp_min(1.0);
-                mean.clamp_min(SMALLEST_SQUARE)
+                mean_scale(squares, valid).clamp_min(SMALLEST_SQUARE)
             }
         };
         bandwidth.unsqueeze(-1).unsqueeze(-1)

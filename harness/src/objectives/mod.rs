@@ -85,9 +85,6 @@ pub struct TermSpec {
     /// Factor in the total; finite.
     #[serde(default = "one")]
     pub weight: f64,
-    /// A further factor that the training rows decide.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scale: Option<Scale>,
     /// Which term.
     pub term: TermKind,
 }
@@ -96,25 +93,10 @@ fn one() -> f64 {
     1.0
 }
 
-/// Factors that the training rows decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scale {
-    /// The variance of the training outcomes: what a loss without unit needs beside one in squared outcome units.
-    OutcomeVariance,
-}
-
 impl TermSpec {
-    /// A term with a weight and no further factor.
+    /// A term with a weight.
     pub fn new(weight: f64, term: TermKind) -> Self {
-        Self { weight, scale: None, term }
-    }
-
-    fn factor(&self, setting: &Setting) -> f64 {
-        match self.scale {
-            Some(Scale::OutcomeVariance) => self.weight * setting.summary.sd.powi(2),
-            None => self.weight,
-        }
+        Self { weight, term }
     }
 }
 
@@ -208,7 +190,7 @@ impl Objective {
                 0 => spec.term.name().to_string(),
                 earlier => format!("{} {}", spec.term.name(), earlier + 1),
             };
-            terms.push(Weighted { name, factor: spec.factor(setting), term: spec.term.build(setting)? });
+            terms.push(Weighted { name, factor: spec.weight, term: spec.term.build(setting)? });
         }
         if terms.is_empty() {
             return Err(input_error!("an objective needs at least one term"));

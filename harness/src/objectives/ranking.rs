@@ -16,11 +16,12 @@ use serde::{Deserialize, Serialize};
 /// s_ij   = sign(z_i - z_j)      u = score / unit
 /// link   = log(1 + exp(-d))  (logistic)      max(0, margin - d)  (hinge)      exp(-d), d cut at -30  (exponential)
 /// score  = log E_1 - log E_0, unit 1  (log-ratio)      E_1 - E_0  (uplift)      p_1 - p_0, unit 1  (conversion)
-/// w_ij   = log(1 + |z_i - z_j|)  (log1p)      1  (one: RankNet)      |z_i - z_j| / sd  (absolute)
-///          |z_i - z_j| / sd |rank_i - rank_j| / B  (rank-difference: LambdaRank for AUUC, ranks by the current score)
+/// w_ij   = log(1 + g)  (log1p)      1  (one: RankNet)      g  (absolute)            g = |z_i - z_j| / label unit
+///          g |rank_i - rank_j| / B  (rank-difference: LambdaRank for AUUC, ranks by the current score)
 /// ```
 ///
-/// sd is that of the training outcomes; ranks are constants for the gradient. Pairs with `z_i = z_j` never count. With
+/// The paper's `log(1 + |z_i - z_j|)` depends on the currency; it is had with `label-unit = 1.0`. Ranks are constants for
+/// the gradient. Pairs with `z_i = z_j` never count. With
 /// `sample`, each step looks at the pairs among that many rows drawn without replacement. Source: VALOR, section 4.2;
 /// the hinge, the log-ratio score, the gap and the sample are its released code's; RankNet: Burges et al., ICML 2005;
 /// LambdaRank: Burges 2010, with the change of Devriendt et al.'s area by swapping two rows.
@@ -37,6 +38,8 @@ pub struct RankingSpec {
     pub minimum_gap: f64,
     /// How pairs are summed up.
     pub reduction: Reduction,
+    /// The unit of labels in a pair's weight.
+    pub label_unit: Unit,
     /// What a pair counts.
     #[serde(skip_serializing_if = "PairWeight::is_default")]
     pub weight: PairWeight,
@@ -83,12 +86,12 @@ pub enum Link {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PairWeight {
-    /// `log(1 + |z_i - z_j|)`, as in the paper.
+    /// `log(1 + |z_i - z_j|)`, labels in units, as in the paper, which names no unit.
     #[default]
     Log1p,
     /// 1.
     One,
-    /// `|z_i - z_j|` in training standard deviations.
+    /// `|z_i - z_j|` in units.
     Absolute,
     /// That times the share of the batch between the two rows' ranks.
     RankDifference,
@@ -129,6 +132,7 @@ impl Default for RankingSpec {
             link: Link::Logistic,
             label: Label::Transformed,
             minimum_gap: 0.0,
+            label_unit: Unit::default(),
             reduction: Reduction::Mean,
             weight: PairWeight::Log1p,
             sample: 0,
@@ -148,6 +152,7 @@ impl TermOptions for RankingSpec {
         if let Link::Hinge { margin } = self.link {
             above_zero("ranking.link.hinge.margin", margin)?;
         }
+        self.label_unit.validate("ranking.label-unit")?;
         not_negative("ranking.minimum-gap", self.minimum_gap)?;
         if self.sample == 1 {
             return Err(input_error!("ranking.sample: found 1; allowed are 0 for all rows, and 2 or more"));

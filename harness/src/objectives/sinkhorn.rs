@@ -1,8 +1,8 @@
 //! Sinkhorn's approximation of the Wasserstein distance between the arms' representations.
 
 use super::by_arm::{
-    ByArm, MASKED, Side, Widths, both_present, centred, squared_distances, squared_distances_within,
-    sum_pairs, valid_pairs,
+    ByArm, MASKED, Side, Widths, both_present, centred, mean_scale, squared_distances,
+    squared_distances_within, sum_pairs, valid_pairs,
 };
 use super::unit::above_zero;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
@@ -108,12 +108,8 @@ impl Sinkhorn {
 
     /// `lambda` of each replicate, `[S, 1, 1]`.
     fn sharpness(&self, costs: &Tensor, valid: &Tensor) -> Tensor {
-        let costs = costs.detach();
         let lambda = match self.spec.relative {
-            true => {
-                let mean = sum_pairs(&(costs * valid)) / sum_pairs(valid).clamp_min(1.0);
-                (mean.clamp_min(f64::from(f32::MIN_POSITIVE)) / self.spec.lambda).reciprocal()
-            }
+            true => mean_scale(costs, valid).reciprocal() * self.spec.lambda,
             false => sum_pairs(valid).full_like(self.spec.lambda),
         };
         lambda.unsqueeze(-1).unsqueeze(-1)

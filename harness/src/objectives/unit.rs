@@ -4,7 +4,8 @@ use super::Setting;
 use crate::input_error;
 use serde::{Deserialize, Serialize};
 
-/// Outcomes are divided by this before a term sees them.
+/// Outcomes are divided by this before a term sees them. Networks compute in training standard deviations
+/// ([`OutcomeSummary::scale`](crate::nets::OutcomeSummary)), so an amount is turned into those.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged, expecting = "unit: allowed are a number above 0 or \"training-sd\"")]
 pub enum Unit {
@@ -29,12 +30,12 @@ impl Default for Unit {
 }
 
 impl Unit {
-    /// Outcome units.
+    /// In the unit of the network's outcomes.
     pub fn amount(self, setting: &Setting) -> f64 {
         match self {
             Unit::Named(NamedUnit::TrainingSd) if setting.summary.sd > 0.0 => setting.summary.sd,
             Unit::Named(NamedUnit::TrainingSd) => 1.0,
-            Unit::Amount(amount) => amount,
+            Unit::Amount(amount) => amount / setting.summary.scale,
         }
     }
 

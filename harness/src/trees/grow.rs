@@ -7,6 +7,10 @@ use crate::seed::Seeds;
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+/// Gains and orders that differ by no more than this share are equal. Sums over the same rows in another order, or of
+/// outcomes in another currency, round differently; which of two equal splits is taken must not hang on that.
+const TIE: f64 = 1e-9;
+
 /// A row of a tree's bag, by its place among the training rows, and how often it was drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Drawn {
@@ -160,7 +164,7 @@ impl<'a, R: Rule> Search<'a, R> {
         Self { rule, binned, limits, cells, upwards, downwards, sorted, places }
     }
 
-    /// The split that gains most; among equals the first column and the lowest cut.
+    /// The split that gains most; among equals, to a share of [`TIE`], the first column and the lowest cut.
     pub fn best(&mut self, drawn: &[Drawn], seeds: &Seeds) -> Option<Best> {
         let node = self.rule.node(drawn);
         let mut best = None;
@@ -226,7 +230,13 @@ impl<'a, R: Rule> Search<'a, R> {
         self.sorted.extend((0..column.bins).filter(|&bin| self.cells[bin].rows() > 0).map(|bin| bin as u8));
         if let ColumnKind::Levels(_) = column.kind {
             let key = |bin: &u8| self.rule.order(node, &self.cells[usize::from(*bin)]);
-            self.sorted.sort_by(|left, right| key(left).total_cmp(&key(right)).then(left.cmp(right)));
+            let mut keyed: Vec<(f64, u8)> = self.sorted.iter().map(|bin| (key(bin), *bin)).collect();
+            keyed.sort_by(|left, right| left.0.total_cmp(&right.0).then(left.1.cmp(&right.1)));
+            let largest = keyed.iter().map(|(key, _)| key.abs()).fold(0.0, f64::max);
+            for ties in keyed.chunk_by_mut(|left, right| right.0 - left.0 <= TIE * largest) {
+                ties.sort_by_key(|(_, bin)| *bin);
+            }
+            self.sorted.iter_mut().zip(&keyed).for_each(|(sorted, (_, bin))| *sorted = *bin);
         }
     }
 
@@ -265,7 +275,7 @@ impl<'a, R: Rule> Search<'a, R> {
     }
 
     fn offer(&self, cut: (usize, usize), gain: Option<f64>, missing_left: bool, best: &mut Option<Best>) {
-        let least = best.as_ref().map_or(self.limits.least_gain, |best| best.gain);
+        let least = best.as_ref().map_or(self.limits.least_gain, |best| best.gain + TIE * best.gain.abs());
         let Some(gain) = gain.filter(|&gain| gain > least) else { return };
         let (index, last) = cut;
         let column = &self.binned.columns[index];

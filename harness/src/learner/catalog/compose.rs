@@ -6,8 +6,8 @@ use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
 use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
 use crate::objectives::{
-    CrossGroupSpec, ListwiseSpec, MarginalSpec, MseSpec, Over, PairReduction, Scale, TermKind, TermSpec,
-    Unit, WithinGroupSpec, ZilnSpec,
+    CrossGroupSpec, ListwiseSpec, MarginalSpec, MseSpec, Over, PairReduction, TermKind, TermSpec, Unit,
+    WithinGroupSpec, ZilnSpec,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ pub fn compose(
         objective.push(TermSpec::new(options.ranking_weight, TermKind::Ranking(options.ranking.clone())));
     }
     if rerum {
-        objective.extend(rerum_terms(backbone, has(components, "rerum-released")));
+        objective.extend(rerum_terms(backbone, has(components, "rerum-released"), options.rerum_unit));
     }
     let gate = has(components, "gti").then_some(options.gate);
     let network = network(kind, head.spec(options), options, gate);
@@ -125,17 +125,16 @@ fn outcome(kind: &BackboneKind, components: &[String], ziln: bool, options: &Opt
     TermSpec::new(1.0, term)
 }
 
-/// RERUM's losses: as in its paper, in training standard deviations, or with the weights of its public code.
-fn rerum_terms(backbone: &BackboneRow, released: bool) -> Vec<TermSpec> {
+/// RERUM's losses: as in its paper, or with the weights of its public code.
+fn rerum_terms(backbone: &BackboneRow, released: bool, unit: Unit) -> Vec<TermSpec> {
     if !released {
         let terms = [
-            TermKind::WithinGroup(WithinGroupSpec::default()),
-            TermKind::CrossGroup(CrossGroupSpec::default()),
-            TermKind::Listwise(ListwiseSpec::default()),
+            TermKind::WithinGroup(WithinGroupSpec { unit, ..WithinGroupSpec::default() }),
+            TermKind::CrossGroup(CrossGroupSpec { unit, ..CrossGroupSpec::default() }),
+            TermKind::Listwise(ListwiseSpec { unit, ..ListwiseSpec::default() }),
         ];
         return terms.map(|term| TermSpec::new(1.0, term)).into();
     }
-    let unit = Unit::Amount(1.0);
     let listwise = ListwiseSpec { over: Over::Arm, factor: true, unit };
     let within = WithinGroupSpec { reduction: PairReduction::Sum, unit };
     vec![
@@ -155,23 +154,16 @@ fn network(
     NetworkSpec { backbone, trunk, heads: options.heads.clone(), head, gate }
 }
 
-/// Checks the parts and gives terms without unit the scale that the outcome loss has.
+/// Checks the parts.
 fn finish(
     network: NetworkSpec,
-    mut objective: Vec<TermSpec>,
+    objective: Vec<TermSpec>,
     training: &TrainingSpec,
     recalibration: Option<Recalibration>,
 ) -> anyhow::Result<MethodSpec> {
     training.validate()?;
     network.validate().map_err(in_model)?;
     network.check_gate()?;
-    // UniTE's point form is a squared error taken apart, so it stays in the same units as every other one.
-    let squared = objective.iter().any(|spec| matches!(spec.term, TermKind::Mse(_)))
-        || (network.head == HeadSpec::Point
-            && objective.iter().any(|spec| matches!(spec.term, TermKind::Marginal(_))));
-    for spec in &mut objective {
-        spec.scale = (squared && !matches!(spec.term, TermKind::Mse(_))).then_some(Scale::OutcomeVariance);
-    }
     let spec = NeuralSpec { network, objective, training: training.clone(), recalibration };
     spec.check_terms()?;
     Ok(MethodSpec::Neural(spec))

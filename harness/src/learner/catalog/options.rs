@@ -3,7 +3,7 @@
 use crate::error::not_negative;
 use crate::learner::neural::Recalibration;
 use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
-use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec};
+use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec, Unit};
 use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,8 @@ pub struct Options {
     pub ranking_weight: f64,
     /// Options of the ranking loss.
     pub ranking: RankingSpec,
+    /// The unit of outcomes in RERUM's losses.
+    pub rerum_unit: Unit,
     /// Whether CFR's representation is divided by its length.
     pub normalise: bool,
     /// Weight of a balance term, 0 or more; the backbone's own where absent.
@@ -68,6 +70,7 @@ impl Default for Options {
             recalibration: None,
             ranking_weight: 0.1,
             ranking: RankingSpec::default(),
+            rerum_unit: Unit::default(),
             normalise: true,
             balance_weight: None,
             sinkhorn: SinkhornSpec::default(),
@@ -97,6 +100,6 @@ impl Options {
         ] {
             not_negative(key, weight)?;
         }
-        Ok(())
+        self.rerum_unit.validate("rerum-unit")
     }
 }

@@ -73,14 +73,15 @@ pub(super) fn train(
     context: Context,
 ) -> anyhow::Result<Trained> {
     check(spec, task)?;
-    let rows = DeviceRows::new(spec, task, context.device);
+    let scale = rows::outcome_scale(task);
+    let rows = DeviceRows::new(spec, task, scale, context.device);
     let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
     let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
     stack.train(&rows, task, context.progress);
     let (parameters, logs) = stack.finish();
-    let model = Model::new((spec, task.features.columns), network, parameters);
+    let model = Model::new((spec, task.features.columns), network, parameters, scale);
     let maps = maps(spec, task, &model, &rows, seeds.len());
     let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
     let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
@@ -163,6 +164,23 @@ impl Status {
     }
 }
 
+/// Outcomes of more training standard deviations than this differ by too few of the 24 bits that a network sees.
+const LARGEST_OFFSET: f64 = (1_u64 << 20) as f64;
+
+/// Refuses outcomes whose differences 32 bits cannot tell.
+fn refuse_offset(task: &Task) -> anyhow::Result<()> {
+    let scale = rows::outcome_scale(task);
+    let size = |row: &u32| task.outcome[*row as usize].abs();
+    let most = task.train.iter().chain(task.validation).map(size).fold(0.0, f64::max);
+    if most / scale > LARGEST_OFFSET {
+        return Err(input_error!(
+            "outcomes reach {most:e} and their standard deviation is {scale:e}: networks compute in 32 bits, which cannot \
+             tell such outcomes apart; allowed are up to {LARGEST_OFFSET} standard deviations: subtract a constant first"
+        ));
+    }
+    Ok(())
+}
+
 /// Refuses rows that a network cannot learn from.
 pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
     let (batch, rows) = (spec.training.batch, task.train.len());
@@ -174,6 +192,7 @@ pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
             "training.patience: early stopping needs validation rows; set split.validation above 0"
         ));
     }
+    refuse_offset(task)?;
     let head = match spec.network.head {
         HeadSpec::Point => return Ok(()),
         HeadSpec::Log => "log",

@@ -18,13 +18,15 @@ pub struct Model {
     network: Network,
     /// `[S, P]`
     parameters: Tensor,
+    /// Outcome units in one unit of the heads' expectations.
+    outcome_scale: f64,
     /// Of the first replicate.
     maps: Option<Maps>,
     /// How far apart rows stand in a tensor when their place must not matter.
     spacing: OnceCell<usize>,
 }
 
-/// Predictions of a chunk, each `[S, rows]`.
+/// Predictions of a chunk in outcome units, each `[S, rows]`.
 struct Chunk {
     control: Tensor,
     treated: Tensor,
@@ -32,9 +34,16 @@ struct Chunk {
 }
 
 impl Model {
-    /// The network of a spec for so many inputs. Parameters are `[S, P]`.
-    pub fn new((spec, inputs): (&NeuralSpec, usize), network: Network, parameters: Tensor) -> Self {
-        Self { spec: spec.clone(), inputs, network, parameters, maps: None, spacing: OnceCell::new() }
+    /// The network of a spec for so many inputs, which was trained on outcomes in units of `outcome_scale`. Parameters are
+    /// `[S, P]`.
+    pub fn new(
+        (spec, inputs): (&NeuralSpec, usize),
+        network: Network,
+        parameters: Tensor,
+        outcome_scale: f64,
+    ) -> Self {
+        let spec = spec.clone();
+        Self { spec, inputs, network, parameters, outcome_scale, maps: None, spacing: OnceCell::new() }
     }
 
     /// Predictions of every replicate for the given rows of `features` (`[N, d]`).
@@ -95,8 +104,8 @@ impl Model {
         let outputs = self.network.forward(weights, &features, &Pass::default());
         let head = self.network.head();
         Chunk {
-            control: head.expectation(&outputs.control),
-            treated: head.expectation(&outputs.treated),
+            control: head.expectation(&outputs.control) * self.outcome_scale,
+            treated: head.expectation(&outputs.treated) * self.outcome_scale,
             conversions: head.conversion(&outputs.control).zip(head.conversion(&outputs.treated)),
         }
     }
@@ -176,7 +185,8 @@ impl Scorer for Model {
         };
         let parameters = self.network.layout().names().map(parameter).collect();
         let spec = TrainedSpec::Network(self.spec.clone());
-        SavedModel { spec, inputs: self.inputs, parameters, maps: self.maps.clone() }
+        let (maps, outcome_scale) = (self.maps.clone(), self.outcome_scale);
+        SavedModel { spec, inputs: self.inputs, parameters, maps, outcome_scale }
     }
 }
 

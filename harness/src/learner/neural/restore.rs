@@ -37,7 +37,13 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
     let mut arms = saved.maps.iter().flat_map(|maps| [&maps.control, &maps.treated]);
     ensure!(arms.all(is_whole), "the recalibration is no function");
-    Ok(Model::new((spec, saved.inputs), network, parameters).first(saved.maps.clone()))
+    ensure!(
+        saved.outcome_scale > 0.0 && saved.outcome_scale.is_finite(),
+        "the outcome scale is {}; allowed are numbers above 0",
+        saved.outcome_scale
+    );
+    let model = Model::new((spec, saved.inputs), network, parameters, saved.outcome_scale);
+    Ok(model.first(saved.maps.clone()))
 }
 
 fn is_whole(map: &Map) -> bool {
@@ -68,7 +74,7 @@ mod tests {
         let summary = OutcomeSummary { mean: 2.0, sd: 1.0, positive_share: 0.4, ..Default::default() };
         let network = Network::new(&spec.network, INPUTS as i64, &summary);
         let drawn = Tensor::from_slice(&network.layout().draw(&Seeds::new(3))).unsqueeze(0);
-        Model::new((&spec, INPUTS), network, drawn)
+        Model::new((&spec, INPUTS), network, drawn, 2.5)
     }
 
     fn again(saved: &SavedModel) -> anyhow::Result<Model> {

@@ -23,24 +23,44 @@ pub struct DeviceRows {
     pub device: Device,
 }
 
+/// The unit in which networks learn outcomes, in outcome units.
+///
+/// ```text
+/// scale = sd(y) over the training rows (population form);  |y| where all are equal;  1 where all are 0
+/// ```
+///
+/// With it no step size, clipping, weight or start depends on the currency in which outcomes are counted.
+pub fn outcome_scale(task: &Task) -> f64 {
+    let outcomes: Vec<f64> = task.train.iter().map(|&row| task.outcome[row as usize]).collect();
+    let largest = outcomes.iter().fold(0.0_f64, |largest, outcome| largest.max(outcome.abs()));
+    // Taken relative to the largest, so that no square overflows or vanishes.
+    let relative: Vec<f64> = outcomes.iter().map(|outcome| outcome / largest).collect();
+    let constant = outcomes.iter().all(|outcome| *outcome == outcomes[0]);
+    match (largest > 0.0, constant) {
+        (false, _) => 1.0,
+        (true, true) => largest,
+        (true, false) => moments(&relative).1 * largest,
+    }
+}
+
 impl DeviceRows {
-    /// Uploads the task's rows.
-    pub fn new(spec: &NeuralSpec, task: &Task, device: Device) -> Self {
+    /// Uploads the task's rows, outcomes in units of `scale` (outcome units, above 0).
+    pub fn new(spec: &NeuralSpec, task: &Task, scale: f64, device: Device) -> Self {
         let shape = [task.features.rows as i64, task.features.columns as i64];
         let features = Tensor::from_slice(&task.features.values).view(shape).to_device(device);
         let share = training_share(task);
         let ranking = ranking_label(&spec.objective).unwrap_or_default();
-        let label = |row: usize| ranking.map_or(0.0, |label| row_label(label, task, row, share));
+        let label = |row: usize| ranking.map_or(0.0, |label| row_label(label, task, row, share) / scale);
         let table: Vec<f32> = (0..task.features.rows)
-            .flat_map(|row| Labels::row(task.treatment[row], task.outcome[row], label(row)))
+            .flat_map(|row| Labels::row(task.treatment[row], task.outcome[row] / scale, label(row)))
             .collect();
         let ranked = table.chunks(Labels::COLUMNS).map(|row| row[Labels::COLUMNS - 1] != 0.0).collect();
         let labels = Tensor::from_slice(&table).view([-1, Labels::COLUMNS as i64]).to_device(device);
-        let summary = summarise(task);
+        let summary = summarise(task, scale);
         let fitted = BTreeMap::from([
             ("training share treated".to_string(), share),
-            ("training mean outcome".to_string(), summary.mean),
-            ("training sd outcome".to_string(), summary.sd),
+            ("training mean outcome".to_string(), summary.mean * scale),
+            ("training sd outcome".to_string(), summary.sd * scale),
         ]);
         Self { features, labels, ranked, summary, fitted, device }
     }
@@ -70,13 +90,14 @@ fn row_label(label: Label, task: &Task, row: usize, share: f64) -> f64 {
     }
 }
 
-fn summarise(task: &Task) -> OutcomeSummary {
-    let outcomes = || task.train.iter().map(|&row| task.outcome[row as usize]);
+fn summarise(task: &Task, scale: f64) -> OutcomeSummary {
+    let outcomes = || task.train.iter().map(|&row| task.outcome[row as usize] / scale);
     let logs: Vec<f64> = outcomes().filter(|outcome| *outcome > 0.0).map(f64::ln).collect();
     let (mean, sd) = moments(&outcomes().collect::<Vec<f64>>());
     let (log_mean, log_sd) = moments(&logs);
     let rows = task.train.len() as f64;
     OutcomeSummary {
+        scale,
         mean,
         sd,
         nonzero_share: outcomes().filter(|outcome| *outcome != 0.0).count() as f64 / rows,

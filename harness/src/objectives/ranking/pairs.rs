@@ -4,7 +4,6 @@ use super::{Link, PairWeight, RankingSpec, Reduction, Score};
 use crate::input_error;
 use crate::nets::HeadSpec;
 use crate::objectives::closed_form::with_slope;
-use crate::objectives::unit::Unit;
 use crate::objectives::{Batch, Prediction, Setting, Term};
 use tch::{Kind, Tensor};
 
@@ -18,6 +17,7 @@ pub struct Ranking {
     spec: RankingSpec,
     unit: f64,
     label_unit: f64,
+    minimum_gap: f64,
     width: usize,
 }
 
@@ -61,8 +61,13 @@ impl Ranking {
             Score::LogRatio | Score::Conversion => 1.0,
             Score::Uplift { unit } => unit.amount(setting),
         };
-        let label_unit = Unit::default().amount(setting);
-        Ok(Self { spec: spec.clone(), unit, label_unit, width: padded_width(setting) })
+        Ok(Self {
+            spec: spec.clone(),
+            unit,
+            label_unit: spec.label_unit.amount(setting),
+            minimum_gap: spec.minimum_gap / setting.summary.scale,
+            width: padded_width(setting),
+        })
     }
 
     fn scaled_score(&self, prediction: &Prediction) -> Tensor {
@@ -120,7 +125,7 @@ impl Ranking {
         let sign = gap.sign();
         let size = gap.abs();
         let own = own_label.ne(0.0).to_kind(kind);
-        let mut counted = size.gt(self.spec.minimum_gap).to_kind(kind) * &own * rows.sides.unsqueeze(1);
+        let mut counted = size.gt(self.minimum_gap).to_kind(kind) * &own * rows.sides.unsqueeze(1);
         if let Some(sampled) = &rows.sampled {
             counted = counted * narrow(sampled) * sampled.unsqueeze(1);
         }
@@ -139,7 +144,7 @@ impl Ranking {
     /// What pairs count whose labels are `size` apart and whose ranks are `between` apart.
     fn weight(&self, size: Tensor, between: Option<Tensor>) -> Tensor {
         match self.spec.weight {
-            PairWeight::Log1p => size.log1p(),
+            PairWeight::Log1p => (size / self.label_unit).log1p(),
             PairWeight::One => size.ones_like(),
             PairWeight::Absolute | PairWeight::RankDifference => {
                 let value = size / self.label_unit;

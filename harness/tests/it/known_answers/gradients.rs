@@ -36,6 +36,7 @@ fn batch(treated: impl Fn(i64) -> bool) -> Batch {
 fn gradients(spec: &NeuralSpec, term: &str, batch: &Batch) -> (f64, f64) {
     tch::set_num_threads(1);
     let summary = OutcomeSummary {
+        scale: 1.0,
         mean: 3.0,
         sd: 4.0,
         nonzero_share: 0.5,

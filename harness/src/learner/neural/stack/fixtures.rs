@@ -67,7 +67,8 @@ fn spec(step: &Value) -> NeuralSpec {
         "focal-ziln" => TermKind::FocalZiln(FocalZilnSpec::default()),
         _ => {
             let score = Score::Uplift { unit: Unit::Amount(10.0) };
-            TermKind::Ranking(RankingSpec { score, ..RankingSpec::default() })
+            let label_unit = Unit::Amount(1.0);
+            TermKind::Ranking(RankingSpec { score, label_unit, ..RankingSpec::default() })
         }
     };
     let objective = step["objective"].as_object().unwrap().iter();
@@ -126,7 +127,7 @@ fn training_steps_are_those_of_pytorch() {
     for (name, step) in fixtures["steps"].as_object().unwrap() {
         let spec = spec(step);
         let task = rows.task();
-        let device_rows = DeviceRows::new(&spec, &task, Device::Cpu);
+        let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
         let network = Network::new(&spec.network, 5, &device_rows.summary);
         let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
@@ -205,7 +206,7 @@ fn a_diverging_replicate_falls_alone() {
     let rows = drawn(640);
     let spec = method("tarnet", &["ziln"], TrainingSpec { epochs: 2, batch: 64, ..TrainingSpec::default() });
     let task = rows.task();
-    let device_rows = DeviceRows::new(&spec, &task, Device::Cpu);
+    let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
     let network = Network::new(&spec.network, 5, &device_rows.summary);
     let setting = Setting::new(&spec.network, device_rows.summary, 64);
     let objective = Objective::new(&spec.objective, &setting).unwrap();

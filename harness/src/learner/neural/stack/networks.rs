@@ -104,7 +104,7 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
     for (name, case) in fixtures["cases"].as_object().unwrap() {
         let spec = spec(case);
         let task = rows.task();
-        let device_rows = DeviceRows::new(&spec, &task, Device::Cpu);
+        let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
         let network = Network::new(&spec.network, 5, &device_rows.summary);
         let names: Vec<&str> = network.layout().names().map(|(name, _)| name).collect();
         assert_eq!(names.len(), case["parameters"].as_object().unwrap().len(), "{name}: {names:?}");
