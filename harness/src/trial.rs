@@ -156,6 +156,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
         notes: prepared.notes().to_vec(),
         status: replicate.status,
         fitted: replicate.fitted,
+        scoring: Some(saved.spec.scoring()?),
         model: saved.spec,
         recalibration: saved.maps,
         outcome_scale: saved.outcome_scale,

@@ -95,6 +95,11 @@ impl Encoder {
         Self { numeric, categorical, encoding }
     }
 
+    /// Which numbers it gives.
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
+    }
+
     /// Names of the numeric features.
     pub fn numeric(&self) -> impl Iterator<Item = &str> {
         self.numeric.iter().map(|scale| scale.name.as_str())

@@ -18,7 +18,7 @@ use crate::input_error;
 use collect::Collector;
 use columns::Columns;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
 use values::Label;
@@ -30,6 +30,9 @@ pub struct TableSpec {
     /// A `.csv`, `.csv.gz` or `.parquet` file, relative to the experiment file. Not part of the identity.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
+    /// Names of a CSV file's columns, where it has no header.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// BLAKE3 of the file's bytes, filled in when the file is found; one that is given must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
@@ -55,6 +58,12 @@ pub struct TableSpec {
     /// Column of true effects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<String>,
+    /// Column of the true expected outcome under control; with `expected_treated` it gives the true effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_control: Option<String>,
+    /// Column of the true expected outcome under treatment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_treated: Option<String>,
     /// Known propensity: a column, or a number for all rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propensity: Option<Propensity>,
@@ -86,6 +95,8 @@ impl TableSpec {
         Format::of(path).map_err(|error| input_error!("table: path = {error}"))?;
         self.validate_values(path)?;
         self.validate_columns(path)?;
+        self.validate_names(path)?;
+        self.validate_truth(path)?;
         if let Some(Propensity::Constant(share)) = self.propensity
             && !(share > 0.0 && share < 1.0)
         {
@@ -133,9 +144,12 @@ impl TableSpec {
         let mut roles = BTreeMap::from([(self.treatment.as_str(), "treatment")]);
         let outcome = [(&self.outcome, "outcome")].into_iter();
         let effect = self.effect.iter().map(|name| (name, "effect"));
+        let expected =
+            [(&self.expected_control, "expected-control"), (&self.expected_treated, "expected-treated")];
+        let truth = expected.into_iter().filter_map(|(name, role)| Some((name.as_ref()?, role)));
         let numeric = self.numeric.iter().map(|name| (name, "numeric"));
         let categorical = self.categorical.iter().map(|name| (name, "categorical"));
-        for (name, role) in outcome.chain(effect).chain(numeric).chain(categorical) {
+        for (name, role) in outcome.chain(effect).chain(truth).chain(numeric).chain(categorical) {
             if let Some(other) = roles.insert(name, role) {
                 let twice = if other == role { "twice in".into() } else { format!("in both '{other}' and") };
                 return Err(input_error!(
@@ -149,6 +163,38 @@ impl TableSpec {
             ));
         }
         Ok(())
+    }
+
+    /// Refuses names that a file without a header cannot have.
+    fn validate_names(&self, path: &str) -> anyhow::Result<()> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
+        if Format::of(path)? == Format::Parquet {
+            return Err(input_error!(
+                "table {path}: columns: a Parquet file names its columns; allowed for CSV files without a header"
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        match self.columns.iter().find(|name| name.trim().is_empty() || !seen.insert(name.trim())) {
+            Some(name) => Err(input_error!(
+                "table {path}: columns: '{name}' stands there twice or is empty; allowed is a name for each column"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// The true effect is a column, or the difference of two.
+    fn validate_truth(&self, path: &str) -> anyhow::Result<()> {
+        match (&self.effect, &self.expected_control, &self.expected_treated) {
+            (_, None, None) | (None, Some(_), Some(_)) => Ok(()),
+            (Some(_), Some(_), Some(_)) => Err(input_error!(
+                "table {path}: the effect is expected-treated less expected-control; give these two or 'effect'"
+            )),
+            (_, Some(_), None) | (_, None, Some(_)) => Err(input_error!(
+                "table {path}: expected-control and expected-treated go together; found one of them"
+            )),
+        }
     }
 
     fn value_lists(&self) -> [(&'static str, &Vec<String>); 3] {
@@ -186,11 +232,16 @@ pub(super) fn load(spec: &TableSpec, root: &Path) -> anyhow::Result<Dataset> {
     }
     let (path, file) = spec.open(root)?;
     let format = Format::of(path)?;
-    let collector = Collector::new(spec, Place { file: path, header: format != Format::Parquet });
+    let collector = Collector::new(
+        spec,
+        Place { file: path, header: format != Format::Parquet && spec.columns.is_empty() },
+    );
     let columns = Columns::new(spec);
     match format {
-        Format::Csv => csv::read(file, &columns, collector),
-        Format::CsvGz => csv::read(flate2::read::MultiGzDecoder::new(file), &columns, collector),
+        Format::Csv => csv::read(file, (&columns, &spec.columns), collector),
+        Format::CsvGz => {
+            csv::read(flate2::read::MultiGzDecoder::new(file), (&columns, &spec.columns), collector)
+        }
         Format::Parquet => parquet::read(file, &columns, collector),
     }
 }

@@ -52,7 +52,7 @@ pub const BACKBONES: [BackboneRow; 9] = [
     BackboneRow {
         key: "tarnet",
         name: "TARNet",
-        kind: |_| BackboneKind::Tarnet,
+        kind: |options| tarnet(options, false),
         terms: |_| Vec::new(),
         released: RELEASED,
     },
@@ -71,14 +71,14 @@ pub const BACKBONES: [BackboneRow; 9] = [
     BackboneRow {
         key: "cfr-wass",
         name: "CFR-WASS",
-        kind: cfr,
+        kind: |options| tarnet(options, true),
         terms: |options| balance(options, 0.01, TermKind::Sinkhorn(options.sinkhorn.clone())),
         released: RELEASED_CFR,
     },
     BackboneRow {
         key: "cfr-mmd",
         name: "CFR-MMD",
-        kind: cfr,
+        kind: |options| tarnet(options, true),
         terms: |options| balance(options, 1.0, TermKind::Mmd(options.mmd.clone())),
         released: RELEASED_CFR,
     },
@@ -170,8 +170,9 @@ impl TreesRow {
     }
 }
 
-fn cfr(options: &Options) -> BackboneKind {
-    if options.normalise { BackboneKind::Cfr } else { BackboneKind::Tarnet }
+/// TARNet's network, its representation of length 1 or as it is; `usual` is what the backbone does unasked.
+fn tarnet(options: &Options, usual: bool) -> BackboneKind {
+    if options.normalise.unwrap_or(usual) { BackboneKind::Cfr } else { BackboneKind::Tarnet }
 }
 
 fn balance(options: &Options, usual: f64, term: TermKind) -> Vec<TermSpec> {

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod device;
 pub mod neural;
 mod saved;
+mod scoring;
 mod status;
 mod training;
 pub mod trees;

@@ -2,8 +2,11 @@
 
 pub mod explain;
 mod saved;
+mod steps;
 #[cfg(test)]
 mod tests;
+
+pub use steps::TreeSteps;
 
 use super::{
     Context, EpochLoss, Fitted, Predictions, Replicate, SavedModel, Scorer, SplitGains, Status, Task,
@@ -127,6 +130,8 @@ fn epochs(rounds: &Rounds) -> Vec<EpochLoss> {
 /// Where a tensor is absent, of another shape or type, or trees are not whole.
 pub fn restore(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn Scorer>> {
     spec.validate()?;
+    let plain = saved.outcome_scale == 1.0 && saved.maps.is_none();
+    anyhow::ensure!(plain, "trees have neither 'outcome_scale' nor 'recalibration'");
     let grown = saved::grown(spec, saved)?;
     Ok(Box::new(Forest { spec: spec.clone(), inputs: saved.inputs, grown }))
 }

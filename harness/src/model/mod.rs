@@ -19,9 +19,12 @@ use std::collections::BTreeMap;
 
 /// Version of the model file's format.
 pub const MODEL_VERSION: u32 = 3;
-/// The oldest version that is read: it lacks what the splits of trees gained. Up to version 2 networks learned outcomes
-/// as they stand, so that there is no scale.
+/// The oldest version that is read: it lacks what the splits of trees gained, and as version 2 does how it scores. Up to
+/// version 2 networks learned outcomes as they stand, so that there is no scale.
 pub const OLDEST_MODEL_VERSION: u32 = 1;
+
+/// The first version whose files say how they score.
+const FIRST_WITH_SCORING: u32 = 3;
 
 /// Names of the scores; conversions from heads that have them.
 const SCORES: [&str; 5] =
@@ -59,6 +62,9 @@ pub struct About {
     pub fitted: BTreeMap<String, f64>,
     /// The method as it was trained.
     pub model: TrainedSpec,
+    /// How it scores, step by step; models of versions 1 and 2 do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scoring: Option<Value>,
     /// What sets its conversion probabilities right, where something does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recalibration: Option<Maps>,
@@ -131,7 +137,12 @@ impl Model {
     }
 
     fn saved(&self) -> anyhow::Result<SavedModel> {
-        let About { model, columns, encoder, .. } = &self.about;
+        let About { version, model, columns, encoder, .. } = &self.about;
+        match &self.about.scoring {
+            Some(scoring) => model.check_scoring(scoring)?,
+            None => ensure!(*version < FIRST_WITH_SCORING, "the key 'scoring' is missing"),
+        }
+        ensure!(encoder.encoding() == model.encoding(), "the encoder is not that of the method");
         ensure!(encoder.names() == *columns, "the encoder does not give the columns that the file names");
         Ok(SavedModel {
             spec: model.clone(),

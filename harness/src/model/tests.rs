@@ -13,6 +13,7 @@ fn model() -> Model {
     let backbone = catalog::backbone("tarnet").unwrap();
     let method = catalog::compose(backbone, &[], &options, &TrainingSpec::default()).unwrap();
     let MethodSpec::Neural(spec) = method else { panic!() };
+    let spec = TrainedSpec::Network(spec);
     let encoder = r#"{"numeric": [{"name": "x", "mean": 0.1, "sd": 3.3333333333333335, "missing": true}],
                       "categorical": []}"#;
     let encoder: Encoder = serde_json::from_str(encoder).unwrap();
@@ -26,7 +27,8 @@ fn model() -> Model {
         notes: vec!["a \"note\"".into()],
         status: Status::Finished { epochs: 2, kept_epoch: 1 },
         fitted: BTreeMap::from([("share".into(), 1.0 / 3.0)]),
-        model: TrainedSpec::Network(spec),
+        scoring: Some(spec.scoring().unwrap()),
+        model: spec,
         outcome_scale: 2.5,
         recalibration: None,
         features: vec![RawColumn { name: "x".into(), kind: ColumnKind::Numeric }],
@@ -80,7 +82,7 @@ fn a_model_survives_its_file() {
 #[test]
 fn a_network_of_an_earlier_format_has_no_scale() {
     let mut earlier = model();
-    (earlier.about.version, earlier.about.outcome_scale) = (2, 1.0);
+    (earlier.about.version, earlier.about.outcome_scale, earlier.about.scoring) = (2, 1.0, None);
     let bytes = earlier.to_bytes().unwrap();
     assert!(!String::from_utf8_lossy(&bytes).contains("outcome_scale"));
     assert_eq!(Model::from_bytes("m", &bytes).unwrap(), earlier);

@@ -6,7 +6,8 @@ use super::parameters::{Init, Layout, Slot, Weights};
 use super::{Backbone, Pass, Representation, Sharing, steady};
 use tch::Tensor;
 
-const SMALLEST_NORM: f64 = 1e-12;
+/// Lengths are not taken below this.
+pub(super) const SMALLEST_NORM: f64 = 1e-12;
 
 /// Every feature is a field with an embedding; attention among fields serves the control network, attention of
 /// the treatment on fields serves the uplift network.

@@ -10,7 +10,9 @@ pub const SIGMA_MINIMUM: f64 = 1e-4;
 /// Largest scale of a log-normal head.
 pub const SIGMA_MAXIMUM: f64 = 3.0;
 /// Log-expectations are cut here (1e13 training standard deviations), so that a wild start gives a number, not an infinity.
-const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
+pub(super) const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
+/// Factor of `sigma^2` in a log-normal's log-mean.
+pub(super) const SIGMA_SQUARE: f64 = 0.5;
 /// A log head starts at no mean below this.
 const SMALLEST_MEAN: f64 = 1e-6;
 
@@ -75,7 +77,7 @@ impl HeadSpec {
                 let parts = Ziln::new(raw);
                 let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
                 if *sigma_term {
-                    log_mean += parts.sigma().square() * 0.5;
+                    log_mean += parts.sigma().square() * SIGMA_SQUARE;
                 }
                 Some(log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM))
             }

@@ -16,6 +16,7 @@ mod network;
 mod parameters;
 mod s_learner;
 pub mod steady;
+mod steps;
 mod t_learner;
 mod tarnet;
 mod unite;
@@ -23,6 +24,7 @@ mod unite;
 pub use counter::Counter;
 pub use network::{Network, Outputs};
 pub use parameters::{Layout, Weights};
+pub use steps::Steps;
 
 use crate::error::within;
 use crate::input_error;

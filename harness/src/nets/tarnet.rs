@@ -7,7 +7,7 @@ use super::{Backbone, Pass, Representation, Sharing};
 use tch::Tensor;
 
 /// Squared lengths are not taken below this before their root.
-const SMALLEST_SQUARE: f64 = 1e-10;
+pub(super) const SMALLEST_SQUARE: f64 = 1e-10;
 
 /// `phi(x)`, the same for both arms; of length 1 where balance terms are to act on directions alone.
 pub struct Tarnet {

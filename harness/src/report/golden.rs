@@ -74,6 +74,7 @@ fn view() -> View {
     ];
     let random = Estimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
     View {
+        averages: Vec::new(),
         contrasts: compared(&cells),
         experiment: "tiny".to_string(),
         profile: "quick".to_string(),

@@ -1,5 +1,6 @@
 //! index.html: one self-contained page that needs no network, and no JavaScript to be read.
 
+use super::averages;
 use super::charts::{self, Figure, Plate, panel, svg, svg::Style};
 use super::claims::{self, ClaimText};
 use super::differences::{Differences, PRIMARY};
@@ -30,6 +31,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("seeds", &view.seeds);
     context.insert("table", table);
     context.insert("blocks", &blocks.collect::<Result<Vec<_>>>()?);
+    context.insert("averages", &averages::table(view));
     context.insert("differences", differences);
     context.insert("primary", &PRIMARY);
     context.insert("forest", &charts::forest(&view.contrasts).map(plate).transpose()?);

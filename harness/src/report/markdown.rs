@@ -1,5 +1,6 @@
 //! table.md: the main table for a README or an issue.
 
+use super::averages;
 use super::claims::{self, ClaimText, TextTable};
 use super::differences::{Difference, Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
@@ -32,6 +33,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
         text.push('\n');
     }
     text += &notes(&table.notes);
+    text += &averages::table(view).map(|table| text_table(&table)).unwrap_or_default();
     text + &claims(view)
         + &contrasts(view, differences)
         + &components(view)

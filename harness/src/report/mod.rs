@@ -1,5 +1,6 @@
 //! The only reader that draws: from what was found to a page, tables and a summary. It never trains.
 
+mod averages;
 mod charts;
 mod claims;
 mod collect;

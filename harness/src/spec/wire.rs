@@ -68,6 +68,10 @@ pub(super) enum SeedsWire {
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct DatasetWire {
     pub name: String,
+    /// So many datasets of one form (`repeat`).
+    #[serde(default)]
+    #[expect(dead_code, reason = "read as a table, checked here")]
+    pub replications: Option<usize>,
     pub b2b_mimic: Option<B2bMimicSpec>,
     pub production_sim: Option<ProductionSimSpec>,
     pub valor_release: Option<ValorReleaseSpec>,
@@ -152,6 +156,7 @@ pub(super) fn parse(text: &str, profile: Option<&str>, sets: &[String]) -> Resul
         assign(&mut table, assignment)?;
     }
     inherit(&mut table);
+    replicate(&mut table).map_err(ExperimentError::plain)?;
     typed(table).map_err(|error| ExperimentError::plain(suggest(error.message())))
 }
 
@@ -165,6 +170,61 @@ fn overlay(base: &mut Table, over: &Table) {
             }
         }
     }
+}
+
+/// Most datasets of one `[[dataset]]`.
+const MOST_REPLICATIONS: i64 = 1000;
+
+/// A `[[dataset]]` with `replications = N` becomes N of them, `{}` in its name and in a table's path their numbers from 1.
+fn replicate(table: &mut Table) -> Result<(), String> {
+    let Some(Value::Array(datasets)) = table.get_mut("dataset") else { return Ok(()) };
+    let mut all = Vec::with_capacity(datasets.len());
+    for mut dataset in datasets.drain(..) {
+        match dataset.as_table_mut().and_then(|dataset| dataset.remove("replications")) {
+            Some(count) => all.extend(replications(&dataset, &count)?),
+            None => all.push(dataset),
+        }
+    }
+    *datasets = all;
+    Ok(())
+}
+
+fn replications(dataset: &Value, count: &Value) -> Result<Vec<Value>, String> {
+    let name = dataset.get("name").and_then(Value::as_str).unwrap_or_default();
+    let count = match count.as_integer() {
+        Some(count @ 1..=MOST_REPLICATIONS) => count,
+        Some(_) | None => {
+            return Err(format!(
+                "dataset '{name}': replications = {count}; allowed are 1 to {MOST_REPLICATIONS}"
+            ));
+        }
+    };
+    let path = dataset.get("table").and_then(|table| table.get("path")).and_then(Value::as_str);
+    let place = [("name", Some(name)), ("table.path", path)];
+    if let Some((key, found)) =
+        place.into_iter().find(|(_, text)| !text.is_some_and(|text| text.contains("{}")))
+    {
+        let found = found.map_or("none".to_string(), |found| format!("'{found}'"));
+        return Err(format!(
+            "dataset '{name}': replications need '{{}}' in '{key}', where the number stands; found {found}"
+        ));
+    }
+    let numbered = |number: i64| {
+        let mut dataset = dataset.clone();
+        let fill = |text: &mut Value| {
+            if let Value::String(text) = text {
+                *text = text.replace("{}", &number.to_string());
+            }
+        };
+        if let Some(name) = dataset.get_mut("name") {
+            fill(name);
+        }
+        if let Some(path) = dataset.get_mut("table").and_then(|table| table.get_mut("path")) {
+            fill(path);
+        }
+        dataset
+    };
+    Ok((1..=count).map(numbered).collect())
 }
 
 /// Every `[[method]]` and `[[grid]]` starts from the experiment's own `[model]` and `[training]`.

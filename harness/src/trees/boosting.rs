@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// Parameters of an arm: logit of the conversion, mean and log standard deviation of the log outcome of buyers.
 pub const PARAMETERS: usize = 3;
-/// Bounds of a logit and of the log of a standard deviation.
-const LOGIT: f64 = 15.0;
-const LOG_SIGMA: [f64; 2] = [-3.0, 1.386_294_361_119_890_6];
+/// Bounds of a logit.
+pub const LOGIT: f64 = 15.0;
+/// Bounds of the log of a standard deviation.
+pub const LOG_SIGMA: [f64; 2] = [-3.0, 1.386_294_361_119_890_6];
 
 /// Parameters of both arms: control, treated.
 pub type Margins = [[f64; PARAMETERS]; 2];

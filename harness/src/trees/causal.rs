@@ -16,7 +16,7 @@ pub struct Residual {
 }
 
 /// A variance of this share of the mean square is rounding: rows of one arm with one propensity.
-const ROUNDING: f64 = 1e-12;
+pub const ROUNDING: f64 = 1e-12;
 
 /// Means over the rows of a leaf, or over the leaves of a forest: all that an effect is made of.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

@@ -36,14 +36,15 @@ mod ziln_gbdt;
 mod ziln_gbdt_tests;
 
 pub use bag::BagSpec;
-pub use boosting::{Gain, Law, Margins, PARAMETERS};
-pub use causal::{Averages, Criterion, Residual};
+pub use bins::MOST_BINS;
+pub use boosting::{Gain, LOG_SIGMA, LOGIT, Law, Margins, PARAMETERS};
+pub use causal::{Averages, Criterion, ROUNDING, Residual};
 pub use causal_forest::{CausalForest, CausalLeaf, CausalTree, Effect};
 pub use causal_spec::{CausalForestSpec, NuisanceSpec, Preset};
 pub use columns::{Columns, NamedColumns};
 pub use contributions::Contributions;
 pub use grow::Cuts;
-pub use nuisance::Nuisances;
+pub use nuisance::{Nuisances, OVERLAP};
 pub use regression::RegressionForest;
 pub use rows::{Rows, Said};
 pub use shap::{Explained, Shap};

@@ -24,7 +24,7 @@ pub struct Nuisances {
 const CHUNK: usize = 1024;
 
 /// Propensities are kept this far from 0 and 1.
-const OVERLAP: f64 = 0.01;
+pub const OVERLAP: f64 = 0.01;
 
 impl Nuisances {
     /// Fits on all folds but one and asks about that one. A known propensity is taken as it is.

@@ -3,6 +3,7 @@
 use crate::workspace::{EXPERIMENT, Workspace, json};
 use serde_json::Value;
 use std::fs;
+use std::path::Path;
 
 /// An experiment on an exported file, with all that b2b-mimic knows of its rows.
 fn table(numeric: &[&str]) -> String {
@@ -188,4 +189,80 @@ fn planted_scores_are_judged_as_they_deserve() {
     assert!((value(&oracle, "ate.true") - mean("effect", &|_| true)).abs() < 1e-9);
     let table = workspace.succeed("metrics rows.csv --score effect --treatment treatment --outcome outcome");
     assert!(table.lines().any(|line| line.starts_with("auuc ")), "{table}");
+}
+
+/// Files as IHDP's replications are published: 30 columns, no header.
+fn replication(number: u64) -> String {
+    let mut state = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut draw = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as f64 / f64::from(1_u32 << 31)
+    };
+    let row = |_| {
+        let x: Vec<f64> =
+            (0..25).map(|column| if column < 6 { draw() * 2.0 - 1.0 } else { draw().round() }).collect();
+        let (mu0, treated) = (2.0 + x[0] + x[7], draw() < 0.2);
+        let mu1 = mu0 + 4.0 + x[1];
+        let noise = draw() - 0.5;
+        let (own, other) = if treated { (mu1, mu0) } else { (mu0, mu1) };
+        let cells = [f64::from(u8::from(treated)), own + noise, other - noise, mu0, mu1].into_iter().chain(x);
+        cells.map(|cell| cell.to_string()).collect::<Vec<_>>().join(",") + "\n"
+    };
+    (0..300).map(row).collect()
+}
+
+#[test]
+fn the_recipe_of_ihdp_runs_and_averages_the_root_of_pehe_over_replications() {
+    let recipe = Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments/ihdp.toml");
+    let workspace = Workspace::new();
+    workspace.write("experiments/ihdp.toml", fs::read(recipe).unwrap());
+    fs::create_dir_all(workspace.path("data/ihdp")).unwrap();
+    for number in 1..=3 {
+        workspace.write(&format!("data/ihdp/ihdp_npci_{number}.csv"), replication(number));
+    }
+    let words = "experiments/ihdp.toml --profile quick --set dataset.0.replications=3 --results results";
+    workspace.succeed(&format!("run {words} --device cpu"));
+    workspace.succeed(&format!("report {words} --out reports"));
+    let summary = json(&workspace.path("reports/summary.json"));
+    let cells = summary["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 12);
+    let pehe: Vec<f64> = cells
+        .iter()
+        .filter(|cell| cell["method"] == "TARNet, length 1")
+        .map(|cell| cell["metrics"]["pehe"]["mean"].as_f64().unwrap())
+        .collect();
+    assert_eq!(pehe.len(), 3);
+    let mean = pehe.iter().sum::<f64>() / 3.0;
+    let table = fs::read_to_string(workspace.path("reports/table.md")).unwrap();
+    let averages = table.split("Averages over 3 datasets").nth(1).unwrap();
+    let line = averages.lines().find(|line| line.starts_with("| TARNet, length 1 |")).unwrap();
+    let said: f64 = line.split('|').nth(2).unwrap().split_whitespace().next().unwrap().parse().unwrap();
+    assert!((said / mean - 1.0).abs() < 1e-3, "{line}: {mean}");
+    let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    assert!(page.contains("Averages over 3 datasets"));
+}
+
+#[test]
+fn replications_are_numbered_where_they_say() {
+    let workspace = Workspace::new();
+    let with = |replications: &str, name: &str, path: &str| {
+        let text = format!(
+            "seeds = [1]\n[[dataset]]\nname = \"{name}\"\nreplications = {replications}\n[dataset.table]\npath = \"{path}\"\n\
+             treatment = \"t\"\ntreated = [1]\ncontrol = [0]\noutcome = \"y\"\nnumeric = [\"x\"]\n[[method]]\nbackbone = \"tarnet\"\n"
+        );
+        workspace.write("experiments/small.toml", text);
+    };
+    let refuse = |parts: &[&str]| workspace.refuse("plan experiments/small.toml --results results", parts);
+    with("0", "r {}", "../r{}.csv");
+    refuse(&["replications = 0", "1 to 1000"]);
+    with("2", "r", "../r{}.csv");
+    refuse(&["'{}' in 'name'", "found 'r'"]);
+    with("2", "r {}", "../r.csv");
+    refuse(&["'{}' in 'table.path'", "found '../r.csv'"]);
+    with("2", "r {}", "../r{}.csv");
+    workspace.write("r1.csv", "t,y,x\n1,2,3\n0,1,2\n");
+    refuse(&["../r2.csv", "no such file"]);
+    workspace.write("r2.csv", "t,y,x\n1,3,3\n0,1,2\n");
+    let plan = workspace.succeed("plan experiments/small.toml --results results");
+    assert!(plan.contains("r 1") && plan.contains("r 2"), "{plan}");
 }

@@ -16,6 +16,7 @@ mod diverged;
 mod documents;
 mod explain;
 mod known_answers;
+mod model_files;
 mod models;
 mod resume;
 mod same_numbers;

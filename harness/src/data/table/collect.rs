@@ -52,7 +52,7 @@ impl<'a> Collector<'a> {
             met: HashMap::new(),
             dataset: Dataset {
                 propensity: spec.propensity.as_ref().map(|_| Vec::new()),
-                truth: spec.effect.as_ref().map(|_| Truth::default()),
+                truth: spec.effect.as_ref().or(spec.expected_control.as_ref()).map(|_| Truth::default()),
                 group: spec.group.as_ref().map(|_| Vec::new()),
                 time: spec.time.as_ref().map(|_| Vec::new()),
                 ..Dataset::default()
@@ -120,8 +120,19 @@ impl<'a> Collector<'a> {
             (_, Some(slot)) => Some(self.propensity(number, row, slot)?),
             (_, None) => None,
         };
+        let expected = match self.columns.expected {
+            Some(slots) => {
+                Some([self.required(number, row, slots[0])?, self.required(number, row, slots[1])?])
+            }
+            None => None,
+        };
         if let (Some(truth), Some(effect)) = (&mut self.dataset.truth, effect) {
             truth.effect.push(effect);
+        }
+        if let (Some(truth), Some([control, treated])) = (&mut self.dataset.truth, expected) {
+            truth.effect.push(treated - control);
+            truth.expected_control.get_or_insert_default().push(control);
+            truth.expected_treated.get_or_insert_default().push(treated);
         }
         if let (Some(column), Some(propensity)) = (&mut self.dataset.propensity, propensity) {
             column.push(propensity);

@@ -17,6 +17,8 @@ pub(super) enum Kind {
 pub(super) struct Columns<'a> {
     pub(super) list: Vec<(&'a str, Kind)>,
     pub(super) effect: Option<usize>,
+    /// Expected outcomes under control and treatment.
+    pub(super) expected: Option<[usize; 2]>,
     pub(super) propensity: Option<usize>,
     pub(super) group: Option<usize>,
     pub(super) time: Option<usize>,
@@ -43,6 +45,8 @@ impl<'a> Columns<'a> {
             Some(Propensity::Constant(_)) | None => None,
         };
         let effect = add(spec.effect.as_deref(), Kind::Number);
+        let expected = [&spec.expected_control, &spec.expected_treated];
+        let expected = expected.map(|name| add(name.as_deref(), Kind::Number));
         let propensity = add(propensity, Kind::Number);
         let group = add(spec.group.as_deref(), Kind::Text);
         let time = add(spec.time.as_deref(), Kind::Text);
@@ -52,6 +56,7 @@ impl<'a> Columns<'a> {
         list.extend(spec.categorical.iter().map(|name| (name.as_str(), Kind::Text)));
         Self {
             effect,
+            expected: expected[0].zip(expected[1]).map(|(control, treated)| [control, treated]),
             propensity,
             group,
             time,
@@ -68,6 +73,7 @@ impl<'a> Columns<'a> {
         Self {
             list: numbers.chain(categorical.into_iter().map(|name| (name, Kind::Text))).collect(),
             effect: None,
+            expected: None,
             propensity: None,
             group: None,
             time: None,

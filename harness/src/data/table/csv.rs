@@ -13,11 +13,11 @@ use std::io::{BufReader, ErrorKind as IoErrorKind, Read};
 /// Reads all records of `source` into the collector.
 pub(super) fn read(
     source: impl Read,
-    columns: &Columns,
+    (columns, names): (&Columns, &[String]),
     mut collector: Collector,
 ) -> anyhow::Result<Dataset> {
     let place = collector.place();
-    let mut records = Records::open(source, place)?;
+    let mut records = Records::named(source, place, names)?;
     let places = columns.find(place.file, &records.names())?;
     while let Some((number, record)) = records.next(place)? {
         collector.push(number, &Record { record, places: &places })?;
@@ -30,7 +30,7 @@ pub(super) struct Records<R> {
     reader: Reader<BufReader<R>>,
     header: StringRecord,
     record: StringRecord,
-    /// Of the last record; the header is row 1.
+    /// Of the last record; a header is row 1.
     row: u64,
 }
 
@@ -43,6 +43,22 @@ impl<R: Read> Records<R> {
             return Err(input_error!("{} is empty: it has no header", place.file));
         }
         Ok(Self { reader, header, record: StringRecord::new(), row: 1 })
+    }
+
+    /// Reads the header, or takes these names where there are any: then the file has none.
+    pub(super) fn named(source: R, place: Place, names: &[String]) -> anyhow::Result<Self> {
+        if names.is_empty() {
+            return Self::open(source, place);
+        }
+        let source = BufReader::with_capacity(1 << 18, source);
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(source);
+        // The reader gives the first record again.
+        let first = reader.headers().map_err(|error| refuse(place, 1, &error))?.len();
+        if first != names.len() && first > 0 {
+            let at = place.row(1);
+            return Err(input_error!("{at} has {first} cells; the key 'columns' names {}", names.len()));
+        }
+        Ok(Self { reader, header: StringRecord::from(names.to_vec()), record: StringRecord::new(), row: 0 })
     }
 
     /// Names of all columns.
@@ -78,7 +94,8 @@ fn refuse(place: Place, row: u64, error: &csv::Error) -> anyhow::Error {
     let at = place.row(row);
     match error.kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            input_error!("{at} has {len} cells, the header has {expected_len}; the file may be truncated")
+            let first = if place.header { "header" } else { "first row" };
+            input_error!("{at} has {len} cells, the {first} has {expected_len}; the file may be truncated")
         }
         ErrorKind::Utf8 { err, .. } => input_error!("{at}, column {}: not UTF-8", err.field() + 1),
         ErrorKind::Io(error) if error.kind() == IoErrorKind::UnexpectedEof => {

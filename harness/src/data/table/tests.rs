@@ -323,3 +323,51 @@ fn garbage_never_panics() {
         }
     }
 }
+
+/// A file without a header, and the spec of its columns.
+fn nameless(content: &str, change: impl Fn(&mut TableSpec)) -> anyhow::Result<Dataset> {
+    load_bytes("t.csv", content.as_bytes(), |spec| {
+        *spec = toml::from_str(
+            "path = 't.csv'\ncolumns = ['t', 'y', 'm0', 'm1', 'x']\ntreatment = 't'\ntreated = [1]\ncontrol = [0]\n\
+             outcome = 'y'\nnumeric = ['x']\nexpected-control = 'm0'\nexpected-treated = 'm1'\n",
+        )
+        .unwrap();
+        change(spec);
+    })
+}
+
+#[test]
+fn a_file_without_a_header_has_the_columns_that_are_named() {
+    let content = "1,5.5,1.5,4,0.1\n0,1,2,2.5,-3\n";
+    let found = nameless(content, |_| ()).unwrap();
+    assert_eq!((found.treatment, found.outcome), (vec![true, false], vec![5.5, 1.0]));
+    assert_eq!((found.origin, found.numeric.values), (Some(vec![1, 2]), vec![0.1, -3.0]));
+    let truth = found.truth.unwrap();
+    assert_eq!((truth.effect, truth.expected_control), (vec![2.5, 0.5], Some(vec![1.5, 2.0])));
+    assert_eq!(truth.expected_treated, Some(vec![4.0, 2.5]));
+
+    let refused = |content: &str, change: fn(&mut TableSpec)| refusal(nameless(content, change));
+    let short = refused("1,5.5,1.5,4\n0,1,2,2.5\n", |_| ());
+    assert!(short.contains("row 1 (counted from 1) has 4 cells; the key 'columns' names 5"), "{short}");
+    let cut = refused("1,5.5,1.5,4,0.1\n0,1\n", |_| ());
+    assert!(cut.contains("row 2 (counted from 1) has 2 cells, the first row has 5"), "{cut}");
+    let wrong = refused("1,5.5,1.5,4,0.1\n0,1,much,2.5,-3\n", |_| ());
+    assert!(wrong.contains("row 2 (counted from 1), column 'm0': found 'much'"), "{wrong}");
+    let twice = refused(content, |spec| spec.columns[1] = "t".into());
+    assert!(twice.contains("columns: 't' stands there twice"), "{twice}");
+    let parquet = refused(content, |spec| spec.path = Some("t.parquet".into()));
+    assert!(parquet.contains("a Parquet file names its columns"), "{parquet}");
+    assert!(refused("", |_| ()).contains("is empty"));
+}
+
+#[test]
+fn the_true_effect_is_a_column_or_the_difference_of_two() {
+    let content = "1,5.5,1.5,4,0.1\n0,1,2,2.5,-3\n";
+    let refused = |change: fn(&mut TableSpec)| refusal(nameless(content, change));
+    let one = refused(|spec| spec.expected_treated = None);
+    assert!(one.contains("expected-control and expected-treated go together"), "{one}");
+    let three = refused(|spec| spec.effect = Some("x".into()));
+    assert!(three.contains("give these two or 'effect'"), "{three}");
+    let role = refused(|spec| spec.expected_control = Some("x".into()));
+    assert!(role.contains("the column 'x' stands in both"), "{role}");
+}

@@ -29,8 +29,8 @@ pub struct Options {
     pub ranking: RankingSpec,
     /// The unit of outcomes in RERUM's losses.
     pub rerum_unit: Unit,
-    /// Whether CFR's representation is divided by its length.
-    pub normalise: bool,
+    /// Whether the representation of TARNet or CFR is divided by its length; the backbone's own choice where absent.
+    pub normalise: Option<bool>,
     /// Weight of a balance term, 0 or more; the backbone's own where absent.
     pub balance_weight: Option<f64>,
     /// Options of CFR-WASS's balance term.
@@ -71,7 +71,7 @@ impl Default for Options {
             ranking_weight: 0.1,
             ranking: RankingSpec::default(),
             rerum_unit: Unit::default(),
-            normalise: true,
+            normalise: None,
             balance_weight: None,
             sinkhorn: SinkhornSpec::default(),
             mmd: MmdSpec::default(),

@@ -56,8 +56,30 @@ fn balance_has_a_weight_of_its_own_unless_one_is_given() {
     let plain = Options::default();
     assert_eq!(weight("cfr-wass", &plain), (BackboneKind::Cfr, 0.01));
     assert_eq!(weight("cfr-mmd", &plain), (BackboneKind::Cfr, 1.0));
-    let other = Options { normalise: false, balance_weight: Some(3.0), ..Options::default() };
+    let other = Options { normalise: Some(false), balance_weight: Some(3.0), ..Options::default() };
     assert_eq!(weight("cfr-wass", &other), (BackboneKind::Tarnet, 3.0));
+}
+
+#[test]
+fn a_representation_has_length_1_where_asked_for_or_usual() {
+    let network = |key: &str, normalise: Option<bool>| {
+        let options = Options { normalise, ..Options::default() };
+        let MethodSpec::Neural(spec) = spec(key, &[], &options).unwrap() else { panic!() };
+        spec.network.backbone
+    };
+    for (key, usual) in
+        [("tarnet", BackboneKind::Tarnet), ("cfr-wass", BackboneKind::Cfr), ("cfr-mmd", BackboneKind::Cfr)]
+    {
+        assert_eq!(network(key, None), usual, "{key}");
+        assert_eq!(network(key, Some(true)), BackboneKind::Cfr, "{key}");
+        assert_eq!(network(key, Some(false)), BackboneKind::Tarnet, "{key}");
+    }
+    // Other backbones have no such option, so that it changes no identity of theirs.
+    for row in BACKBONES.iter().filter(|row| !["tarnet", "cfr-wass", "cfr-mmd"].contains(&row.key)) {
+        assert_eq!(network(row.key, Some(true)), network(row.key, None), "{}", row.key);
+    }
+    let plain = serde_json::to_string(&spec("tarnet", &[], &Options::default()).unwrap()).unwrap();
+    assert!(plain.contains(r#""backbone":"tarnet""#) && !plain.contains("normalise"), "{plain}");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A saved model becomes a scorer again.
 
 use super::predict::Model;
-use super::recalibration::Map;
+use super::recalibration::{Map, Maps, Recalibration, focal};
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Values};
 use crate::nets::{Network, OutcomeSummary};
 use anyhow::{Context, ensure};
@@ -35,8 +35,7 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     }
     ensure!(values.len() as i64 == network.layout().size(), "the parameters are not whole");
     let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
-    let mut arms = saved.maps.iter().flat_map(|maps| [&maps.control, &maps.treated]);
-    ensure!(arms.all(is_whole), "the recalibration is no function");
+    check_maps(spec, saved.maps.as_ref())?;
     ensure!(
         saved.outcome_scale > 0.0 && saved.outcome_scale.is_finite(),
         "the outcome scale is {}; allowed are numbers above 0",
@@ -46,10 +45,32 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     Ok(model.first(saved.maps.clone()))
 }
 
+/// Refuses maps that are no functions of a probability, or not those that the method makes.
+fn check_maps(spec: &NeuralSpec, maps: Option<&Maps>) -> anyhow::Result<()> {
+    let Some(maps) = maps else {
+        ensure!(spec.recalibration.is_none(), "the method recalibrates, and the recalibration is missing");
+        return Ok(());
+    };
+    for (arm, map) in [("control", &maps.control), ("treated", &maps.treated)] {
+        let fits = match (map, spec.recalibration) {
+            (Map::Focal(map), Some(Recalibration::ClosedForm)) => focal(&spec.objective) == Some(map),
+            (Map::Knots { .. }, Some(Recalibration::Isotonic)) => true,
+            (Map::Focal(_) | Map::Knots { .. }, _) => false,
+        };
+        ensure!(fits, "recalibration.{arm} is not what the method's recalibration makes");
+        ensure!(is_whole(map), "recalibration.{arm} is no function from [0, 1] to [0, 1]");
+    }
+    Ok(())
+}
+
 fn is_whole(map: &Map) -> bool {
     match map {
         Map::Focal(_) => true,
-        Map::Knots { from, to } => !from.is_empty() && from.len() == to.len() && from.is_sorted(),
+        Map::Knots { from, to } => {
+            let inside = |p: &f64| (0.0..=1.0).contains(p);
+            let places = from.iter().chain(to).all(inside) && from.is_sorted_by(|a, b| a < b);
+            !from.is_empty() && from.len() == to.len() && places && to.is_sorted()
+        }
     }
 }
 
@@ -58,8 +79,8 @@ mod tests {
     use super::*;
     use crate::data::Matrix;
     use crate::learner::catalog::{self, Options};
-    use crate::learner::neural::Maps;
     use crate::learner::{MethodSpec, Predictions, Scorer, TrainedSpec, TrainingSpec};
+    use crate::objectives::FocalZilnSpec;
     use crate::seed::Seeds;
 
     const INPUTS: usize = 5;
@@ -143,6 +164,45 @@ mod tests {
     }
 
     #[test]
+    fn a_recalibration_is_a_function_that_the_method_makes() {
+        let mut model = model("tarnet", (16, 8), &["ziln", "focal"]).saved();
+        let loaded = |model: &mut SavedModel, recalibration, map: Map| {
+            network(model).recalibration = recalibration;
+            model.maps = Some(Maps { control: map.clone(), treated: map });
+            again(model).map(drop).map_err(|error| error.to_string())
+        };
+        let knots = |from: &[f64], to: &[f64]| Map::Knots { from: from.to_vec(), to: to.to_vec() };
+        let isotonic = Some(Recalibration::Isotonic);
+        loaded(&mut model, isotonic, knots(&[0.0, 0.5, 1.0], &[0.1, 0.1, 0.2])).unwrap();
+        for (from, to) in [
+            (&[0.0, 1.0][..], &[0.0][..]),
+            (&[], &[]),
+            (&[0.5, 0.5], &[0.1, 0.2]),
+            (&[0.5, 0.6], &[0.2, 0.1]),
+            (&[0.5, 1.5], &[0.1, 0.2]),
+            (&[0.5, f64::NAN], &[0.1, 0.2]),
+            (&[0.5, 0.6], &[0.1, f64::INFINITY]),
+        ] {
+            let refused = loaded(&mut model, isotonic, knots(from, to)).unwrap_err();
+            assert!(refused.contains("recalibration.control is no function"), "{refused}");
+        }
+        let (closed, fine) = (Some(Recalibration::ClosedForm), FocalZilnSpec::default());
+        loaded(&mut model, closed, Map::Focal(fine.clone())).unwrap();
+        let other = FocalZilnSpec { gamma: 5.0, ..fine.clone() };
+        for (kind, map) in [
+            (closed, Map::Focal(other)),
+            (closed, knots(&[0.0, 1.0], &[0.0, 1.0])),
+            (isotonic, Map::Focal(fine.clone())),
+            (None, Map::Focal(fine)),
+        ] {
+            let refused = loaded(&mut model, kind, map).unwrap_err();
+            assert!(refused.contains("is not what the method's recalibration makes"), "{refused}");
+        }
+        (network(&mut model).recalibration, model.maps) = (isotonic, None);
+        assert!(again(&model).map(drop).unwrap_err().to_string().contains("is missing"));
+    }
+
+    #[test]
     fn parameters_of_another_network_are_refused() {
         let saved = model("tarnet", (16, 8), &[]).saved();
         let refused = |change: fn(&mut SavedModel)| {
@@ -159,11 +219,6 @@ mod tests {
                 .contains("allowed are 1 to 65536")
         );
         assert!(refused(|saved| network(saved).network.heads = vec![]).contains("the network needs"));
-        let maps = |saved: &mut SavedModel| {
-            let map = Map::Knots { from: vec![0.0, 1.0], to: vec![0.0] };
-            saved.maps = Some(Maps { control: map.clone(), treated: map });
-        };
-        assert!(refused(maps).contains("recalibration"));
         let extra = |saved: &mut SavedModel| {
             saved.parameters.push(Parameter {
                 name: "other".into(),

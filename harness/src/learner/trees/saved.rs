@@ -23,18 +23,20 @@ const SET: usize = 16;
 const ZILN: usize = 8;
 /// Numbers of a causal forest's leaf: rows, means of `t~`, `y~`, `t~^2`, `t~ y~`.
 const CAUSAL: usize = 5;
+/// The group of models that have one.
+pub(super) const TREES: &str = "trees";
 /// Groups of a causal forest.
-const EFFECT: &str = "effect";
-const OUTCOME: &str = "outcome";
-const TREATMENT: &str = "treatment";
+pub(super) const EFFECT: &str = "effect";
+pub(super) const OUTCOME: &str = "outcome";
+pub(super) const TREATMENT: &str = "treatment";
 /// Numbers of a boosted tree's leaf: rows, then what it adds to logit, mu, log sigma of control and of treated.
 const BOOSTED: usize = 7;
 /// Numbers of an uplift-tree's leaf: rows, conversion, mean, its standard error, effective rows; control, then treated.
 const UPLIFT: usize = 10;
 /// What the rows of a ziln-gbdt start from.
-const START: &str = "start";
+pub(super) const START: &str = "start";
 /// Mean propensity of a causal forest's training rows.
-const SHARE: &str = "share";
+pub(super) const SHARE: &str = "share";
 
 /// What has been grown, as tensors.
 pub fn parameters(grown: &Grown) -> Vec<Parameter> {
@@ -42,7 +44,7 @@ pub fn parameters(grown: &Grown) -> Vec<Parameter> {
         Grown::Ziln(forest) => {
             let tree =
                 |tree: &'_ ZilnTree| (tree.tree.flat(), tree.leaves.iter().flat_map(ziln_numbers).collect());
-            group("trees", ZILN, forest.trees().iter().map(tree))
+            group(TREES, ZILN, forest.trees().iter().map(tree))
         }
         Grown::Causal(forest) => {
             let tree =
@@ -58,14 +60,14 @@ pub fn parameters(grown: &Grown) -> Vec<Parameter> {
             let tree = |tree: &BoostedTree| {
                 (tree.tree.flat(), tree.leaves.iter().flat_map(boosted_numbers).collect())
             };
-            let mut found = group("trees", BOOSTED, model.trees.iter().map(tree));
+            let mut found = group(TREES, BOOSTED, model.trees.iter().map(tree));
             let start = Values::Double(model.start.to_vec());
             found.push(Parameter { name: START.to_string(), shape: vec![PARAMETERS], values: start });
             found
         }
         Grown::Uplift(tree) => {
             let leaves = tree.leaves.iter().flat_map(uplift_numbers).collect();
-            group("trees", UPLIFT, std::iter::once((tree.tree.flat(), leaves)))
+            group(TREES, UPLIFT, std::iter::once((tree.tree.flat(), leaves)))
         }
     }
 }
@@ -95,7 +97,7 @@ fn ziln_forest(saved: &SavedModel) -> anyhow::Result<ZilnForest> {
         tree,
         leaves: leaves.chunks_exact(ZILN).map(ziln_leaf).collect(),
     };
-    let trees: Vec<ZilnTree> = trees(saved, "trees", ZILN)?.into_iter().map(tree).collect();
+    let trees: Vec<ZilnTree> = trees(saved, TREES, ZILN)?.into_iter().map(tree).collect();
     ensure!(!trees.is_empty(), "there are no trees");
     Ok(ZilnForest::new(trees))
 }
@@ -127,12 +129,12 @@ fn ziln_gbdt(saved: &SavedModel) -> anyhow::Result<ZilnGbdt> {
         tree,
         leaves: leaves.chunks_exact(BOOSTED).map(boosted_leaf).collect(),
     };
-    let trees = trees(saved, "trees", BOOSTED)?.into_iter().map(tree).collect();
+    let trees = trees(saved, TREES, BOOSTED)?.into_iter().map(tree).collect();
     Ok(ZilnGbdt { start, trees })
 }
 
 fn uplift_tree(saved: &SavedModel) -> anyhow::Result<UpliftTree> {
-    let mut trees = trees(saved, "trees", UPLIFT)?;
+    let mut trees = trees(saved, TREES, UPLIFT)?;
     ensure!(trees.len() == 1, "an uplift-tree is one tree; found {}", trees.len());
     let (tree, leaves) = trees.remove(0);
     Ok(UpliftTree { tree, leaves: leaves.chunks_exact(UPLIFT).map(uplift_leaf).collect() })

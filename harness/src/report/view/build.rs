@@ -1,5 +1,6 @@
 //! From material to view: every cell studied, every dataset judged.
 
+use super::averages::averages;
 use super::claims::answers;
 use super::contrasts::{Question, Side, contrasts, with_baseline};
 use super::curve::{Curves, Deciles, Losses};
@@ -46,6 +47,8 @@ impl View {
         decide(&asked.decision, asked.datasets.len() > 1, &mut against_baseline, &mut left_out);
         let (claims, effects) = (answers(asked, &sides), effects(asked, &sides));
         drop(sides);
+        let metrics: Vec<MetricView> =
+            plan.names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect();
         let mut view = Self {
             experiment: asked.name.clone(),
             profile: asked.profile.clone(),
@@ -58,7 +61,8 @@ impl View {
             claims,
             effects,
             tuning: TuningView::new(material),
-            metrics: plan.names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect(),
+            averages: averages(&blocks, &metrics),
+            metrics,
             machine: machine(material),
             blocks,
             contrasts: against_baseline,

@@ -1,5 +1,6 @@
 //! Every number of a report, decided once: tables, charts and summary only print what stands here.
 
+pub mod averages;
 mod bands;
 mod build;
 pub mod cell;
@@ -24,6 +25,7 @@ use crate::metrics::Direction;
 use crate::record::RowCounts;
 use crate::report::paper::PaperView;
 use crate::spec::Decision;
+use averages::AverageView;
 use cell::{CellView, FailureView, ReferenceView};
 use claims::ClaimView;
 use contrasts::ContrastView;
@@ -61,6 +63,8 @@ pub struct View {
     pub metrics: Vec<MetricView>,
     /// One per dataset.
     pub blocks: Vec<Block>,
+    /// Every method over all datasets, where there are several.
+    pub averages: Vec<AverageView>,
     /// Every method against the baseline: by dataset, then averaged over datasets if there are several.
     pub contrasts: Vec<ContrastView>,
     /// Every full model less one component against itself, likewise.

@@ -31,6 +31,7 @@ fn dataset() -> Dataset {
 fn read_back(folder: &Path, name: &str) -> Dataset {
     let spec = TableSpec {
         path: Some(name.into()),
+        columns: vec![],
         content: None,
         treatment: "treatment".into(),
         treated: vec!["1".into()],
@@ -40,6 +41,8 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         numeric: vec!["x".into()],
         categorical: vec!["a \"level\"".into()],
         effect: Some("effect".into()),
+        expected_control: None,
+        expected_treated: None,
         propensity: Some(Propensity::Constant(0.5)),
         group: None,
         time: None,

@@ -1,0 +1,52 @@
+//! Averages over datasets as text: Markdown and HTML print these strings.
+
+use super::claims::TextTable;
+use super::format;
+use super::view::View;
+use super::view::averages::Average;
+
+/// Every method, averaged over datasets; nothing where there is one dataset.
+pub fn table(view: &View) -> Option<TextTable> {
+    let first = view.averages.first()?;
+    let shown = view.metrics.iter().filter(|metric| first.metrics.contains_key(&metric.name));
+    let names: Vec<&str> = shown.map(|metric| metric.name.as_str()).collect();
+    let decimals = |name: &str| {
+        let averages = view.averages.iter().filter_map(|row| row.metrics.get(name)?.mean);
+        format::decimals(averages)
+    };
+    let decimals: Vec<usize> = names.iter().map(|name| decimals(name)).collect();
+    let row = |method: &str, metrics: Vec<Option<&Average>>| {
+        let cells = metrics.into_iter().zip(&decimals).map(|(average, decimals)| cell(average, *decimals));
+        std::iter::once(method.to_string()).chain(cells).collect()
+    };
+    Some(TextTable {
+        title: format!("Averages over {} datasets", view.blocks.len()),
+        columns: ["Method"].iter().chain(&names).map(ToString::to_string).collect(),
+        rows: view
+            .averages
+            .iter()
+            .map(|average| {
+                row(&average.method, names.iter().map(|name| average.metrics.get(*name)).collect())
+            })
+            .collect(),
+        remark: "Mean of the datasets' means \u{b1} standard deviation over datasets [95 % interval of the mean: Student t over \
+                 datasets, as if they were drawn from many]. Every dataset counts once."
+            .to_string(),
+    })
+}
+
+fn cell(average: Option<&Average>, decimals: usize) -> String {
+    let Some(Average { mean: Some(mean), sd, ci, .. }) = average else {
+        let reason = average.and_then(|average| average.ci.as_ref().err());
+        return reason.map(|reason| format!("- ({reason})")).unwrap_or_default();
+    };
+    let number = |value: f64| format::number(value, decimals);
+    let mut text = number(*mean);
+    if let Some(sd) = sd {
+        text += &format!(" \u{b1} {}", number(*sd));
+    }
+    if let Ok(ci) = ci {
+        text += &format!(" [{}, {}]", number(ci.low), number(ci.high));
+    }
+    text
+}
