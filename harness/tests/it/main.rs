@@ -17,6 +17,7 @@ mod documents;
 mod explain;
 mod known_answers;
 mod models;
+mod owned;
 mod resume;
 mod same_numbers;
 mod setup;
