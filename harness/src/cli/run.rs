@@ -84,7 +84,6 @@ fn present(runs: &[Known]) -> (BTreeSet<String>, Vec<&Damage>) {
 /// Makes the store ready: says what is left alone, sets aside what is damaged, forgets failures of runs that are done.
 fn tidy(store: &Store, runs: &[Known], aside: &[&Damage]) -> anyhow::Result<Writer> {
     let writer = store.prepare()?;
-    leave(&store.strangers()?);
     swept(&writer);
     // Another start may have trained them again meanwhile.
     let reader = store.reader()?;
@@ -101,6 +100,7 @@ fn tidy(store: &Store, runs: &[Known], aside: &[&Damage]) -> anyhow::Result<Writ
     for run in runs.iter().filter(|run| matches!(run.state, State::Done(..))) {
         writer.forget_failure(&run.id);
     }
+    leave(&store.strangers()?);
     Ok(writer)
 }
 

@@ -6,6 +6,7 @@ use crate::error::cannot_write;
 use anyhow::{Context, Result, ensure};
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The new folder, inside the folder for work.
@@ -43,10 +44,11 @@ impl Folder {
         }
         fs::create_dir_all(parent).map_err(refuse)?;
         Scratch::sweep(parent);
-        if is_free(place) || is_report(place) {
-            if let Ok(work) = Scratch::new(parent) {
-                return Self { place: place.to_path_buf(), work, whole: true }.begin().map_err(refuse);
-            }
+        if (is_free(place) || is_report(place))
+            && moves(place)
+            && let Ok(work) = Scratch::new(parent)
+        {
+            return Self { place: place.to_path_buf(), work, whole: true }.begin().map_err(refuse);
         }
         // A link, a mount, a folder in one that is not ours, or one that holds other things: its files change places one by one.
         fs::create_dir_all(place).map_err(refuse)?;
@@ -117,10 +119,9 @@ impl Folder {
         if self.whole && (is_free(&self.place) || is_report(&self.place)) {
             let inside = self.inside();
             let placed = atomic::rename_new(&inside, &self.place).map_err(refuse)?;
-            if !placed {
-                atomic::exchange(&inside, &self.place).map_err(refuse)?;
+            if placed || atomic::exchange(&inside, &self.place).is_ok() {
+                return atomic::sync_folder(atomic::folder_of(&self.place));
             }
-            return atomic::sync_folder(atomic::folder_of(&self.place));
         }
         fs::create_dir_all(&self.place).map_err(refuse)?;
         self.one_by_one().map_err(refuse)?;
@@ -178,6 +179,17 @@ fn files(inside: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(names)
 }
 
+/// Whether a folder of this name can change places with another one: not `.`, and no other file system.
+fn moves(place: &Path) -> bool {
+    let device = |path: &Path| fs::metadata(path).map(|found| found.dev());
+    let same = match (device(place), device(atomic::folder_of(place))) {
+        (Ok(own), Ok(above)) => own == above,
+        (Err(_), _) => true,
+        (Ok(_), Err(_)) => false,
+    };
+    place.file_name().is_some() && same
+}
+
 /// Whether there is nothing, or an empty folder.
 fn is_free(place: &Path) -> bool {
     match fs::symlink_metadata(place) {
@@ -221,6 +233,7 @@ fn is_marked(path: &Path) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make the files they need")]
 mod tests {
     use super::*;
 

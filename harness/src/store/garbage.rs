@@ -36,6 +36,9 @@ pub(super) fn find(layout: &Layout, asked: &BTreeSet<String>) -> anyhow::Result<
                 Some(why) => garbage.leave(&entry.folder, why),
             }
         }
+        if fs::symlink_metadata(entry.folder.join(layout::RECORD)).is_err() {
+            continue;
+        }
         // Of a run that cannot be read nobody knows which rows it needs: then all rows stay.
         let evaluation = verify::record(entry).ok().map(|record| record.evaluation);
         used = used.zip(evaluation).map(|(mut used, evaluation)| {

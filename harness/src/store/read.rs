@@ -44,6 +44,7 @@ fn plain(error: io::Error) -> anyhow::Error {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make the files they need")]
 mod tests {
     use super::*;
 

@@ -180,6 +180,7 @@ pub fn replace_file(place: &Path, fill: impl FnOnce(&File) -> anyhow::Result<()>
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make the files they need")]
 mod tests {
     use super::*;
 
