@@ -154,14 +154,11 @@ impl EvaluationRows {
     /// Another version of a file format changes nothing.
     pub fn content(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        hasher.update(b"row\0");
-        for row in &self.row {
-            hasher.update(&row.to_le_bytes());
-        }
-        hasher.update(b"treatment\0");
-        for &treated in &self.treatment {
-            hasher.update(&[u8::from(treated)]);
-        }
+        let mut column = |name: &str, bytes: &[u8]| {
+            hasher.update(name.as_bytes()).update(&[0]).update(bytes);
+        };
+        column("row", &self.row.iter().flat_map(|row| row.to_le_bytes()).collect::<Vec<u8>>());
+        column("treatment", &self.treatment.iter().map(|&treated| u8::from(treated)).collect::<Vec<u8>>());
         let known = [
             ("outcome", Some(&self.outcome)),
             ("propensity", self.propensity.as_ref()),
@@ -170,10 +167,7 @@ impl EvaluationRows {
             ("expected_treated", self.expected_treated.as_ref()),
         ];
         for (name, values) in known.into_iter().filter_map(|(name, values)| Some((name, values?))) {
-            hasher.update(name.as_bytes()).update(&[0]);
-            for value in values {
-                hasher.update(&value.to_le_bytes());
-            }
+            column(name, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
         }
         hasher.finalize().to_hex().to_string()
     }
@@ -189,4 +183,32 @@ pub struct Failure {
     pub class: String,
     /// What happened, for the reader.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_of_rows_is_a_hash_of_every_value_and_of_which_columns_are_known() {
+        let rows = EvaluationRows { row: vec![1, 2], outcome: vec![0.5, 1.0], ..EvaluationRows::default() };
+        // b3sum of the names and values, as FORMAT.md spells them.
+        let bytes = [
+            b"row\0".as_slice(),
+            &[1, 0, 0, 0, 2, 0, 0, 0],
+            b"treatment\0outcome\0",
+            &0.5f64.to_le_bytes(),
+            &1.0f64.to_le_bytes(),
+        ];
+        assert_eq!(rows.content(), blake3::hash(&bytes.concat()).to_hex().to_string());
+        let others = [
+            EvaluationRows { effect: Some(vec![0.5, 1.0]), ..rows.clone() },
+            EvaluationRows { propensity: Some(vec![0.5, 1.0]), ..rows.clone() },
+            EvaluationRows { outcome: vec![1.0, 0.5], ..rows.clone() },
+            EvaluationRows { treatment: vec![true, false], ..rows.clone() },
+        ];
+        let different: std::collections::BTreeSet<String> =
+            others.iter().chain([&rows]).map(EvaluationRows::content).collect();
+        assert_eq!(different.len(), 5);
+    }
 }

@@ -44,7 +44,8 @@ pub struct Damage {
     pub evaluation: Option<String>,
 }
 
-type Rows = Result<Arc<EvaluationRows>, String>;
+/// Rows with their content, or why there are none.
+type Rows = Result<(Arc<EvaluationRows>, String), String>;
 
 /// Reads runs and looks at each; test rows that runs share are read once.
 #[derive(Debug)]
@@ -93,15 +94,16 @@ impl Reader {
         let named = || format!("{}", path.display());
         let known =
             self.rows.lock().unwrap_or_else(PoisonError::into_inner).entry(id.clone()).or_default().clone();
-        let read = || -> anyhow::Result<Arc<EvaluationRows>> {
-            let bytes = read::regular(&path, read::LARGEST_ROWS)?;
-            Ok(Arc::new(columns::decode_evaluation(bytes)?))
+        let read = || -> anyhow::Result<(Arc<EvaluationRows>, String)> {
+            let rows = columns::decode_evaluation(read::regular(&path, read::LARGEST_ROWS)?)?;
+            let content = rows.content();
+            Ok((Arc::new(rows), content))
         };
         let rows = known.get_or_init(|| read().map_err(|error| format!("{error:#}"))).clone();
-        let rows = rows.map_err(anyhow::Error::msg).with_context(named)?;
+        let (rows, found) = rows.map_err(anyhow::Error::msg).with_context(named)?;
         if let Some(content) = &record.evaluation_content {
             ensure!(
-                rows.content() == *content,
+                found == *content,
                 "{} is damaged: its rows are not those that the run was judged on",
                 path.display()
             );
