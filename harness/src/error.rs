@@ -1,4 +1,10 @@
-//! Errors that the user can mend: exit code 2.
+//! Errors that the user can mend: exit code 2; a full disk, which is exit code 1 wherever it happens; panics that are caught.
+
+use std::cell::Cell;
+use std::fmt::Display;
+use std::io::{self, ErrorKind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
 
 /// Something in the user's input: names the file, key, row or column, what was found, and what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +22,57 @@ macro_rules! input_error {
 /// Whether the user's input is what went wrong.
 pub fn is_input(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| cause.is::<InputError>())
+}
+
+/// Whether a disk, a quota or the largest file is reached: nothing that the user wrote wrongly.
+pub fn is_full_disk(error: &anyhow::Error) -> bool {
+    let full = |error: &io::Error| {
+        matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+    };
+    error.chain().any(|cause| {
+        let inside = cause.downcast_ref::<io::Error>().and_then(|error| error.get_ref()?.downcast_ref());
+        let wrapped = cause.downcast_ref::<csv::Error>().and_then(|error| match error.kind() {
+            csv::ErrorKind::Io(error) => Some(error),
+            _ => None,
+        });
+        [cause.downcast_ref(), inside, wrapped].into_iter().flatten().any(full)
+    })
+}
+
+/// An error of writing where the user chose the place: theirs to mend, unless the disk is full.
+pub fn cannot_write(place: impl Display, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    let error = error.into();
+    match is_full_disk(&error) {
+        true => error.context(format!("{place}: cannot be written")),
+        false => input_error!("{place}: cannot be written: {error:#}"),
+    }
+}
+
+/// What `work` returns, or what it panicked with. Such a panic prints nothing.
+///
+/// # Errors
+///
+/// The text of the panic.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    thread_local! {
+        static QUIET: Cell<bool> = const { Cell::new(false) };
+    }
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let former = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            if !QUIET.get() {
+                former(panic);
+            }
+        }));
+    });
+    let before = QUIET.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    QUIET.set(before);
+    outcome.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message").to_string()
+    })
 }
 
 /// `; did you mean 'x'?` when one of `allowed` is close to `found`, else nothing.
@@ -76,5 +133,37 @@ mod tests {
     fn context_does_not_hide_an_input_error() {
         assert!(is_input(&input_error!("row 3").context("reading data.csv")));
         assert!(!is_input(&anyhow::anyhow!("disk")));
+    }
+
+    #[test]
+    fn a_full_disk_is_never_the_users_fault() {
+        for code in [libc::ENOSPC, libc::EDQUOT, libc::EFBIG] {
+            let full = || io::Error::from_raw_os_error(code);
+            let errors: [anyhow::Error; 4] = [
+                full().into(),
+                csv::Error::from(full()).into(),
+                parquet::errors::ParquetError::from(full()).into(),
+                io::Error::other(full()).into(),
+            ];
+            for error in errors {
+                let error = cannot_write("scores.csv", error.context("row 3"));
+                assert!(is_full_disk(&error) && !is_input(&error), "{error:#}");
+                assert!(error.to_string().starts_with("scores.csv: cannot be written"));
+            }
+        }
+        let refused = cannot_write("scores.csv", io::Error::from_raw_os_error(libc::EACCES));
+        assert!(is_input(&refused) && !is_full_disk(&refused));
+    }
+
+    #[test]
+    fn a_caught_panic_is_text_and_the_next_one_is_heard_again() {
+        assert_eq!(caught(|| 3), Ok(3));
+        assert_eq!(
+            caught(|| if true {
+                panic!("page {}", 7)
+            }),
+            Err("page 7".to_string())
+        );
+        assert_eq!(caught(|| caught(|| panic!("inner")).unwrap_err()), Ok("inner".to_string()));
     }
 }

@@ -6,9 +6,11 @@ use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Version of the record format. Records of versions 1 and 2 are read as well: both lack the importance of features to trees,
-/// version 1 what a divergence says of its term and of the losses before.
-pub const RECORD_VERSION: u32 = 3;
+/// Version of the record format. Records of versions 1 to 3 are read as well: they lack hashes of what they found, versions 1 and 2
+/// the importance of features to trees, version 1 what a divergence says of its term and of the losses before.
+pub const RECORD_VERSION: u32 = 4;
+/// The first version with hashes of its content.
+pub const OLDEST_CHECKED: u32 = 4;
 
 /// The result of one run: one cell with one seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +30,9 @@ pub struct Record {
     pub epochs: Vec<EpochLoss>,
     /// Id of the rows that it was judged on (`Store::evaluation`).
     pub evaluation: String,
+    /// Hash of these rows (`EvaluationRows::content`); absent before version 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_content: Option<String>,
     /// Rows used for training, validation, test.
     pub rows: RowCounts,
     /// What a reader should know of the rows: dropped rows, stand-ins.
@@ -144,14 +149,66 @@ pub struct EvaluationRows {
     pub expected_treated: Option<Vec<f64>>,
 }
 
+impl EvaluationRows {
+    /// BLAKE3 of the rows, as 64 hex digits: per column that is known its name, a zero byte, and its values in little-endian.
+    /// Another version of a file format changes nothing.
+    pub fn content(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut column = |name: &str, bytes: &[u8]| {
+            hasher.update(name.as_bytes()).update(&[0]).update(bytes);
+        };
+        column("row", &self.row.iter().flat_map(|row| row.to_le_bytes()).collect::<Vec<u8>>());
+        column("treatment", &self.treatment.iter().map(|&treated| u8::from(treated)).collect::<Vec<u8>>());
+        let known = [
+            ("outcome", Some(&self.outcome)),
+            ("propensity", self.propensity.as_ref()),
+            ("effect", self.effect.as_ref()),
+            ("expected_control", self.expected_control.as_ref()),
+            ("expected_treated", self.expected_treated.as_ref()),
+        ];
+        for (name, values) in known.into_iter().filter_map(|(name, values)| Some((name, values?))) {
+            column(name, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
 /// A run that could not be completed: a crash, not a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Failure {
     /// Id of the run.
     pub id: String,
-    /// `panicked`, `killed`, `out-of-memory`, `disk`, `input`, `error`.
+    /// `panicked`, `killed`, `out-of-memory`, `disk`, `input`, `error`; `damaged`: what is stored is not believed.
     pub class: String,
     /// What happened, for the reader.
     pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_of_rows_is_a_hash_of_every_value_and_of_which_columns_are_known() {
+        let rows = EvaluationRows { row: vec![1, 2], outcome: vec![0.5, 1.0], ..EvaluationRows::default() };
+        // b3sum of the names and values, as FORMAT.md spells them.
+        let bytes = [
+            b"row\0".as_slice(),
+            &[1, 0, 0, 0, 2, 0, 0, 0],
+            b"treatment\0outcome\0",
+            &0.5f64.to_le_bytes(),
+            &1.0f64.to_le_bytes(),
+        ];
+        assert_eq!(rows.content(), blake3::hash(&bytes.concat()).to_hex().to_string());
+        let others = [
+            EvaluationRows { effect: Some(vec![0.5, 1.0]), ..rows.clone() },
+            EvaluationRows { propensity: Some(vec![0.5, 1.0]), ..rows.clone() },
+            EvaluationRows { outcome: vec![1.0, 0.5], ..rows.clone() },
+            EvaluationRows { treatment: vec![true, false], ..rows.clone() },
+        ];
+        let different: std::collections::BTreeSet<String> =
+            others.iter().chain([&rows]).map(EvaluationRows::content).collect();
+        assert_eq!(different.len(), 5);
+    }
 }

@@ -218,6 +218,7 @@ fn judge(
         metrics,
         epochs: replicate.epochs,
         evaluation: prepared.evaluation_id.clone(),
+        evaluation_content: Some(prepared.evaluation.content()),
         rows: prepared.counts(),
         notes: prepared.notes().to_vec(),
         fitted: replicate.fitted,

@@ -2,11 +2,12 @@
 
 use crate::input_error;
 use crate::model::Model;
+use crate::record::Status;
 use crate::spec::{self, Experiment};
-use crate::store::{Entry, Store};
+use crate::store::{Damage, Entry, Store, Stranger, Writer};
 use crate::trial::Provenance;
 use clap::Args;
-use std::collections::BTreeMap;
+use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -86,8 +87,10 @@ pub(super) struct Known {
 
 /// What is known of an asked run.
 pub(super) enum State {
-    /// Recorded.
-    Done(Entry),
+    /// Recorded, and believed.
+    Done(Entry, Status),
+    /// Recorded, and not what was written.
+    Damaged(Damage),
     /// Crashed when last tried.
     Failed(String),
     /// Never recorded.
@@ -98,7 +101,8 @@ impl State {
     /// One word.
     pub fn word(&self) -> &'static str {
         match self {
-            State::Done(_) => "done",
+            State::Done(..) => "done",
+            State::Damaged(_) => "damaged",
             State::Failed(_) => "failed",
             State::Missing => "missing",
         }
@@ -107,35 +111,47 @@ impl State {
     /// Why it is not done.
     pub fn why(&self) -> String {
         match self {
-            State::Done(entry) => entry.folder.display().to_string(),
+            State::Done(entry, _) => entry.folder.display().to_string(),
+            State::Damaged(damage) => damage.reason.clone(),
             State::Failed(message) => message.clone(),
             State::Missing => "no record of this spec and seed".to_string(),
         }
     }
 }
 
-/// What is known of every asked run, in the order of the table.
+/// What is known of every asked run, in the order of the table. Every recorded one is looked at.
 pub(super) fn known(experiment: &Experiment, store: &Store) -> anyhow::Result<Vec<Known>> {
-    let entries = store.entries()?;
-    let mut runs = Vec::new();
+    let reader = store.reader()?;
+    let mut asked = Vec::new();
     for (dataset, method) in experiment.cells() {
-        for &seed in &experiment.seeds {
-            let id = experiment.run(dataset, method, seed).id();
-            let state = state(&entries, store, &id)?;
-            runs.push(Known { dataset, method, seed, id, state });
-        }
+        asked.extend(experiment.seeds.iter().map(|&seed| (dataset, method, seed)));
     }
-    Ok(runs)
+    let look = |(dataset, method, seed)| {
+        let id = experiment.run(dataset, method, seed).id();
+        let state = match reader.run(&id) {
+            Some(Ok(run)) => State::Done(run.entry, run.record.status),
+            Some(Err(damage)) => State::Damaged(damage),
+            None => store.failure(&id).map_or(State::Missing, |failure| {
+                State::Failed(format!("{}: {}", failure.class, failure.message))
+            }),
+        };
+        Known { dataset, method, seed, id, state }
+    };
+    Ok(asked.into_par_iter().map(look).collect())
 }
 
-fn state(entries: &BTreeMap<String, Entry>, store: &Store, id: &str) -> anyhow::Result<State> {
-    if let Some(entry) = entries.get(id) {
-        return Ok(State::Done(entry.clone()));
+/// Says what is left alone, and why.
+pub(super) fn leave(strangers: &[Stranger]) {
+    for Stranger { path, why } in strangers {
+        eprintln!("left as it is: {}: {why}", path.display());
     }
-    Ok(match store.failure(id)? {
-        Some(failure) => State::Failed(format!("{}: {}", failure.class, failure.message)),
-        None => State::Missing,
-    })
+}
+
+/// Says what of stopped processes was removed.
+pub(super) fn swept(writer: &Writer) {
+    for path in &writer.swept {
+        eprintln!("removed what a stopped process had left: {}", path.display());
+    }
 }
 
 /// The model in a file.

@@ -3,12 +3,14 @@
 use super::DONE;
 use crate::error::did_you_mean;
 use crate::input_error;
+use crate::record::EvaluationRows;
 use crate::report::{Compared, Difference, MetricDifference, Side, common_rows};
 use crate::spec;
-use crate::store::{Entry, Store};
+use crate::store::{Entry, Reader, Store};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Fewest letters of an id.
 const SHORTEST: usize = 4;
@@ -37,11 +39,11 @@ pub(super) struct Arguments {
 /// Prints what differs.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let store = Store::new(&arguments.results);
-    let entries = store.entries()?;
-    let [a, b] = [&arguments.a, &arguments.b].map(|name| side(arguments, &store, &entries, name));
-    let (a, b) = (a?, b?);
-    let rows = common_rows(&a, &b).map(|id| store.evaluation(id)).transpose()?;
-    let compared = Compared::new(&a, &b, rows.as_ref());
+    let reader = store.reader()?;
+    let [a, b] = [&arguments.a, &arguments.b].map(|name| side(arguments, &reader, name));
+    let ((a, rows), (b, _)) = (a?, b?);
+    let rows = common_rows(&a, &b).and_then(|id| rows.get(id));
+    let compared = Compared::new(&a, &b, rows.map(AsRef::as_ref));
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&compared)?);
     } else {
@@ -51,14 +53,22 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 }
 
 type Entries = BTreeMap<String, Entry>;
+type Rows = BTreeMap<String, Arc<EvaluationRows>>;
 
-fn side(arguments: &Arguments, store: &Store, entries: &Entries, name: &str) -> anyhow::Result<Side> {
+/// The runs of a side, and the rows that they were judged on.
+fn side(arguments: &Arguments, reader: &Reader, name: &str) -> anyhow::Result<(Side, Rows)> {
+    let entries = reader.entries();
     let found = match cell(arguments, entries, name)? {
         Some(found) => found,
         None => vec![one(entries, name)?],
     };
-    let run = |entry: &&Entry| Ok((store.record(entry)?, store.predictions(entry)?));
-    Ok(Side { name: name.to_string(), runs: found.iter().map(run).collect::<anyhow::Result<_>>()? })
+    let (mut runs, mut rows) = (Vec::new(), Rows::new());
+    for run in found.into_iter().filter_map(|entry| reader.run(&entry.id)) {
+        let run = run.map_err(|damage| anyhow::anyhow!("'{name}' is damaged: {}", damage.reason))?;
+        rows.insert(run.record.evaluation.clone(), run.rows);
+        runs.push((run.record, run.predictions));
+    }
+    Ok((Side { name: name.to_string(), runs }, rows))
 }
 
 /// The recorded runs of `FILE:DATASET:METHOD`; nothing if it is not written so.

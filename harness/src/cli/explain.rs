@@ -107,7 +107,7 @@ fn rows(
     }
     work.digest.finish(&data.display().to_string(), &work.ids.words())?;
     let text = render(arguments, model, (explained, data), &work)?;
-    page.file().write_all(text.as_bytes()).map_err(|error| page.refuse(&error.into()))?;
+    page.file().write_all(text.as_bytes()).map_err(|error| page.refuse(error.into()))?;
     folder.publish([csv, parquet, page])?;
     tell(arguments, model, explained, &work)
 }

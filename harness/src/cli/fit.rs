@@ -94,7 +94,7 @@ fn find(option: &str, name: &str, allowed: &[&str]) -> anyhow::Result<usize> {
 fn write(model: &Model, out: &Path) -> anyhow::Result<()> {
     let bytes = model.to_bytes()?;
     let staged = Staged::new(out)?;
-    staged.file().write_all(&bytes).map_err(|error| staged.refuse(&error.into()))?;
+    staged.file().write_all(&bytes).map_err(|error| staged.refuse(error.into()))?;
     staged.publish()
 }
 

@@ -1,9 +1,10 @@
-//! `valor gc`: runs that no experiment file asks for.
+//! `valor gc`: runs that no experiment file asks for, and what was set aside.
 
-use super::DONE;
+use super::common::{leave, swept};
+use super::{DONE, FAILED};
 use crate::error::InputError;
 use crate::spec;
-use crate::store::{Entry, Store};
+use crate::store::Store;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,22 +23,38 @@ pub(super) struct Arguments {
     yes: bool,
 }
 
-/// Lists, and removes if asked to. If any experiment file cannot be read, nothing is removed.
+/// Lists, and removes exactly that if asked to. If any experiment file cannot be read, nothing is removed.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let asked = asked_ids(&arguments.experiments)?;
-    let store = Store::new(&arguments.results);
-    let entries = store.entries()?;
-    let unasked: Vec<Entry> = entries.into_values().filter(|entry| !asked.contains(&entry.id)).collect();
-    for entry in &unasked {
-        println!("{}", entry.folder.display());
+    let store = if arguments.yes { Store::open(&arguments.results)? } else { Store::new(&arguments.results) };
+    let garbage = store.garbage(&asked)?;
+    leave(&garbage.strangers);
+    for path in garbage.paths() {
+        println!("{}", path.display());
     }
-    if arguments.yes {
-        Store::open(&arguments.results)?.remove(&unasked, &asked)?;
-        println!("{} runs removed", unasked.len());
-    } else {
-        println!("{} runs that no experiment asks for; --yes removes them", unasked.len());
+    let (runs, others) = (garbage.runs.len(), garbage.others.len());
+    let others = if others > 0 { format!(" and {others} other files or folders") } else { String::new() };
+    if !arguments.yes {
+        println!("{runs} runs{others} that no experiment asks for; --yes removes them");
+        return Ok(DONE);
     }
-    Ok(DONE)
+    let mut left = Vec::new();
+    if garbage.paths().next().is_some() {
+        let writer = store.prepare()?;
+        swept(&writer);
+        left = writer.remove(&garbage)?;
+    }
+    leave(&left);
+    match left.len() {
+        0 => {
+            println!("{runs} runs{others} removed");
+            Ok(DONE)
+        }
+        left => {
+            println!("{left} of {} could not be removed", garbage.paths().count());
+            Ok(FAILED)
+        }
+    }
 }
 
 fn asked_ids(folder: &Path) -> anyhow::Result<BTreeSet<String>> {

@@ -19,8 +19,9 @@ mod score;
 mod status;
 mod writer;
 
-use crate::error::is_input;
+use crate::error::{caught, is_full_disk, is_input};
 use clap::{CommandFactory, Parser, Subcommand};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// A research harness for revenue uplift models.
@@ -82,7 +83,20 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
     if !matches!(verb, Verb::Run(_) | Verb::Work) {
         end_quietly_on_broken_pipes();
     }
-    let outcome = match verb {
+    // `println!` panics where standard output takes no more, on a full disk say: an error like any other.
+    let outcome = caught(|| run(verb, cuda)).unwrap_or_else(|panic| Err(anyhow::anyhow!("{panic}")));
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            // Where standard error takes no more either, the code alone says it.
+            let _ = writeln!(std::io::stderr(), "valor: {error:#}");
+            ExitCode::from(if is_input(&error) && !is_full_disk(&error) { INPUT } else { FAILED })
+        }
+    }
+}
+
+fn run(verb: Verb, cuda: Result<(), String>) -> anyhow::Result<u8> {
+    match verb {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
         Verb::Fit(arguments) => fit::run(&arguments),
@@ -100,13 +114,6 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
             Ok(DONE)
         }
         Verb::Work => crate::executor::work().map(|()| DONE),
-    };
-    match outcome {
-        Ok(code) => ExitCode::from(code),
-        Err(error) => {
-            eprintln!("valor: {error:#}");
-            ExitCode::from(if is_input(&error) { INPUT } else { FAILED })
-        }
     }
 }
 

@@ -1,11 +1,10 @@
 //! Files that the user names: what form they have, and that they are there whole or as they were.
 
+use crate::error::cannot_write;
 use crate::input_error;
-use std::fmt::Display;
-use std::fs::{File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use crate::store::Scratch;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// How rows are written, by the ending of the path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,16 +29,18 @@ impl Format {
     }
 }
 
-/// A hidden sibling that takes the place of `--out` when it is whole. Dropped before, it is gone.
+/// A file in a hidden folder beside `--out` that takes its place when it is whole. Dropped before, it is gone; what a stopped
+/// process had left there is removed first.
 pub(super) struct Staged {
-    file: NamedTempFile,
+    work: Scratch,
+    file: File,
     path: PathBuf,
 }
 
 impl Staged {
     /// # Errors
     ///
-    /// An input error where no file can be written there.
+    /// An input error where no file can be written there; a plain one where the disk is full.
     pub(super) fn new(path: &Path) -> anyhow::Result<Self> {
         let refuse = |fault: &str| input_error!("--out {}: {fault}", path.display());
         let folder = match path.parent() {
@@ -53,32 +54,29 @@ impl Staged {
         if !folder.is_dir() {
             return Err(refuse("its folder does not exist; allowed is a file in a folder that exists"));
         }
-        let file = tempfile::Builder::new()
-            .prefix(".valor-out-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(|error| cannot(path, &error))?;
-        Ok(Self { file, path: path.to_path_buf() })
+        Scratch::sweep(folder);
+        let work = Scratch::new(folder).map_err(|error| cannot(path, error))?;
+        let file = work.single().map_err(|error| cannot(path, error))?;
+        Ok(Self { work, file, path: path.to_path_buf() })
     }
 
     /// The file to write.
     pub(super) fn file(&self) -> &File {
-        self.file.as_file()
+        &self.file
     }
 
-    /// An error of writing it, a full disk say.
-    pub(super) fn refuse(&self, error: &anyhow::Error) -> anyhow::Error {
-        cannot(&self.path, &error.root_cause())
+    /// An error of writing it.
+    pub(super) fn refuse(&self, error: anyhow::Error) -> anyhow::Error {
+        cannot(&self.path, error)
     }
 
     /// Puts it in its place.
     pub(super) fn publish(self) -> anyhow::Result<()> {
-        self.file.as_file().sync_all().map_err(|error| cannot(&self.path, &error))?;
-        self.file.persist(&self.path).map_err(|error| cannot(&self.path, &error.error))?;
-        Ok(())
+        let placed = self.file.sync_all().and_then(|()| self.work.publish_single(&self.path));
+        placed.map_err(|error| cannot(&self.path, error))
     }
 }
 
-fn cannot(path: &Path, error: &dyn Display) -> anyhow::Error {
-    input_error!("--out {}: cannot be written: {error}", path.display())
+fn cannot(path: &Path, error: impl Into<anyhow::Error>) -> anyhow::Error {
+    cannot_write(format!("--out {}", path.display()), error)
 }

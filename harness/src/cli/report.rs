@@ -2,8 +2,8 @@
 
 use super::DONE;
 use super::common::Asked;
-use crate::report::{self, IndexLine, PredictionFormat};
-use crate::store::Store;
+use crate::report::{self, Extras, IndexLine, PredictionFormat};
+use crate::store::{Store, folder_name};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -51,18 +51,19 @@ fn write(arguments: &Arguments, asked: &Asked, out: Option<&Path>, root: &Path) 
     let experiment = asked.load()?;
     let out = match out {
         Some(out) => out.to_path_buf(),
-        None => root.join(&experiment.name).join(&experiment.profile),
+        None => root.join(folder_name(&experiment.name)).join(folder_name(&experiment.profile)),
     };
     let store = Store::new(&asked.results);
     let command = format!("valor run {0} && valor report {0}", asked.options());
     let material = report::collect(&experiment, &store, &command)?;
-    let written = report::write(&material, &out, arguments.figures)?;
-    if let Some(format) = arguments.predictions {
-        let format = match format {
-            Format::Csv => PredictionFormat::Csv,
-            Format::Parquet => PredictionFormat::Parquet,
-        };
-        println!("{}", report::export_predictions(&material, &out, format)?.display());
+    let predictions = arguments.predictions.map(|format| match format {
+        Format::Csv => PredictionFormat::Csv,
+        Format::Parquet => PredictionFormat::Parquet,
+    });
+    let extras = Extras { figures: arguments.figures, predictions };
+    let written = report::write(&material, &out, extras)?;
+    if let Some(predictions) = &written.predictions {
+        println!("{}", predictions.display());
     }
     println!("{}", written.html.display());
     Ok(written.line)

@@ -1,6 +1,6 @@
 //! `valor run`: trains what is missing, keeps what is found.
 
-use super::common::{Asked, known, provenance};
+use super::common::{Asked, Known, State, known, leave, provenance, swept};
 use super::progress::Progress;
 use super::{DONE, FAILED, INTERRUPTED};
 use crate::executor::{self, Event, Options, Plan};
@@ -8,10 +8,11 @@ use crate::input_error;
 use crate::learner::device::{self, cores};
 use crate::record::{Failure, Record};
 use crate::spec::Experiment;
-use crate::store::{Commit, Store};
+use crate::store::{Commit, Damage, Store, Writer};
 use crate::trial::{self, Job};
 use anyhow::Context;
 use clap::Args;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,15 +41,17 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let device = device::resolve(&arguments.device)?;
     let workers = workers(arguments.workers, device.is_cuda())?;
     let store = Store::open(&arguments.asked.results)?;
-    let present = store.entries()?.into_keys().collect();
+    let runs = known(&experiment, &store)?;
+    let (present, aside) = present(&runs);
     let plan = Plan { workers, device: device::name(device), provenance: provenance(&experiment) };
     let jobs = executor::jobs(&experiment, &present, &plan);
     trial::check(&jobs).with_context(|| experiment.path.display().to_string())?;
-    let runs: usize = jobs.iter().map(|job| job.seeds.len()).sum();
+    let writer = tidy(&store, &runs, &aside)?;
     let interrupted = listen();
-    if runs > 0 {
-        store.prepare()?;
-        let mut keeper = Keeper { store: &store, progress: Progress::new(runs, workers.min(jobs.len())) };
+    let count: usize = jobs.iter().map(|job| job.seeds.len()).sum();
+    if count > 0 {
+        let progress = Progress::new(count, workers.min(jobs.len()));
+        let mut keeper = Keeper { store: &store, writer: &writer, progress };
         let options = Options { workers, interrupted: &|| interrupted.load(Ordering::Relaxed) };
         executor::execute(jobs, &options, &mut |event| keeper.hear(event))?;
         keeper.progress.close();
@@ -59,6 +62,46 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         (false, true) => INTERRUPTED,
         (false, false) => FAILED,
     })
+}
+
+/// Ids that need no training, and what is damaged and so in the way. Where only the test rows that runs share are damaged, one of
+/// the runs is trained again, which writes the rows again; the others are looked at afterwards.
+fn present(runs: &[Known]) -> (BTreeSet<String>, Vec<&Damage>) {
+    let (mut present, mut aside, mut rows) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
+    for run in runs {
+        match &run.state {
+            State::Done(..) => drop(present.insert(run.id.clone())),
+            State::Damaged(damage) => match &damage.evaluation {
+                Some(evaluation) if !rows.insert(evaluation) => drop(present.insert(run.id.clone())),
+                Some(_) | None => aside.push(damage),
+            },
+            State::Failed(_) | State::Missing => {}
+        }
+    }
+    (present, aside)
+}
+
+/// Makes the store ready: says what is left alone, sets aside what is damaged, forgets failures of runs that are done.
+fn tidy(store: &Store, runs: &[Known], aside: &[&Damage]) -> anyhow::Result<Writer> {
+    let writer = store.prepare()?;
+    swept(&writer);
+    // Another start may have trained them again meanwhile.
+    let reader = store.reader()?;
+    for damage in aside.iter().filter(|damage| matches!(reader.run(&damage.entry.id), Some(Err(_)))) {
+        eprintln!("damaged, and trained again: {}", damage.reason);
+        let run = Damage { evaluation: None, ..(*damage).clone() };
+        let rows = damage.evaluation.as_ref().map(|_| *damage);
+        for damage in rows.into_iter().chain([&run]) {
+            if let Some(place) = writer.set_aside(damage)? {
+                eprintln!("set aside: {}", place.display());
+            }
+        }
+    }
+    for run in runs.iter().filter(|run| matches!(run.state, State::Done(..))) {
+        writer.forget_failure(&run.id);
+    }
+    leave(&store.strangers()?);
+    Ok(writer)
 }
 
 /// As many as asked for, but one thread per core at most: libtorch collapses when cores are oversubscribed.
@@ -82,10 +125,10 @@ fn conclude(arguments: &Arguments, experiment: &Experiment, store: &Store) -> an
     if done == runs.len() {
         return Ok(true);
     }
-    for run in runs.iter().filter(|run| run.state.word() == "failed") {
+    for run in runs.iter().filter(|run| matches!(run.state, State::Failed(_) | State::Damaged(_))) {
         let (dataset, method) =
             (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
-        println!("failed: {dataset}, {method}, seed {}: {}", run.seed, run.state.why());
+        println!("{}: {dataset}, {method}, seed {}: {}", run.state.word(), run.seed, run.state.why());
     }
     println!("to continue: valor run {}", arguments.asked.options());
     Ok(false)
@@ -109,6 +152,7 @@ pub(super) fn listen() -> Arc<AtomicBool> {
 /// Commits what is found and notes what failed.
 struct Keeper<'a> {
     store: &'a Store,
+    writer: &'a Writer,
     progress: Progress,
 }
 
@@ -130,17 +174,17 @@ impl Keeper<'_> {
     fn keep(&mut self, record: &Record, predictions: Option<&[u8]>, evaluation: &[u8]) {
         let slug = record.spec.slug();
         let commit = Commit { record, slug: &slug, predictions, evaluation };
-        match self.store.commit(&commit) {
+        match self.writer.commit(&commit) {
             Ok(()) => self.progress.found(record),
             Err(error) => self.fail(&record.id, &slug, ("disk", &format!("{error:#}"))),
         }
     }
 
     fn note(&mut self, job: &Job, class: &str, message: &str) -> anyhow::Result<()> {
-        let present = self.store.entries()?;
+        let reader = self.store.reader()?;
         for &seed in &job.seeds {
             let run = job.run(seed);
-            if !present.contains_key(&run.id()) {
+            if !reader.entries().contains_key(&run.id()) {
                 self.fail(&run.id(), &run.slug(), (class, message));
             }
         }
@@ -150,7 +194,7 @@ impl Keeper<'_> {
     fn fail(&mut self, id: &str, slug: &str, why: (&str, &str)) {
         self.progress.failed(slug, why);
         let failure = Failure { id: id.to_string(), class: why.0.to_string(), message: why.1.to_string() };
-        if let Err(error) = self.store.fail(&failure) {
+        if let Err(error) = self.writer.fail(&failure) {
             self.progress.failed(slug, ("disk", &format!("the failure cannot be noted: {error:#}")));
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     }
     let schema = schema(arguments, &ready, stream.schema())?;
     let staged = Staged::new(out)?;
-    let writer = Writer::new(format, staged.file(), &schema).map_err(|error| staged.refuse(&error))?;
+    let writer = Writer::new(format, staged.file(), &schema).map_err(|error| staged.refuse(error))?;
     let interrupted = listen();
     let mut work = Work { ready, stream, schema, unseen: BTreeMap::new(), rows: Rows::new() };
     let whole = work.all(writer, &staged, &|| interrupted.load(Ordering::Relaxed));
@@ -111,10 +111,10 @@ impl Work<'_> {
                 return Ok(false);
             }
             let scored = self.scored(&chunk)?;
-            writer.write(&scored).map_err(|error| staged.refuse(&error))?;
+            writer.write(&scored).map_err(|error| staged.refuse(error))?;
             self.rows.add(scored.num_rows(), self.stream.share());
         }
-        writer.finish().map_err(|error| staged.refuse(&error))?;
+        writer.finish().map_err(|error| staged.refuse(error))?;
         Ok(!stop())
     }
 

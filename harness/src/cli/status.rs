@@ -3,6 +3,7 @@
 use super::DONE;
 use super::common::{Asked, Known, State, known};
 use crate::learner::Status;
+use crate::spec::Experiment;
 use crate::store::Store;
 use clap::Args;
 use serde_json::json;
@@ -22,6 +23,7 @@ struct Counts {
     asked: usize,
     finished: usize,
     diverged: usize,
+    damaged: usize,
     failed: usize,
     missing: usize,
 }
@@ -35,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let mut cells = Vec::new();
     for (dataset, method) in experiment.cells() {
         let of_cell = runs.iter().filter(|run| (run.dataset, run.method) == (dataset, method));
-        let counts = count(&store, of_cell)?;
+        let counts = count(of_cell);
         total.add(&counts);
         cells.push((
             experiment.datasets[dataset].name.as_str(),
@@ -51,34 +53,63 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
             value
         };
         let cells: Vec<_> = cells.iter().map(cell).collect();
-        let (name, profile) = (&experiment.name, &experiment.profile);
-        println!(
-            "{:#}",
-            json!({ "experiment": name, "profile": profile, "total": total.as_json(), "cells": cells })
-        );
+        println!("{:#}", as_json(&experiment, &runs, &total, &cells));
         return Ok(DONE);
     }
-    for (dataset, method, counts) in &cells {
-        println!("{dataset:<14} {method:<32} {}", counts.text());
-    }
+    print(&experiment, &runs, &cells);
     println!("{} ({}): {}", experiment.name, experiment.profile, total.text());
     Ok(DONE)
 }
 
-fn count<'a>(store: &Store, runs: impl Iterator<Item = &'a Known>) -> anyhow::Result<Counts> {
+fn as_json(
+    experiment: &Experiment,
+    runs: &[Known],
+    total: &Counts,
+    cells: &[serde_json::Value],
+) -> serde_json::Value {
+    let damaged = runs.iter().filter(|run| matches!(run.state, State::Damaged(_)));
+    let damaged = damaged.map(|run| {
+        json!({
+            "dataset": experiment.datasets[run.dataset].name,
+            "method": experiment.methods[run.method].name,
+            "seed": run.seed,
+            "id": run.id,
+            "why": run.state.why(),
+        })
+    });
+    json!({
+        "experiment": experiment.name,
+        "profile": experiment.profile,
+        "total": total.as_json(),
+        "cells": cells,
+        "damaged": damaged.collect::<Vec<_>>(),
+    })
+}
+
+fn print(experiment: &Experiment, runs: &[Known], cells: &[(&str, &str, Counts)]) {
+    for (dataset, method, counts) in cells {
+        println!("{dataset:<14} {method:<32} {}", counts.text());
+    }
+    for run in runs.iter().filter(|run| matches!(run.state, State::Damaged(_))) {
+        let (dataset, method) =
+            (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
+        println!("damaged: {dataset}, {method}, seed {}: {}", run.seed, run.state.why());
+    }
+}
+
+fn count<'a>(runs: impl Iterator<Item = &'a Known>) -> Counts {
     let mut counts = Counts::default();
     for run in runs {
         counts.asked += 1;
         match &run.state {
-            State::Done(entry) => match store.record(entry)?.status {
-                Status::Finished { .. } => counts.finished += 1,
-                Status::Diverged(_) => counts.diverged += 1,
-            },
+            State::Done(_, Status::Finished { .. }) => counts.finished += 1,
+            State::Done(_, Status::Diverged(_)) => counts.diverged += 1,
+            State::Damaged(_) => counts.damaged += 1,
             State::Failed(_) => counts.failed += 1,
             State::Missing => counts.missing += 1,
         }
     }
-    Ok(counts)
+    counts
 }
 
 impl Counts {
@@ -86,6 +117,7 @@ impl Counts {
         self.asked += other.asked;
         self.finished += other.finished;
         self.diverged += other.diverged;
+        self.damaged += other.damaged;
         self.failed += other.failed;
         self.missing += other.missing;
     }
@@ -95,6 +127,7 @@ impl Counts {
             "asked": self.asked,
             "finished": self.finished,
             "diverged": self.diverged,
+            "damaged": self.damaged,
             "failed": self.failed,
             "missing": self.missing,
         })
@@ -102,8 +135,13 @@ impl Counts {
 
     fn text(&self) -> String {
         let mut text = format!("{}/{} done", self.finished + self.diverged, self.asked);
-        for (count, word) in [(self.diverged, "diverged"), (self.failed, "failed"), (self.missing, "missing")]
-        {
+        let parts = [
+            (self.diverged, "diverged"),
+            (self.damaged, "damaged"),
+            (self.failed, "failed"),
+            (self.missing, "missing"),
+        ];
+        for (count, word) in parts {
             if count > 0 {
                 text.push_str(&format!(", {count} {word}"));
             }

@@ -1,45 +1,59 @@
 //! From an experiment and the store to the material of a report.
 
 use super::material::{CellMaterial, Material, Outcome, RunMaterial};
+use crate::record::{EvaluationRows, Failure};
 use crate::spec::Experiment;
-use crate::store::{Entry, Store};
+use crate::store::{Reader, Store};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// Reads everything that is known of an experiment's runs.
+/// The rows of each found run, by evaluation id.
+type Rows = BTreeMap<String, Arc<EvaluationRows>>;
+
+/// Reads everything that is known of an experiment's runs. A run that is not believed is a failed one, with the reason.
 ///
 /// # Errors
 ///
-/// When a file of the store cannot be read or is not what was written.
+/// When the folder of runs cannot be read.
 pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow::Result<Material> {
-    let entries = store.entries()?;
+    let reader = store.reader()?;
+    let mut rows = Rows::new();
     let mut cells = Vec::new();
     for (dataset, method) in experiment.cells() {
-        let run = |&seed: &u64| {
-            let id = experiment.run(dataset, method, seed).id();
-            outcome(store, &entries, &id).map(|outcome| RunMaterial { seed, id, outcome })
+        let run = |&seed: &u64| (seed, experiment.run(dataset, method, seed).id());
+        let asked: Vec<(u64, String)> = experiment.seeds.iter().map(run).collect();
+        let read = |(seed, id): (u64, String)| {
+            let (outcome, rows) = outcome(store, &reader, &id);
+            (RunMaterial { seed, id, outcome }, rows)
         };
-        let runs = experiment.seeds.iter().map(run).collect::<anyhow::Result<_>>()?;
-        cells.push(CellMaterial { dataset, method, runs });
+        let found: Vec<_> = asked.into_par_iter().map(read).collect();
+        rows.extend(found.iter().filter_map(|(_, rows)| rows.clone()));
+        cells.push(CellMaterial { dataset, method, runs: found.into_iter().map(|(run, _)| run).collect() });
     }
-    let mut evaluations = BTreeMap::new();
+    drop(reader);
     let mut notes = vec![Vec::new(); experiment.datasets.len()];
     for cell in &cells {
         for run in &cell.runs {
             if let Outcome::Found { record, .. } = &run.outcome {
-                if !evaluations.contains_key(&record.evaluation) {
-                    evaluations.insert(record.evaluation.clone(), store.evaluation(&record.evaluation)?);
-                }
                 notes[cell.dataset].clone_from(&record.notes);
             }
         }
     }
+    let evaluations = rows.into_iter().map(|(id, rows)| (id, Arc::unwrap_or_clone(rows))).collect();
     Ok(Material { experiment: experiment.clone(), cells, evaluations, notes, command: command.to_string() })
 }
 
-fn outcome(store: &Store, entries: &BTreeMap<String, Entry>, id: &str) -> anyhow::Result<Outcome> {
-    if let Some(entry) = entries.get(id) {
-        let record = Box::new(store.record(entry)?);
-        return Ok(Outcome::Found { record, predictions: store.predictions(entry)? });
+fn outcome(store: &Store, reader: &Reader, id: &str) -> (Outcome, Option<(String, Arc<EvaluationRows>)>) {
+    match reader.run(id) {
+        Some(Ok(run)) => {
+            let rows = (run.record.evaluation.clone(), run.rows);
+            (Outcome::Found { record: Box::new(run.record), predictions: run.predictions }, Some(rows))
+        }
+        Some(Err(damage)) => {
+            let class = "damaged".to_string();
+            (Outcome::Failed(Failure { id: id.to_string(), class, message: damage.reason }), None)
+        }
+        None => (store.failure(id).map_or(Outcome::Missing, Outcome::Failed), None),
     }
-    Ok(store.failure(id)?.map_or(Outcome::Missing, Outcome::Failed))
 }

@@ -1,13 +1,12 @@
 //! Every figure of the page as a file of its own: SVG with its title and legend, and the same as PNG.
 
 use super::charts::{self, Figure, Plate, panel, svg};
-use super::files;
 use super::templates::FIGURE_STYLE;
 use super::view::View;
+use crate::store::{FIGURES, Folder};
 use anyhow::{Context, Result, anyhow};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
-use std::path::{Path, PathBuf};
 
 /// Letters of the pictures; a machine without fonts draws the same.
 const FONT: &[u8] = include_bytes!("../../../reports/fonts/DejaVuSans-subset.ttf");
@@ -20,12 +19,12 @@ const ROOM: usize = 44;
 /// Units of the drawing per pixel of the SVG's size.
 const SCALE: usize = 4;
 
-/// Writes `NUMBER-DATASET-TITLE.svg` and `.png` into `out`, in the order of the page, and says how many figures.
+/// Writes `NUMBER-DATASET-TITLE.svg` and `.png` into the folder's `figures/`, in the order of the page, and says how many figures.
 ///
 /// # Errors
 ///
 /// When the folder cannot be written.
-pub fn write_figures(view: &View, out: &Path) -> Result<usize> {
+pub fn write_figures(view: &View, folder: &Folder) -> Result<usize> {
     let mut options = Options { font_family: "DejaVu Sans".to_string(), ..Options::default() };
     options.fontdb_mut().load_font_data(FONT.to_vec());
     let mut count = 0;
@@ -33,16 +32,12 @@ pub fn write_figures(view: &View, out: &Path) -> Result<usize> {
         for figure in &plate.figures {
             count += 1;
             let text = standalone(&dataset, figure, &plate.legend)?;
-            let path = out.join(format!("{count:03}-{}", slug(&format!("{dataset} {}", figure.panel.title))));
-            files::write(&with(&path, "svg"), text.as_bytes())?;
-            files::write(&with(&path, "png"), &bitmap(&text, &options)?)?;
+            let name = format!("{FIGURES}/{count:03}-{}", slug(&format!("{dataset} {}", figure.panel.title)));
+            folder.write(&format!("{name}.svg"), text.as_bytes())?;
+            folder.write(&format!("{name}.png"), &bitmap(&text, &options)?)?;
         }
     }
     Ok(count)
-}
-
-fn with(path: &Path, extension: &str) -> PathBuf {
-    PathBuf::from(format!("{}.{extension}", path.display()))
 }
 
 /// All plates of the page with their dataset.
@@ -139,16 +134,21 @@ fn slug(name: &str) -> String {
 mod tests {
     use super::*;
     use crate::report::sample::Sample;
+    use std::path::PathBuf;
 
     #[test]
     fn every_figure_is_a_picture_with_title_and_legend() {
         let folder = tempfile::tempdir().unwrap();
         let view = Sample { datasets: vec!["<world> & \"1\""], ..Default::default() }.view();
-        let count = write_figures(&view, folder.path()).unwrap();
+        let report = Folder::new(folder.path()).unwrap();
+        let count = write_figures(&view, &report).unwrap();
+        report.publish().unwrap();
         // Forest, two curves, seeds, three methods in deciles, calibration and losses, latency.
         assert_eq!(count, 1 + 2 + 1 + 3 * 3 + 1);
-        let mut files: Vec<PathBuf> =
-            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mut files: Vec<PathBuf> = std::fs::read_dir(folder.path().join(FIGURES))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
         files.sort();
         assert_eq!(files.len(), 2 * count);
         let read = |path: &PathBuf| std::fs::read(path).unwrap();

@@ -3,6 +3,7 @@
 use super::format;
 use super::templates::{self, SCRIPT, STYLE};
 use super::view::View;
+use crate::store::folder_name;
 use anyhow::Result;
 use serde::Serialize;
 use tera::Context;
@@ -49,7 +50,11 @@ impl IndexLine {
             Some([block.dataset.clone(), cell.method.clone(), mean])
         });
         Self {
-            href: format!("{}/{}/index.html", encoded(&view.experiment), encoded(&view.profile)),
+            href: format!(
+                "{}/{}/index.html",
+                encoded(&folder_name(&view.experiment)),
+                encoded(&folder_name(&view.profile))
+            ),
             experiment: view.experiment.clone(),
             profile: view.profile.clone(),
             caption: view.caption.clone(),

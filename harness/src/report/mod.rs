@@ -12,7 +12,6 @@ mod differences;
 pub mod explain;
 mod failures;
 mod figures;
-mod files;
 mod format;
 #[cfg(test)]
 mod golden;
@@ -43,10 +42,13 @@ pub use collect::collect;
 pub use compare::{Compared, Difference, MetricDifference, Side, common_rows};
 pub use index::IndexLine;
 pub use material::{CellMaterial, Material, Outcome, RunMaterial};
-pub use predictions::{PredictionFormat, export_predictions};
+pub use predictions::PredictionFormat;
 
+use crate::error::cannot_write;
+use crate::store::{Folder, replace_file};
 use anyhow::Result;
 use differences::Differences;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use table::Table;
 use view::View;
@@ -64,44 +66,58 @@ pub struct Written {
     pub contrasts: PathBuf,
     /// Our figures in the layout of the paper's table as LaTeX, where the experiment names one.
     pub paper: Option<PathBuf>,
+    /// What every model said of every test row, where that was asked for.
+    pub predictions: Option<PathBuf>,
     /// What an index says of it.
     pub line: IndexLine,
 }
 
+/// What a report holds beside its page, tables and summary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extras {
+    /// Every figure as SVG and PNG, in `figures/`.
+    pub figures: bool,
+    /// What every model said of every test row.
+    pub predictions: Option<PredictionFormat>,
+}
+
 /// Writes `index.html`, `summary.json`, `table.md`, `table.tex`, `table.csv`, `contrasts.csv` and, where the experiment
-/// names a table of the paper, `paper.tex` into `out`, each whole or not at all; with `figures` also every figure as SVG and
-/// PNG into `out/figures`.
+/// names a table of the paper, `paper.tex` into `out`, with what `extras` asks for: all of it or nothing. A report that was there
+/// is replaced whole.
 ///
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn write(material: &Material, out: &Path, figures: bool) -> Result<Written> {
+pub fn write(material: &Material, out: &Path, extras: Extras) -> Result<Written> {
     let view = View::new(material)?;
-    if figures {
-        figures::write_figures(&view, &out.join("figures"))?;
+    let folder = Folder::new(out)?;
+    if extras.figures {
+        figures::write_figures(&view, &folder)?;
     }
     let table = Table::new(&view);
     let differences = Differences::new(&view, &table);
-    let file = |name: &str, content: &[u8]| {
-        let path = out.join(name);
-        files::write(&path, content).map(|()| path)
-    };
-    Ok(Written {
+    let written = Written {
         line: IndexLine::new(&view),
         tables: [
-            file("table.md", markdown::render(&view, &table, &differences).as_bytes())?,
-            file("table.tex", tex::render(&view, &table).as_bytes())?,
-            file("table.csv", &csv::render(&view)?)?,
+            folder.write("table.md", markdown::render(&view, &table, &differences).as_bytes())?,
+            folder.write("table.tex", tex::render(&view, &table).as_bytes())?,
+            folder.write("table.csv", &csv::render(&view)?)?,
         ],
-        contrasts: file("contrasts.csv", &csv::contrasts(&view)?)?,
+        contrasts: folder.write("contrasts.csv", &csv::contrasts(&view)?)?,
         paper: view
             .paper
             .as_ref()
-            .map(|paper| file("paper.tex", paper::tex(&view, paper).as_bytes()))
+            .map(|paper| folder.write("paper.tex", paper::tex(&view, paper).as_bytes()))
             .transpose()?,
-        summary: file("summary.json", summary::render(&view)?.as_bytes())?,
-        html: file("index.html", html::render(&view, &table, &differences)?.as_bytes())?,
-    })
+        predictions: extras
+            .predictions
+            .map(|format| predictions::export(material, &folder, format))
+            .transpose()?,
+        summary: folder.write("summary.json", summary::render(&view)?.as_bytes())?,
+        html: folder.write("index.html", html::render(&view, &table, &differences)?.as_bytes())?,
+    };
+    folder.publish()?;
+    Ok(written)
 }
 
 /// Writes `index.html` above several reports, whole or not at all.
@@ -111,5 +127,10 @@ pub fn write(material: &Material, out: &Path, figures: bool) -> Result<Written> 
 /// When the folder cannot be written.
 pub fn write_index(lines: &[IndexLine], out: &Path) -> Result<PathBuf> {
     let path = out.join("index.html");
-    files::write(&path, index::render(lines)?.as_bytes()).map(|()| path)
+    let page = index::render(lines)?;
+    std::fs::create_dir_all(out)
+        .map_err(anyhow::Error::from)
+        .and_then(|()| replace_file(&path, |mut file| Ok(file.write_all(page.as_bytes())?)))
+        .map_err(|error| cannot_write(path.display(), error))?;
+    Ok(path)
 }

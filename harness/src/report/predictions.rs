@@ -1,8 +1,8 @@
 //! What every model said of every test row, as CSV or Parquet, for statistics that the report does not have.
 
-use super::files;
 use super::material::{Material, Outcome};
 use crate::record::{EvaluationRows, Predictions};
+use crate::store::Folder;
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
@@ -11,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// How predictions are written.
@@ -32,21 +32,17 @@ struct Run<'a> {
     predictions: &'a Predictions,
 }
 
-/// Writes the predictions of every finished run, one line per run and test row, and says where.
+/// Writes the predictions of every finished run, one line per run and test row, and says where they will be.
 ///
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn export_predictions(material: &Material, out: &Path, format: PredictionFormat) -> Result<PathBuf> {
+pub fn export(material: &Material, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
     let runs = runs(material)?;
     match format {
-        PredictionFormat::Csv => {
-            let path = out.join("predictions.csv");
-            files::write_with(&path, |file| write_csv(&runs, file)).map(|()| path)
-        }
+        PredictionFormat::Csv => folder.write_with("predictions.csv", |file| write_csv(&runs, file)),
         PredictionFormat::Parquet => {
-            let path = out.join("predictions.parquet");
-            files::write_with(&path, |file| write_parquet(&runs, file)).map(|()| path)
+            folder.write_with("predictions.parquet", |file| write_parquet(&runs, file))
         }
     }
 }

@@ -3,14 +3,14 @@
 use super::material::Material;
 use super::sample::{Sample, diverge};
 use super::tests::{NASTY, unbalanced};
-use super::{Outcome, write};
+use super::{Extras, Outcome, write};
 use crate::spec::PaperTable;
 use std::path::Path;
 
 /// Writes everything and returns the page.
 fn written(material: &Material) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let files = write(material, folder.path(), false).unwrap();
+    let files = write(material, folder.path(), Extras::default()).unwrap();
     let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     assert!(
         files.tables.iter().chain([&files.contrasts, &files.summary]).all(|path| !text(path).contains("NaN"))

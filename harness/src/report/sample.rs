@@ -139,6 +139,7 @@ impl Sample {
             status: Status::Finished { epochs: 5, kept_epoch: 5 },
             metrics: judge(rows, &predictions, &self.metrics),
             epochs: (1..=5).map(|epoch| epoch_loss(epoch, seed)).collect(),
+            evaluation_content: Some(rows.content()),
             evaluation,
             rows: RowCounts { train: 4 * self.rows, validation: 0, test: self.rows },
             notes: Vec::new(),

@@ -3,7 +3,7 @@
 use super::sample::{Sample, diverge};
 use super::view::View;
 use super::view::cell::{CellStatus, CellView};
-use super::{Differences, Material, Outcome, PredictionFormat, Table, export_predictions, write};
+use super::{Differences, Extras, Material, Outcome, PredictionFormat, Table, write};
 use crate::record::Failure;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -350,10 +350,14 @@ fn csv_and_summary_say_the_same() {
 fn files_are_written_and_predictions_come_out_as_they_went_in() {
     let folder = tempfile::tempdir().unwrap();
     let material = troubled();
-    let written = write(&material, folder.path(), false).unwrap();
+    let export = |predictions: Option<PredictionFormat>| {
+        write(&material, folder.path(), Extras { figures: false, predictions }).unwrap()
+    };
+    let written = export(None);
     assert!(written.html.ends_with("index.html") && written.html.is_file());
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6);
-    let path = export_predictions(&material, folder.path(), PredictionFormat::Csv).unwrap();
+    let path = export(Some(PredictionFormat::Csv)).predictions.unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 7);
     let mut reader = csv::Reader::from_path(path).unwrap();
     let rows: Vec<std::collections::BTreeMap<String, String>> =
         reader.deserialize().map(Result::unwrap).collect();
@@ -361,10 +365,9 @@ fn files_are_written_and_predictions_come_out_as_they_went_in() {
     let Outcome::Found { predictions: Some(said), .. } = &material.cells[0].runs[0].outcome else { panic!() };
     assert_eq!(rows[17]["uplift"].parse::<f32>().unwrap(), said.uplift[17]);
     assert_eq!(rows[17]["predicted_conversion_control"], "");
-    assert_eq!(
-        parquet_rows(&export_predictions(&material, folder.path(), PredictionFormat::Parquet).unwrap()),
-        4 * 400
-    );
+    let path = export(Some(PredictionFormat::Parquet)).predictions.unwrap();
+    assert_eq!(parquet_rows(&path), 4 * 400);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 7, "the report before is replaced whole");
 }
 
 fn parquet_rows(path: &Path) -> usize {

@@ -56,8 +56,11 @@ fn neighbour(path: &Path) -> String {
 
 fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Experiment> {
     let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_string();
-    if ["", "templates", "paper", "published"].contains(&name.as_str()) {
-        return Err(input_error!("an experiment cannot be called '{name}'"));
+    // Not files of reports/ or of a folder above, and nothing that prints as something else.
+    let taken = ["", ".", "..", "templates", "paper", "published", "fonts", "index.html"];
+    if taken.contains(&name.as_str()) || name.chars().any(char::is_control) {
+        let name = name.escape_debug();
+        return Err(input_error!("an experiment cannot be called '{name}'; give the file another name"));
     }
     let declared: Vec<String> = wire.dataset.iter().map(|dataset| dataset.name.clone()).collect();
     let methods = methods::compose(&wire)?;

@@ -1,8 +1,10 @@
-//! Writing so that a file or folder is either there and whole, or not there.
+//! Writing so that a file or folder is either there and whole, or not there. Alone renames and removes.
 
 use anyhow::Context;
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// Writes and syncs a new file.
@@ -16,18 +18,47 @@ pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     put().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Moves a staged file or folder to its place and syncs the folder above. What already stands there wins.
+/// Renames; a file that stands there is replaced.
 #[expect(clippy::disallowed_methods, reason = "this is the writer")]
-pub(super) fn publish(staged: &Path, place: &Path) -> anyhow::Result<()> {
-    if !place.exists() {
-        match fs::rename(staged, place) {
-            Ok(()) => {}
-            Err(_) if place.exists() => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot write {}", place.display())),
-        }
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)
+}
+
+/// Renames to a place where nothing stands, not even an empty folder or a link; whether it did.
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Ok(()) => Ok(true),
+        Err(Errno::EXIST) => Ok(false),
+        // A file system that cannot ask and rename at once.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match fs::symlink_metadata(to) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => rename(from, to).map(|()| true),
+            Err(error) => Err(error),
+        },
+        Err(error) => Err(error.into()),
     }
-    remove(staged);
-    place.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Lets two folders change places in one step; where the file system cannot, in two, with the first one's place empty between.
+pub(super) fn exchange(new: &Path, old: &Path) -> io::Result<()> {
+    match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            let aside = new.with_extension("former");
+            rename(old, &aside)?;
+            if let Err(error) = rename(new, old) {
+                rename(&aside, old)?;
+                return Err(error);
+            }
+            rename(&aside, new)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Moves a staged file or folder to its place and syncs the folder above. What already stands there wins.
+pub(super) fn publish(staged: &Path, place: &Path) -> anyhow::Result<()> {
+    rename_new(staged, place).with_context(|| format!("cannot write {}", place.display()))?;
+    sync_folder(folder_of(place))
 }
 
 /// Makes the names in a folder durable.
@@ -37,31 +68,25 @@ pub(super) fn sync_folder(folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Replaces a file.
-#[expect(clippy::disallowed_methods, reason = "this is the writer")]
 pub(super) fn replace(staged: &Path, place: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     write(staged, bytes)?;
-    fs::rename(staged, place).with_context(|| format!("cannot write {}", place.display()))
+    rename(staged, place).with_context(|| format!("cannot write {}", place.display()))
 }
 
-/// Takes a folder away in one step, then removes it.
-#[expect(clippy::disallowed_methods, reason = "this is the writer")]
-pub(super) fn discard(folder: &Path, staged: &Path) -> anyhow::Result<()> {
-    fs::rename(folder, staged).with_context(|| format!("cannot remove {}", folder.display()))?;
-    remove(staged);
-    Ok(())
+/// Removes a regular file; whether it did. A link, a folder, a device stay.
+pub(super) fn remove_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file()) && fs::remove_file(path).is_ok()
 }
 
-/// Tries whether a folder, which need not exist, can be written. Leaves nothing behind.
-pub(super) fn probe(folder: &Path) -> anyhow::Result<()> {
-    let missing = folder.ancestors().take_while(|path| !path.exists() && *path != Path::new("")).last();
-    let file = folder.join(format!(".probe-{}", std::process::id()));
-    let tried = fs::create_dir_all(folder).map_err(Into::into).and_then(|()| write(&file, b"probe"));
-    remove(missing.unwrap_or(&file));
-    tried
+/// Removes a folder that is empty; whether it did.
+pub(super) fn remove_empty(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) && fs::remove_dir(path).is_ok()
 }
 
-/// Removes a file or folder if it is there.
-pub(super) fn remove(path: &Path) {
-    let gone = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
-    drop(gone);
+/// The folder that a path stands in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
 }

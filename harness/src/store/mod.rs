@@ -2,20 +2,42 @@
 
 mod atomic;
 pub mod columns;
+mod folder;
+mod garbage;
 mod layout;
+mod owned;
+mod pages;
+mod read;
+mod scratch;
+mod verify;
 
-use crate::input_error;
-use crate::record::{EvaluationRows, Failure, Predictions, Record};
-use anyhow::Context;
+pub use folder::Folder;
+pub use garbage::Garbage;
+pub use layout::{FIGURES, REPORT_FILES, folder_name};
+pub use owned::Stranger;
+pub use scratch::{Scratch, replace_file};
+pub use verify::{Damage, Entry, Reader, Run};
+
+use crate::record::{Failure, Record};
+use anyhow::{Context, ensure};
 use layout::Layout;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A results folder.
+/// A results folder to read.
 #[derive(Clone, Debug)]
 pub struct Store {
     layout: Layout,
+}
+
+/// A results folder to write, with a folder for work in progress that no other start touches while this lives.
+#[derive(Debug)]
+pub struct Writer {
+    layout: Layout,
+    work: Scratch,
+    /// What stopped processes had left, and is removed.
+    pub swept: Vec<PathBuf>,
 }
 
 /// What a run hands over: its record and its per-row files, encoded.
@@ -30,15 +52,6 @@ pub struct Commit<'a> {
     pub evaluation: &'a [u8],
 }
 
-/// A complete run on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Identity.
-    pub id: String,
-    /// Its folder.
-    pub folder: PathBuf,
-}
-
 impl Store {
     /// A results folder to read; it need not exist.
     pub fn new(root: &Path) -> Self {
@@ -49,149 +62,141 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// An input error when it cannot be written.
+    /// An input error when it cannot be written, or holds files of others where runs would stand.
     pub fn open(root: &Path) -> anyhow::Result<Self> {
-        atomic::probe(root).map_err(|error| {
-            input_error!("results folder {} cannot be written: {error:#}", root.display())
-        })?;
-        Ok(Self::new(root))
+        let store = Self::new(root);
+        owned::check(&store.layout)?;
+        Ok(store)
     }
 
-    /// Makes the folders of the store and clears what dead processes left.
-    pub fn prepare(&self) -> anyhow::Result<()> {
-        let layout = &self.layout;
-        for folder in [layout.runs(), layout.evaluations(), layout.failures(), layout.staging()] {
-            fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        }
-        for path in list(&layout.staging())? {
-            let stager = name(&path).as_deref().and_then(Layout::stager);
-            if stager.is_none_or(|process| !Path::new(&format!("/proc/{process}")).exists()) {
-                atomic::remove(&path);
-            }
-        }
-        Ok(())
+    /// Makes and marks the folders of the store, and removes work in progress that nobody holds.
+    ///
+    /// # Errors
+    ///
+    /// As `open`.
+    pub fn prepare(&self) -> anyhow::Result<Writer> {
+        owned::make(&self.layout)?;
+        let (work, swept) = owned::work(&self.layout)?;
+        Ok(Writer { layout: self.layout.clone(), work, swept })
     }
 
-    /// All complete runs by id.
-    pub fn entries(&self) -> anyhow::Result<BTreeMap<String, Entry>> {
-        let mut entries = BTreeMap::new();
-        for folder in list(&self.layout.runs())? {
-            if let Some(id) = name(&folder).as_deref().and_then(Layout::id_of) {
-                entries.insert(id.to_string(), Entry { id: id.to_string(), folder: folder.clone() });
-            }
-        }
-        Ok(entries)
-    }
-
-    /// The record of a complete run.
-    pub fn record(&self, entry: &Entry) -> anyhow::Result<Record> {
-        read_json(&entry.folder.join(layout::RECORD))
-    }
-
-    /// The predictions of a complete run; none if it diverged.
-    pub fn predictions(&self, entry: &Entry) -> anyhow::Result<Option<Predictions>> {
-        let path = entry.folder.join(layout::PREDICTIONS);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let decode = |bytes| columns::decode_predictions(bytes);
-        read(&path).and_then(decode).with_context(|| format!("cannot read {}", path.display())).map(Some)
-    }
-
-    /// The rows that runs were judged on.
-    pub fn evaluation(&self, id: &str) -> anyhow::Result<EvaluationRows> {
-        let path = self.layout.evaluation(id);
-        let decode = |bytes| columns::decode_evaluation(bytes);
-        read(&path).and_then(decode).with_context(|| format!("cannot read {}", path.display()))
+    /// Reads runs, and looks at each.
+    ///
+    /// # Errors
+    ///
+    /// When the folder of runs cannot be read, or is a link.
+    pub fn reader(&self) -> anyhow::Result<Reader> {
+        Reader::new(&self.layout)
     }
 
     /// How a run last failed, if it did and has not succeeded since.
-    pub fn failure(&self, id: &str) -> anyhow::Result<Option<Failure>> {
+    pub fn failure(&self, id: &str) -> Option<Failure> {
         let path = self.layout.failure(id);
-        path.exists().then(|| read_json(&path)).transpose()
+        fs::symlink_metadata(&path).ok()?;
+        let parse = |bytes: Vec<u8>| -> anyhow::Result<Failure> {
+            let failure: Failure = serde_json::from_slice(&bytes).context("is not what was written")?;
+            ensure!(failure.id == id, "is the note of run {}", failure.id);
+            Ok(failure)
+        };
+        let note = read::regular(&path, read::LARGEST_TEXT).and_then(parse);
+        Some(note.unwrap_or_else(|error| Failure {
+            id: id.to_string(),
+            class: "damaged".to_string(),
+            message: format!("{} {error:#}", path.display()),
+        }))
     }
 
+    /// What stands in the folders of the store and is not of the program: it is left alone.
+    ///
+    /// # Errors
+    ///
+    /// When a folder cannot be read.
+    pub fn strangers(&self) -> anyhow::Result<Vec<Stranger>> {
+        owned::strangers(&self.layout)
+    }
+
+    /// What nothing asks for: runs that are not in `asked`, and what belongs to no run.
+    ///
+    /// # Errors
+    ///
+    /// When a folder cannot be read.
+    pub fn garbage(&self, asked: &BTreeSet<String>) -> anyhow::Result<Garbage> {
+        garbage::find(&self.layout, asked)
+    }
+}
+
+impl Writer {
     /// Commits a run. A second commit of the same id is discarded. On error nothing of it is visible.
     pub fn commit(&self, commit: &Commit) -> anyhow::Result<()> {
         let id = &commit.record.id;
-        let staged = self.layout.staged(id);
+        ensure!(layout::is_id(id) && layout::is_id(&commit.record.evaluation), "'{id}' is no id");
+        let staged = self.work.path().join(id);
         let done = self.stage(commit, &staged).and_then(|()| {
             atomic::publish(&staged, &self.layout.run(commit.slug, id))?;
-            atomic::remove(&self.layout.failure(id));
+            self.forget_failure(id);
             Ok(())
         });
-        atomic::remove(&staged);
+        for name in layout::RUN_FILES {
+            atomic::remove_file(&staged.join(name));
+        }
+        atomic::remove_empty(&staged);
         done
     }
 
     /// Notes a crash.
     pub fn fail(&self, failure: &Failure) -> anyhow::Result<()> {
-        let bytes = serde_json::to_vec_pretty(failure)?;
-        let staged = self.layout.staged(&format!("{}.json", failure.id));
-        atomic::replace(&staged, &self.layout.failure(&failure.id), &bytes)
+        let place = self.layout.failure(&failure.id);
+        let free = fs::symlink_metadata(&place).map_or(true, |found| found.is_file());
+        ensure!(layout::is_id(&failure.id) && free, "{} is not a note of valor", place.display());
+        let staged = self.work.place(&format!("{}.json", failure.id))?;
+        let noted = atomic::replace(&staged, &place, &serde_json::to_vec_pretty(failure)?);
+        atomic::remove_file(&staged);
+        noted
     }
 
-    /// Removes complete runs, then rows that no other run was judged on and notes of failures of runs that are
-    /// not in `asked`.
-    pub fn remove(&self, entries: &[Entry], asked: &BTreeSet<String>) -> anyhow::Result<()> {
-        self.prepare()?;
-        for entry in entries {
-            atomic::discard(&entry.folder, &self.layout.staged(&entry.id))?;
+    /// Removes the note of a crash.
+    pub fn forget_failure(&self, id: &str) {
+        atomic::remove_file(&self.layout.failure(id));
+    }
+
+    /// Moves a damaged run out of the way, or the test rows where only these are damaged; where to. Nothing is removed.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be moved.
+    pub fn set_aside(&self, damage: &Damage) -> anyhow::Result<Option<PathBuf>> {
+        match &damage.evaluation {
+            None => owned::set_aside(&self.layout, &damage.entry.folder),
+            Some(id) => owned::set_aside(&self.layout, &self.layout.evaluation(id)),
         }
-        let mut used = BTreeSet::new();
-        for entry in self.entries()?.values() {
-            used.insert(self.record(entry)?.evaluation);
-        }
-        let stale = |folder: PathBuf, kept: &BTreeSet<String>| -> anyhow::Result<Vec<PathBuf>> {
-            let stem = |path: &PathBuf| path.file_stem().and_then(|stem| stem.to_str()).map(str::to_string);
-            let keep = |path: &PathBuf| stem(path).is_none_or(|stem| kept.contains(&stem));
-            Ok(list(&folder)?.into_iter().filter(|path| !keep(path)).collect())
-        };
-        for path in
-            stale(self.layout.evaluations(), &used)?.iter().chain(&stale(self.layout.failures(), asked)?)
-        {
-            atomic::remove(path);
-        }
-        Ok(())
+    }
+
+    /// Removes exactly what was found; what could not be removed.
+    ///
+    /// # Errors
+    ///
+    /// When a folder cannot be moved.
+    pub fn remove(&self, garbage: &Garbage) -> anyhow::Result<Vec<Stranger>> {
+        garbage::remove(&self.work, garbage)
     }
 
     fn stage(&self, commit: &Commit, staged: &Path) -> anyhow::Result<()> {
         let evaluation = self.layout.evaluation(&commit.record.evaluation);
-        if !evaluation.exists() {
-            let file = self.layout.staged(&commit.record.evaluation);
+        if fs::symlink_metadata(&evaluation).is_err() {
+            let file = self.work.place(&format!("{}.parquet", commit.record.evaluation))?;
             let put =
                 atomic::write(&file, commit.evaluation).and_then(|()| atomic::publish(&file, &evaluation));
-            atomic::remove(&file);
+            atomic::remove_file(&file);
             put?;
         }
         fs::create_dir_all(staged).with_context(|| format!("cannot write {}", staged.display()))?;
         if let Some(predictions) = commit.predictions {
             atomic::write(&staged.join(layout::PREDICTIONS), predictions)?;
         }
-        atomic::write(&staged.join(layout::RECORD), &serde_json::to_vec_pretty(commit.record)?)?;
+        let record = serde_json::to_vec_pretty(commit.record)?;
+        atomic::write(&staged.join(layout::RECORD), &record)?;
+        let sums = verify::sums(&record, commit.predictions);
+        atomic::write(&staged.join(layout::SUMS), sums.as_bytes())?;
         atomic::sync_folder(staged)
     }
-}
-
-fn list(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
-}
-
-fn name(path: &Path) -> Option<String> {
-    Some(path.file_name()?.to_str()?.to_string())
-}
-
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> anyhow::Result<T> {
-    serde_json::from_slice(&read(path)?)
-        .with_context(|| format!("{} is not what was written", path.display()))
 }

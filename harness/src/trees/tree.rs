@@ -243,8 +243,8 @@ impl Tree {
     ///
     /// # Errors
     ///
-    /// Where a node names what is not there, children stand before their parent or not side by side, or a leaf has no number of
-    /// its own.
+    /// Where a node names what is not there, children stand before their parent or not side by side, a node has no parent or two,
+    /// or a leaf has no number of its own.
     pub fn from_flat(flat: &FlatTree, columns: usize) -> anyhow::Result<Self> {
         let sets = flat.sets.chunks_exact(16).map(|parts| {
             let mut set = LevelSet::default();
@@ -262,7 +262,9 @@ impl Tree {
             let whole = value >= least as f32 && (value as usize) < limit && value.fract() == 0.0;
             whole.then_some(value as u32)
         };
+        let mut has_parent = vec![false; count];
         for (place, node) in flat.nodes.chunks_exact(6).enumerate() {
+            ensure!(place == 0 || has_parent[place], "a node that has no parent");
             let node = if node[0] == -1.0 {
                 let number = below(node[2], 0, count).context("a leaf without number")?;
                 ensure!(numbers.insert(number), "two leaves have the number {number}");
@@ -272,6 +274,10 @@ impl Tree {
                 let left = below(node[2], place + 1, count).context("a child that is not there")?;
                 let right = below(node[3], place + 1, count).context("a child that is not there")?;
                 ensure!(right == left + 1, "children that are not side by side");
+                for child in [left, right] {
+                    let taken = std::mem::replace(&mut has_parent[child as usize], true);
+                    ensure!(!taken, "a node that two nodes share as their child");
+                }
                 let marks = if node[5] == 1.0 { MISSING_LEFT } else { 0 };
                 if node[4] == -1.0 {
                     Node { column: column | marks, threshold: node[1], left, number: 0 }
@@ -287,6 +293,20 @@ impl Tree {
         let in_order = numbers.iter().copied().eq(0..numbers.len() as u32);
         ensure!(!numbers.is_empty() && in_order, "leaves are not numbered from 0");
         Ok(tree)
+    }
+
+    /// Splits on the longest way from the root to a leaf.
+    pub fn depth(&self) -> usize {
+        let mut depths = vec![0; self.nodes.len()];
+        for (place, node) in
+            self.nodes.iter().enumerate().filter(|(place, node)| node.left as usize != *place)
+        {
+            // Children stand after their parent.
+            let left = node.left as usize;
+            let deeper = depths[place] + 1;
+            depths[left..left + 2].fill(deeper);
+        }
+        depths.into_iter().max().unwrap_or(0)
     }
 
     fn grow_leaf(&mut self) -> usize {
@@ -353,5 +373,45 @@ mod tests {
         let alone: Vec<(usize, usize)> = rows.iter().map(|row| tree.leaf(row)).enumerate().collect();
         assert_eq!(found, alone);
         assert_eq!(Tree::from_flat(&tree.flat(), 2).unwrap(), tree);
+        assert_eq!((tree.depth(), Tree::new().depth()), (2, 0));
+    }
+
+    /// A chain of three splits, and a change of its numbers that must be refused.
+    #[track_caller]
+    fn refuses(change: impl Fn(&mut Vec<f32>), reason: &str) {
+        let mut tree = Tree::new();
+        let mut place = 0;
+        for _ in 0..3 {
+            place = tree.split(place, &Split { column: 0, left: Side::UpTo(0.5), missing_left: true })[1];
+        }
+        let mut flat = tree.flat();
+        change(&mut flat.nodes);
+        let error = Tree::from_flat(&flat, 1).unwrap_err().to_string();
+        assert!(error.contains(reason), "{error}");
+    }
+
+    #[test]
+    fn every_node_but_the_root_has_one_parent() {
+        let children = |of: usize, left: f32| {
+            move |nodes: &mut Vec<f32>| {
+                nodes[of * 6 + 2] = left;
+                nodes[of * 6 + 3] = left + 1.0;
+            }
+        };
+        // Nodes: 0 has 1 and 2, 2 has 3 and 4, 4 has 5 and 6.
+        refuses(children(2, 5.0), "no parent");
+        refuses(children(0, 3.0), "no parent");
+        refuses(children(4, 4.0), "not there");
+        refuses(children(2, 1.0), "not there");
+        refuses(children(4, 0.0), "not there");
+        let share = |nodes: &mut Vec<f32>| {
+            children(0, 1.0)(nodes);
+            nodes.splice(6..12, [0.0, 0.5, 3.0, 4.0, -1.0, 0.0]);
+        };
+        refuses(share, "share");
+        let overlap = |nodes: &mut Vec<f32>| {
+            nodes.splice(6..12, [0.0, 0.5, 4.0, 5.0, -1.0, 0.0]);
+        };
+        refuses(overlap, "share");
     }
 }

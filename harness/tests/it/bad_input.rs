@@ -185,8 +185,8 @@ fn folders_that_cannot_be_written() {
     workspace.refuse(&run(below_a_file), &[below_a_file, "cannot be written"]);
     workspace.refuse(&run("/proc/valor/results"), &["/proc/valor/results", "cannot be written"]);
     let report = |folder: &str| format!("report experiments/small.toml --out {folder}");
-    workspace.refuse(&report(below_a_file), &[below_a_file, "cannot be made"]);
-    workspace.refuse(&report("/proc/valor"), &["/proc/valor", "cannot be made"]);
+    workspace.refuse(&report(below_a_file), &[below_a_file, "cannot be written"]);
+    workspace.refuse(&report("/proc/valor"), &["/proc/valor", "cannot be written"]);
 }
 
 #[test]

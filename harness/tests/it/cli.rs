@@ -71,8 +71,8 @@ fn no_more_workers_than_cores_are_started() {
 fn a_status_counts() {
     let words = "status experiments/small.toml --results results";
     let status = printed(reported(), &format!("{words} --json --set seeds=[2,3,4]"));
-    assert_keys(&status, "cells experiment profile total");
-    let counts = |asked, finished| json!({ "asked": asked, "finished": finished, "diverged": 0, "failed": 0, "missing": asked - finished });
+    assert_keys(&status, "cells damaged experiment profile total");
+    let counts = |asked, finished| json!({ "asked": asked, "finished": finished, "diverged": 0, "damaged": 0, "failed": 0, "missing": asked - finished });
     assert_eq!(status["total"], counts(6, 2));
     assert_eq!(items(&status["cells"]).len(), 2);
     let mut cell = counts(3, 1);

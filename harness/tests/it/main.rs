@@ -18,6 +18,7 @@ mod explain;
 mod known_answers;
 mod model_files;
 mod models;
+mod owned;
 mod resume;
 mod same_numbers;
 mod setup;

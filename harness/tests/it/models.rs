@@ -76,12 +76,11 @@ fn assert_as_run(workspace: &Workspace, method: &str, data: &str) {
     assert_eq!(summary["rows"], 600);
     let found = scores(workspace, "scored.csv", "my_");
 
-    let store = Store::new(&workspace.path("results"));
-    let entries = store.entries().unwrap();
-    let entry = &entries[summary["model"].as_str().unwrap()];
-    let rows = store.evaluation(&store.record(entry).unwrap().evaluation).unwrap().row;
+    let reader = Store::new(&workspace.path("results")).reader().unwrap();
+    let run = reader.run(summary["model"].as_str().unwrap()).unwrap().unwrap();
+    let rows = &run.rows.row;
     assert_eq!(rows.len(), 120);
-    let expected = store.predictions(entry).unwrap().unwrap();
+    let expected = run.predictions.unwrap();
     let conversions = [expected.conversion_control, expected.conversion_treated].into_iter().flatten();
     let expected = [expected.uplift, expected.expected_control, expected.expected_treated];
     let expected: Vec<Vec<f32>> = expected.into_iter().chain(conversions).collect();

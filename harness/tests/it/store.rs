@@ -5,6 +5,7 @@ use serde_json::Value;
 use std::fs;
 use valor::spec;
 
+const STATUS: &str = "status experiments/small.toml --results results";
 const RUN: &str = "run experiments/small.toml --results results";
 const REPORT: &str = "report experiments/small.toml --results results --out reports";
 
@@ -82,30 +83,178 @@ fn recorded() -> (Workspace, String) {
     (workspace, format!("results/runs/{run}"))
 }
 
-#[test]
-fn damage_is_named() {
+/// What `status` says of a run that is not believed.
+fn why(workspace: &Workspace) -> String {
+    let status: Value = serde_json::from_str(&workspace.succeed(&format!("{STATUS} --json"))).unwrap();
+    assert_eq!(
+        status["damaged"].as_array().unwrap().len() as u64,
+        status["total"]["damaged"].as_u64().unwrap()
+    );
+    status["damaged"].to_string()
+}
+
+/// A change to a store that has run must be seen, said and mended.
+#[track_caller]
+fn mends(what: &str, change: impl Fn(&Workspace, &str), reason: &str) {
     let (workspace, run) = recorded();
-    let evaluation = workspace.names("results/evaluations").into_iter().next().unwrap();
-    let record = format!("{run}/record.json");
-    let files =
-        [&record, &format!("{run}/predictions.parquet"), &format!("results/evaluations/{evaluation}")];
-    for file in files {
-        let whole = fs::read(workspace.path(file)).unwrap();
-        workspace.write(file, &whole[..whole.len() / 2]);
-        let words: &[&str] =
-            if *file == record { &[REPORT, "status experiments/small.toml"] } else { &[REPORT] };
-        for words in words {
-            let output = workspace.valor(words);
-            assert_eq!(output.status.code(), Some(1), "{output:?}");
-            let message = String::from_utf8(output.stderr).unwrap();
-            assert!(message.starts_with("valor: ") && message.contains(file), "{file} is not in: {message}");
+    let whole = workspace.unmeasured_records();
+    change(&workspace, &run);
+    let said = why(&workspace);
+    assert!(said.contains(reason), "{what}: '{reason}' is not in {said}");
+    let plan = workspace.succeed("plan experiments/small.toml --json");
+    assert!(plan.contains("\"damaged\""), "{what}: {plan}");
+    workspace.succeed(REPORT);
+    let summary = crate::workspace::json(&workspace.path("reports/summary.json"));
+    assert_eq!(summary["failures"][0]["class"], "damaged", "{what}: {}", summary["failures"]);
+    let before = workspace.snapshot("results/runs");
+    let output = workspace.valor(RUN);
+    let heard = String::from_utf8(output.stderr.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{what}: {output:?}");
+    assert!(
+        heard.contains("set aside: results/set-aside/") && !heard.contains("panicked"),
+        "{what}: {heard}"
+    );
+    assert_eq!(why(&workspace), "[]", "{what}");
+    crate::workspace::assert_same(&workspace.unmeasured_records(), &whole);
+    let kept = workspace.snapshot("results/set-aside");
+    let lost =
+        before.values().flatten().filter(|content| !kept.values().flatten().any(|kept| kept == *content));
+    let still = workspace.snapshot("results/runs");
+    let lost = lost.filter(|content| !still.values().flatten().any(|still| still == *content));
+    assert_eq!(lost.count(), 0, "{what}: something was removed");
+    // Offered, or left with the reason where it holds what valor did not write.
+    let output = workspace.valor("gc");
+    let listed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(listed.contains("results/set-aside/"), "{what}: {listed}");
+}
+
+fn edit(workspace: &Workspace, file: &str, change: impl Fn(&mut Value)) {
+    let mut record = crate::workspace::json(&workspace.path(file));
+    change(&mut record);
+    workspace.write(file, serde_json::to_vec_pretty(&record).unwrap());
+}
+
+fn cut(workspace: &Workspace, file: &str) {
+    let whole = fs::read(workspace.path(file)).unwrap();
+    workspace.write(file, &whole[..whole.len() / 2]);
+}
+
+fn evaluation(workspace: &Workspace) -> String {
+    format!("results/evaluations/{}", workspace.names("results/evaluations").into_iter().next().unwrap())
+}
+
+#[test]
+fn a_record_that_is_not_what_was_written_is_a_row_and_trained_again() {
+    let record = |run: &str| format!("{run}/record.json");
+    let edited = |change: fn(&mut Value)| {
+        move |workspace: &Workspace, run: &str| edit(workspace, &record(run), change)
+    };
+    mends("cut", |workspace, run| cut(workspace, &record(run)), "it is no JSON");
+    mends("seed", edited(|record| record["spec"]["seed"] = 77.into()), "has the spec of run");
+    mends(
+        "id",
+        edited(|record| record["id"] = "0123456789abcdef".into()),
+        "is the record of run 0123456789abcdef",
+    );
+    mends("metric", edited(|record| record["metrics"]["auuc"]["value"] = 0.9.into()), "is damaged");
+    mends("measured", edited(|record| record["measured"]["train_seconds"] = 0.1.into()), "is damaged");
+    mends("unknown key", edited(|record| record["idd"] = 1.into()), "is not what was written");
+    mends("version 0", edited(|record| record["version"] = 0.into()), "version 0, which no valor wrote");
+    mends("version 3", edited(|record| record["version"] = 3.into()), "is not what was written");
+    mends(
+        "version 99",
+        edited(|record| record["version"] = 99.into()),
+        "was written by a later valor: its version is 99",
+    );
+    mends(
+        "a path",
+        edited(|record| record["evaluation"] = "../../../etc/passwd".into()),
+        "names no test rows",
+    );
+    let other = |workspace: &Workspace, run: &str| {
+        let other = workspace.names("results/runs").into_iter().nth(1).unwrap();
+        fs::copy(workspace.path(&format!("results/runs/{other}/record.json")), workspace.path(&record(run)))
+            .unwrap();
+    };
+    mends("another run's", other, "is the record of run");
+}
+
+#[test]
+fn files_of_a_run_that_are_not_what_was_written_are_a_row_and_trained_again() {
+    let file = |run: &str| format!("{run}/predictions.parquet");
+    mends("cut", |workspace, run| cut(workspace, &file(run)), "predictions.parquet is damaged");
+    mends("gone", |workspace, run| fs::remove_file(workspace.path(&file(run))).unwrap(), "is not there");
+    let linked = |workspace: &Workspace, run: &str| {
+        fs::remove_file(workspace.path(&file(run))).unwrap();
+        std::os::unix::fs::symlink("/dev/null", workspace.path(&file(run))).unwrap();
+    };
+    mends("a link", linked, "is a link");
+    let reversed = |workspace: &Workspace, run: &str| {
+        let bytes = fs::read(workspace.path(&file(run))).unwrap();
+        let mut found = valor::store::columns::decode_predictions(bytes, 120).unwrap();
+        found.uplift.reverse();
+        workspace.write(&file(run), valor::store::columns::encode_predictions(&found).unwrap());
+    };
+    mends("reversed", reversed, "predictions.parquet is damaged");
+    let sums = |workspace: &Workspace, run: &str| {
+        fs::remove_file(workspace.path(&format!("{run}/checksums.b3"))).unwrap();
+    };
+    mends("no hashes", sums, "checksums.b3: is not there");
+    let moved = |workspace: &Workspace, run: &str| {
+        fs::rename(workspace.path(run), workspace.path("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(workspace.path("elsewhere"), workspace.path(run)).unwrap();
+    };
+    mends("a folder that is a link", moved, "is a link or a file");
+}
+
+#[test]
+fn test_rows_that_are_not_what_was_written_are_mended_by_one_run() {
+    let rows = |change: fn(&mut valor::record::EvaluationRows)| {
+        move |workspace: &Workspace, _: &str| {
+            let file = evaluation(workspace);
+            let bytes = fs::read(workspace.path(&file)).unwrap();
+            let mut found = valor::store::columns::decode_evaluation(bytes).unwrap();
+            change(&mut found);
+            workspace.write(&file, valor::store::columns::encode_evaluation(&found).unwrap());
         }
-        workspace.write(file, whole);
+    };
+    mends("cut", |workspace, _| cut(workspace, &evaluation(workspace)), "is not a whole Parquet file");
+    mends("fewer", rows(|rows| rows.outcome.fill(0.0)), "not those that the run was judged on");
+    mends("disorder", rows(|rows| rows.row.reverse()), "not in order");
+    mends("not finite", rows(|rows| rows.outcome[0] = f64::NAN), "not finite");
+    let (workspace, _) = recorded();
+    cut(&workspace, &evaluation(&workspace));
+    let output = workspace.valor(RUN);
+    let heard = String::from_utf8(output.stderr).unwrap();
+    assert!(heard.contains("1 runs to train"), "{heard}");
+}
+
+#[test]
+fn records_of_older_versions_are_read_where_their_id_fits() {
+    let (workspace, run) = recorded();
+    for version in 1..=3 {
+        edit(&workspace, &format!("{run}/record.json"), |record| {
+            record["version"] = version.into();
+            record.as_object_mut().unwrap().remove("evaluation_content");
+        });
+        let _ = fs::remove_file(workspace.path(&format!("{run}/checksums.b3")));
+        assert_eq!(why(&workspace), "[]", "version {version}");
     }
-    let unknown = fs::read_to_string(workspace.path(&record)).unwrap().replacen("\"id\"", "\"idd\"", 1);
-    workspace.write(&record, unknown);
-    let message = String::from_utf8(workspace.valor(REPORT).stderr).unwrap();
-    assert!(message.contains(&record) && message.contains("idd"), "{message}");
+    edit(&workspace, &format!("{run}/record.json"), |record| record["spec"]["seed"] = 77.into());
+    assert!(why(&workspace).contains("has the spec of run"));
+}
+
+#[test]
+fn a_note_of_a_failure_beside_a_finished_run_is_cleared() {
+    let (workspace, run) = recorded();
+    let id = run.rsplit('-').next().unwrap();
+    let note = format!("results/failures/{id}.json");
+    workspace.write(&note, format!("{{\"id\": \"{id}\", \"class\": \"killed\", \"message\": \"old\"}}"));
+    assert!(workspace.succeed("gc").contains(&note));
+    workspace.succeed(RUN);
+    assert!(!workspace.path(&note).exists());
+    workspace.write("results/failures/0123456789abcdef.json", "no note");
+    workspace.succeed(STATUS);
 }
 
 #[test]
@@ -120,14 +269,17 @@ fn garbage_is_listed_then_removed_and_nothing_else() {
 
     let listed = workspace.succeed("gc");
     assert_eq!(listed.lines().filter(|line| line.starts_with("results/runs/")).count(), 2, "{listed}");
-    assert!(listed.ends_with("2 runs that no experiment asks for; --yes removes them\n"), "{listed}");
+    let rows = listed.lines().filter(|line| line.starts_with("results/evaluations/")).count();
+    assert_eq!(rows, 1, "rows that are removed are listed: {listed}");
+    let last = "2 runs and 1 other files or folders that no experiment asks for; --yes removes them\n";
+    assert!(listed.ends_with(last), "{listed}");
     assert!(workspace.snapshot("results") == everything, "listing changed something");
 
     workspace.write("experiments/broken.toml", "seeds = ");
     workspace.refuse("gc --yes", &["experiments/broken.toml", "line 1"]);
     fs::remove_file(workspace.path("experiments/broken.toml")).unwrap();
 
-    assert!(workspace.succeed("gc --yes").ends_with("2 runs removed\n"));
+    assert!(workspace.succeed("gc --yes").ends_with("2 runs and 1 other files or folders removed\n"));
     assert_eq!(workspace.names("results/runs").len(), 6);
     assert_eq!(workspace.names("results/evaluations").len(), 1, "rows that no run was judged on any more");
     fs::remove_file(workspace.path("experiments/second.toml")).unwrap();

@@ -26,7 +26,7 @@ pub(super) fn export(dataset: &Dataset, format: Format, path: &Path) -> anyhow::
         Format::CsvGz => write_gzip(&columns, rows, BufWriter::new(staged.file())),
         Format::Parquet => write_parquet(&columns, rows, staged.file()),
     }
-    .map_err(|error| staged.refuse(&error))?;
+    .map_err(|error| staged.refuse(error))?;
     staged.publish()
 }
 

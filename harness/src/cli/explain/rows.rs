@@ -118,20 +118,20 @@ impl<'a> Work<'a> {
         stop: &dyn Fn() -> bool,
     ) -> anyhow::Result<bool> {
         let mut text =
-            Writer::new(Format::Csv, csv.file(), &self.schema).map_err(|error| csv.refuse(&error))?;
+            Writer::new(Format::Csv, csv.file(), &self.schema).map_err(|error| csv.refuse(error))?;
         let mut packed = Writer::new(Format::Parquet, parquet.file(), &self.schema)
-            .map_err(|error| parquet.refuse(&error))?;
+            .map_err(|error| parquet.refuse(error))?;
         while let Some(chunk) = self.stream.next_chunk()? {
             if stop() {
                 return Ok(false);
             }
             let table = self.explain(&chunk)?;
-            text.write(&table).map_err(|error| csv.refuse(&error))?;
-            packed.write(&table).map_err(|error| parquet.refuse(&error))?;
+            text.write(&table).map_err(|error| csv.refuse(error))?;
+            packed.write(&table).map_err(|error| parquet.refuse(error))?;
             self.progress.add(table.num_rows(), self.stream.share());
         }
-        text.finish().map_err(|error| csv.refuse(&error))?;
-        packed.finish().map_err(|error| parquet.refuse(&error))?;
+        text.finish().map_err(|error| csv.refuse(error))?;
+        packed.finish().map_err(|error| parquet.refuse(error))?;
         Ok(!stop())
     }
 

@@ -40,7 +40,7 @@ pub(super) fn print(
         let staged = folder.stage(&file)?;
         let drawing = tree_svg::draw(&listing, &names, &unit, arguments.depth.min(DRAWN));
         let drawing = tree_svg::standalone(&drawing);
-        staged.file().write_all(drawing.as_bytes()).map_err(|error| staged.refuse(&error.into()))?;
+        staged.file().write_all(drawing.as_bytes()).map_err(|error| staged.refuse(error.into()))?;
         folder.publish([staged])?;
         writeln!(stdout, "{}", out.join(file).display())?;
     }

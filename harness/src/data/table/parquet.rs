@@ -5,6 +5,7 @@ use super::columns::{Columns, Kind};
 use super::features::Row;
 use super::values::Cell;
 use crate::data::Dataset;
+use crate::error::caught;
 use crate::input_error;
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
@@ -13,7 +14,6 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::fmt::Display;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Rows that are decoded at a time.
 pub(super) const BATCH: usize = 8192;
@@ -100,8 +100,7 @@ impl Batches {
 }
 
 fn guarded<T>(name: &str, decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
-    catch_unwind(AssertUnwindSafe(decode))
-        .unwrap_or_else(|_| Err(damaged(name, &"its pages cannot be decoded")))
+    caught(decode).unwrap_or_else(|_| Err(damaged(name, &"its pages cannot be decoded")))
 }
 
 fn damaged(name: &str, error: &dyn Display) -> anyhow::Error {

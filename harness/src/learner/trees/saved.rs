@@ -8,7 +8,7 @@ use crate::learner::{Parameter, SavedModel, Values};
 use crate::trees::{
     Arm, Averages, BoostedLeaf, BoostedTree, CausalForest, CausalForestSpec, CausalLeaf, CausalTree,
     FlatTree, Leaf, Moments, Nuisances, PARAMETERS, RegressionForest, Tree, UpliftLeaf, UpliftTree,
-    ZilnForest, ZilnGbdt, ZilnTree,
+    UpliftTreeSpec, ZilnForest, ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec, ZilnTree,
 };
 use anyhow::{Context, ensure};
 
@@ -85,20 +85,20 @@ pub fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Grown> {
     let (found, tensors) = (saved.parameters.len(), groups * parts + others);
     ensure!(found == tensors, "a {what} has {tensors} tensors; found {found}");
     match spec {
-        TreesSpec::ZilnForest(_) => ziln_forest(saved).map(Grown::Ziln),
+        TreesSpec::ZilnForest(spec) => ziln_forest(spec, saved).map(Grown::Ziln),
         TreesSpec::CausalForest(spec) => causal_forest(spec, saved).map(Grown::Causal),
-        TreesSpec::ZilnGbdt(_) => ziln_gbdt(saved).map(Grown::Boosted),
-        TreesSpec::UpliftTree(_) => uplift_tree(saved).map(Grown::Uplift),
+        TreesSpec::ZilnGbdt(spec) => ziln_gbdt(spec, saved).map(Grown::Boosted),
+        TreesSpec::UpliftTree(spec) => uplift_tree(spec, saved).map(Grown::Uplift),
     }
 }
 
-fn ziln_forest(saved: &SavedModel) -> anyhow::Result<ZilnForest> {
+fn ziln_forest(spec: &ZilnForestSpec, saved: &SavedModel) -> anyhow::Result<ZilnForest> {
     let tree = |(tree, leaves): (Tree, Vec<f64>)| ZilnTree {
         tree,
         leaves: leaves.chunks_exact(ZILN).map(ziln_leaf).collect(),
     };
-    let trees: Vec<ZilnTree> = trees(saved, TREES, ZILN)?.into_iter().map(tree).collect();
-    ensure!(!trees.is_empty(), "there are no trees");
+    let trees: Vec<ZilnTree> = trees(saved, TREES, ZILN, spec.depth)?.into_iter().map(tree).collect();
+    ensure!(trees.len() == spec.trees, "the spec has {} trees; found {}", spec.trees, trees.len());
     Ok(ZilnForest::new(trees))
 }
 
@@ -107,10 +107,10 @@ fn causal_forest(spec: &CausalForestSpec, saved: &SavedModel) -> anyhow::Result<
         tree,
         leaves: leaves.chunks_exact(CAUSAL).map(causal_leaf).collect(),
     };
-    let effects: Vec<CausalTree> = trees(saved, EFFECT, CAUSAL)?.into_iter().map(tree).collect();
+    let effects: Vec<CausalTree> = trees(saved, EFFECT, CAUSAL, spec.depth)?.into_iter().map(tree).collect();
     ensure!(effects.len() == spec.trees, "the spec has {} trees; found {}", spec.trees, effects.len());
     let forests = |name: &str| -> anyhow::Result<Vec<RegressionForest>> {
-        let trees = trees(saved, name, 1)?;
+        let trees = trees(saved, name, 1, spec.nuisance.depth)?;
         let forests = trees.chunks(spec.nuisance.trees);
         Ok(forests.map(|trees| RegressionForest { trees: trees.to_vec() }).collect())
     };
@@ -123,18 +123,19 @@ fn causal_forest(spec: &CausalForestSpec, saved: &SavedModel) -> anyhow::Result<
     Ok(CausalForest { trees: effects, little_bag: spec.little_bag, nuisances })
 }
 
-fn ziln_gbdt(saved: &SavedModel) -> anyhow::Result<ZilnGbdt> {
+fn ziln_gbdt(spec: &ZilnGbdtSpec, saved: &SavedModel) -> anyhow::Result<ZilnGbdt> {
     let start = double(saved, START)?.try_into().context("the tensor 'start' has not 3 numbers")?;
     let tree = |(tree, leaves): (Tree, Vec<f64>)| BoostedTree {
         tree,
         leaves: leaves.chunks_exact(BOOSTED).map(boosted_leaf).collect(),
     };
-    let trees = trees(saved, TREES, BOOSTED)?.into_iter().map(tree).collect();
+    let trees = trees(saved, TREES, BOOSTED, spec.depth)?.into_iter().map(tree).collect::<Vec<_>>();
+    ensure!(trees.len() <= spec.rounds, "the spec has {} rounds; found {} trees", spec.rounds, trees.len());
     Ok(ZilnGbdt { start, trees })
 }
 
-fn uplift_tree(saved: &SavedModel) -> anyhow::Result<UpliftTree> {
-    let mut trees = trees(saved, TREES, UPLIFT)?;
+fn uplift_tree(spec: &UpliftTreeSpec, saved: &SavedModel) -> anyhow::Result<UpliftTree> {
+    let mut trees = trees(saved, TREES, UPLIFT, spec.depth)?;
     ensure!(trees.len() == 1, "an uplift-tree is one tree; found {}", trees.len());
     let (tree, leaves) = trees.remove(0);
     Ok(UpliftTree { tree, leaves: leaves.chunks_exact(UPLIFT).map(uplift_leaf).collect() })
@@ -232,8 +233,13 @@ fn group(name: &str, width: usize, trees: impl Iterator<Item = (FlatTree, Vec<f6
     ]
 }
 
-/// The trees of a group with the numbers of their leaves.
-fn trees(saved: &SavedModel, name: &str, width: usize) -> anyhow::Result<Vec<(Tree, Vec<f64>)>> {
+/// The trees of a group with the numbers of their leaves; no tree has more than `deepest` levels of splits.
+fn trees(
+    saved: &SavedModel,
+    name: &str,
+    width: usize,
+    deepest: usize,
+) -> anyhow::Result<Vec<(Tree, Vec<f64>)>> {
     let mut nodes = single(saved, &format!("{name}.nodes"))?.chunks_exact(NODE);
     let mut sets = single(saved, &format!("{name}.sets"))?.chunks_exact(SET);
     let mut leaves = double(saved, &format!("{name}.leaves"))?.chunks_exact(width);
@@ -241,13 +247,20 @@ fn trees(saved: &SavedModel, name: &str, width: usize) -> anyhow::Result<Vec<(Tr
     let known = saved.parameters.iter().any(|parameter| parameter.name == gains);
     let mut gains = if known { double(saved, &gains)? } else { &[] }.iter();
     let mut trees = Vec::new();
-    for size in single(saved, &format!("{name}.sizes"))?.chunks_exact(3) {
+    for (place, size) in single(saved, &format!("{name}.sizes"))?.chunks_exact(3).enumerate() {
+        let number = place + 1;
         let flat = FlatTree {
             nodes: nodes.by_ref().take(size[0] as usize).flatten().copied().collect(),
             sets: sets.by_ref().take(size[1] as usize).flatten().copied().collect(),
             gains: gains.by_ref().take(size[0] as usize).copied().collect(),
         };
-        let tree = Tree::from_flat(&flat, saved.inputs).context("a tree is not whole")?;
+        let tree = Tree::from_flat(&flat, saved.inputs)
+            .with_context(|| format!("tree {number} of '{name}' is not whole"))?;
+        let depth = tree.depth();
+        ensure!(
+            depth <= deepest,
+            "tree {number} of '{name}' has {depth} levels of splits; the spec allows {deepest}"
+        );
         let numbers: Vec<f64> = leaves.by_ref().take(size[2] as usize).flatten().copied().collect();
         let found = numbers.len() / width;
         ensure!(found == tree.leaves(), "a tree has {} leaves; found {found}", tree.leaves());

@@ -239,3 +239,31 @@ fn what_is_not_whole_is_refused() {
         }
     }
 }
+
+#[test]
+fn trees_that_are_not_those_of_the_spec_are_refused_by_name() {
+    for spec in specs() {
+        let saved = forest(&spec).saved();
+        let refused = |change: &dyn Fn(&mut TreesSpec)| {
+            let mut other = saved.clone();
+            let TrainedSpec::Trees(spec) = &mut other.spec else { panic!() };
+            change(spec);
+            format!("{:#}", again(&other).map(drop).unwrap_err())
+        };
+        let shallow = refused(&|spec| match spec {
+            TreesSpec::ZilnForest(spec) => spec.depth = 1,
+            TreesSpec::CausalForest(spec) => spec.depth = 1,
+            TreesSpec::ZilnGbdt(spec) => spec.depth = 1,
+            TreesSpec::UpliftTree(spec) => spec.depth = 0,
+        });
+        assert!(shallow.contains("tree 1 of '") && shallow.contains("levels of splits"), "{shallow}");
+        let mut deep = saved.clone();
+        let Values::Single(nodes) = &mut deep.parameters[2].values else { panic!() };
+        // The last split of the first tree takes the root's children as its own.
+        let first = |nodes: &[f32]| nodes.chunks(6).rposition(|node| node[0] >= 0.0).unwrap();
+        let place = first(nodes);
+        nodes.copy_within(2..4, place * 6 + 2);
+        let error = format!("{:#}", again(&deep).map(drop).unwrap_err());
+        assert!(error.contains("is not whole"), "{error}");
+    }
+}
