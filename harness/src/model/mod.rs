@@ -120,7 +120,7 @@ impl Model {
 
     fn saved(&self) -> anyhow::Result<SavedModel> {
         let About { model, columns, encoder, .. } = &self.about;
-        ensure!(encoder.names() == *columns, "the encoder does not give the columns that the file names");
+        ensure!(encoder.gives(columns), "the encoder does not give the columns that the file names");
         Ok(SavedModel {
             spec: model.clone(),
             inputs: columns.len(),

@@ -22,14 +22,19 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
         cells.push(CellMaterial { dataset, method, runs });
     }
     let mut evaluations = BTreeMap::new();
-    let mut notes = vec![Vec::new(); experiment.datasets.len()];
+    let mut notes: Vec<Vec<String>> = vec![Vec::new(); experiment.datasets.len()];
     for cell in &cells {
         for run in &cell.runs {
             if let Outcome::Found { record, .. } = &run.outcome {
                 if !evaluations.contains_key(&record.evaluation) {
                     evaluations.insert(record.evaluation.clone(), store.evaluation(&record.evaluation)?);
                 }
-                notes[cell.dataset].clone_from(&record.notes);
+                // Methods that encode rows differently have different notes on them.
+                for note in &record.notes {
+                    if !notes[cell.dataset].contains(note) {
+                        notes[cell.dataset].push(note.clone());
+                    }
+                }
             }
         }
     }
