@@ -6,11 +6,11 @@ use super::*;
 use crate::data::DataSpec;
 use crate::error::is_input;
 use arrow::array::{
-    ArrayRef, FixedSizeBinaryArray, Float64Array, Int64Array, NullArray, RecordBatch, StringArray,
-    StructArray, UInt32Array,
+    Array, ArrayRef, FixedSizeBinaryArray, Float64Array, Int64Array, IntervalYearMonthArray, NullArray,
+    RecordBatch, StringArray, StructArray, UInt32Array,
 };
 use arrow::compute::{cast, take};
-use arrow::datatypes::{DataType, IntervalUnit, TimeUnit};
+use arrow::datatypes::{DataType, TimeUnit};
 use std::sync::Arc;
 
 const ROWS: usize = 8;
@@ -26,7 +26,13 @@ struct Kind {
 
 impl Kind {
     fn new(column: &ArrayRef, target: &DataType, texts: [&'static str; 2]) -> Self {
-        let column = cast(column, target).unwrap();
+        // Arrow reads no text as a dictionary of dates at once.
+        let plain = match target {
+            DataType::Dictionary(_, values) => cast(column, values).unwrap(),
+            _ => column.clone(),
+        };
+        let column = cast(&plain, target).unwrap();
+        assert_eq!(column.null_count(), 0, "{target}");
         Self { name: target.to_string(), family: Family::of(target), column, texts }
     }
 }
@@ -143,13 +149,13 @@ fn kinds() -> Vec<Kind> {
     for unit in [TimeUnit::Second, TimeUnit::Millisecond, TimeUnit::Microsecond, TimeUnit::Nanosecond] {
         kinds.push(Kind::new(&numbers([60, 0]), &Duration(unit), ["PT1M", "PT0S"]));
     }
-    let interval = cast(&numbers([60, 0]), &Duration(TimeUnit::Nanosecond)).unwrap();
-    kinds.push(Kind::new(&interval, &Interval(IntervalUnit::MonthDayNano), ["", ""]));
+    let months: ArrayRef = Arc::new(IntervalYearMonthArray::from(vec![1, 2]));
+    kinds.push(Kind { name: "Interval".into(), column: months, texts: ["a", "b"], family: Family::Span });
     let structs: ArrayRef =
         Arc::new(StructArray::from(RecordBatch::try_from_iter([("a", numbers([1, 2]))]).unwrap()));
-    kinds.push(Kind { name: "Struct".into(), column: structs, texts: ["", ""], family: Family::Nested });
+    kinds.push(Kind { name: "Struct".into(), column: structs, texts: ["a", "b"], family: Family::Nested });
     let list = DataType::new_list(Int64, true);
-    kinds.push(Kind::new(&numbers([1, 2]), &list, ["", ""]));
+    kinds.push(Kind::new(&numbers([1, 2]), &list, ["a", "b"]));
     kinds
 }
 

@@ -64,7 +64,11 @@ impl<'a> Value<'a> {
             }
             Self::Moment(_) | Self::Clock(_) => None,
         };
-        value.filter(|value| value.is_finite()).ok_or_else(|| self.no_number(ALLOWED))
+        // Adding zero turns -0 into 0.
+        value
+            .filter(|value| value.is_finite())
+            .map(|value| value + 0.0)
+            .ok_or_else(|| self.no_number(ALLOWED))
     }
 
     /// A finite number that must be there. True is 1, false 0.
@@ -86,14 +90,17 @@ impl<'a> Value<'a> {
             Self::Missing | Self::Moment(_) | Self::Clock(_) => None,
             Self::Truth(truth) => Some(f64::from(u8::from(*truth))),
             Self::Whole(number) => Some(*number as f64),
-            Self::Single(number) if number.fract() == 0.0 => Some(f64::from(*number)),
+            // Of these the shortest decimal is the number itself.
+            Self::Single(number) if number.fract() == 0.0 && number.abs() < WHOLE_LIMIT => {
+                Some(f64::from(*number))
+            }
             Self::Single(number) => number.to_string().parse().ok(),
             Self::Double(number) => Some(*number),
             Self::Text(text) => {
                 text.parse().ok().or_else(|| truth(text).map(|truth| f64::from(u8::from(truth))))
             }
         };
-        value.filter(|value| value.is_finite())
+        value.filter(|value| value.is_finite()).map(|value| value + 0.0)
     }
 
     /// The name of a level, a group or an arm: one per value; nothing where missing.
@@ -172,7 +179,12 @@ impl<'a> Value<'a> {
         let moment = match self {
             Self::Moment(_) => true,
             Self::Text(text) => time::moment(text).is_some(),
-            _ => false,
+            Self::Missing
+            | Self::Truth(_)
+            | Self::Whole(_)
+            | Self::Single(_)
+            | Self::Double(_)
+            | Self::Clock(_) => false,
         };
         let hint = if moment { "; name a column of times under 'time', or make a number of it" } else { "" };
         format!("found '{}'; allowed are {allowed}{hint}", self.shown())
