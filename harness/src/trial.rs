@@ -3,6 +3,8 @@
 mod importance;
 mod latency;
 mod prepare;
+#[cfg(test)]
+mod unseen_tests;
 
 pub use prepare::Prepared;
 

@@ -8,6 +8,7 @@ use crate::store::{Damage, Entry, Store, Stranger, Writer};
 use crate::trial::Provenance;
 use clap::Args;
 use rayon::prelude::*;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
@@ -163,6 +164,15 @@ pub(super) fn read_model(path: &Path) -> anyhow::Result<Model> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| input_error!("{name} cannot be read: {error}"))?;
     Model::from_bytes(&name, &bytes)
+}
+
+/// Says on standard error what a reader should know of the rows that a model was trained on.
+pub(super) fn tell_notes(model: &Model) -> anyhow::Result<()> {
+    let mut messages = std::io::stderr().lock();
+    for note in &model.about.notes {
+        writeln!(messages, "note: {note}")?;
+    }
+    Ok(())
 }
 
 /// Whether two paths lead to one file.

@@ -4,7 +4,7 @@ mod folder;
 mod rows;
 mod tree;
 
-use super::common::{read_model, same};
+use super::common::{read_model, same, tell_notes};
 use super::run::listen;
 use super::{DONE, INTERRUPTED};
 use crate::data::table::stream::Stream;
@@ -67,6 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     })?;
     let features: Vec<Feature> =
         explained.features().map(|(name, known)| Feature::new(name, known)).collect();
+    tell_notes(&model)?;
     if let Some(number) = arguments.tree {
         return tree::print(arguments, &explained, &features, number);
     }

@@ -1,7 +1,7 @@
 //! `valor fit`: trains one cell with one seed and keeps the model.
 
 use super::DONE;
-use super::common::{Chosen, provenance};
+use super::common::{Chosen, provenance, tell_notes};
 use super::output::Staged;
 use super::progress::Bar;
 use crate::error::did_you_mean;
@@ -58,6 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     bar.close();
     let model = model.map_err(|error| error.context(format!("{} is not written", out.display())))?;
     write(&model, out)?;
+    tell_notes(&model)?;
     tell(&model, arguments)
 }
 

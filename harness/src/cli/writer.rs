@@ -117,8 +117,19 @@ impl Cells {
         {
             return Ok(Self::Doubles(values.values().to_vec()));
         }
-        Ok(Self::Texts(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()))
+        Ok(Self::Texts(as_text(column)?.as_string::<i32>().clone()))
     }
+}
+
+/// A column as text. Moments with a zone are written in UTC: names of zones need a list of their rules, which the moments do not.
+pub(super) fn as_text(column: &ArrayRef) -> anyhow::Result<ArrayRef> {
+    let in_utc = match column.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            cast(&cast(column, &DataType::Int64)?, &DataType::Timestamp(*unit, Some("+00:00".into())))?
+        }
+        _ => column.clone(),
+    };
+    Ok(cast(&in_utc, &DataType::Utf8)?)
 }
 
 fn write_text(csv: &mut csv::Writer<impl Write>, rows: &RecordBatch) -> anyhow::Result<()> {
@@ -188,6 +199,17 @@ mod tests {
         let reader = ParquetRecordBatchReaderBuilder::try_new(written(Format::Parquet)).unwrap();
         let found: Vec<RecordBatch> = reader.build().unwrap().map(Result::unwrap).collect();
         assert_eq!(arrow::compute::concat_batches(&rows().schema(), &found).unwrap().slice(2, 2), rows());
+    }
+
+    #[test]
+    fn moments_of_any_zone_are_written_in_utc() {
+        for zone in ["UTC", "+02:00", "Europe/Berlin"] {
+            let moment: ArrayRef = Arc::new(arrow::array::Int64Array::from(vec![Some(1_706_689_800), None]));
+            let kind = DataType::Timestamp(arrow::datatypes::TimeUnit::Second, Some(zone.into()));
+            let text = as_text(&cast(&moment, &kind).unwrap()).unwrap();
+            assert_eq!(text.as_string::<i32>().value(0), "2024-01-31T08:30:00Z");
+            assert!(text.is_null(1));
+        }
     }
 
     #[test]

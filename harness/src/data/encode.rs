@@ -1,8 +1,13 @@
 //! Turns features into the numbers that a method sees, by what the training rows alone say.
 
 mod known;
+mod names;
+mod pooled;
+#[cfg(test)]
+mod tests;
 
 pub use known::Known;
+pub use pooled::{MOST_CODES, pooled_levels};
 
 use super::{Dataset, Feature, FeatureKind, Matrix};
 use anyhow::Context;
@@ -33,13 +38,17 @@ pub enum ColumnKind {
 ///
 /// ```text
 /// numeric:      (x - mean) / sd over the training rows that have x; 0 where missing or where sd is 0
-/// missing:      1 where a value is missing, one column per feature that lacks values in the training rows
+/// missing:      1 where a value is missing, one column per feature that some training rows lack and some have
 /// categorical:  one column per level met in the training rows; all 0 for a level not met there
 /// ```
 ///
+/// What is the same in all training rows says nothing: its column is always 0, whatever a row to score holds. So a number that is
+/// constant, and the one column of a categorical feature that has a single level and is never missing, or is always missing.
+///
 /// Columns: the numeric features in declared order, then the indicators of missing numbers, then the levels of
 /// each categorical feature with its own indicator. Plain: the numeric features as they are, then one column per
-/// categorical feature with the place of its level among those met; NaN where missing or not met.
+/// categorical feature with the place of its level among those met; NaN where missing or not met. Of more than [`MOST_CODES`]
+/// levels the most frequent ones come first, and the rest, whose places are that or larger, is one to trees.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
@@ -73,6 +82,9 @@ struct Levels {
     levels: Vec<String>,
     /// Whether there is an indicator column.
     missing: bool,
+    /// Whether the training rows are all alike, so that the feature's only column is always 0.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    constant: bool,
 }
 
 /// Rows that one task handles; fixed, so that sums do not depend on the number of threads.
@@ -88,7 +100,8 @@ impl Encoder {
             match &feature.kind {
                 FeatureKind::Numeric { column } => numeric.push(moments.scale(*column, train.len(), name)),
                 FeatureKind::Categorical { levels, codes } => {
-                    categorical.push(Levels::fit(name, levels, codes, train))
+                    let counts = pooled::counts(levels.len(), codes, train);
+                    categorical.push(Levels::fit(name, levels, &counts, encoding));
                 }
             }
         }
@@ -134,23 +147,6 @@ impl Encoder {
         }
     }
 
-    /// Names of the encoded columns: `x` for a number, `x?` for its indicator, `x=level` for a level. Plain: of the
-    /// features.
-    pub fn names(&self) -> Vec<String> {
-        if self.encoding == Encoding::Plain {
-            return self.numeric().chain(self.categorical()).map(str::to_string).collect();
-        }
-        let mut names: Vec<String> = self.numeric.iter().map(|scale| scale.name.clone()).collect();
-        names.extend(
-            self.numeric.iter().filter(|scale| scale.missing).map(|scale| format!("{}?", scale.name)),
-        );
-        for feature in &self.categorical {
-            names.extend(feature.levels.iter().map(|level| format!("{}={level}", feature.name)));
-            names.extend(feature.missing.then(|| format!("{}?", feature.name)));
-        }
-        names
-    }
-
     /// All rows, encoded. Fails where `dataset` lacks a feature that the encoder was fitted on.
     pub fn encode(&self, dataset: &Dataset) -> anyhow::Result<Matrix> {
         let rows: Vec<u32> = (0..dataset.rows() as u32).collect();
@@ -173,17 +169,15 @@ impl Encoder {
 }
 
 impl Levels {
-    fn fit(name: String, levels: &[String], codes: &[u32], train: &[u32]) -> Self {
-        let mut met = vec![false; levels.len()];
-        let mut missing = false;
-        for row in train {
-            match met.get_mut(codes[*row as usize] as usize) {
-                Some(met) => *met = true,
-                None => missing = true,
-            }
-        }
-        let levels = levels.iter().zip(met).filter(|(_, met)| *met).map(|(level, _)| level.clone()).collect();
-        Self { name, levels, missing }
+    fn fit(name: String, levels: &[String], counts: &pooled::Counts, encoding: Encoding) -> Self {
+        let codes = match encoding {
+            Encoding::Standard => counts.met(),
+            Encoding::Plain => counts.pooled_last(),
+        };
+        let levels: Vec<String> = codes.into_iter().map(|code| levels[code].clone()).collect();
+        let missing = counts.missing > 0;
+        let constant = encoding == Encoding::Standard && levels.len() + usize::from(missing) == 1;
+        Self { name, levels, missing, constant }
     }
 }
 
@@ -217,7 +211,7 @@ impl Moments {
     fn scale(&self, column: usize, rows: usize, name: String) -> Scale {
         let count = self.count[column];
         let sd = if self.constant[column] { 0.0 } else { (self.squares[column] / count).sqrt() };
-        Scale { name, mean: self.mean[column], sd, missing: count < rows as f64 }
+        Scale { name, mean: self.mean[column], sd, missing: 0.0 < count && count < rows as f64 }
     }
 }
 
@@ -301,10 +295,10 @@ impl<'a> Plan<'a> {
                 let place = feature.levels.iter().position(|known| known == level)?;
                 Some(if plain { (columns, place as f32) } else { (columns + place, 1.0) })
             };
-            let targets = levels.iter().map(target).collect();
+            let targets = levels.iter().map(|level| target(level).filter(|_| !feature.constant)).collect();
             let indicator = feature.missing && !plain;
             columns += if plain { 1 } else { feature.levels.len() };
-            let missing = indicator.then_some((columns, 1.0));
+            let missing = (indicator && !feature.constant).then_some((columns, 1.0));
             columns += usize::from(indicator);
             categorical.push(CategoricalPlan { codes, targets, missing });
         }
@@ -318,7 +312,12 @@ impl<'a> Plan<'a> {
         let cells = dataset.numeric.row(row);
         for (plan, out) in self.numeric.iter().zip(out.iter_mut()) {
             let value = (f64::from(cells[plan.column]) - plan.mean) * plan.factor;
-            *out = if value.is_nan() { self.missing } else { value as f32 };
+            *out = match value.is_nan() {
+                true => self.missing,
+                // Not -0, whatever the row holds.
+                false if plan.factor == 0.0 => 0.0,
+                false => value as f32,
+            };
         }
         for (column, out) in self.indicators.iter().zip(&mut out[self.numeric.len()..]) {
             *out = f32::from(u8::from(cells[*column].is_nan()));
@@ -339,150 +338,4 @@ fn find<'a>(dataset: &'a Dataset, name: &str) -> anyhow::Result<&'a Feature> {
     let feature = dataset.features.iter().find(|feature| feature.name == name);
     feature
         .with_context(|| format!("the encoder was fitted with the feature '{name}', which these rows lack"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::MISSING;
-
-    /// Columns: a (one value missing), b (constant), c (missing only in the last row); colour, size.
-    fn dataset() -> Dataset {
-        let nan = f32::NAN;
-        let values = vec![1.0, 0.1, 5.0, 3.0, 0.1, 7.0, nan, 0.1, 9.0, 5.0, 0.1, 3.0, 100.0, 7.0, nan];
-        let numeric =
-            |name: &str, column| Feature { name: name.into(), kind: FeatureKind::Numeric { column } };
-        let categorical = |name: &str, levels: &[&str], codes: [u32; 5]| Feature {
-            name: name.into(),
-            kind: FeatureKind::Categorical {
-                levels: levels.iter().map(ToString::to_string).collect(),
-                codes: codes.to_vec(),
-            },
-        };
-        Dataset {
-            features: vec![
-                categorical("colour", &["blue", "green", "red"], [2, 0, 0, MISSING, 1]),
-                numeric("a", 0),
-                numeric("b", 1),
-                numeric("c", 2),
-                categorical("size", &["L", "S"], [0, 1, 0, 1, MISSING]),
-            ],
-            numeric: Matrix { rows: 5, columns: 3, values },
-            treatment: vec![true, false, true, false, true],
-            outcome: vec![0.0; 5],
-            ..Dataset::default()
-        }
-    }
-
-    #[test]
-    fn rows_are_encoded_as_the_training_rows_say() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
-        let names = ["a", "b", "c", "a?", "colour=blue", "colour=red", "colour?", "size=L", "size=S"];
-        assert_eq!(encoder.names(), names);
-        let encoded = encoder.encode(&dataset()).unwrap();
-        let sd_a = (8.0_f64 / 3.0).sqrt();
-        let sd_c = 5.0_f64.sqrt();
-        assert_eq!(
-            encoded.row(0),
-            [(-2.0 / sd_a) as f32, 0.0, (-1.0 / sd_c) as f32, 0.0, 0.0, 1.0, 0.0, 1.0, 0.0]
-        );
-        assert_eq!(encoded.row(2), [0.0, 0.0, (3.0 / sd_c) as f32, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
-        assert_eq!(encoded.row(3)[4..], [0.0, 0.0, 1.0, 0.0, 1.0]);
-        let strange = [(97.0 / sd_a) as f32, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0];
-        assert_eq!(encoded.row(4), strange, "constant, unseen and newly missing values say nothing");
-    }
-
-    #[test]
-    fn plain_rows_keep_their_numbers_and_lack_what_they_lack() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Plain);
-        assert_eq!(encoder.names(), ["a", "b", "c", "colour", "size"]);
-        let (number, levels) = (ColumnKind::Number, ColumnKind::Levels);
-        assert_eq!(encoder.kinds(), [number, number, number, levels(2), levels(2)]);
-        let encoded = encoder.encode(&dataset()).unwrap();
-        assert_eq!(encoded.row(0), [1.0, 0.1, 5.0, 1.0, 0.0]);
-        assert_eq!(encoded.row(1), [3.0, 0.1, 7.0, 0.0, 1.0]);
-        assert!(encoded.row(2)[0].is_nan() && encoded.row(3)[3].is_nan());
-        assert!(encoded.row(4)[2..].iter().all(|value| value.is_nan()), "green was not met; size is missing");
-        let json = serde_json::to_string(&encoder).unwrap();
-        assert_eq!(serde_json::from_str::<Encoder>(&json).unwrap(), encoder);
-    }
-
-    #[test]
-    fn no_other_row_has_influence() {
-        let mut changed = dataset();
-        changed.numeric.values[12..].copy_from_slice(&[-4.0, f32::NAN, 2e9]);
-        if let FeatureKind::Categorical { codes, .. } = &mut changed.features[0].kind {
-            codes[4] = MISSING;
-        }
-        assert_eq!(
-            Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard),
-            Encoder::fit(&changed, &[0, 1, 2, 3], Encoding::Standard)
-        );
-        assert_ne!(
-            Encoder::fit(&dataset(), &[0, 1, 2, 4], Encoding::Standard),
-            Encoder::fit(&changed, &[0, 1, 2, 4], Encoding::Standard)
-        );
-    }
-
-    #[test]
-    fn chosen_rows_come_in_the_order_asked() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
-        let (all, some) =
-            (encoder.encode(&dataset()).unwrap(), encoder.encode_rows(&dataset(), &[3, 0]).unwrap());
-        assert_eq!((some.row(0), some.row(1)), (all.row(3), all.row(0)));
-    }
-
-    #[test]
-    fn an_encoder_survives_json_and_meets_other_level_codes() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
-        let json = serde_json::to_string(&encoder).unwrap();
-        let encoder: Encoder = serde_json::from_str(&json).unwrap();
-        let mut other = dataset();
-        if let FeatureKind::Categorical { levels, codes } = &mut other.features[0].kind {
-            *levels = vec!["amber".into(), "red".into()];
-            *codes = vec![1, 0, 1, 1, 1];
-        }
-        let encoded = encoder.encode(&other).unwrap();
-        assert_eq!(encoded.row(0)[4..7], [0.0, 1.0, 0.0]);
-        assert_eq!(encoded.row(1)[4..7], [0.0, 0.0, 0.0]);
-        other.features.remove(0);
-        assert!(encoder.encode(&other).unwrap_err().to_string().contains("'colour'"));
-    }
-
-    #[test]
-    fn levels_that_are_not_known_are_counted() {
-        let encoder = Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard);
-        assert_eq!(encoder.unseen(&dataset()), [1, 0], "green in the last row; missing is no level");
-        assert_eq!(encoder.categorical().collect::<Vec<_>>(), ["colour", "size"]);
-        assert_eq!(encoder.numeric().collect::<Vec<_>>(), ["a", "b", "c"]);
-    }
-
-    #[test]
-    fn threads_change_nothing() {
-        let dataset = crate::data::b2b_mimic::generate(&crate::data::b2b_mimic::B2bMimicSpec {
-            rows: 20_000,
-            ..Default::default()
-        });
-        let train: Vec<u32> = (0..16_000).collect();
-        let with = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| {
-                (
-                    Encoder::fit(&dataset, &train, Encoding::Standard),
-                    Encoder::fit(&dataset, &train, Encoding::Standard).encode(&dataset).unwrap(),
-                )
-            })
-        };
-        assert_eq!(with(1), with(3));
-    }
-
-    #[test]
-    fn a_large_offset_does_not_drown_the_spread() {
-        let mut shifted = dataset();
-        shifted.numeric.values.iter_mut().for_each(|value| *value += 4_000_000.0);
-        let encoded =
-            Encoder::fit(&shifted, &[0, 1, 3], Encoding::Standard).encode_rows(&shifted, &[0, 1, 3]).unwrap();
-        assert!((encoded.row(0)[0] + 1.224_745).abs() < 1e-5, "{}", encoded.row(0)[0]);
-        assert_eq!(encoded.row(0)[1], 0.0);
-    }
 }

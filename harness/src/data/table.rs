@@ -1,5 +1,6 @@
 //! table: rows from a CSV (plain or .gz) or Parquet file, as an experiment declares them.
 
+mod arrays;
 mod collect;
 mod columns;
 mod csv;
@@ -7,11 +8,14 @@ mod features;
 #[cfg(test)]
 mod hillstrom;
 mod parquet;
+mod role;
 pub mod stream;
 #[cfg(test)]
 mod tests;
 mod time;
-mod values;
+#[cfg(test)]
+mod type_tests;
+mod value;
 
 use super::{Dataset, validate_count};
 use crate::input_error;
@@ -21,7 +25,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
-use values::Label;
 
 /// A declared file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -38,14 +41,14 @@ pub struct TableSpec {
     pub content: Option<String>,
     /// The treatment column.
     pub treatment: String,
-    /// Values that mean treated, compared as trimmed text; equal numbers match (`1` and `1.0`).
-    #[serde(deserialize_with = "values::texts")]
+    /// Values that mean treated, compared as levels are: `1` and `1.0`, `True` and `true` are one value.
+    #[serde(deserialize_with = "value::texts")]
     pub treated: Vec<String>,
     /// Values that mean control.
-    #[serde(deserialize_with = "values::texts")]
+    #[serde(deserialize_with = "value::texts")]
     pub control: Vec<String>,
     /// Values whose rows are left out and counted. A value in none of the three lists is an error.
-    #[serde(default, deserialize_with = "values::texts", skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "value::texts", skip_serializing_if = "Vec::is_empty")]
     pub drop: Vec<String>,
     /// The outcome column.
     pub outcome: String,
@@ -130,7 +133,7 @@ impl TableSpec {
                 return Err(input_error!("table {path}: {key} = []: name at least one value"));
             }
             for value in list {
-                if let Some(other) = seen.insert(Label::new(value), key).filter(|other| *other != key) {
+                if let Some(other) = seen.insert(collect::level(value), key).filter(|other| *other != key) {
                     return Err(input_error!(
                         "table {path}: the value '{value}' stands in both '{other}' and '{key}'; allowed is one of them"
                     ));

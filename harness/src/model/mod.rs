@@ -143,7 +143,7 @@ impl Model {
             None => ensure!(*version < FIRST_WITH_SCORING, "the key 'scoring' is missing"),
         }
         ensure!(encoder.encoding() == model.encoding(), "the encoder is not that of the method");
-        ensure!(encoder.names() == *columns, "the encoder does not give the columns that the file names");
+        ensure!(encoder.gives(columns), "the encoder does not give the columns that the file names");
         Ok(SavedModel {
             spec: model.clone(),
             inputs: columns.len(),

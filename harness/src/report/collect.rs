@@ -32,11 +32,16 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
         cells.push(CellMaterial { dataset, method, runs: found.into_iter().map(|(run, _)| run).collect() });
     }
     drop(reader);
-    let mut notes = vec![Vec::new(); experiment.datasets.len()];
+    let mut notes: Vec<Vec<String>> = vec![Vec::new(); experiment.datasets.len()];
     for cell in &cells {
         for run in &cell.runs {
             if let Outcome::Found { record, .. } = &run.outcome {
-                notes[cell.dataset].clone_from(&record.notes);
+                // Methods that encode rows differently have different notes on them.
+                for note in &record.notes {
+                    if !notes[cell.dataset].contains(note) {
+                        notes[cell.dataset].push(note.clone());
+                    }
+                }
             }
         }
     }

@@ -1,13 +1,15 @@
 //! Columns cut into bins, once per training set: all that a split search looks at.
 
 use crate::data::Matrix;
-use crate::data::encode::ColumnKind;
+use crate::data::encode::{ColumnKind, MOST_CODES};
 use rayon::prelude::*;
 
 /// The bin of a missing value.
 pub const MISSING_BIN: u8 = u8::MAX;
 /// Most bins of a column.
 pub const MOST_BINS: usize = MISSING_BIN as usize;
+// The encoder puts the rarest levels where they share the last bin.
+const _: () = assert!(MOST_BINS == MOST_CODES);
 
 /// One column of the training rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +34,7 @@ pub struct Binned {
 
 impl Binned {
     /// The given rows of `features`, NaN where missing, in at most `bins` bins per column. A column with no more
-    /// distinct values than bins has one bin for each; otherwise bins hold about equally many rows. Levels beyond the bins
+    /// distinct values than bins has one bin for each; otherwise bins hold about equally many rows. Levels beyond [`MOST_BINS`]
     /// share the last one.
     pub fn new(features: &Matrix, rows: &[u32], kinds: &[ColumnKind], bins: usize) -> Self {
         let bins = bins.clamp(2, MOST_BINS);

@@ -39,7 +39,10 @@ impl Prepared {
         let mut prepared = Self::unencoded(job)?;
         let encoding = job.method.encoding();
         let Self { dataset, split, .. } = &prepared;
-        prepared.encoder = Encoder::fit(dataset, &split.train, encoding);
+        let encoder = Encoder::fit(dataset, &split.train, encoding);
+        let pooled = encoder.pooled(dataset, &split.train);
+        prepared.encoder = encoder;
+        prepared.dataset.notes.extend(pooled);
         prepared.kinds = prepared.encoder.kinds();
         prepared.features = prepared.encoder.encode(&prepared.dataset)?;
         if prepared.dataset.propensity.is_none() {

@@ -25,4 +25,5 @@ mod setup;
 mod store;
 mod tidy;
 mod tuning;
+mod values;
 mod workspace;

@@ -3,14 +3,14 @@
 use super::column;
 use crate::cli::output::{Format, Staged};
 use crate::cli::progress::Rows;
-use crate::cli::writer::Writer;
+use crate::cli::writer::{Writer, as_text};
 use crate::data::table::stream::{Chunk, Stream};
 use crate::input_error;
 use crate::model::{Explained, Explanations};
 use crate::report::explain::{Digest, Feature, Part};
 use anyhow::Context;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt64Array};
-use arrow::compute::{can_cast_types, cast};
+use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -59,7 +59,7 @@ impl Ids {
             Some(place) => chunk.columns.column(place).clone(),
             None => Arc::new(UInt64Array::from_iter_values((first..).take(chunk.columns.num_rows()))),
         };
-        let text = cast(&column, &DataType::Utf8)?;
+        let text = as_text(&column)?;
         Ok((column, text))
     }
 }

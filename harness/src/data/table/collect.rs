@@ -2,8 +2,8 @@
 
 use super::columns::Columns;
 use super::features::{Features, Row};
-use super::time::{self, TimeKind};
-use super::values::Label;
+use super::time::TimeKind;
+use super::value::{Value, canonical};
 use super::{Place, Propensity, TableSpec};
 use crate::data::draw::choose;
 use crate::data::{Dataset, FeatureKind, Truth};
@@ -20,7 +20,8 @@ pub(super) struct Collector<'a> {
     spec: &'a TableSpec,
     place: Place<'a>,
     columns: Columns<'a>,
-    declared: BTreeMap<Label, Arm>,
+    /// By level, as [`Value::level`] spells it.
+    declared: BTreeMap<String, Arm>,
     /// Arm and number of rows of each value that was met.
     met: HashMap<String, (Arm, usize)>,
     dataset: Dataset,
@@ -44,8 +45,7 @@ impl<'a> Collector<'a> {
             _ => Arm::Dropped,
         };
         let lists = spec.value_lists().into_iter();
-        let declared =
-            lists.flat_map(|(key, list)| list.iter().map(move |value| (Label::new(value), arm(key))));
+        let declared = lists.flat_map(|(key, list)| list.iter().map(move |value| (level(value), arm(key))));
         let columns = Columns::new(spec);
         Self {
             declared: declared.collect(),
@@ -72,7 +72,7 @@ impl<'a> Collector<'a> {
 
     /// Takes a row, or leaves it out where its treatment value says so. `number` is for error messages.
     pub(super) fn push(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
-        let treated = match self.arm(number, row.text(Columns::TREATMENT))? {
+        let treated = match self.arm(number, &row.value(Columns::TREATMENT))? {
             Arm::Dropped => return Ok(()),
             arm => arm == Arm::Treated,
         };
@@ -85,15 +85,16 @@ impl<'a> Collector<'a> {
         self.push_place(number, row)
     }
 
-    fn arm(&mut self, number: u64, value: &str) -> anyhow::Result<Arm> {
-        if let Some((arm, count)) = self.met.get_mut(value) {
+    fn arm(&mut self, number: u64, value: &Value) -> anyhow::Result<Arm> {
+        let level = value.level().unwrap_or_default();
+        if let Some((arm, count)) = self.met.get_mut(level.as_ref()) {
             *count += 1;
             return Ok(*arm);
         }
-        let Some(arm) = self.declared.get(&Label::new(value)).copied() else {
-            return Err(self.undeclared(number, value));
+        let Some(arm) = self.declared.get(level.as_ref()).copied() else {
+            return Err(self.undeclared(number, &value.shown()));
         };
-        self.met.insert(value.to_string(), (arm, 1));
+        self.met.insert(level.into_owned(), (arm, 1));
         Ok(arm)
     }
 
@@ -143,31 +144,31 @@ impl<'a> Collector<'a> {
     /// Group and time.
     fn push_place(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
         if let (Some(column), Some(slot)) = (&mut self.dataset.group, self.columns.group) {
-            let label = row.text(slot);
-            if label.is_empty() {
+            let value = row.value(slot);
+            let Some(label) = value.level() else {
                 return Err(self.refuse(number, slot, "the cell is empty; allowed is the label of a group"));
-            }
-            let group = self.groups.get(label).copied().unwrap_or(self.groups.len() as u64);
-            self.groups.entry(label.to_string()).or_insert(group);
-            column.push(group);
+            };
+            let next = self.groups.len() as u64;
+            column.push(*self.groups.entry(label.into_owned()).or_insert(next));
         }
         if let Some(slot) = self.columns.time {
-            let time = self.time(row.text(slot)).map_err(|fault| self.refuse(number, slot, &fault))?;
+            let time = self.time(&row.value(slot)).map_err(|fault| self.refuse(number, slot, &fault))?;
             self.dataset.time.get_or_insert_default().push(time);
         }
         Ok(())
     }
 
-    fn time(&mut self, text: &str) -> Result<f64, String> {
-        let (kind, time) = time::parse(text)?;
+    fn time(&mut self, value: &Value) -> Result<f64, String> {
+        let (kind, time) = value.time()?;
         if *self.time_kind.get_or_insert(kind) != kind {
+            let text = value.shown();
             return Err(format!("found '{text}'; allowed are only numbers or only dates in one column"));
         }
         Ok(time)
     }
 
     fn required(&self, number: u64, row: &impl Row, slot: usize) -> anyhow::Result<f64> {
-        row.cell(slot).required().map_err(|fault| self.refuse(number, slot, &fault))
+        row.value(slot).required().map_err(|fault| self.refuse(number, slot, &fault))
     }
 
     fn propensity(&self, number: u64, row: &impl Row, slot: usize) -> anyhow::Result<f64> {
@@ -188,10 +189,12 @@ impl<'a> Collector<'a> {
         if self.met.is_empty() {
             return Err(input_error!("{} has no rows", self.place.file));
         }
+        let merged = self.features.notes(&self.columns);
         let features = std::mem::take(&mut self.features).finish(&self.columns);
         (self.dataset.features, self.dataset.numeric) = features;
         self.check_levels()?;
         self.note_dropped();
+        self.dataset.notes.extend(merged);
         self.check("")?;
         match self.spec.rows {
             Some(rows) if rows < self.dataset.rows() => self.sample(rows)?,
@@ -259,4 +262,9 @@ impl<'a> Collector<'a> {
         self.dataset.notes.push(format!("a fixed random sample of {rows} of {all} rows"));
         self.check(&format!(" in the sample of {rows} rows"))
     }
+}
+
+/// A declared value of the treatment column as [`Value::level`] spells it; empty for a missing one.
+pub(super) fn level(declared: &str) -> String {
+    canonical(declared.trim()).into_owned()
 }

@@ -1,21 +1,15 @@
 //! The columns that a table declares, in one fixed order, and where a file has them.
 
+use super::role::Role;
 use super::{Place, Propensity, TableSpec};
 use crate::error::did_you_mean;
 use crate::input_error;
 use std::ops::Range;
 
-/// How the cells of a column are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Number,
-    Text,
-}
-
 /// Declared columns; their places in `list` are what readers and the collector call slots.
 #[derive(Clone, Debug)]
 pub(super) struct Columns<'a> {
-    pub(super) list: Vec<(&'a str, Kind)>,
+    pub(super) list: Vec<(&'a str, Role)>,
     pub(super) effect: Option<usize>,
     /// Expected outcomes under control and treatment.
     pub(super) expected: Option<[usize; 2]>,
@@ -33,10 +27,11 @@ impl<'a> Columns<'a> {
     pub(super) const OUTCOME: usize = 1;
 
     pub(super) fn new(spec: &'a TableSpec) -> Self {
-        let mut list = vec![(spec.treatment.as_str(), Kind::Text), (spec.outcome.as_str(), Kind::Number)];
-        let mut add = |name: Option<&'a str>, kind| {
+        let mut list =
+            vec![(spec.treatment.as_str(), Role::Treatment), (spec.outcome.as_str(), Role::Outcome)];
+        let mut add = |name: Option<&'a str>, role| {
             name.map(|name| {
-                list.push((name, kind));
+                list.push((name, role));
                 list.len() - 1
             })
         };
@@ -44,16 +39,16 @@ impl<'a> Columns<'a> {
             Some(Propensity::Column(name)) => Some(name.as_str()),
             Some(Propensity::Constant(_)) | None => None,
         };
-        let effect = add(spec.effect.as_deref(), Kind::Number);
+        let effect = add(spec.effect.as_deref(), Role::Effect);
         let expected = [&spec.expected_control, &spec.expected_treated];
-        let expected = expected.map(|name| add(name.as_deref(), Kind::Number));
-        let propensity = add(propensity, Kind::Number);
-        let group = add(spec.group.as_deref(), Kind::Text);
-        let time = add(spec.time.as_deref(), Kind::Text);
+        let expected = expected.map(|name| add(name.as_deref(), Role::Effect));
+        let propensity = add(propensity, Role::Propensity);
+        let group = add(spec.group.as_deref(), Role::Group);
+        let time = add(spec.time.as_deref(), Role::Time);
         let start = list.len();
         let middle = start + spec.numeric.len();
-        list.extend(spec.numeric.iter().map(|name| (name.as_str(), Kind::Number)));
-        list.extend(spec.categorical.iter().map(|name| (name.as_str(), Kind::Text)));
+        list.extend(spec.numeric.iter().map(|name| (name.as_str(), Role::Numeric)));
+        list.extend(spec.categorical.iter().map(|name| (name.as_str(), Role::Categorical)));
         Self {
             effect,
             expected: expected[0].zip(expected[1]).map(|(control, treated)| [control, treated]),
@@ -69,9 +64,9 @@ impl<'a> Columns<'a> {
     /// Features alone.
     pub(super) fn of_features(numeric: Vec<&'a str>, categorical: Vec<&'a str>) -> Self {
         let (middle, end) = (numeric.len(), numeric.len() + categorical.len());
-        let numbers = numeric.into_iter().map(|name| (name, Kind::Number));
+        let numbers = numeric.into_iter().map(|name| (name, Role::Numeric));
         Self {
-            list: numbers.chain(categorical.into_iter().map(|name| (name, Kind::Text))).collect(),
+            list: numbers.chain(categorical.into_iter().map(|name| (name, Role::Categorical))).collect(),
             effect: None,
             expected: None,
             propensity: None,

@@ -4,7 +4,7 @@ use super::Place;
 use super::collect::Collector;
 use super::columns::Columns;
 use super::features::Row;
-use super::values::Cell;
+use super::value::Value;
 use crate::data::Dataset;
 use crate::input_error;
 use csv::{ErrorKind, Reader, StringRecord};
@@ -81,12 +81,8 @@ pub(super) struct Record<'a> {
 }
 
 impl Row for Record<'_> {
-    fn text(&self, slot: usize) -> &str {
-        self.record.get(self.places[slot]).unwrap_or_default().trim()
-    }
-
-    fn cell(&self, slot: usize) -> Cell<'_> {
-        Cell::new(self.text(slot))
+    fn value(&self, slot: usize) -> Value<'_> {
+        Value::text(self.record.get(self.places[slot]).unwrap_or_default())
     }
 }
 

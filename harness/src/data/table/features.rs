@@ -1,16 +1,14 @@
 //! Gathers the feature cells of rows, one by one.
 
 use super::columns::Columns;
-use super::values::Cell;
+use super::value::Value;
 use crate::data::{Feature, FeatureKind, MISSING, Matrix};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The declared cells of one row of a file, by slot.
 pub(super) trait Row {
-    /// A trimmed text; empty where the cell is.
-    fn text(&self, slot: usize) -> &str;
-    /// A cell that should hold a number.
-    fn cell(&self, slot: usize) -> Cell<'_>;
+    /// The value of a cell.
+    fn value(&self, slot: usize) -> Value<'_>;
 }
 
 /// Feature cells so far.
@@ -18,28 +16,63 @@ pub(super) trait Row {
 pub(super) struct Features {
     rows: usize,
     numeric: Vec<f32>,
+    /// One per numeric feature.
+    large: Vec<LargeNumbers>,
     levels: Vec<Levels>,
+}
+
+/// Different numbers of a feature so large that 32 bits hold them only roughly, and what they became.
+#[derive(Default)]
+struct LargeNumbers {
+    exact: HashSet<i128>,
+    single: HashSet<u32>,
 }
 
 /// The levels of a categorical feature, numbered as they are met.
 #[derive(Default)]
 struct Levels {
     numbers: HashMap<String, u32>,
+    /// Numbers of texts as they are spelled.
+    spelled: HashMap<String, u32>,
     codes: Vec<u32>,
 }
 
 impl Features {
     /// Takes a row. On error says in which slot the fault is, and what it is.
     pub(super) fn push(&mut self, columns: &Columns, row: &impl Row) -> Result<(), (usize, String)> {
-        for slot in columns.numeric.clone() {
-            self.numeric.push(row.cell(slot).feature().map_err(|fault| (slot, fault))?);
+        self.large.resize_with(columns.numeric.len(), LargeNumbers::default);
+        for (large, slot) in self.large.iter_mut().zip(columns.numeric.clone()) {
+            let value = row.value(slot);
+            let single = value.feature().map_err(|fault| (slot, fault))?;
+            if let Some(exact) = value.exact(single) {
+                large.exact.insert(exact);
+                large.single.insert(single.to_bits());
+            }
+            self.numeric.push(single);
         }
         self.levels.resize_with(columns.categorical.len(), Levels::default);
         for (levels, slot) in self.levels.iter_mut().zip(columns.categorical.clone()) {
-            levels.push(row.text(slot));
+            levels.push(&row.value(slot));
         }
         self.rows += 1;
         Ok(())
+    }
+
+    /// What a reader should know of numbers that 32 bits do not tell apart.
+    pub(super) fn notes(&self, columns: &Columns) -> Vec<String> {
+        let named = self.large.iter().zip(columns.numeric.clone());
+        let merged = named.filter(|(large, _)| large.single.len() < large.exact.len());
+        let note = |(large, slot): (&LargeNumbers, usize)| {
+            format!(
+                "column '{}': {} different numbers beyond 16,777,216 become {} in 32 bits, so that {} merge with a neighbour \
+                 and cannot be told from it; subtract an offset, or make the column categorical",
+                columns.list[slot].0,
+                large.exact.len(),
+                large.single.len(),
+                large.exact.len() - large.single.len()
+            )
+        };
+        merged.map(note).collect()
     }
 
     /// The features as declared, numeric ones first, and the values of the numeric ones.
@@ -58,16 +91,18 @@ impl Features {
 }
 
 impl Levels {
-    fn push(&mut self, level: &str) {
-        let code = match self.numbers.get(level) {
-            Some(code) => *code,
-            None if level.is_empty() => MISSING,
-            None => {
-                let code = self.numbers.len() as u32;
-                self.numbers.insert(level.to_string(), code);
-                code
-            }
-        };
+    fn push(&mut self, value: &Value) {
+        if let Value::Text(text) = value
+            && let Some(code) = self.spelled.get(text.as_ref())
+        {
+            return self.codes.push(*code);
+        }
+        let Some(level) = value.level() else { return self.codes.push(MISSING) };
+        let next = self.numbers.len() as u32;
+        let code = *self.numbers.entry(level.into_owned()).or_insert(next);
+        if let Value::Text(text) = value {
+            self.spelled.insert(text.to_string(), code);
+        }
         self.codes.push(code);
     }
 

@@ -1,15 +1,15 @@
 //! Reads Parquet, one batch of rows at a time and only the declared columns.
 
+use super::arrays::Cells;
 use super::collect::Collector;
-use super::columns::{Columns, Kind};
+use super::columns::Columns;
 use super::features::Row;
-use super::values::Cell;
+use super::value::Value;
 use crate::data::Dataset;
 use crate::error::caught;
 use crate::input_error;
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
-use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
-use arrow::datatypes::{DataType, SchemaRef};
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::fmt::Display;
@@ -107,12 +107,6 @@ fn damaged(name: &str, error: &dyn Display) -> anyhow::Error {
     input_error!("{name} is not a whole Parquet file (truncated or damaged?): {error}")
 }
 
-/// The cells of one slot in a batch.
-pub(super) enum Cells {
-    Numbers(Float64Array),
-    Texts(StringArray),
-}
-
 fn convert(
     name: &str,
     columns: &Columns,
@@ -121,38 +115,12 @@ fn convert(
 ) -> anyhow::Result<Vec<Cells>> {
     let slots = columns.list.iter().zip(order);
     slots
-        .map(|((column, kind), place)| {
+        .map(|((column, role), place)| {
             let array = batch.column(*place);
-            let texts = is_text(array.data_type()) || *kind == Kind::Text;
-            let target = if texts { DataType::Utf8 } else { DataType::Float64 };
-            cast(array, &target).ok_or_else(|| {
-                let allowed = if *kind == Kind::Text { "text, numbers, dates" } else { "numbers" };
-                let found = array.data_type();
-                input_error!("{name}: the column '{column}' is of type {found}; allowed are {allowed}")
-            })
+            let cells = role.check(array.data_type()).and_then(|()| Cells::new(array));
+            cells.map_err(|fault| input_error!("{name}: the column '{column}' {fault}"))
         })
         .collect()
-}
-
-fn is_text(kind: &DataType) -> bool {
-    match kind {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, value) => is_text(value),
-        _ => false,
-    }
-}
-
-fn cast(array: &ArrayRef, target: &DataType) -> Option<Cells> {
-    let nested = array.data_type().is_nested() && !matches!(array.data_type(), DataType::Dictionary(_, _));
-    if nested || !can_cast_types(array.data_type(), target) {
-        return None;
-    }
-    let options = CastOptions { safe: false, ..CastOptions::default() };
-    let array = cast_with_options(array, target, &options).ok()?;
-    match target {
-        DataType::Utf8 => Some(Cells::Texts(array.as_any().downcast_ref::<StringArray>()?.clone())),
-        _ => Some(Cells::Numbers(array.as_any().downcast_ref::<Float64Array>()?.clone())),
-    }
 }
 
 /// A row of a batch.
@@ -162,20 +130,7 @@ pub(super) struct BatchRow<'a> {
 }
 
 impl Row for BatchRow<'_> {
-    fn text(&self, slot: usize) -> &str {
-        match &self.slots[slot] {
-            Cells::Texts(texts) if texts.is_valid(self.place) => texts.value(self.place).trim(),
-            Cells::Texts(_) | Cells::Numbers(_) => "",
-        }
-    }
-
-    fn cell(&self, slot: usize) -> Cell<'_> {
-        match &self.slots[slot] {
-            Cells::Numbers(numbers) if numbers.is_valid(self.place) => {
-                Cell::Number(numbers.value(self.place))
-            }
-            Cells::Numbers(_) => Cell::Empty,
-            Cells::Texts(_) => Cell::new(self.text(slot)),
-        }
+    fn value(&self, slot: usize) -> Value<'_> {
+        self.slots[slot].value(self.place)
     }
 }

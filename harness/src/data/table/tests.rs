@@ -29,7 +29,7 @@ fn spec(path: &str) -> TableSpec {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests make the files that users have")]
-fn folder(name: &str, content: &[u8]) -> TempDir {
+pub(super) fn folder(name: &str, content: &[u8]) -> TempDir {
     let folder = TempDir::new().unwrap();
     std::fs::write(folder.path().join(name), content).unwrap();
     folder
@@ -89,18 +89,19 @@ fn gzip_and_a_byte_order_mark_change_nothing() {
 
 /// A dataset as text: a missing value is NaN, which equals nothing.
 /// All but the rows of the file, which the formats count differently.
-fn comparable(dataset: anyhow::Result<Dataset>) -> String {
+pub(super) fn comparable(dataset: anyhow::Result<Dataset>) -> String {
     format!("{:?}", Dataset { origin: None, ..dataset.unwrap() })
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(super) fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
 }
 
-fn parquet_bytes(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
+pub(super) fn parquet_bytes(columns: Vec<(&str, ArrayRef)>) -> Vec<u8> {
+    let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
@@ -186,7 +187,7 @@ fn treatment_values_must_be_declared() {
 fn values_may_be_written_as_text_numbers_or_truth() {
     #[derive(Deserialize)]
     struct List {
-        #[serde(deserialize_with = "values::texts")]
+        #[serde(deserialize_with = "value::texts")]
         list: Vec<String>,
     }
     let list: List = toml::from_str("list = ['x', 1, 2.5, true]").unwrap();

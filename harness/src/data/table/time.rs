@@ -1,63 +1,109 @@
-//! Times: plain numbers, or ISO 8601 dates with or without a time of day.
+//! Moments: ISO 8601 dates with or without a time of day, and times of day.
+
+/// What a cell of a time column may hold.
+pub(super) const ALLOWED: &str = "numbers or ISO dates such as 2024-01-31 or 2024-01-31T08:30:00, with Z, UTC or an offset such as +02:00 or without";
+
+const SECOND: i128 = 1_000_000_000;
+const DAY: i128 = 86_400 * SECOND;
+/// Digits of a nanosecond.
+const DIGITS: usize = 9;
 
 /// What the cells of a time column hold: one of them throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TimeKind {
+pub(crate) enum TimeKind {
     Number,
     Date,
 }
 
-/// A number as it stands, a date as seconds since 1970 (UTC where no offset is given).
-pub(super) fn parse(text: &str) -> Result<(TimeKind, f64), String> {
-    let text = text.trim();
-    if let Ok(number) = text.parse::<f64>()
-        && number.is_finite()
-    {
-        return Ok((TimeKind::Number, number));
-    }
-    match date(text) {
-        Some(seconds) => Ok((TimeKind::Date, seconds)),
-        None if text.is_empty() => Err("the cell is empty; allowed are numbers or ISO dates".into()),
-        None => Err(format!(
-            "found '{text}'; allowed are numbers or ISO dates such as 2024-01-31 or 2024-01-31T08:30:00"
-        )),
-    }
-}
-
-/// `YYYY-MM-DD`, then perhaps `T` or a space and `HH:MM[:SS[.fff]]`, then perhaps `Z` or `+HH:MM`.
-fn date(text: &str) -> Option<f64> {
+/// Nanoseconds since 1970 of `YYYY-MM-DD`, then perhaps `T` or a space and `HH:MM[:SS[.fff]]`, then perhaps `Z`, `UTC`, `GMT`,
+/// `+HH`, `+HHMM` or `+HH:MM`; UTC where none is given. Digits beyond nanoseconds are left out.
+pub(super) fn moment(text: &str) -> Option<i128> {
     let day = text.get(..10)?;
-    let days = civil_days(number(day, 0, 4)?, number(day, 5, 2)?, number(day, 8, 2)?)?;
     if [day.as_bytes()[4], day.as_bytes()[7]] != *b"--" {
         return None;
     }
+    let days = civil_days(number(day, 0, 4)?, number(day, 5, 2)?, number(day, 8, 2)?)?;
     let rest = text.get(10..)?;
-    let seconds = match rest.strip_prefix(['T', ' ']) {
-        Some(time) => time_of_day(time)?,
-        None if rest.is_empty() => 0.0,
+    let within = match rest.strip_prefix(['T', ' ']) {
+        Some(time) => {
+            let end =
+                time.find(|letter: char| !matches!(letter, '0'..='9' | ':' | '.')).unwrap_or(time.len());
+            let (clock, zone) = time.split_at(end);
+            of_day(clock)? - offset_minutes(zone)? * 60 * SECOND
+        }
+        None if rest.is_empty() => 0,
         None => return None,
     };
-    Some(days as f64 * 86_400.0 + seconds)
+    Some(i128::from(days) * DAY + within)
 }
 
-fn time_of_day(text: &str) -> Option<f64> {
-    let (clock, offset) = match text.find(['Z', '+', '-']) {
-        Some(place) => text.split_at(place),
-        None => (text, "Z"),
+/// Seconds since 1970.
+pub(super) fn seconds(moment: i128) -> f64 {
+    moment.div_euclid(SECOND) as f64 + moment.rem_euclid(SECOND) as f64 / SECOND as f64
+}
+
+/// The one spelling of a moment: a date, and at other times than midnight `T` and the time of day, UTC.
+pub(super) fn spell(moment: i128) -> String {
+    let (year, month, day) = civil_date(moment.div_euclid(DAY) as i64);
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    match moment.rem_euclid(DAY) as i64 {
+        0 => date,
+        clock => format!("{date}T{}", spell_clock(clock)),
+    }
+}
+
+/// Nanoseconds since midnight of `HH:MM[:SS[.fff]]`.
+pub(super) fn clock(text: &str) -> Option<i64> {
+    of_day(text).filter(|clock| (0..DAY).contains(clock)).map(|clock| clock as i64)
+}
+
+/// `HH:MM:SS`, with as many decimals as it takes.
+pub(super) fn spell_clock(clock: i64) -> String {
+    let (seconds, rest) = (clock.div_euclid(SECOND as i64), clock.rem_euclid(SECOND as i64));
+    let text = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match rest {
+        0 => text,
+        rest => format!("{text}.{}", format!("{rest:09}").trim_end_matches('0')),
+    }
+}
+
+/// A leap second is the first of the next minute.
+fn of_day(text: &str) -> Option<i128> {
+    let minutes = hours_and_minutes(text.get(..5)?)?;
+    let within = match text.get(5..)?.strip_prefix(':') {
+        Some(rest) => {
+            let (whole, fraction) = rest.split_once('.').unwrap_or((rest, "0"));
+            let seconds = number(whole, 0, 2).filter(|seconds| whole.len() == 2 && *seconds < 61)?;
+            let all_digits = fraction.bytes().all(|digit| digit.is_ascii_digit());
+            if fraction.is_empty() || !all_digits {
+                return None;
+            }
+            let kept = &fraction[..fraction.len().min(DIGITS)];
+            i128::from(seconds) * SECOND + format!("{kept:0<DIGITS$}").parse::<i128>().ok()?
+        }
+        None if text.len() == 5 => 0,
+        None => return None,
     };
-    let minutes = hours_and_minutes(clock.get(..5)?)?;
-    let seconds = match clock.get(5..)?.strip_prefix(':') {
-        Some(seconds) if seconds.starts_with(|first: char| first.is_ascii_digit()) => seconds.parse().ok()?,
-        None if clock.len() == 5 => 0.0,
-        _ => return None,
+    Some(i128::from(minutes) * 60 * SECOND + within)
+}
+
+fn offset_minutes(zone: &str) -> Option<i128> {
+    let zone = zone.strip_prefix(' ').unwrap_or(zone);
+    let sign = match zone.get(..1) {
+        Some("+") => 1,
+        Some("-") => -1,
+        Some(_) | None => return matches!(zone, "" | "Z" | "UTC" | "GMT").then_some(0),
     };
-    let offset_minutes = match offset.split_at(1) {
-        ("Z", "") => 0,
-        ("+", offset) => hours_and_minutes(offset)?,
-        ("-", offset) => -hours_and_minutes(offset)?,
-        _ => return None,
+    let bare = &zone[1..];
+    let minutes = match bare.len() {
+        2 => number(bare, 0, 2).filter(|hours| *hours < 24).map(|hours| 60 * hours),
+        4 => {
+            let (hours, minutes) = (number(bare, 0, 2)?, number(bare, 2, 2)?);
+            (hours < 24 && minutes < 60).then_some(60 * hours + minutes)
+        }
+        _ => hours_and_minutes(bare),
     };
-    (0.0..61.0).contains(&seconds).then(|| (minutes - offset_minutes) as f64 * 60.0 + seconds)
+    minutes.map(|minutes| sign * i128::from(minutes))
 }
 
 /// `HH:MM` in minutes.
@@ -72,6 +118,11 @@ fn number(text: &str, start: usize, length: usize) -> Option<i64> {
     digits.bytes().all(|digit| digit.is_ascii_digit()).then(|| digits.parse().ok())?
 }
 
+/// Days before a year, from the first of March of the year 0 on.
+fn days_before(year: i64) -> i64 {
+    year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
+}
+
 /// Days since 1970-01-01 in the Gregorian calendar; nothing for a day that does not exist.
 fn civil_days(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -80,36 +131,48 @@ fn civil_days(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=length).contains(&day) {
         return None;
     }
-    let before = |year: i64| year * 365 + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     let in_year: i64 = lengths.iter().take(month as usize - 1).sum();
-    Some(before(year - 1) - before(1969) + in_year + day - 1)
+    Some(days_before(year - 1) - days_before(1969) + in_year + day - 1)
+}
+
+/// Year, month and day of days since 1970-01-01.
+fn civil_date(days: i64) -> (i64, i64, i64) {
+    // Years begin in March, so that leap days stand at the end of one: 400 of them have 146,097 days.
+    let since = days + 719_468;
+    let (era, in_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
+    let in_era_year = (in_era - in_era / 1_460 + in_era / 36_524 - in_era / 146_096) / 365;
+    let in_year = in_era - (365 * in_era_year + in_era_year / 4 - in_era_year / 100);
+    let march_month = (5 * in_year + 2) / 153;
+    let day = in_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    (400 * era + in_era_year + i64::from(month <= 2), month, day)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn seconds(text: &str) -> f64 {
-        parse(text).unwrap().1
+    fn of(text: &str) -> f64 {
+        seconds(moment(text).unwrap_or_else(|| panic!("{text}")))
     }
 
     #[test]
     fn dates_count_seconds_since_1970() {
-        assert_eq!(seconds("1970-01-01"), 0.0);
-        assert_eq!(seconds("2000-03-01"), 951_868_800.0);
-        assert_eq!(seconds("2024-02-29T12:30:15"), 1_709_209_815.0);
-        assert_eq!(seconds("2024-02-29 14:30:15.5+02:00"), 1_709_209_815.5);
-        assert_eq!(seconds(" 1969-12-31T23:59Z "), -60.0);
+        assert_eq!(of("1970-01-01"), 0.0);
+        assert_eq!(of("2000-03-01"), 951_868_800.0);
+        assert_eq!(of("2024-02-29T12:30:15"), 1_709_209_815.0);
+        assert_eq!(of("2024-02-29 14:30:15.5+02:00"), 1_709_209_815.5);
+        assert_eq!(of("1969-12-31T23:59Z"), -60.0);
+        for zone in ["", "Z", " UTC", "UTC", "GMT", "+00:00", "-00:00", "+0000", "+00"] {
+            assert_eq!(of(&format!("2024-02-29T12:30:15{zone}")), 1_709_209_815.0, "{zone}");
+        }
+        for zone in ["+02:00", "+0200", "+02", " +02:00"] {
+            assert_eq!(of(&format!("2024-02-29 14:30:15.000{zone}")), 1_709_209_815.0, "{zone}");
+        }
     }
 
     #[test]
-    fn numbers_stand_for_themselves() {
-        assert_eq!(parse(" 20240131 "), Ok((TimeKind::Number, 20_240_131.0)));
-        assert_eq!(parse("2024-01-31").unwrap().0, TimeKind::Date);
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused() {
+    fn what_is_no_moment_is_none() {
         let odd = ["", "nan", "inf", "2023-02-29", "2024-13-01", "2024-00-01", "2024-01-00", "31.01.2024"];
         let odder = [
             "2024-01-31T",
@@ -117,12 +180,39 @@ mod tests {
             "2024-01-31x",
             "2024/01/31",
             "2024-01-31T08:30:",
+            "2024-01-31T08:30:15.",
             "é024-01-31",
         ];
-        let oddest =
-            ["2024-01-31T08:30:15+2", "2024-01-31T08:3é", "2024-01-31T08:30:99", "2024-01-31T08:30+"];
+        let oddest = [
+            "2024-01-31T08:30:15+2",
+            "2024-01-31T08:3é",
+            "2024-01-31T08:30:99",
+            "2024-01-31T08:30+",
+            "2024-01-31T08:30 Europe/Berlin",
+            "2024-01-31T08:30:15é",
+        ];
         for text in odd.iter().chain(&odder).chain(&oddest) {
-            assert!(parse(text).is_err(), "{text}");
+            assert!(moment(text).is_none(), "{text}");
         }
+    }
+
+    #[test]
+    fn every_day_is_spelled_as_it_is_read() {
+        for days in (-800_000..800_000).step_by(17).chain(-400..400) {
+            let spelled = spell(i128::from(days) * DAY);
+            let (year, month, day) = civil_date(days);
+            assert_eq!(civil_days(year, month, day), Some(days), "{spelled}");
+            if (0..10_000).contains(&year) {
+                assert_eq!(moment(&spelled), Some(i128::from(days) * DAY), "{spelled}");
+            }
+        }
+    }
+
+    #[test]
+    fn times_of_day_have_one_spelling() {
+        assert_eq!(spell(moment("2024-01-31 08:30:00.1200").unwrap()), "2024-01-31T08:30:00.12");
+        assert_eq!(spell(-1), "1969-12-31T23:59:59.999999999");
+        assert_eq!(clock("23:59:59.5").map(spell_clock).as_deref(), Some("23:59:59.5"));
+        assert!(clock("24:00").is_none() && clock("23:59:60").is_none() && clock("8:30").is_none());
     }
 }

@@ -96,7 +96,7 @@ impl Feature {
                     far => format!("{name} {:.1} SD below average", -far),
                 }
             }
-            (Cell::Number(value), _) => format!("{name} = {}", plain(f64::from(*value))),
+            (Cell::Number(value), _) => format!("{name} = {}", exact(*value)),
             (Cell::Level(code), Known::Number { .. }) => format!("{name} = level {code}"),
         }
     }
@@ -108,6 +108,15 @@ pub fn plain(value: f64) -> String {
     let text = match text.contains('.') && !text.contains('e') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
         false => text,
+    };
+    text.replace('-', "\u{2212}")
+}
+
+/// A 32-bit number with the digits that tell it from its neighbours: read back, it is the same.
+pub fn exact(value: f32) -> String {
+    let text = match value.abs() {
+        0.0 | 1e-4..1e15 => value.to_string(),
+        _ => format!("{value:e}"),
     };
     text.replace('-', "\u{2212}")
 }
@@ -172,5 +181,19 @@ mod tests {
         );
         assert_eq!(features[4].says(&Cell::Number(-7.25)), "constant = \u{2212}7.25");
         assert_eq!(plain(120.0), "120");
+    }
+
+    #[test]
+    fn exact_numbers_read_back_as_the_same() {
+        let next = |value: f32| f32::from_bits(value.to_bits() + 1);
+        for value in [20_240_128.0, 1.5, 0.1, 1_706_659_200.0, 123_456.7, 1e-7, 3e38, f32::MIN_POSITIVE, 1e15]
+        {
+            for value in [value, next(value), -value, -next(value)] {
+                let text = exact(value).replace('\u{2212}', "-");
+                assert_eq!(text.parse::<f32>().unwrap(), value, "{text}");
+                assert!(text.len() < 18, "{text}");
+            }
+        }
+        assert_eq!([0.0, -2.5, 20_240_128.0].map(exact), ["0", "\u{2212}2.5", "20240128"]);
     }
 }

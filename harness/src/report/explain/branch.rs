@@ -1,8 +1,8 @@
 //! Splits in words: names of features and levels, not their numbers.
 
-use super::account::plain;
+use super::account::{exact, plain};
 use super::digest::Feature;
-use crate::data::encode::Known;
+use crate::data::encode::{Known, MOST_CODES};
 use crate::learner::explain::{Fact, LeafFacts, Listing};
 use crate::report::format;
 use crate::trees::{LevelSet, Place, Side, Split};
@@ -10,7 +10,7 @@ use crate::trees::{LevelSet, Place, Side, Split};
 /// Levels that are named on each side, at most.
 const NAMED: usize = 5;
 /// The last bin, which levels beyond it share.
-const LAST_BIN: usize = 254;
+const LAST_BIN: usize = MOST_CODES - 1;
 
 /// Names for the columns of a tree.
 pub struct Names<'a>(pub &'a [Feature]);
@@ -26,7 +26,7 @@ impl Names<'_> {
         let (left, right) = match &split.left {
             Side::UpTo(threshold) if *threshold == f32::INFINITY => (Vec::new(), Vec::new()),
             Side::UpTo(threshold) => {
-                let threshold = plain(f64::from(*threshold));
+                let threshold = exact(*threshold);
                 (vec![format!("\u{2264} {threshold}")], vec![format!("> {threshold}")])
             }
             Side::Among(set) => self.levels(split.column, *set),
@@ -56,8 +56,11 @@ impl Names<'_> {
             Some(Known::Levels(levels)) => levels,
             Some(Known::Number { .. }) | None => &[],
         };
+        let apart = if levels.len() > MOST_CODES { LAST_BIN } else { levels.len() };
+        let pooled = format!("{} rare levels", levels.len() - apart);
+        let told = levels.iter().take(apart).chain((levels.len() > apart).then_some(&pooled));
         let (left, right): (Vec<_>, Vec<_>) =
-            levels.iter().enumerate().partition(|(code, _)| set.contains((*code).min(LAST_BIN) as u8));
+            told.enumerate().partition(|(code, _)| set.contains(*code as u8));
         let named = |side: Vec<(usize, &String)>| {
             let more = side.len().saturating_sub(NAMED);
             let names = side.iter().take(if more == 1 { NAMED + 1 } else { NAMED });
@@ -152,5 +155,32 @@ mod tests {
         assert_eq!(names.steps(&split(1, Side::Among(set), true))[1], "region = south, west");
         let [left, right] = names.sides(&split(2, Side::Among(set), true));
         assert_eq!((left.as_str(), right.as_str()), ("l0, l1 or missing", "l2, l3, l4, l5, l6, 13 more"));
+    }
+
+    #[test]
+    fn levels_that_are_pooled_are_named_as_one() {
+        let levels: Vec<String> = (0..300).map(|level| format!("l{level:03}")).collect();
+        let features = [Feature::new("shop", Known::Levels(&levels))];
+        let mut set = LevelSet::default();
+        [3, LAST_BIN as u8].into_iter().for_each(|bin| set.insert(bin));
+        let split = Split { column: 0, left: Side::Among(set), missing_left: false };
+        let [left, right] = Names(&features).sides(&split);
+        assert_eq!(left, "l003, 46 rare levels");
+        assert!(right.ends_with("248 more or missing"), "{right}");
+    }
+
+    #[test]
+    fn neighbouring_cuts_are_printed_apart() {
+        let features = [Feature::new("day", Known::Number { mean: 0.0, sd: 1.0 })];
+        let side = |threshold| {
+            let split = Split { column: 0, left: Side::UpTo(threshold), missing_left: false };
+            Names(&features).sides(&split)[0].clone()
+        };
+        for cut in [20_240_128.0_f32, 0.123_456_7, 1e-9, 123_456.78, 1_706_659_200.0] {
+            let next = f32::from_bits(cut.to_bits() + 1);
+            assert_ne!(side(cut), side(next));
+            let printed = side(cut).trim_start_matches("\u{2264} ").replace('\u{2212}', "-");
+            assert_eq!(printed.parse::<f32>().unwrap(), cut);
+        }
     }
 }

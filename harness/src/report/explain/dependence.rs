@@ -7,6 +7,7 @@ use super::digest::Feature;
 use super::swarm::{self, Row};
 use crate::data::encode::Known;
 use crate::model::Cell;
+use crate::report::format;
 
 /// Levels with a row of their own, the most frequent.
 const LEVELS: usize = 8;
@@ -68,13 +69,23 @@ fn axes(canvas: &mut Canvas, (x, y): (Span, Span), name: &str, unit: &Unit) {
         let label = unit.signed(tick, places);
         canvas.text("c-text", (LEFT - 6.0, y.at(tick) + 4.0), Anchor::End, (&label, LEFT - 6.0));
     }
-    for tick in x.ticks(4) {
+    let ticks = x.ticks(4);
+    for (&tick, label) in ticks.iter().zip(labels(&ticks)) {
         canvas.line("c-axis", (x.at(tick), bottom), (x.at(tick), bottom + 4.0));
-        canvas.text("c-text", (x.at(tick), bottom + 16.0), Anchor::Middle, (&plain(tick), 70.0));
+        canvas.text("c-text", (x.at(tick), bottom + 16.0), Anchor::Middle, (&label, 70.0));
     }
     canvas.line("c-axis", (LEFT, bottom), (WIDTH - RIGHT, bottom));
     let middle = f64::midpoint(x.pixels.0, x.pixels.1);
     canvas.text("c-text", (middle, bottom + 34.0), Anchor::Middle, (name, WIDTH - LEFT));
+}
+
+/// Short where that tells them apart, else with all digits before the step's.
+fn labels(ticks: &[f64]) -> Vec<String> {
+    let short: Vec<String> = ticks.iter().map(|tick| plain(*tick)).collect();
+    match short.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => ticks.iter().map(|tick| format::number(*tick, tick_decimals(ticks[1] - ticks[0]))).collect(),
+        false => short,
+    }
 }
 
 fn by_level(
@@ -124,6 +135,12 @@ mod tests {
         sample.push(account(Cell::Missing, 4.0));
         let (svg, _) = draw(&feature, &sample, 0, &Unit::default());
         assert!(svg.contains(">missing<") && svg.matches("h0").count() == 51, "{svg}");
+    }
+
+    #[test]
+    fn ticks_of_large_numbers_are_told_apart() {
+        assert_eq!(labels(&[20_240_100.0, 20_240_120.0]), ["20240100", "20240120"]);
+        assert_eq!(labels(&[0.0, 0.5]), ["0", "0.5"]);
     }
 
     #[test]
