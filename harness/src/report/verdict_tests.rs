@@ -30,7 +30,7 @@ pub(super) fn apart(mean: f64, own: f64) -> [f64; 5] {
 /// Runs whose recorded values are planted. Every seed has rows of its own, so that seeds alone decide.
 pub(super) fn material(methods: &[Planted], datasets: &[&'static str], metric: &'static str) -> Material {
     let sample = Sample {
-        rows: 60,
+        rows: 200,
         datasets: datasets.to_vec(),
         methods: methods.iter().map(|(name, backbone, ..)| (*name, *backbone)).collect(),
         seeds: vec![1, 2, 3, 4, 5],
