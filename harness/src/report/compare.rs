@@ -327,6 +327,28 @@ mod tests {
     }
 
     #[test]
+    fn a_comparison_has_the_interval_and_the_p_that_the_report_has_before_holm() {
+        let material = Sample::default().material();
+        let found = compared(&side(&material, 0), &side(&material, 1), &material);
+        let report = crate::report::view::View::new(&material).unwrap();
+        for line in found
+            .metrics
+            .iter()
+            .filter(|line| ["auuc", "qini", "lift@30", "pehe"].contains(&line.metric.as_str()))
+        {
+            let same = report
+                .contrasts
+                .iter()
+                .find(|one| one.metric == line.metric && one.method == "TARNet +ziln")
+                .unwrap();
+            let (here, there) = (line.ci_both.as_ref().unwrap(), same.ci_both.as_ref().unwrap());
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+            assert!(near(here.low, there.low) && near(here.high, there.high), "{here:?} {there:?}");
+            assert!(near(line.p.unwrap(), same.decided.as_ref().unwrap().p.unwrap()), "{}", line.metric);
+        }
+    }
+
+    #[test]
     fn single_runs_are_compared_whatever_their_seeds() {
         let material = Sample { split_per_seed: true, ..Default::default() }.material();
         let one = |run: usize| {
