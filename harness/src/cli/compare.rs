@@ -141,7 +141,8 @@ fn print(compared: &Compared) {
     }
     if !compared.metrics.is_empty() {
         println!(
-            "\nmetrics, b minus a over {} pairs [95 % over seeds] [95 % over test rows]",
+            "\nmetrics, b minus a over {} pairs [95 % over seeds and test rows, over seeds where rows have none], p of one \
+             comparison: a report corrects it over the family that its experiment declares",
             compared.pairs
         );
         compared.metrics.iter().for_each(print_metric);
@@ -161,8 +162,9 @@ fn print_metric(line: &MetricDifference) {
         line.metric,
         number(line.a),
         number(line.b),
-        interval(&line.ci),
-        interval(&line.ci_rows)
+        interval(if line.ci_both.is_some() { &line.ci_both } else { &line.ci }),
+        line.p
+            .map_or_else(|| line.reason.clone().unwrap_or_else(|| "-".to_string()), |p| format!("p {p:.4}"))
     );
 }
 

@@ -2,7 +2,9 @@
 
 use super::columns::Columns;
 use crate::input_error;
-use crate::metrics::{Judged, Summary, summary};
+use crate::metrics::{Direction, Judged, Metric, MetricValue, Summary, summary};
+use crate::report::DatasetTotals;
+use crate::stats::AverageEffect;
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -40,7 +42,7 @@ pub struct Arguments {
 /// Input errors of the file and its columns, and of arms that are empty.
 pub fn run(arguments: &Arguments) -> Result<()> {
     let found = judge(arguments)?;
-    let text = if arguments.json { format!("{:#}\n", found.to_json()) } else { table(&found) };
+    let text = if arguments.json { format!("{:#}\n", json(&found)) } else { table(&found) };
     match std::io::stdout().lock().write_all(text.as_bytes()) {
         // The reader (`head`, a pager) has seen enough.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -48,7 +50,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn judge(arguments: &Arguments) -> Result<Summary> {
+/// All metrics, and whether there are totals to take shares of.
+#[derive(Debug)]
+struct Found {
+    summary: Summary,
+    average: AverageEffect,
+    totals: DatasetTotals,
+}
+
+fn judge(arguments: &Arguments) -> Result<Found> {
     let constant = arguments.propensity.as_ref().and_then(|propensity| propensity.parse::<f64>().ok());
     let column = arguments.propensity.as_deref().filter(|_| constant.is_none());
     let mut wanted = vec![arguments.score.as_str(), &arguments.treatment, &arguments.outcome];
@@ -74,14 +84,79 @@ fn judge(arguments: &Arguments) -> Result<Summary> {
         propensity: same.as_deref().or(column.map(|column| columns.get(column))),
         ..Judged::new(score, &treatment, columns.get(&arguments.outcome))
     };
-    summary(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
+    found(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
 }
 
-/// Aligned names, values and units; then what is undefined, and why.
-fn table(found: &Summary) -> String {
-    let width = found.entries.iter().map(|(metric, _)| metric.name.len()).max().unwrap_or(0);
-    let (mut defined, mut undefined) = (String::new(), String::new());
-    for (metric, value) in &found.entries {
+fn found(judged: &Judged) -> Result<Found> {
+    let summary = summary(judged)?;
+    let average = AverageEffect::of(judged.treatment, judged.outcome)?;
+    Ok(Found { summary, average, totals: DatasetTotals::of_rows("the file", judged) })
+}
+
+impl Found {
+    /// Metrics in the order in which they are to be read: facts of the rows, then an area before every share that says
+    /// nothing here, then all others.
+    fn ordered(&self) -> Vec<&(&'static Metric, MetricValue)> {
+        let entries = &self.summary.entries;
+        let areas: Vec<&str> = self.silent().filter_map(|metric| Some(metric.share_of()?.1)).collect();
+        let place = |metric: &Metric| match metric.direction {
+            Direction::Neither => 0,
+            _ if areas.contains(&metric.name) => 1,
+            _ if self.totals.warning(metric.name).is_some() => 3,
+            Direction::Higher | Direction::Lower | Direction::Zero | Direction::One => 2,
+        };
+        let mut ordered: Vec<_> = entries.iter().collect();
+        if !areas.is_empty() {
+            ordered.sort_by_key(|(metric, _)| place(metric));
+        }
+        ordered
+    }
+
+    /// Shares of a total that is hardly there.
+    fn silent(&self) -> impl Iterator<Item = &'static Metric> {
+        let entries = self.summary.entries.iter();
+        entries
+            .filter(|(metric, value)| value.value.is_some() && self.totals.warning(metric.name).is_some())
+            .map(|(metric, _)| *metric)
+    }
+
+    /// What to read instead of them, and why.
+    fn warning(&self) -> Option<String> {
+        let shares: Vec<&str> = self.silent().map(|metric| metric.name).collect();
+        let first = self.silent().next()?;
+        let reason = self.totals.warning(first.name)?;
+        let others = shares.get(1..).filter(|others| !others.is_empty());
+        let others =
+            others.map(|others| format!(" The same holds of {}.", others.join(", "))).unwrap_or_default();
+        Some(format!("{reason}.{others} Areas in outcome units come first, shares last."))
+    }
+}
+
+/// The average effect first, then as the summary has it.
+fn json(found: &Found) -> serde_json::Value {
+    let mut object = serde_json::Map::new();
+    object.insert("average_effect".to_string(), serde_json::json!(found.average));
+    object.insert("warning".to_string(), serde_json::json!(found.warning()));
+    if let serde_json::Value::Object(rest) = found.summary.to_json() {
+        object.extend(rest);
+    }
+    serde_json::Value::Object(object)
+}
+
+/// The average effect; aligned names, values and units; then what is undefined, and why.
+fn table(found: &Found) -> String {
+    let entries = found.ordered();
+    let width = entries.iter().map(|(metric, _)| metric.name.len()).max().unwrap_or(0);
+    let interval = found.average.interval.map(|[low, high]| format!(" [{low:.6}, {high:.6}], 95 %"));
+    let head = format!(
+        "average effect {:.6}{}, {}\n",
+        found.average.effect,
+        interval.unwrap_or_default(),
+        found.average.distance()
+    );
+    let warning = found.warning().map(|warning| format!("{warning}\n")).unwrap_or_default();
+    let (mut defined, mut undefined) = (format!("{head}{warning}\n"), String::new());
+    for (metric, value) in entries {
         let name = metric.name;
         // Writing to a string cannot fail.
         let _ = match (value.value, &value.reason) {
@@ -130,7 +205,9 @@ mod tests {
         let (plain, packed) = (file(GOOD, ".csv"), file(&packed.finish().unwrap(), ".csv.gz"));
         let found = [plain, packed].map(|file| {
             let extra = (Some("tau".to_string()), Some("e".to_string()));
-            judge(&Arguments { effect: extra.0, propensity: extra.1, ..arguments(&file) }).unwrap().to_json()
+            judge(&Arguments { effect: extra.0, propensity: extra.1, ..arguments(&file) })
+                .map(|found| json(&found))
+                .unwrap()
         });
         assert_eq!(found[0], found[1]);
         assert_eq!((&found[0]["n"], &found[0]["ate"]), (&serde_json::json!(4), &serde_json::json!(1.0)));
@@ -140,8 +217,37 @@ mod tests {
     #[test]
     fn the_table_is_aligned_and_ends_with_reasons() {
         let table = table(&judge(&arguments(&file(GOOD, ".csv"))).unwrap());
-        assert!(table.starts_with(&format!("{:32}  {:>14}  rows\n", "n", 4)), "{table}");
+        assert!(table.starts_with("average effect 1.000000 ["), "{table}");
+        assert!(table.contains(&format!("\n{:32}  {:>14}  rows\n", "n", 4)), "{table}");
         assert!(table.contains("\nundefined:\nlift@30"), "{table}");
+    }
+
+    fn rows(effect: f64) -> String {
+        let line = |row: usize| {
+            let treated = row % 2;
+            let outcome = (row * 7 % 11) as f64 + effect * treated as f64;
+            format!("{},{treated},{outcome}\n", row * 13 % 40)
+        };
+        std::iter::once("s,t,y\n".to_string()).chain((0..40).map(line)).collect()
+    }
+
+    #[test]
+    fn where_the_total_is_hardly_there_the_area_leads_and_the_reason_is_said() {
+        let found = |effect: f64| judge(&arguments(&file(rows(effect).as_bytes(), ".csv"))).unwrap();
+        let (weak, strong) = (found(0.1), found(9.0));
+        let text = table(&weak);
+        assert!(text.contains("auuc is a share of a total that is hardly there"), "{text}");
+        let at = |name: &str| text.find(&format!("\n{name} ")).unwrap_or_else(|| panic!("{name}: {text}"));
+        assert!(
+            at("auuc.area") < at("lift@30") && at("lift@30") < at("auuc") && at("qini.area") < at("qini"),
+            "{text}"
+        );
+        assert!(
+            json(&weak)["warning"].is_string() && json(&weak)["average_effect"]["z"].as_f64().unwrap() < 3.0
+        );
+        let text = table(&strong);
+        assert!(!text.contains("hardly there") && json(&strong)["warning"].is_null(), "{text}");
+        assert!(text.find("\nauuc ") < text.find("\nauuc.area "), "{text}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use super::encode::{self, Encoder, Encoding};
 use super::{Dataset, Matrix};
+use crate::input_error;
+use crate::stats::{AverageEffect, HARDLY_THERE};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
 
@@ -22,8 +24,14 @@ pub struct Description {
     pub zeros: f64,
     /// Difference of the arms' mean outcomes; the average effect where treatment is randomised.
     pub difference: f64,
-    /// Standard error of `difference`.
-    pub difference_error: f64,
+    /// Standard error of `difference`; absent where an arm has one row.
+    pub difference_error: Option<f64>,
+    /// Its 95 % interval: Welch's t.
+    pub difference_interval: Option<[f64; 2]>,
+    /// `difference` over its standard error.
+    pub difference_z: Option<f64>,
+    /// Why shares of it (AUUC, Qini) would say nothing; nothing where they do.
+    pub difference_warning: Option<String>,
     /// Quantiles of the outcomes above 0.
     pub positive: Vec<Quantile>,
     /// Smallest and largest known propensity.
@@ -100,7 +108,8 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Description> {
     let encoder = Encoder::fit(dataset, &all, Encoding::Standard);
     let encoded = encoder.encode(dataset)?;
     let (treated, control) = (outcomes(dataset, true), outcomes(dataset, false));
-    let error = |arm: &[f64]| moments(arm).1 / arm.len() as f64;
+    let average = AverageEffect::of(&dataset.treatment, &dataset.outcome)
+        .map_err(|undefined| input_error!("the average effect is not defined: {undefined}"))?;
     Ok(Description {
         rows: dataset.rows(),
         features: dataset.features.len(),
@@ -108,8 +117,11 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Description> {
         treated: summary(&treated),
         control: summary(&control),
         zeros: zeros(&dataset.outcome),
-        difference: moments(&treated).0 - moments(&control).0,
-        difference_error: (error(&treated) + error(&control)).sqrt(),
+        difference: average.effect,
+        difference_error: average.standard_error,
+        difference_interval: average.interval,
+        difference_z: average.z,
+        difference_warning: average.is_hardly_there().then(|| warning(&average)),
         positive: quantiles(dataset),
         propensity: dataset.propensity.as_deref().map(range),
         balance: balance(&encoded, &encoder.names(), &dataset.treatment),
@@ -120,6 +132,14 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Description> {
         truth: truth(dataset),
         notes: dataset.notes.iter().cloned().chain(encode::pooled_levels(dataset, &all)).collect(),
     })
+}
+
+fn warning(average: &AverageEffect) -> String {
+    format!(
+        "hardly there: {}, less than {HARDLY_THERE:.0} even on all rows; AUUC and Qini are shares of it and would say nothing; \
+         read auuc.area and qini.area, in outcome units",
+        average.distance()
+    )
 }
 
 fn outcomes(dataset: &Dataset, arm: bool) -> Vec<f64> {
@@ -244,7 +264,10 @@ mod tests {
         assert_eq!((found.rows, found.features, found.columns), (6, 1, 1));
         assert_eq!(found.control, ArmSummary { rows: 3, zeros: 2.0 / 3.0, mean: 1.0 });
         assert_eq!((found.zeros, found.difference), (0.5, 3.0));
-        assert!((found.difference_error - (16.0_f64 / 3.0 + 1.0).sqrt()).abs() < 1e-12);
+        assert!((found.difference_error.unwrap() - (16.0_f64 / 3.0 + 1.0).sqrt()).abs() < 1e-12);
+        let z = found.difference / found.difference_error.unwrap();
+        assert!(z < 3.0 && found.difference_z == Some(z), "{z}");
+        assert!(found.difference_warning.unwrap().contains("read auuc.area and qini.area"));
         let median = found.positive.iter().find(|quantile| quantile.share == 0.5).unwrap();
         assert_eq!((found.positive[0].value, median.value, found.positive[8].value), (3.0, 4.0, 8.0));
         // Means 2 and 4, population variances 2/3 in both arms.

@@ -1,7 +1,7 @@
 //! The table of metrics: data, in the order in which they are explained.
 
 use super::registry::Direction::{self, Higher, Lower, Neither, One, Zero};
-use super::registry::{Compute, Metric};
+use super::registry::{Compute, Metric, Total};
 use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth};
 
 const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
@@ -24,7 +24,20 @@ const MEANS: &str = "outcome x points";
 
 /// What compares with the truth.
 pub(super) const TRUTH: &[&str] =
-    &["krcc", "krcc.prognosis", "ate.true", "auuc.true", "effect@30", "pehe", "ate.error"];
+    &["krcc", "krcc.prognosis", "ate.true", "auuc.true", "auuc.area.true", "effect@30", "pehe", "ate.error"];
+
+/// Shares of a total, the total, and the area that is not divided by it.
+pub(super) const SHARES: &[(&str, Total, &str)] = &[
+    ("auuc", Total::Observed, "auuc.area"),
+    ("qini", Total::Observed, "qini.area"),
+    ("auuc.true", Total::True, "auuc.area.true"),
+    ("auuc.ipw", Total::Inverse, "auuc.area.ipw"),
+    ("qini.ipw", Total::Inverse, "qini.area.ipw"),
+    ("auuc.causalml", Total::Observed, "auuc.area"),
+    ("qini.causalml", Total::Observed, "qini.area"),
+    ("auuc.rerum", Total::Observed, "auuc.area"),
+    ("qini.rerum", Total::Observed, "qini.area"),
+];
 
 /// Everything that can be asked for.
 #[rustfmt::skip]
@@ -34,6 +47,8 @@ pub(super) const METRICS: &[Metric] = &[
     row("ate", "R_T(n)/N_T(n) - R_C(n)/N_C(n)", OUTCOME, Neither, TEXTBOOK, Compute::Observed(sweep::ate)),
     row("auuc", "mean over k of V(k)/|V(n)| - 1/2, V(k) = (R_T/N_T - R_C/N_C) k", SHARE, Higher, VALOR, Compute::Observed(sweep::auuc)),
     row("qini", "mean over k of (Q(k) - Q(n) k/n)/|Q(n)|, Q(k) = R_T - R_C N_T(n)/N_C(n)", SHARE, Higher, VALOR, Compute::Observed(sweep::qini)),
+    row("auuc.area", "(mean over k of V(k) - V(n)/2)/n: auuc not divided by the total", OUTCOME, Higher, HERE, Compute::Observed(sweep::auuc_area)),
+    row("qini.area", "(mean over k of Q(k) - Q(n) k/n)/N_T(n): qini not divided by the total", OUTCOME, Higher, HERE, Compute::Observed(sweep::qini_area)),
     row("lift@30", "R_T(m)/N_T(m) - R_C(m)/N_C(m), m = int(0.3 n)", OUTCOME, Higher, VALOR, Compute::Observed(sweep::lift_at_30)),
     row("krcc", "tau_b(score, true effect)", CORRELATION, Higher, "Kendall 1945; exact, on all rows", Compute::Correlation(rank::effect)),
     row("krcc@50bins", "tau_b(bucket, observed uplift of the bucket), 50 quantile buckets", CORRELATION, Higher, VALOR, Compute::Ranked(binned::krcc_50)),
@@ -41,6 +56,7 @@ pub(super) const METRICS: &[Metric] = &[
     row("krcc.prognosis", "tau_b(score, true E[Y_0])", CORRELATION, Neither, HERE, Compute::Correlation(rank::prognosis)),
     row("ate.true", "mean tau", OUTCOME, Neither, TEXTBOOK, Compute::Observed(sweep::ate_true)),
     row("auuc.true", "(mean over k of E(k) - E(n)/2)/|E(n)|, E(k) = true effect of the top k", SHARE, Higher, HERE, Compute::Observed(sweep::auuc_true)),
+    row("auuc.area.true", "(mean over k of E(k) - E(n)/2)/n: auuc.true not divided by the total", OUTCOME, Higher, HERE, Compute::Observed(sweep::auuc_area_true)),
     row("effect@30", "E(m)/m, m = int(0.3 n)", OUTCOME, Higher, HERE, Compute::Observed(sweep::effect_at_30)),
     row("pehe", "sqrt(mean (tau_hat - tau)^2)", OUTCOME, Lower, "Hill 2011, as a root", Compute::Means(truth::pehe)),
     row("ate.error", "mean tau_hat - mean tau", OUTCOME, Zero, TEXTBOOK, Compute::Means(truth::ate_error)),
@@ -49,6 +65,8 @@ pub(super) const METRICS: &[Metric] = &[
     row("ate.ipw", "ate with N and R summed over 1/P(own arm)", OUTCOME, Neither, "Hajek 1971", Compute::Inverse(sweep::ate)),
     row("auuc.ipw", "auuc with N and R summed over 1/P(own arm)", SHARE, Higher, HAJEK, Compute::Inverse(sweep::auuc)),
     row("qini.ipw", "qini with N and R summed over 1/P(own arm)", SHARE, Higher, HAJEK, Compute::Inverse(sweep::qini)),
+    row("auuc.area.ipw", "auuc.area with N and R summed over 1/P(own arm)", OUTCOME, Higher, HERE, Compute::Inverse(sweep::auuc_area)),
+    row("qini.area.ipw", "qini.area with N and R summed over 1/P(own arm)", OUTCOME, Higher, HERE, Compute::Inverse(sweep::qini_area)),
     row("lift@30.ipw", "lift@30 with N and R summed over 1/P(own arm)", OUTCOME, Higher, HAJEK, Compute::Inverse(sweep::lift_at_30)),
     row("auuc.causalml", "sum over k = 0..n of V(k)/|V(n)|, over n+1; gaps interpolated", SHARE, Higher, CAUSALML, Compute::Ranked(causalml::auuc)),
     row("qini.causalml", "sum over k = 0..n of (q(k) - q(n) k/n)/|q(n)|, over n+1; q = R_T - R_C N_T/N_C", SHARE, Higher, CAUSALML, Compute::Ranked(causalml::qini)),

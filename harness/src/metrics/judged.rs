@@ -5,6 +5,11 @@ use super::sweep::{Step, Sweep};
 use crate::input_error;
 use std::sync::OnceLock;
 
+/// Outcomes whose distance from 0 is more than so many times their range are measured from the one nearest to 0.
+const FAR: f64 = 100.0;
+/// Larger numbers cannot be squared and summed.
+const LARGEST: f64 = 1e100;
+
 /// One model's scores beside what happened, one entry per row. Outcome units unless said otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct Judged<'a> {
@@ -70,8 +75,10 @@ impl<'a> Judged<'a> {
         }
         check_column("score", self.score, rows)?;
         check_column("outcome", self.outcome, rows)?;
+        check_size("outcome", self.outcome)?;
         for (name, column) in self.optional() {
             column.map_or(Ok(()), |column| check_column(name, column, rows))?;
+            check_size(name, column.unwrap_or_default())?;
         }
         check_propensity(self.propensity.unwrap_or_default())
     }
@@ -98,7 +105,10 @@ pub struct Prepared {
     pub(super) ranking: Ranking,
     pub(super) score: Vec<f64>,
     pub(super) treatment: Vec<bool>,
+    /// What rows spent, less `origin`.
     pub(super) outcome: Vec<f64>,
+    /// 0, or the outcome that all are measured from because they lie far from 0.
+    pub(super) origin: f64,
     pub(super) effect: Option<Vec<f64>>,
     pub(super) expected_control: Option<Vec<f64>>,
     pub(super) predicted_uplift: Option<Vec<f64>>,
@@ -127,7 +137,11 @@ impl Prepared {
     /// Checked rows whose ranking by score is known.
     pub(super) fn ranked(judged: &Judged, ranking: Ranking) -> Self {
         let gather = |column: Option<&[f64]>| column.map(|values| ranking.gather(values));
-        let (treatment, outcome) = (ranking.gather(judged.treatment), ranking.gather(judged.outcome));
+        let (treatment, mut outcome) = (ranking.gather(judged.treatment), ranking.gather(judged.outcome));
+        let origin = origin(&outcome);
+        if origin != 0.0 {
+            outcome.iter_mut().for_each(|outcome| *outcome -= origin);
+        }
         let effect = gather(judged.effect);
         let observed = steps(&treatment, &outcome, effect.as_deref(), None);
         Self {
@@ -141,6 +155,7 @@ impl Prepared {
             predicted_treated: gather(judged.predicted_treated),
             treatment,
             outcome,
+            origin,
             effect,
             observed,
             ranking,
@@ -171,6 +186,27 @@ fn check_column(name: &str, values: &[f64], rows: usize) -> anyhow::Result<()> {
         Some(row) => Err(input_error!("{name}, row {}: {} is not a finite number", row + 1, values[row])),
         None => Ok(()),
     }
+}
+
+fn check_size(name: &str, values: &[f64]) -> anyhow::Result<()> {
+    match values.iter().position(|value| value.abs() > LARGEST) {
+        Some(row) => Err(input_error!(
+            "{name}, row {}: {:e} is too large: metrics sum and square, so at most {LARGEST:e} is allowed",
+            row + 1,
+            values[row]
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The outcome nearest to 0 where all lie on one side of it and farther than `FAR` times their range; else 0. Differences of
+/// means do not feel where outcomes are measured from, but sums of them lose digits, and where the top of a ranking
+/// lacks an arm AUUC takes that arm's mean as 0.
+fn origin(outcome: &[f64]) -> f64 {
+    let low = outcome.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = outcome.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let nearest = if low > 0.0 { low } else { high.min(0.0) };
+    if high > low && nearest.abs() > FAR * (high - low) { nearest } else { 0.0 }
 }
 
 fn check_propensity(values: &[f64]) -> anyhow::Result<()> {
@@ -210,6 +246,16 @@ mod tests {
     }
 
     #[test]
+    fn outcomes_are_measured_from_zero_unless_all_lie_far_from_it() {
+        assert_eq!(origin(&[0.0, 5.0, 9.0]), 0.0);
+        assert_eq!(origin(&[-1e12, 1e12]), 0.0);
+        assert_eq!(origin(&[90.0, 91.0, 90.5]), 0.0);
+        assert_eq!(origin(&[1e12 + 3.0, 1e12, 1e12 + 7.0]), 1e12);
+        assert_eq!(origin(&[-1e12 - 3.0, -1e12, -1e12 - 7.0]), -1e12);
+        assert_eq!(origin(&[4.0; 3]), 0.0, "equal outcomes have no range");
+    }
+
+    #[test]
     fn bad_input_is_named() {
         let (score, treatment, outcome) = ([1.0, 2.0], [true, false], [0.0, 3.0]);
         let good = Judged::new(&score, &treatment, &outcome);
@@ -226,5 +272,13 @@ mod tests {
         let propensity = Judged { propensity: Some(&[0.5, 1.0]), ..good };
         assert_eq!(message(&propensity), "propensity, row 2: 1 is not between 0 and 1 (both excluded)");
         assert_eq!(message(&Judged::new(&[], &[], &[])), "0 rows to judge: at least 2 are needed");
+        assert_eq!(
+            message(&Judged::new(&score, &treatment, &[0.0, -1e300])),
+            "outcome, row 2: -1e300 is too large: metrics sum and square, so at most 1e100 is allowed"
+        );
+        assert!(
+            message(&Judged { effect: Some(&[1e200, 0.0]), ..good })
+                .starts_with("effect, row 1: 1e200 is too large")
+        );
     }
 }

@@ -107,6 +107,44 @@ proptest! {
     }
 
     #[test]
+    fn an_offset_of_all_outcomes_changes_no_metric_of_the_ranking(mut rows in any_rows(), offset in prop_oneof![Just(1e12), Just(-1e12), Just(1e9)], weights in prop::collection::vec(0..4u8, 60)) {
+        // Somebody spends nothing, as everywhere that AUUC's own zero makes sense; a sixteenth is exact beside 1e12.
+        let sign = f64::signum(offset);
+        rows.outcome.iter_mut().for_each(|outcome| *outcome = sign * (*outcome * 16.0).round() / 16.0);
+        (rows.outcome[0], rows.outcome[1]) = (0.0, sign);
+        let mut far = rows.clone();
+        far.outcome.iter_mut().for_each(|outcome| *outcome += offset);
+        let (near, far) = (rows.prepare(), far.prepare());
+        let of_outcomes = |metric: &&Metric| !metric.name.starts_with("calibration") && !metric.name.ends_with("sklift");
+        let lanes: Vec<Lanes> = weights[..rows.score.len()].iter().map(|&weight| [weight; LANES]).collect();
+        let exact: Vec<&Metric> = registry().iter().filter(of_outcomes).filter(|metric| metric.weighted_form() == WeightedForm::Exact).collect();
+        let resampled = |rows: &Prepared| Resampler::all(std::slice::from_ref(rows), &exact)[0].weighted(&lanes, 4, &mut Vec::new()).unwrap()[0].clone();
+        let (a, b) = (resampled(&near), resampled(&far));
+        for metric in registry().iter().filter(of_outcomes) {
+            prop_assert!(close(&metric.compute(&near), &metric.compute(&far)), "{}: {:?} {:?}", metric.name, metric.compute(&near), metric.compute(&far));
+        }
+        for (metric, (a, b)) in exact.iter().zip(a.values.iter().zip(&b.values)) {
+            prop_assert!(close(a, b), "{} of resampled rows: {:?} {:?}", metric.name, a, b);
+        }
+        let curves = |rows: &Prepared| [super::curve::uplift_curve(rows, 5), super::curve::qini_curve(rows, 5)].concat();
+        for (a, b) in curves(&near).iter().zip(curves(&far)) {
+            prop_assert!(close(&Ok(a.gain), &Ok(b.gain)));
+        }
+    }
+
+    #[test]
+    fn an_area_is_its_share_times_the_size_of_the_total(rows in any_rows()) {
+        let rows = rows.prepare();
+        let value = |name: &str| find(name).unwrap().compute(&rows);
+        for (share, total, area) in [("auuc", "ate", "auuc.area"), ("auuc.ipw", "ate.ipw", "auuc.area.ipw"), ("qini", "ate", "qini.area"), ("qini.ipw", "ate.ipw", "qini.area.ipw"), ("auuc.true", "ate.true", "auuc.area.true")] {
+            let (Ok(share_value), Ok(total)) = (value(share), value(total)) else { continue };
+            // AUUC alone takes the random line of a positive total whatever the sign of the total.
+            let random = if total < 0.0 && area != "auuc.area.true" && area.starts_with("auuc") { 1.0 } else { 0.0 };
+            prop_assert!(close(&value(area), &Ok((share_value + random) * total.abs())), "{share}");
+        }
+    }
+
+    #[test]
     fn swapping_the_arms_mirrors_the_curve(rows in any_rows()) {
         let mut swapped = rows.clone();
         swapped.treatment.iter_mut().for_each(|treated| *treated = !*treated);
@@ -146,6 +184,8 @@ fn four_rows_by_hand() {
     let line = [1.5, 3.0, 4.5, 6.0];
     let above: f64 = [8.0, 6.0, 10.0, 6.0].iter().zip(line).map(|(curve, line)| curve - line).sum();
     assert_eq!(compute("qini", &judged), Ok(above / 4.0 / 6.0));
+    assert_eq!(compute("auuc.area", &judged), Ok(44.0 / 4.0 / 4.0 - 1.5));
+    assert_eq!(compute("qini.area", &judged), Ok(above / 4.0 / 2.0));
     assert_eq!(compute("lift@30", &judged).unwrap_err().0, "an arm is empty among the top 30 %");
     assert_eq!(compute("ate", &judged), Ok(3.0));
 }
@@ -156,9 +196,15 @@ fn a_constant_score_is_a_random_ranking() {
         effect: Some(&[1.0, 2.0, 3.0, 4.0]),
         ..Judged::new(&[7.0; 4], &TREATMENT, &[8.0, 2.0, 4.0, 4.0])
     };
-    for (name, expected) in
-        [("auuc", 1.0 / 8.0), ("qini", 0.0), ("lift@30", 3.0), ("auuc.true", 1.0 / 8.0), ("effect@30", 2.5)]
-    {
+    for (name, expected) in [
+        ("auuc", 1.0 / 8.0),
+        ("qini", 0.0),
+        ("qini.area", 0.0),
+        ("auuc.area", 3.0 / 8.0),
+        ("lift@30", 3.0),
+        ("auuc.true", 1.0 / 8.0),
+        ("effect@30", 2.5),
+    ] {
         let found = compute(name, &judged).unwrap();
         assert!((found - expected).abs() < 1e-12, "{name} is {found}");
     }

@@ -1,6 +1,6 @@
 //! What a metric is, and how one is found by name and computed.
 
-use super::catalog::{METRICS, TRUTH};
+use super::catalog::{METRICS, SHARES, TRUTH};
 use super::judged::Prepared;
 use super::means::Means;
 use super::rank::tau_b;
@@ -89,6 +89,17 @@ pub struct Metric {
     pub(super) compute: Compute,
 }
 
+/// What a metric is a share of: nothing is known of the share where little is there of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// The difference in means of the arms.
+    Observed,
+    /// The same with inverse-propensity weights.
+    Inverse,
+    /// The mean true effect.
+    True,
+}
+
 /// How a metric is computed, and so whether rows can be weighted without a new sort.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Compute {
@@ -108,6 +119,11 @@ impl Metric {
     /// Whether it compares with the true effect or the true outcome without treatment.
     pub fn needs_truth(&self) -> bool {
         TRUTH.contains(&self.name)
+    }
+
+    /// The total that it is a share of, and the metric that is the same area in outcome units; nothing for what is no share.
+    pub fn share_of(&self) -> Option<(Total, &'static str)> {
+        SHARES.iter().find(|(share, _, _)| *share == self.name).map(|(_, total, area)| (*total, *area))
     }
 
     /// Whether it weights rows by their propensity.
@@ -170,7 +186,9 @@ pub(super) fn no_propensity() -> Undefined {
 
 pub(super) fn finite(value: Value) -> Value {
     value.and_then(|value| {
-        if value.is_finite() { Ok(value) } else { Err(Undefined(format!("the value is {value}"))) }
+        let overflows =
+            || Undefined::new("the sums overflow: the numbers are too large to be summed or squared");
+        if value.is_finite() { Ok(value) } else { Err(overflows()) }
     })
 }
 
@@ -213,6 +231,21 @@ mod tests {
             assert_eq!(defined(&known) && !defined(&bare), metric.needs_truth(), "{}", metric.name);
             assert_eq!(defined(&weighted) && !defined(&bare), metric.needs_propensity(), "{}", metric.name);
         }
+    }
+
+    #[test]
+    fn every_share_of_a_total_has_its_area_in_outcome_units() {
+        for metric in registry().iter().filter(|metric| metric.unit == "share of the total") {
+            let (_, area) = metric.share_of().unwrap_or_else(|| panic!("{} has no area", metric.name));
+            let area = find(area).unwrap();
+            assert_eq!((area.unit, area.direction), ("outcome", metric.direction), "{}", metric.name);
+            assert!(area.share_of().is_none());
+        }
+        assert!(
+            registry()
+                .iter()
+                .all(|metric| metric.unit == "share of the total" || metric.share_of().is_none())
+        );
     }
 
     #[test]

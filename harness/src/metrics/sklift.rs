@@ -47,7 +47,7 @@ struct Counts {
 
 fn binary_counts(prepared: &Prepared) -> Result<Counts, Undefined> {
     let outcomes = &prepared.outcome;
-    let binary = outcomes.iter().all(|&y| y == 0.0 || y == 1.0);
+    let binary = prepared.origin == 0.0 && outcomes.iter().all(|&y| y == 0.0 || y == 1.0);
     if !binary || outcomes.iter().all(|&y| y == outcomes[0]) {
         return Err(Undefined::new(
             "scikit-uplift is defined for binary outcomes only (0 and 1, both present)",

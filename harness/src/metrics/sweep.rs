@@ -127,13 +127,53 @@ pub(super) fn auuc(sweep: &Sweep) -> Value {
 /// Devriendt's joint absolute form. Source: VALOR, `calc_qini` of its code.
 pub(super) fn qini(sweep: &Sweep) -> Value {
     sweep.arms()?;
-    let rows = sweep.rows as f64;
     let ratio = sweep.total[TREATED] / sweep.total[CONTROL];
-    let qini = |sums: &Step| sums[TREATED_OUTCOME] - ratio * sums[CONTROL_OUTCOME];
-    let last = qini(&sweep.total);
     let parts = sweep.total[TREATED_OUTCOME].abs() + ratio * sweep.total[CONTROL_OUTCOME].abs();
-    let above = qini(&sweep.area) / rows - last * (rows + 1.0) / (2.0 * rows);
-    Ok(above / nonzero(last, parts, "the observed total uplift")?)
+    Ok(above_the_line(sweep) / nonzero(qini_curve(sweep, &sweep.total), parts, "the observed total uplift")?)
+}
+
+/// The area of `auuc` in outcome units: not divided by the total, so that it stays what it is where the total is near zero.
+///
+/// ```text
+/// (mean over k = 1..n of V(k) - V(n) / 2) / n
+/// ```
+///
+/// AUUC times the average effect where that is above zero. 0 for a random ranking (the average effect over 2n exactly), and
+/// above it higher is better whatever the sign of the total. Outcome units per row of the list.
+pub(super) fn auuc_area(sweep: &Sweep) -> Value {
+    sweep.arms()?;
+    let rows = sweep.rows as f64;
+    Ok(sweep.gain / rows / rows - difference(&sweep.total) / 2.0)
+}
+
+/// The area of `qini` in outcome units.
+///
+/// ```text
+/// mean over k = 1..n of (Q(k) - Q(n) k / n), over N_T(n)
+/// ```
+///
+/// Qini times the size of the average effect; 0 for a random ranking. Outcome units per treated row.
+pub(super) fn qini_area(sweep: &Sweep) -> Value {
+    sweep.arms()?;
+    Ok(above_the_line(sweep) / sweep.total[TREATED])
+}
+
+/// The area of `auuc.true` in outcome units: `(mean over k of E(k) - E(n) / 2) / n`.
+pub(super) fn auuc_area_true(sweep: &Sweep) -> Value {
+    sweep.known_truth()?;
+    let rows = sweep.rows as f64;
+    Ok((sweep.area[EFFECT] / rows - sweep.total[EFFECT] / 2.0) / rows)
+}
+
+/// `R_T - R_C N_T(n) / N_C(n)`.
+fn qini_curve(sweep: &Sweep, sums: &Step) -> f64 {
+    sums[TREATED_OUTCOME] - sweep.total[TREATED] / sweep.total[CONTROL] * sums[CONTROL_OUTCOME]
+}
+
+/// Mean over k of the Qini curve less that of a random ranking.
+fn above_the_line(sweep: &Sweep) -> f64 {
+    let rows = sweep.rows as f64;
+    qini_curve(sweep, &sweep.area) / rows - qini_curve(sweep, &sweep.total) * (rows + 1.0) / (2.0 * rows)
 }
 
 /// Mean outcome of treated minus control rows among the top 30 %.

@@ -48,7 +48,8 @@ fn calibration(prepared: &Prepared, arm: bool) -> Found {
         let inside = prepared.treatment.iter().map(|&treated| treated == arm);
         values.iter().zip(inside).map(|(value, inside)| if inside { *value } else { 0.0 }).collect()
     };
-    Ok(Means::new(vec![of_arm(predicted), of_arm(&prepared.outcome)], |means| match means[1] {
+    let observed: Vec<f64> = prepared.outcome.iter().map(|outcome| outcome + prepared.origin).collect();
+    Ok(Means::new(vec![of_arm(predicted), of_arm(&observed)], |means| match means[1] {
         0.0 => Err(Undefined::new("the mean outcome of this arm is zero")),
         observed => Ok(means[0] / observed),
     }))

@@ -13,7 +13,7 @@ use serde::Serialize;
 pub struct ClaimText {
     /// Its name.
     pub id: String,
-    /// `supported`, `refuted`, `inconclusive`.
+    /// `supported`, `refuted`, `too small to matter`, `inconclusive`.
     pub verdict: String,
     /// As declared.
     pub text: String,
@@ -84,7 +84,7 @@ pub fn left_out(view: &View) -> Vec<TextTable> {
                 .to_string(),
         }
     };
-    view.decision.metrics.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+    view.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
 }
 
 fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
@@ -104,7 +104,7 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
 
 /// Effects of components in the primary metrics: alone and with their pairs.
 pub fn effects(view: &View) -> Vec<TextTable> {
-    let primary = |effects: &&EffectsView| view.decision.metrics.contains(&effects.metric);
+    let primary = |effects: &&EffectsView| view.primary.contains(&effects.metric);
     view.effects.iter().filter(primary).map(effects_table).collect()
 }
 
@@ -114,20 +114,32 @@ fn effects_table(effects: &EffectsView) -> TextTable {
     let told = match (&effects.reason, effects.residual) {
         (Some(reason), _) => format!("Not fitted: {reason}."),
         (None, residual) => format!(
-            "{}. {} values in {} blocks{}.",
+            "{}. {} values in {} blocks{}. {}, Holm over {} terms.",
             effects.formula,
             effects.rows,
             effects.blocks,
             residual
                 .map(|residual| format!(", residual SD {}", format::number(residual, decimals)))
-                .unwrap_or_default()
+                .unwrap_or_default(),
+            match effects.terms.iter().find_map(|term| term.rows_reason.as_ref()) {
+                None => "Over seeds and test rows together".to_string(),
+                Some(reason) => format!("Over seeds alone ({reason})"),
+            },
+            effects.terms.len()
         ),
     };
     TextTable {
         title: format!("{}: {kind}", effects.metric),
-        columns: ["Term", "Effect", "95 %, these backbones", "95 %, backbones at large", "p (Holm)"]
-            .map(str::to_string)
-            .to_vec(),
+        columns: [
+            "Term",
+            "Effect",
+            "95 %, these backbones",
+            "95 %, backbones at large",
+            "Verdict",
+            "p (Holm)",
+        ]
+        .map(str::to_string)
+        .to_vec(),
         rows: effects.terms.iter().map(|term| effect_row(term, decimals)).collect(),
         remark: told,
     }
@@ -142,7 +154,8 @@ fn effect_row(term: &EffectView, decimals: usize) -> Vec<String> {
         None => format!("not told apart from {}", term.alias_of.join(", ")),
     };
     let p = term.p_adjusted.map(p_text).unwrap_or_default();
-    vec![term.name.clone(), effect, interval(&term.ci), interval(&term.ci_backbones), p]
+    let word = term.verdict.map(|verdict| verdict.word().to_string()).unwrap_or_default();
+    vec![term.name.clone(), effect, interval(&term.ci), interval(&term.ci_backbones), word, p]
 }
 
 fn decimals(values: impl Iterator<Item = f64>) -> usize {
@@ -176,9 +189,9 @@ pub fn family(view: &View) -> String {
     };
     format!(
         "Declared family: {} in {}{place}: {} comparison{}, tested by {test}, corrected after Holm. All other comparisons are \
-         corrected among those of the same kind, metric and dataset.",
+         corrected among those of the same kind, metric and dataset; those that only claims make, among all of claims.",
         kinds.join(" and "),
-        view.decision.metrics.join(", "),
+        view.primary.join(", "),
         view.declared,
         if view.declared == 1 { "" } else { "s" }
     )

@@ -1,12 +1,13 @@
 //! Two runs, or two cells, side by side: only what differs.
 
-use super::view::estimate::LEVEL;
+use super::view::combination::pooled_differences;
 use super::view::judge;
-use super::view::resample::{Visits, resamples, row_interval};
+use super::view::resample::{Visits, resamples};
+use super::view::totals::DatasetTotals;
 use crate::metrics::{self, Metric, Prepared, WeightedForm};
 use crate::record::{EvaluationRows, Measured, Predictions, Record, Status};
 use crate::seed::Seeds;
-use crate::stats::{Interval, Resampled, RowBootstrap, RowDraws, bootstrap_rows, paired_interval};
+use crate::stats::{Interval, Resampled, RowBootstrap, RowDraws, bootstrap_rows};
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -66,6 +67,14 @@ pub struct MetricDifference {
     pub ci: Option<Interval>,
     /// 95 % interval over test rows, where both were judged on the same.
     pub ci_rows: Option<Interval>,
+    /// 95 % interval over both.
+    pub ci_both: Option<Interval>,
+    /// Two-sided p-value of no difference, from seeds and test rows together, from seeds where rows have none. As a report
+    /// has it before Holm: what family the comparison belongs to is the experiment's to declare.
+    pub p: Option<f64>,
+    /// Why the difference decides nothing: a share of a total that is hardly there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Compared {
@@ -81,7 +90,11 @@ impl Compared {
             versions: differences(&versions(a), &versions(b)),
             training: differences(&training(a), &training(b)),
             pairs: pairs.len(),
-            metrics: metric_differences(&pairs, rows),
+            metrics: metric_differences(
+                &pairs,
+                rows,
+                [a, b].iter().all(|side| finished_runs(side) == pairs.len()),
+            ),
         }
     }
 
@@ -187,6 +200,10 @@ fn training(side: &Side) -> Facts {
 /// Two runs to subtract.
 type Pair<'a> = [&'a (Record, Option<Predictions>); 2];
 
+fn finished_runs(side: &Side) -> usize {
+    side.runs.iter().filter(|(record, _)| matches!(record.status, Status::Finished { .. })).count()
+}
+
 fn pairs<'a>(a: &'a Side, b: &'a Side, single: bool) -> Vec<Pair<'a>> {
     let finished = |run: &(Record, Option<Predictions>)| matches!(run.0.status, Status::Finished { .. });
     let partner = |run: &&'a (Record, Option<Predictions>)| {
@@ -195,8 +212,16 @@ fn pairs<'a>(a: &'a Side, b: &'a Side, single: bool) -> Vec<Pair<'a>> {
     a.runs.iter().filter(|run| finished(run)).filter_map(|run| Some([run, partner(&run)?])).collect()
 }
 
-fn metric_differences(pairs: &[Pair], rows: Option<&EvaluationRows>) -> Vec<MetricDifference> {
-    let resampled = rows.and_then(|rows| Some([resampled(pairs, rows, 0)?, resampled(pairs, rows, 1)?]));
+fn metric_differences(
+    pairs: &[Pair],
+    rows: Option<&EvaluationRows>,
+    complete: bool,
+) -> Vec<MetricDifference> {
+    // As in a report: means over other seeds than those of the pairs would not be the same difference.
+    let resampled = rows
+        .filter(|_| complete)
+        .and_then(|rows| Some([resampled(pairs, rows, 0)?, resampled(pairs, rows, 1)?]));
+    let totals = rows.map(|rows| DatasetTotals::of("both", std::iter::once(rows)));
     let difference = |metric: &&'static Metric| {
         let values = |side: usize| -> Option<Vec<f64>> {
             pairs.iter().map(|pair| pair[side].0.metrics.get(metric.name)?.value).collect()
@@ -206,20 +231,27 @@ fn metric_differences(pairs: &[Pair], rows: Option<&EvaluationRows>) -> Vec<Metr
             values.as_ref().map(|values| values.iter().sum::<f64>() / values.len() as f64)
         };
         let (mean_a, mean_b) = (mean(&a), mean(&b.clone().filter(|values| !values.is_empty())));
-        let contrast = a.zip(b).and_then(|(a, b)| {
-            let differences: Vec<f64> = b.iter().zip(&a).map(|(b, a)| b - a).collect();
-            paired_interval(&differences, LEVEL).ok()
-        });
+        let differences: Option<Vec<f64>> =
+            a.zip(b).map(|(a, b)| b.iter().zip(&a).map(|(b, a)| b - a).collect());
         let rows = resampled.as_ref().and_then(|[a, b]| {
             Resampled::sum(&[(1.0, b.get(metric.name)?), (-1.0, a.get(metric.name)?)]).ok()
+        });
+        let warning = totals.as_ref().and_then(|totals| totals.warning(metric.name));
+        let found = differences.map(|differences| {
+            pooled_differences(metric, differences, rows.ok_or_else(|| "not resampled".to_string()))
         });
         MetricDifference {
             metric: metric.name.to_string(),
             a: mean_a,
             b: mean_b,
             difference: mean_a.zip(mean_b).map(|(a, b)| b - a),
-            ci: contrast.map(|contrast| contrast.interval),
-            ci_rows: rows.and_then(|rows| row_interval(metric.name, &Ok(rows)).ok()),
+            ci: found.as_ref().and_then(|found| found.ci.clone().ok()),
+            ci_rows: found.as_ref().and_then(|found| found.ci_rows.clone().ok()),
+            ci_both: found.as_ref().and_then(|found| found.ci_both.clone().ok()),
+            p: found
+                .filter(|_| warning.is_none())
+                .and_then(|found| found.tested.ok()?.whole.p_value(0.0).ok()),
+            reason: warning,
         }
     };
     metrics::registry().iter().map(|metric| difference(&metric)).filter(|found| found.a != found.b).collect()
@@ -287,7 +319,33 @@ mod tests {
         let value = |side: &Side, run: usize| side.runs[run].0.metrics["auuc"].value.unwrap();
         let expected = (value(&b, 0) - value(&a, 0) + value(&b, 2) - value(&a, 2)) / 2.0;
         assert!((auuc.difference.unwrap() - expected).abs() < 1e-12);
-        assert_eq!((auuc.ci.as_ref().unwrap().n, auuc.ci_rows.as_ref().unwrap().n), (2, 400));
+        assert_eq!(
+            (auuc.ci.as_ref().unwrap().n, auuc.ci_rows.is_none()),
+            (2, true),
+            "one finished a seed more"
+        );
+    }
+
+    #[test]
+    fn a_comparison_has_the_interval_and_the_p_that_the_report_has_before_holm() {
+        let material = Sample::default().material();
+        let found = compared(&side(&material, 0), &side(&material, 1), &material);
+        let report = crate::report::view::View::new(&material).unwrap();
+        for line in found
+            .metrics
+            .iter()
+            .filter(|line| ["auuc", "qini", "lift@30", "pehe"].contains(&line.metric.as_str()))
+        {
+            let same = report
+                .contrasts
+                .iter()
+                .find(|one| one.metric == line.metric && one.method == "TARNet +ziln")
+                .unwrap();
+            let (here, there) = (line.ci_both.as_ref().unwrap(), same.ci_both.as_ref().unwrap());
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+            assert!(near(here.low, there.low) && near(here.high, there.high), "{here:?} {there:?}");
+            assert!(near(line.p.unwrap(), same.decided.as_ref().unwrap().p.unwrap()), "{}", line.metric);
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use super::view::View;
 use super::view::cell::{CellStatus, CellView, ReferenceView};
+use super::view::comparisons::Decided;
 use super::view::contrasts::ContrastView;
-use super::view::decide::Decided;
 use super::view::estimate::{Bounds, Estimate};
 use anyhow::Result;
 
@@ -122,7 +122,7 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
         number(|decided| Some(decided.margin)),
         number(|decided| decided.probability_better),
         number(|decided| decided.detectable),
-        contrast.reason.clone().unwrap_or_default(),
+        contrast.reason.as_ref().or(contrast.undecided.as_ref()).cloned().unwrap_or_default(),
     ]
 }
 

@@ -3,6 +3,7 @@
 use super::format;
 use super::table::{Note, Notes, Table};
 use super::view::View;
+use super::view::claims::p_text;
 use super::view::contrasts::ContrastView;
 use crate::metrics::Direction;
 use serde::Serialize;
@@ -56,6 +57,8 @@ pub struct Difference {
     pub ci: Option<[String; 2]>,
     /// `better`, `worse`, `equivalent`, `inconclusive`; absent where no value is better.
     pub verdict: Option<&'static str>,
+    /// What the verdict rests on: the p-value after Holm.
+    pub p: Option<String>,
     /// `paired/asked` where a seed has no pair.
     pub of: Option<String>,
     /// Mark of the note that says why something is absent.
@@ -114,11 +117,14 @@ fn asked(view: &View, contrast: &ContrastView) -> usize {
 fn rounded(contrast: &ContrastView, decimals: usize, asked: usize, notes: &mut Notes) -> Difference {
     let text = |value: f64| format::number(value, decimals);
     let reason = contrast.reason.as_ref().or(contrast.interval().as_ref().err());
+    let reason = reason.or(contrast.undecided.as_ref());
+    let p = contrast.decided.as_ref().and_then(|decided| decided.p_adjusted);
     let short = contrast.difference.is_some() && contrast.seeds_paired < asked;
     Difference {
         value: contrast.difference.map(|value| format::signed(&text(value))),
         ci: contrast.interval().as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]),
         verdict: contrast.decided.as_ref().map(|decided| decided.verdict.word()),
+        p: p.map(p_text),
         of: short.then(|| format!("{}/{asked}", contrast.seeds_paired)),
         mark: reason.map(|reason| notes.mark(reason)),
     }

@@ -4,7 +4,7 @@ use super::differences::Differences;
 use super::table::Table;
 use super::view::cell::FailureView;
 use super::view::cell::{CellView, ReferenceView, SeedCounts};
-use super::view::contrasts::{ContrastView, Side, contrasts, with_baseline};
+use super::view::contrasts::{ContrastView, Side, contrast, with_baseline};
 use super::view::estimate::Estimate;
 use super::view::resample::Resamples;
 use super::view::{Block, MetricView, View};
@@ -59,8 +59,8 @@ fn failure(method: &str, total: Option<f64>) -> FailureView {
 fn compared(cells: &[CellView]) -> Vec<ContrastView> {
     let resamples = Resamples::default();
     let sides: Vec<Side> = cells.iter().map(|cell| Side { cell, resamples: &resamples }).collect();
-    let metrics = ["auuc".to_string()];
-    contrasts(&with_baseline("TARNet", &sides), &metrics, &[sides])
+    let questions = with_baseline("TARNet", &sides);
+    questions.iter().filter_map(|question| contrast(question, "auuc", &[&sides])).collect()
 }
 
 fn view() -> View {
@@ -84,6 +84,7 @@ fn view() -> View {
         seeds: vec![1, 2],
         decision: Decision::silent(&["auuc".to_string()]),
         declared: 5,
+        primary: vec!["auuc".to_string()],
         claims: Vec::new(),
         effects: Vec::new(),
         left_out: Vec::new(),

@@ -59,7 +59,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
 
 /// Effects of components in the primary metrics.
 fn effects(view: &View) -> Result<Vec<PlatePage>> {
-    let plates = view.decision.metrics.iter().filter_map(|metric| charts::effects(&view.effects, metric));
+    let plates = view.primary.iter().filter_map(|metric| charts::effects(&view.effects, metric));
     plates.map(plate).collect()
 }
 
@@ -164,10 +164,8 @@ fn test_facts(test: &TestRows) -> Vec<String> {
         format!("{:.1} % treated", 100.0 * test.treated as f64 / test.rows.max(1) as f64),
         format!("{:.1} % zero outcomes", 100.0 * test.zeros),
     ];
-    let effects =
-        [("observed average effect", test.observed_effect), ("true average effect", test.true_effect)];
     let number = |value: f64| format::number(value, format::decimals([value])).replace('-', "\u{2212}");
-    facts.extend(effects.iter().filter_map(|(what, effect)| Some(format!("{what} {}", number((*effect)?)))));
+    facts.extend(test.true_effect.map(|effect| format!("true average effect {}", number(effect))));
     if test.splits > 1 {
         facts.push(format!("{} splits, one per seed; figures of the first", test.splits));
     }

@@ -20,6 +20,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
     text += &format!("{}\n\n{}\n", table.legend, escape(&tuning.sentence));
     for block in &table.blocks {
         text += &format!("\n## {}\n\n", escape(&block.dataset));
+        text += &block.totals.iter().map(|line| format!("{}\n\n", escape(line))).collect::<String>();
         text += &block.notes.iter().map(|note| format!("{}\n\n", escape(note))).collect::<String>();
         text += &header(&table.columns);
         for row in &block.methods {
@@ -139,7 +140,7 @@ fn contrasts(view: &View, differences: &Differences) -> String {
     let names: String =
         shown.iter().map(|metric| format!(" {}{} |", escape(&metric.name), arrow(metric.better))).collect();
     let mut text = format!(
-        "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds and test rows together, over seeds alone where rows have none: Student t] and verdict. {}\n\n| Method |{names}\n|:--|{}\n",
+        "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds and test rows together, over seeds alone where rows have none: Student t] and verdict (p after Holm). {}\n\n| Method |{names}\n|:--|{}\n",
         escape(&view.baseline),
         escape(&view.baseline),
         escape(&claims::family(view)),
@@ -179,6 +180,7 @@ fn difference(cell: &Difference) -> String {
     let mut text = cell.value.clone().unwrap_or_else(|| "\u{2013}".to_string());
     text += &cell.ci.as_ref().map(|[low, high]| format!(" [{low}, {high}]")).unwrap_or_default();
     text += &cell.verdict.map(|verdict| format!(" {verdict}")).unwrap_or_default();
+    text += &cell.p.as_ref().map(|p| format!(" (p {p})")).unwrap_or_default();
     text += &cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
     text + &cell.mark.as_ref().map(|mark| format!(" ({mark})")).unwrap_or_default()
 }

@@ -6,6 +6,8 @@ mod claims;
 mod collect;
 mod compare;
 #[cfg(test)]
+mod comparison_tests;
+#[cfg(test)]
 mod contrast_tests;
 mod csv;
 mod differences;
@@ -43,6 +45,7 @@ pub use compare::{Compared, Difference, MetricDifference, Side, common_rows};
 pub use index::IndexLine;
 pub use material::{CellMaterial, Material, Outcome, RunMaterial};
 pub use predictions::PredictionFormat;
+pub use view::totals::DatasetTotals;
 
 use crate::error::cannot_write;
 use crate::store::{Folder, replace_file};

@@ -192,13 +192,14 @@ fn evaluation_rows(rows: usize, truth: bool, seeds: &Seeds) -> EvaluationRows {
     let (mut effect, mut control, mut treated) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rows {
         let (prognosis, gain): (f64, f64) = (stream.random(), stream.random());
-        control.push(2.0 + 10.0 * prognosis);
-        effect.push(8.0 * gain - 2.0 + 3.0 * prognosis);
+        // The average effect is many standard errors from zero even in small samples: shares of it mean something.
+        control.push(2.0 + 4.0 * prognosis);
+        effect.push(9.0 * gain + 1.0 + 3.0 * prognosis);
         treated.push(control[control.len() - 1] + effect[effect.len() - 1]);
         let arm: bool = stream.random();
         let expected = if arm { treated[treated.len() - 1] } else { control[control.len() - 1] };
-        let spent = if stream.random::<f64>() < 0.25 {
-            expected * 4.0 * (0.4 + 1.2 * stream.random::<f64>())
+        let spent = if stream.random::<f64>() < 0.9 {
+            expected / 0.9 * (0.4 + 1.2 * stream.random::<f64>())
         } else {
             0.0
         };

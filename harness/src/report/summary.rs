@@ -17,7 +17,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Version of the format.
-pub const SUMMARY_VERSION: u32 = 4;
+pub const SUMMARY_VERSION: u32 = 5;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
 pub fn render(view: &View) -> Result<String> {
@@ -79,13 +79,46 @@ impl<'a> Summary<'a> {
 struct Dataset<'a> {
     name: &'a str,
     rows: Option<RowCounts>,
-    test: Option<TestRows>,
+    test: Option<TestSummary>,
     notes: &'a [String],
 }
 
 impl<'a> Dataset<'a> {
     fn new(block: &'a Block) -> Self {
-        Self { name: &block.dataset, rows: block.rows, test: block.test, notes: &block.notes }
+        let test = block.test.map(|test| TestSummary::new(test, block));
+        Self { name: &block.dataset, rows: block.rows, test, notes: &block.notes }
+    }
+}
+
+#[derive(Serialize)]
+struct TestSummary {
+    observed_effect: Option<f64>,
+    observed_effect_error: Option<f64>,
+    observed_effect_interval: Option<[f64; 2]>,
+    observed_effect_z: Option<f64>,
+    hardly_there: bool,
+    rows: usize,
+    treated: usize,
+    zeros: f64,
+    true_effect: Option<f64>,
+    splits: usize,
+}
+
+impl TestSummary {
+    fn new(test: TestRows, block: &Block) -> Self {
+        let observed = test.observed;
+        Self {
+            observed_effect: observed.map(|found| found.effect),
+            observed_effect_error: observed.and_then(|found| found.standard_error),
+            observed_effect_interval: observed.and_then(|found| found.interval),
+            observed_effect_z: observed.and_then(|found| found.z),
+            hardly_there: block.totals.observed.is_some_and(|found| found.is_hardly_there()),
+            rows: test.rows,
+            treated: test.treated,
+            zeros: test.zeros,
+            true_effect: test.true_effect,
+            splits: test.splits,
+        }
     }
 }
 

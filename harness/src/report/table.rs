@@ -3,7 +3,7 @@
 use super::format;
 use super::view::cell::{CellStatus, CellView, ReferenceView, SeedCounts};
 use super::view::estimate::{Bounds, Estimate};
-use super::view::{MetricView, View};
+use super::view::{Block, MetricView, View};
 use crate::metrics::Direction;
 use serde::Serialize;
 
@@ -49,6 +49,8 @@ pub struct Note {
 pub struct TableBlock {
     /// Its name.
     pub dataset: String,
+    /// The average effect on the test rows; and where it is hardly there, what to read instead of shares of it.
+    pub totals: Vec<String>,
     /// What a reader should know about the rows.
     pub notes: Vec<String>,
     /// Methods.
@@ -104,11 +106,12 @@ impl Table {
             .iter()
             .map(|block| TableBlock {
                 dataset: block.dataset.clone(),
+                totals: totals(block, &columns),
                 notes: block.notes.clone(),
                 methods: block
                     .cells
                     .iter()
-                    .map(|cell| method_row(cell, &block.cells, &columns, &mut notes))
+                    .map(|cell| method_row(cell, block, &columns, &mut notes))
                     .collect(),
                 references: block
                     .references
@@ -151,7 +154,7 @@ fn column(view: &View, metric: &MetricView) -> Column {
     }
 }
 
-fn method_row(cell: &CellView, block: &[CellView], columns: &[Column], notes: &mut Notes) -> Row {
+fn method_row(cell: &CellView, block: &Block, columns: &[Column], notes: &mut Notes) -> Row {
     let cells = columns.iter().map(|column| {
         let Some(estimate) = cell.metrics.get(&column.name) else { return Cell::default() };
         let (instead, beside) = match cell.seeds.found {
@@ -214,17 +217,37 @@ fn seeds(counts: SeedCounts) -> String {
     if others.is_empty() { base } else { format!("{base} ({})", others.join(", ")) }
 }
 
-/// The best mean of the complete methods, if there are two or more to choose from.
-fn best(block: &[CellView], column: &Column) -> Option<f64> {
-    let complete = block.iter().filter(|cell| cell.seeds.status() == CellStatus::Complete);
+/// The best mean of the complete methods, if there are two or more to choose from; none in a share of a total that is hardly
+/// there.
+fn best(block: &Block, column: &Column) -> Option<f64> {
+    let complete = block.cells.iter().filter(|cell| cell.seeds.status() == CellStatus::Complete);
     let means: Vec<f64> = complete.filter_map(|cell| cell.metrics.get(&column.name)?.mean).collect();
-    if means.len() < 2 {
+    if means.len() < 2 || block.totals.warning(&column.name).is_some() {
         return None;
     }
     means
         .into_iter()
         .filter(|_| column.better != Direction::Neither)
         .max_by(|a, b| column.better.merit(*a).total_cmp(&column.better.merit(*b)))
+}
+
+/// The average effect with its interval, and a warning for every share of the table that decides nothing here.
+fn totals(block: &Block, columns: &[Column]) -> Vec<String> {
+    let Some(observed) = block.test.and_then(|test| test.observed) else { return Vec::new() };
+    let ends = observed.interval.unwrap_or([observed.effect; 2]);
+    let decimals = format::decimals([observed.effect, ends[0], ends[1]]).min(6);
+    let number = |value: f64| format::number(value, decimals);
+    let interval = observed
+        .interval
+        .map(|[low, high]| format!(" [{}, {}], 95 % (Welch's t)", number(low), number(high)))
+        .unwrap_or_default();
+    let average = format!(
+        "Average effect on the test rows: {}{interval}, {}.",
+        number(observed.effect),
+        observed.distance()
+    );
+    let warnings = columns.iter().filter_map(|column| block.totals.warning(&column.name));
+    std::iter::once(average).chain(warnings.map(|warning| format!("Read with care: {warning}."))).collect()
 }
 
 fn row_notes(view: &View, columns: &[Column]) -> Vec<String> {

@@ -24,6 +24,7 @@ pub fn render(view: &View, table: &Table) -> String {
             columns + 2,
             escape(&block.dataset)
         );
+        text += &block.totals.iter().map(|line| remark(columns, &escape(line))).collect::<String>();
         text += &block.notes.iter().map(|note| remark(columns, &escape(note))).collect::<String>();
         text += &block.methods.iter().map(|row| lines(&escape(&row.name), row)).collect::<String>();
         if !block.references.is_empty() {

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub struct DecisionSummary<'a> {
     #[serde(flatten)]
     declared: &'a Decision,
+    primary: &'a [String],
     family: usize,
     level: f64,
     power: f64,
@@ -22,6 +23,7 @@ impl<'a> DecisionSummary<'a> {
     pub fn new(view: &'a View) -> Self {
         Self {
             declared: &view.decision,
+            primary: &view.primary,
             family: view.declared,
             level: super::view::estimate::LEVEL,
             power: POWER,
@@ -42,6 +44,7 @@ pub struct VerdictSummary<'a> {
     verdict_over: Option<&'static str>,
     declared: bool,
     family: Option<usize>,
+    family_name: Option<&'a str>,
     p: Option<f64>,
     p_adjusted: Option<f64>,
     margin: Option<f64>,
@@ -83,10 +86,13 @@ impl<'a> VerdictSummary<'a> {
             ci_both_reason: contrast.ci_both.as_ref().err().map(String::as_str),
             variance: contrast.variance.as_ref().map(SourcesSummary::new),
             verdict: decided.map(|decided| decided.verdict),
-            verdict_reason: decided.and_then(|decided| decided.reason.as_deref()),
+            verdict_reason: decided
+                .and_then(|decided| decided.reason.as_deref())
+                .or(contrast.undecided.as_deref()),
             verdict_over: decided.map(|decided| decided.over),
             declared: decided.is_some_and(|decided| decided.declared),
             family: decided.map(|decided| decided.family),
+            family_name: decided.map(|decided| decided.family_name.as_str()),
             p: decided.and_then(|decided| decided.p),
             p_adjusted: decided.and_then(|decided| decided.p_adjusted),
             margin: decided.map(|decided| decided.margin),

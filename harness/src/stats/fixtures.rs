@@ -122,6 +122,9 @@ fn effects_within_blocks_are_those_of_statsmodels() {
         near(tested.mean, number(&case["coefficients"][index]), 1e-10);
         near(tested.error, number(&case["errors"][index]), 1e-10);
         assert_eq!(tested.freedom, number(&case["freedom"]));
+        let sum: f64 =
+            found.weights[index].iter().zip(numbers(&case["y"])).map(|(weight, y)| weight * y).sum();
+        near(sum, tested.mean, 1e-10);
         near(tested.interval(0.95).unwrap().0, number(&interval[0]), 1e-9);
     }
     assert_eq!(found.coefficients[3], Err(Alias(vec![0])), "the last column repeats the first");

@@ -45,20 +45,36 @@ pub(super) fn chi_squared_quantile(probability: f64, freedom: f64) -> Result<f64
     Ok(law.inverse_cdf(probability))
 }
 
-/// The chance that a two-sided t-test at `level` finds a difference of `distance` standard errors.
+/// What the standard error of a test is made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mixed {
+    /// Degrees of freedom of the part that is estimated.
+    pub(super) freedom: f64,
+    /// Share of the variance that is estimated; the rest counts as known.
+    pub(super) estimated: f64,
+}
+
+/// The chance that a two-sided test at `level` finds a difference of `distance` standard errors.
 ///
 /// ```text
-/// P(|T'| > t),  T' noncentral t:  1 - E[ Phi(t S - distance) - Phi(-t S - distance) ],  S^2 ~ chi-squared / freedom
+/// 1 - E[ Phi(c(S) - distance) - Phi(-c(S) - distance) ],   c(S)^2 = w t^2 S^2 + (1 - w) z^2,   S^2 ~ chi-squared / freedom
 /// ```
 ///
-/// The expectation is taken over log S by the trapezoidal rule, which is smooth for every number of degrees of freedom.
-pub(super) fn power_at(distance: f64, freedom: f64, level: f64) -> Result<f64, Undefined> {
-    let critical = t_quantile(0.5 + level / 2.0, freedom)?;
-    let missed =
-        |scale: f64| normal_below(critical * scale - distance) - normal_below(-critical * scale - distance);
-    if freedom > NORMAL_FROM {
-        return Ok(1.0 - missed(1.0));
+/// w is the share that is estimated: at 1 this is the noncentral t. The expectation is taken over log S by the trapezoidal
+/// rule, which is smooth for every number of degrees of freedom.
+pub(super) fn power_at(distance: f64, mixed: &Mixed, level: f64) -> Result<f64, Undefined> {
+    let Mixed { freedom, estimated } = *mixed;
+    let probability = 0.5 + level / 2.0;
+    let known = normal_quantile(probability) * (1.0 - estimated).max(0.0).sqrt();
+    if freedom > NORMAL_FROM || estimated == 0.0 {
+        let critical = normal_quantile(probability);
+        return Ok(1.0 - (normal_below(critical - distance) - normal_below(-critical - distance)));
     }
+    let critical = t_quantile(probability, freedom)? * estimated.sqrt();
+    let missed = |scale: f64| {
+        let end = (critical * scale).hypot(known);
+        normal_below(end - distance) - normal_below(-end - distance)
+    };
     let half = freedom / 2.0;
     let constant = std::f64::consts::LN_2 + half * half.ln() - ln_gamma(half);
     let width = 10.0 / (2.0 * freedom).sqrt();
@@ -73,8 +89,8 @@ pub(super) fn power_at(distance: f64, freedom: f64, level: f64) -> Result<f64, U
     Ok((1.0 - sum * step).clamp(0.0, 1.0))
 }
 
-/// The difference, in standard errors, that a two-sided t-test at `level` finds with probability `power`.
-pub(super) fn distance_found(freedom: f64, level: f64, power: f64) -> Result<f64, Undefined> {
+/// The difference, in standard errors, that a two-sided test at `level` finds with probability `power`.
+pub(super) fn distance_found(mixed: &Mixed, level: f64, power: f64) -> Result<f64, Undefined> {
     let inside = |share: f64| share > 0.0 && share < 1.0;
     if !inside(level) || !inside(power) || power <= 1.0 - level {
         return Err(Undefined(format!("no difference is found at level {level} with probability {power}")));
@@ -82,7 +98,7 @@ pub(super) fn distance_found(freedom: f64, level: f64, power: f64) -> Result<f64
     // By normal quantiles the power is nearly a straight line in the distance.
     let wanted = normal_quantile(power);
     let short = |distance: f64| -> Result<f64, Undefined> {
-        let found = power_at(distance, freedom, level)?.clamp(1e-15, 1.0 - 1e-15);
+        let found = power_at(distance, mixed, level)?.clamp(1e-15, 1.0 - 1e-15);
         Ok(normal_quantile(found) - wanted)
     };
     let (mut low, mut high) = ((0.0, short(0.0)?), (4.0, short(4.0)?));
@@ -90,7 +106,8 @@ pub(super) fn distance_found(freedom: f64, level: f64, power: f64) -> Result<f64
         (low, high) = (high, (2.0 * high.0, short(2.0 * high.0)?));
         if high.0 > FARTHEST {
             return Err(Undefined(format!(
-                "with {freedom} degrees of freedom no difference is found at this level"
+                "with {} degrees of freedom no difference is found at this level",
+                mixed.freedom
             )));
         }
     }

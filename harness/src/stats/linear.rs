@@ -16,6 +16,8 @@ pub struct Alias(pub Vec<usize>);
 pub struct WithinBlocks {
     /// One per column, or what it cannot be told from.
     pub coefficients: Vec<Result<Studentised, Alias>>,
+    /// Per column, what each row counts in its coefficient: the coefficient is the sum of these times `y`.
+    pub weights: Vec<Vec<f64>>,
     /// Residual standard deviation.
     pub residual: f64,
     /// Rows.
@@ -74,13 +76,23 @@ pub fn within_blocks(blocks: &[usize], columns: &[Vec<f64>], y: &[f64]) -> Resul
             .sum();
         Studentised::new(mean, (variance * spread).sqrt(), freedom as f64)
     };
+    let weights = |place: usize| -> Vec<f64> {
+        let part = |row: usize| -> f64 {
+            let sizes = inverse[place].iter().zip(&basis);
+            sizes.map(|(part, direction)| part * direction[row] / dot(direction, direction)).sum()
+        };
+        (0..y.len()).map(part).collect()
+    };
     let places: BTreeMap<usize, usize> =
         kept.iter().enumerate().map(|(place, column)| (*column, place)).collect();
     let found = aliases.into_iter().enumerate().map(|(column, alias)| match (alias, places.get(&column)) {
         (None, Some(place)) => Ok(coefficient(*place)),
         (alias, _) => Err(alias.unwrap_or(Alias(Vec::new()))),
     });
+    let weighted =
+        (0..count).map(|column| places.get(&column).map(|place| weights(*place)).unwrap_or_default());
     Ok(WithinBlocks {
+        weights: weighted.collect(),
         coefficients: found.collect(),
         residual: variance.sqrt(),
         rows: y.len(),

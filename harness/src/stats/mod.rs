@@ -6,6 +6,7 @@ mod answer;
 mod band;
 mod bootstrap;
 mod draws;
+mod effect;
 #[cfg(test)]
 mod fixtures;
 mod holm;
@@ -22,10 +23,13 @@ mod simulation;
 mod spread;
 mod studentised;
 mod verdict;
+#[cfg(test)]
+mod weak_totals;
 
-pub use answer::{Answer, Shortfall, Standard};
+pub use answer::Answer;
 pub use band::{CurveBand, curve_band};
 pub use draws::RowDraws;
+pub use effect::{AverageEffect, HARDLY_THERE};
 pub use holm::holm;
 pub use interval::{Estimate, Interval, student_t};
 pub use linear::{Alias, WithinBlocks, within_blocks};
@@ -33,6 +37,6 @@ pub use paired::{Contrast, paired_difference_in_blocks, paired_interval};
 pub use rows::{BAND_POINTS, Bootstrapped, Resampled, RowBootstrap, bootstrap_rows};
 pub use seeds::{SeedInterval, seed_interval};
 pub use signs::{SignTest, pairs_for_signs, sign_test, smallest_sign_p};
-pub use spread::{seeds_and_rows, spread_interval};
-pub use studentised::{POWER, Studentised};
+pub use spread::{joint_interval, seeds_and_rows, spread_interval};
+pub use studentised::{POWER, Studentised, Tails};
 pub use verdict::{Rule, Verdict};

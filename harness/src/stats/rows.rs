@@ -3,6 +3,7 @@
 use super::draws::RowDraws;
 use super::interval::{Interval, percentiles};
 use super::law::normal_quantile;
+use super::studentised::Tails;
 use crate::metrics::{LANES, Lanes, Metric, Prepared, Resampler, Undefined};
 use crate::seed::Seeds;
 use rayon::prelude::*;
@@ -129,23 +130,17 @@ impl Resampled {
         })
     }
 
-    /// Standard errors of normal laws with the tails of the resamples: from 2.5 % to the median, and from there to
-    /// 97.5 %. A metric that is divided by a total has a longer tail on one side, and a few resamples whose total is
-    /// nearly zero would decide a variance alone.
+    /// How far resamples reach from `mean` on either side: normal laws whose 95 % half-widths are those of the percentile
+    /// interval. A mean outside that interval has no tail on its side.
     ///
     /// # Errors
     ///
     /// Why there is none: the metric is undefined in more than one resample in twenty.
-    pub fn tails(&self) -> Result<(f64, f64), Undefined> {
-        let mut defined = self.defined();
-        let missing = self.values.len() - defined.len();
-        if defined.is_empty() || missing * 20 > self.values.len() {
-            return Err(Undefined(format!("undefined in {missing} of {} resamples", self.values.len())));
-        }
-        let (low, high) = percentiles(&mut defined, TAILS);
-        let (middle, _) = percentiles(&mut defined, 0.0);
+    pub fn tails(&self, mean: f64) -> Result<Tails, Undefined> {
+        let interval = self.interval(TAILS)?;
         let unit = normal_quantile(0.5 + TAILS / 2.0);
-        Ok(((middle - low) / unit, (high - middle) / unit))
+        let tail = |reach: f64| reach.max(0.0) / unit;
+        Ok(Tails { down: tail(mean - interval.low), up: tail(interval.high - mean) })
     }
 
     /// The variance of the normal law with the central interval of the resamples.
@@ -154,7 +149,9 @@ impl Resampled {
     ///
     /// Why there is none: the metric is undefined in more than one resample in twenty.
     pub fn variance(&self) -> Result<f64, Undefined> {
-        self.tails().map(|(down, up)| ((down + up) / 2.0).powi(2))
+        let interval = self.interval(TAILS)?;
+        let unit = normal_quantile(0.5 + TAILS / 2.0);
+        Ok(((interval.high - interval.low) / (2.0 * unit)).powi(2))
     }
 
     /// A sum of methods, each times its factor, resample by resample: all see the same rows.
@@ -257,13 +254,19 @@ mod tests {
     }
 
     #[test]
-    fn tails_are_those_of_a_normal_law_and_wild_resamples_do_not_count() {
+    fn tails_are_measured_from_the_mean_and_wild_resamples_do_not_count() {
         let mut stream = Seeds::new(3).stream();
         let values = StandardNormal.sample_iter(&mut stream).take(4_000).map(|value: f64| 5.0 + 2.0 * value);
         let values = values.collect();
         let mut found = Resampled { values, rows: 10 };
-        let (down, up) = found.tails().unwrap();
+        let Tails { down, up } = found.tails(5.0).unwrap();
         assert!((down - 2.0).abs() < 0.15 && (up - 2.0).abs() < 0.15, "{down} {up}");
+        let moved = found.tails(6.0).unwrap();
+        assert!(
+            moved.down > down + 0.4 && moved.up < up - 0.4,
+            "from the mean, not from the median: {moved:?}"
+        );
+        assert_eq!(found.tails(50.0).unwrap().up, 0.0);
         found.values.iter_mut().take(20).for_each(|value| *value = 1e9);
         assert!(found.variance().unwrap() < 5.0);
         found.values.iter_mut().take(400).for_each(|value| *value = f64::NAN);

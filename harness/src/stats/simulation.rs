@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-const LEVEL: f64 = 0.95;
+pub(super) const LEVEL: f64 = 0.95;
 /// Standard deviation over seeds, and its correlation between two methods.
 const SD: f64 = 0.03;
 const CORRELATION: f64 = 0.8;
@@ -20,11 +20,11 @@ fn share(repetitions: u64, name: &str, happens: impl Fn(&mut Stream) -> bool + S
     (0..repetitions).into_par_iter().map(hit).sum::<u64>() as f64 / repetitions as f64
 }
 
-fn normal(stream: &mut Stream) -> f64 {
+pub(super) fn normal(stream: &mut Stream) -> f64 {
     StandardNormal.sample(stream)
 }
 
-fn values(stream: &mut Stream, n: usize, law: fn(&mut Stream) -> f64) -> Vec<f64> {
+pub(super) fn values(stream: &mut Stream, n: usize, law: fn(&mut Stream) -> f64) -> Vec<f64> {
     (0..n).map(|_| law(stream)).collect()
 }
 
@@ -103,10 +103,28 @@ struct TwoSources {
     joint_sd: f64,
 }
 
+/// Shares of repetitions in which each of several intervals lies above the truth, and below it.
+pub(super) fn missed<const N: usize>(
+    repetitions: u64,
+    name: &str,
+    truth: f64,
+    intervals: impl Fn(&mut Stream) -> [(f64, f64); N] + Sync,
+) -> [[f64; 2]; N] {
+    let root = Seeds::new(11).child(name);
+    let one = |index: u64| {
+        intervals(&mut root.at(index).stream())
+            .map(|(low, high)| [f64::from(u8::from(low > truth)), f64::from(u8::from(high < truth))])
+    };
+    let all: Vec<[[f64; 2]; N]> = (0..repetitions).into_par_iter().map(one).collect();
+    let mean =
+        |kind: usize, side: usize| all.iter().map(|one| one[kind][side]).sum::<f64>() / repetitions as f64;
+    std::array::from_fn(|kind| [mean(kind, 0), mean(kind, 1)])
+}
+
 /// The four intervals of a mean over seeds and rows.
 const KINDS: [&str; 4] = ["seeds alone", "rows alone", "percentile, crossed", "seeds and rows"];
 const ROWS: usize = 60;
-const RESAMPLES: usize = 200;
+pub(super) const RESAMPLES: usize = 200;
 
 impl TwoSources {
     fn intervals(&self, stream: &mut Stream) -> [(f64, f64); 4] {
@@ -146,6 +164,10 @@ impl TwoSources {
 
     fn coverage(&self, kind: usize, repetitions: u64) -> f64 {
         share(repetitions, "two sources", |stream| covers(self.intervals(stream)[kind], 0.0))
+    }
+
+    fn missed(&self, repetitions: u64) -> [[f64; 2]; 4] {
+        missed(repetitions, "two sources", 0.0, |stream| self.intervals(stream))
     }
 }
 
@@ -248,12 +270,22 @@ fn seeds_and_rows_together_cover() {
     assert!(both >= 0.93 && seeds < both && rows < both, "{seeds} {rows} {both}");
 }
 
+#[test]
+fn the_joint_interval_misses_on_neither_side_more_often_than_it_says() {
+    let root = (ROWS as f64).sqrt();
+    for (seed_sd, row_sd) in [(1.0, 0.05), (1.0, 0.45), (0.1, 1.0)] {
+        let sources = TwoSources { seeds: 5, seed_sd, row_sd: root * row_sd, joint_sd: 0.5 };
+        let [below, above] = sources.missed(1_000)[3];
+        assert!(below <= 0.045 && above <= 0.045, "{seed_sd} {row_sd}: {below} {above}");
+    }
+}
+
 /// Prints a line of a Markdown table.
-fn line(cells: &[String]) {
+pub(super) fn line(cells: &[String]) {
     println!("| {} |", cells.join(" | "));
 }
 
-fn header(columns: &[&str]) {
+pub(super) fn header(columns: &[&str]) {
     println!();
     line(&columns.iter().map(ToString::to_string).collect::<Vec<_>>());
     line(&vec!["---".to_string(); columns.len()]);
@@ -301,6 +333,19 @@ fn print_sources(many: u64) {
             three(sources.coverage(kind, many / 5))
         });
         line(&[&[name.to_string()], found.as_slice()].concat());
+    }
+    header(&[
+        "joint interval misses",
+        "seeds dominate",
+        "equal",
+        "rows dominate",
+        "seed and row vary together",
+    ]);
+    let found = designs.map(|(seed_sd, row_sd, joint_sd)| {
+        TwoSources { seeds: 5, seed_sd, row_sd: root * row_sd, joint_sd }.missed(many / 5)[3]
+    });
+    for (side, name) in ["lies above the truth", "lies below the truth"].into_iter().enumerate() {
+        line(&[&[name.to_string()], found.map(|found| three(found[side])).as_slice()].concat());
     }
     header(&["95 % interval", "blocks alike", "blocks differ, SD 1"]);
     let worlds = [0.0, 1.0].map(|between| over_worlds(between, many));
@@ -374,6 +419,7 @@ fn the_tables_of_the_methods() {
     let many = 20_000;
     print_intervals(many);
     print_sources(many);
+    super::weak_totals::print(many);
     print_tests(many);
     print_verdicts(many);
 }

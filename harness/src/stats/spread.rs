@@ -1,4 +1,4 @@
-//! How sure we are of a standard deviation, and variance from several sources.
+//! How sure we are of a standard deviation, and a mean that several sources move.
 
 use super::interval::Estimate;
 use super::law::chi_squared_quantile;
@@ -24,21 +24,43 @@ pub fn spread_interval(values: &[f64], level: f64) -> Result<(f64, f64), Undefin
     Ok((end(0.5 + level / 2.0)?, end(0.5 - level / 2.0)?))
 }
 
-/// A mean over seeds with the variance of the test rows beside that of the seeds.
+/// A mean over seeds with what test rows do to it beside what seeds do.
 ///
-/// ```text
-/// V = V_seeds + V_rows,   freedom = V^2 / (V_seeds^2 / freedom_seeds + V_rows^2 / (rows - 1));   each tail likewise
-/// ```
-///
-/// `V_rows` is from the resamples of the seed-averaged value, each tail from its own side. What a seed and a row do
-/// together is in both parts, so that the sum errs to the wide side by that part over the number of seeds.
+/// The rows' tails are those of the percentile interval of the resampled, seed-averaged value, measured from the mean
+/// itself. What a seed and a row do together is in both parts, so that the whole errs to the wide side.
 ///
 /// # Errors
 ///
 /// Why there is none: the metric is undefined in more than one resample in twenty.
 pub fn seeds_and_rows(seeds: &Studentised, rows: &Resampled) -> Result<Studentised, Undefined> {
-    let (down, up) = rows.tails()?;
-    let freedom = (rows.rows.max(2) - 1) as f64;
-    let rows = Studentised { mean: 0.0, error: (down + up) / 2.0, down, up, freedom };
-    Studentised::sum(&[(1.0, *seeds), (1.0, rows)])
+    Ok(Studentised { rows: rows.tails(seeds.mean)?, ..*seeds })
+}
+
+/// The interval of a mean from the intervals of its sources: half-widths from the mean, added in quadrature, each side for
+/// itself (MOVER: Zou and Donner 2008).
+///
+/// ```text
+/// low = mean - sqrt(sum over sources of max(mean - low_i, 0)^2),   high likewise
+/// ```
+///
+/// It reaches at least as far as every source.
+pub fn joint_interval(mean: f64, sources: &[(f64, f64)]) -> (f64, f64) {
+    let root = |reach: &dyn Fn(&(f64, f64)) -> f64| -> f64 {
+        sources.iter().map(|source| reach(source).max(0.0)).fold(0.0, f64::hypot)
+    };
+    let (low, high) = (mean - root(&|(low, _)| mean - low), mean + root(&|(_, high)| high - mean));
+    // Subtracting and adding the mean may lose the last digit.
+    sources.iter().fold((low, high), |(low, high), source| (low.min(source.0), high.max(source.1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_widths_of_sources_are_added_in_quadrature_on_each_side() {
+        assert_eq!(joint_interval(10.0, &[(7.0, 14.0), (6.0, 13.0)]), (5.0, 15.0));
+        assert_eq!(joint_interval(10.0, &[(7.0, 14.0), (11.0, 13.0)]), (7.0, 15.0));
+        assert_eq!(joint_interval(0.3, &[(0.1, 0.3)]), (0.1, 0.3));
+    }
 }

@@ -1,5 +1,6 @@
 //! From a tested difference to a word.
 
+use super::answer::Answer;
 use super::studentised::Studentised;
 use serde::Serialize;
 
@@ -59,6 +60,21 @@ impl Rule {
             Some(p) if p < alpha && tested.mean > 0.0 => Verdict::Better,
             Some(p) if p < alpha && tested.mean < 0.0 => Verdict::Worse,
             Some(_) | None => Verdict::Inconclusive,
+        }
+    }
+
+    /// The answer to a claim of a gain of at least `by`: `over` is the gain less that, `adjusted` its p-value after Holm. With
+    /// nothing claimed but a gain it is the verdict of the gain, in other words.
+    pub fn answer(&self, gain: &Studentised, over: &Studentised, adjusted: Option<f64>) -> Answer {
+        if gain == over {
+            return Answer::from(self.verdict(gain, adjusted));
+        }
+        let alpha = 1.0 - self.level;
+        match adjusted {
+            Some(p) if p < alpha && over.mean > 0.0 => Answer::Supported,
+            Some(p) if p < alpha && over.mean < 0.0 => Answer::Refuted,
+            _ if self.is_equivalent(gain, alpha) => Answer::TooSmall,
+            Some(_) | None => Answer::Inconclusive,
         }
     }
 

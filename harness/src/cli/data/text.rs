@@ -15,15 +15,16 @@ fn facts(found: &Description) -> Vec<(&'static str, String)> {
     let per_arm = |value: fn(&ArmSummary) -> String| {
         format!("treated {}, control {}", value(&found.treated), value(&found.control))
     };
-    let mut facts = vec![
+    let mut facts = vec![("average effect", average(found))];
+    facts.extend(found.difference_warning.clone().map(|warning| ("", warning)));
+    facts.extend([
         ("rows", format!("{} ({})", count(found.rows), per_arm(|arm| count(arm.rows)))),
         ("features", format!("{} ({} columns once encoded)", found.features, found.columns)),
         ("zeros", format!("{} ({})", percent(found.zeros), per_arm(|arm| percent(arm.zeros)))),
         ("mean outcome", per_arm(|arm| format!("{:.4}", arm.mean))),
-        ("difference", format!("{:.4} (standard error {:.4})", found.difference, found.difference_error)),
         ("positive outcomes", quantiles(found)),
         ("balance", balance(found)),
-    ];
+    ]);
     facts.extend(found.propensity.map(|range| ("propensity", propensity(range))));
     facts.extend(found.groups.map(|groups| ("groups", count(groups))));
     facts.extend(found.truth.map(|truth| {
@@ -41,6 +42,15 @@ fn facts(found: &Description) -> Vec<(&'static str, String)> {
     }));
     facts.extend(found.notes.iter().map(|note| ("note", note.clone())));
     facts
+}
+
+/// The difference in means: the average effect where treatment is randomised.
+fn average(found: &Description) -> String {
+    let interval = found.difference_interval.map(|[low, high]| format!(" [{low:.4}, {high:.4}], 95 %"));
+    let error = found.difference_error.map(|error| format!(", standard error {error:.4}"));
+    let z = found.difference_z.map(|z| format!(", {:.1} of them from 0", z.abs()));
+    let rest: String = [interval, error, z].into_iter().flatten().collect();
+    format!("{:.4}{rest} (difference in means, treated less control)", found.difference)
 }
 
 fn quantiles(found: &Description) -> String {
@@ -91,8 +101,10 @@ mod tests {
     fn facts_are_named_and_numbers_readable() {
         let spec = DataSpec::B2bMimic(B2bMimicSpec { rows: 2_000, ..B2bMimicSpec::default() });
         let text = render("b2b-mimic", &describe(&load(&spec, "".as_ref()).unwrap()).unwrap());
-        assert!(text.starts_with("b2b-mimic\n  rows               2,000 (treated "), "{text}");
+        assert!(text.starts_with("b2b-mimic\n  average effect     "), "{text}");
         for word in [
+            "], 95 %, standard error ",
+            "\n  rows               2,000 (treated ",
             "zeros",
             "positive outcomes  least ",
             "0.5 for all rows",

@@ -156,6 +156,7 @@ mod tests {
             gain: Err("not resampled".to_string()),
             level: None,
             decided: None,
+            undecided: None,
         }
     }
 
@@ -188,6 +189,9 @@ mod tests {
             ci: None,
             p: None,
             p_adjusted: None,
+            rows_reason: None,
+            verdict: None,
+            margin: None,
             ci_backbones: None,
             alias_of: Vec::new(),
         };

@@ -4,7 +4,7 @@ use super::LATENCY;
 use crate::report::view::cell::CellView;
 use crate::report::view::estimate::LEVEL;
 use crate::report::view::times::mean;
-use crate::stats::{self, POWER, Studentised};
+use crate::stats::{self, Interval, POWER, Studentised, Tails};
 use serde::Serialize;
 
 /// Half-width of the region in which two figures count as the same, as a share of the paper's.
@@ -63,8 +63,24 @@ pub struct Comparison {
 pub struct Part {
     /// A value per finished seed.
     pub seeds: Vec<f64>,
-    /// Half-width of the 95 % interval over test rows, and how many rows; absent where rows are not resampled.
-    pub rows: Option<(f64, usize)>,
+    /// How far test rows reach; absent where they are not resampled.
+    pub rows: Option<Reach>,
+}
+
+/// How far a 95 % interval over test rows reaches from the mean on either side.
+pub struct Reach {
+    down: f64,
+    up: f64,
+    /// Rows.
+    rows: usize,
+}
+
+impl Reach {
+    /// Of an interval.
+    pub fn new(mean: f64, interval: &Interval) -> Self {
+        let reach = |distance: f64| distance.max(0.0);
+        Self { down: reach(mean - interval.low), up: reach(interval.high - mean), rows: interval.n }
+    }
 }
 
 /// A metric of one method over datasets.
@@ -103,7 +119,7 @@ impl Ours {
     fn error(&self) -> Result<Studentised, String> {
         let within = self.within()?;
         let between = self.between();
-        Ok(between.filter(|between| between.error > within.error).unwrap_or(within))
+        Ok(between.filter(|between| between.standard_error() > within.standard_error()).unwrap_or(within))
     }
 
     /// Seeds and test rows of both sides.
@@ -115,11 +131,10 @@ impl Ours {
             let ours = 1.0 / count;
             let theirs = (part.seeds.len() as f64 / PAPER_SEEDS / count).sqrt();
             parts.push((ours.hypot(theirs), Studentised { mean: 0.0, ..seeds }));
-            if let Some((half, rows)) = part.rows {
-                let error = half / HALF_INTERVAL;
-                let theirs = (rows as f64 / PAPER_ROWS / count).sqrt();
-                let law = Studentised::new(0.0, error, (rows.max(2) - 1) as f64);
-                parts.push((ours.hypot(theirs), law));
+            if let Some(reach) = &part.rows {
+                let rows = Tails { down: reach.down / HALF_INTERVAL, up: reach.up / HALF_INTERVAL };
+                let theirs = (reach.rows as f64 / PAPER_ROWS / count).sqrt();
+                parts.push((ours.hypot(theirs), Studentised { rows, ..Studentised::new(0.0, 0.0, 1.0) }));
             }
         }
         Studentised::sum(&parts).map_err(|undefined| undefined.to_string())
@@ -181,8 +196,10 @@ mod tests {
     use super::*;
 
     fn ours(parts: &[(&[f64], f64)]) -> Ours {
-        let part =
-            |(seeds, half): &(&[f64], f64)| Part { seeds: seeds.to_vec(), rows: Some((*half, 47_284)) };
+        let part = |(seeds, half): &(&[f64], f64)| Part {
+            seeds: seeds.to_vec(),
+            rows: Some(Reach { down: *half, up: *half, rows: 47_284 }),
+        };
         let parts: Vec<Part> = parts.iter().map(part).collect();
         let means = parts.iter().filter_map(|part| mean(part.seeds.iter().copied()));
         Ours { mean: mean(means).unwrap(), parts }
@@ -209,7 +226,7 @@ mod tests {
         // Five seeds with SD s and rows with error r on either side: 2 (s^2 / 5 + r^2).
         let seeds: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0];
         let error = ours(&[(seeds, HALF_INTERVAL)]).error().unwrap();
-        assert!((error.error.powi(2) - 2.0 * (2.5 / 5.0 + 1.0)).abs() < 1e-12, "{error:?}");
+        assert!((error.standard_error().powi(2) - 2.0 * (2.5 / 5.0 + 1.0)).abs() < 1e-12, "{error:?}");
         // Two worlds that lie far apart: their spread, for a further world.
         let far: &[f64] = &[101.0, 102.0, 103.0, 104.0, 105.0];
         let error = ours(&[(seeds, 1.0), (far, 1.0)]).error().unwrap();

@@ -15,9 +15,11 @@ pub use steps::Step;
 pub use tex::render as tex;
 pub use text::{CellText, PaperText};
 
+use super::view::Block;
 use super::view::cell::CellView;
+use super::view::combination::Side;
+use super::view::comparisons::{Asker, Comparisons};
 use super::view::estimate::Estimate;
-use super::view::{Block, View};
 use crate::data::DataSpec;
 use crate::report::material::Material;
 use crate::spec::PaperTable;
@@ -56,6 +58,8 @@ pub struct Half {
     pub orderings: Vec<Ordering>,
     /// Signs of what each component adds, by column.
     pub steps: Vec<Step>,
+    #[serde(skip)]
+    pairs: Vec<steps::StepPair>,
 }
 
 /// A column.
@@ -112,16 +116,36 @@ impl PaperView {
     /// # Errors
     ///
     /// Internal: a broken file of the paper's figures.
-    pub fn new(material: &Material, view: &View) -> anyhow::Result<Option<Self>> {
+    pub fn new(material: &Material, blocks: &[Block]) -> anyhow::Result<Option<Self>> {
         let Some(table) = material.experiment.paper else { return Ok(None) };
         let sheet = Sheet::read(table)?;
         let halves = sheet.sources.iter().filter_map(|source| {
-            let asked = material.experiment.datasets.iter().zip(&view.blocks);
+            let asked = material.experiment.datasets.iter().zip(blocks);
             let blocks: Vec<&Block> =
                 asked.filter(|(data, _)| name(&data.spec) == source.source).map(|(_, block)| block).collect();
             (!blocks.is_empty()).then(|| sheet.half(source, &blocks))
         });
         Ok(Some(Self { table, halves: halves.collect() }))
+    }
+
+    /// Asks for the comparisons that steps are.
+    pub fn ask(&self, sides: &[Vec<Side>], comparisons: &mut Comparisons) {
+        for half in &self.halves {
+            let named = |sides: &&Vec<Side>| {
+                sides.first().is_some_and(|side| half.datasets.contains(&side.cell.dataset))
+            };
+            let place: Vec<&Vec<Side>> = sides.iter().filter(named).collect();
+            for pair in &half.pairs {
+                comparisons.ask(Asker::Step, &pair.question(), &pair.metric, &place);
+            }
+        }
+    }
+
+    /// Counts the steps by what the comparisons say.
+    pub fn look_up(&mut self, comparisons: &Comparisons) {
+        for half in &mut self.halves {
+            half.steps = steps::steps(half, comparisons);
+        }
     }
 }
 
@@ -149,7 +173,8 @@ impl Sheet {
             datasets: blocks.iter().map(|block| block.dataset.clone()).collect(),
             note: source.note.clone(),
             orderings: orderings::orderings(&columns, &rows),
-            steps: steps::steps(&columns, &rows, blocks),
+            pairs: steps::pairs(&columns, &rows, blocks),
+            steps: Vec::new(),
             columns: columns.iter().map(|column| column.into()).collect(),
             rows,
         }
@@ -163,7 +188,9 @@ impl Sheet {
             let timed = column.metric == LATENCY;
             let printed = row.figure(column);
             let paper = printed.and_then(|text| text.parse().ok());
+            let weak = blocks.iter().find_map(|block| block.totals.warning(&column.metric));
             let differs = [&row.differs, &column.differs].into_iter().find(|reason| !reason.is_empty());
+            let differs = differs.or(weak.as_ref());
             let flagged = self.flags.iter().filter(|flag| flag.is_of(row, column));
             let mut flags: Vec<String> = flagged.map(|flag: &Flag| flag.why.clone()).collect();
             flags.extend(paper.and_then(|paper| above_oracle(paper, column, blocks)));
@@ -205,7 +232,7 @@ fn above_oracle(paper: f64, column: &Column, blocks: &[&Block]) -> Option<String
 impl<'a> From<&'a Estimate> for compare::Part {
     fn from(estimate: &'a Estimate) -> Self {
         let seeds: Vec<f64> = estimate.per_seed.values().copied().collect();
-        let rows = estimate.ci_rows.as_ref().ok();
-        Self { seeds, rows: rows.map(|interval| ((interval.high - interval.low) / 2.0, interval.n)) }
+        let rows = estimate.ci_rows.as_ref().ok().zip(estimate.mean);
+        Self { seeds, rows: rows.map(|(interval, mean)| compare::Reach::new(mean, interval)) }
     }
 }

@@ -1,11 +1,12 @@
 //! What a component adds, in the paper and here: do the signs agree?
 
 use super::source::Column;
-use super::{PaperRow, cell};
+use super::{Half, PaperRow, cell};
 use crate::report::view::Block;
 use crate::report::view::cell::CellView;
-use crate::report::view::estimate::LEVEL;
-use crate::stats::paired_difference_in_blocks;
+use crate::report::view::comparisons::Comparisons;
+use crate::report::view::contrasts::Question;
+use crate::stats::Verdict;
 use serde::Serialize;
 
 /// The rows that differ by one step, over backbones and over what else is switched on.
@@ -25,7 +26,7 @@ pub struct Step {
     pub ours_up: usize,
     /// Pairs in which both go the same way.
     pub agreeing: usize,
-    /// Pairs in which our 95 % interval over paired seeds excludes no change.
+    /// Pairs that are better or worse here: the comparison of the two methods, by the rule of all comparisons.
     pub decided: usize,
     /// Of those, the ones that go the paper's way.
     pub decided_agreeing: usize,
@@ -42,11 +43,30 @@ struct Change {
     decided: bool,
 }
 
-/// Steps in the order of the table, column by column; columns that no seed has (latency) are left out.
-pub fn steps(columns: &[&Column], rows: &[PaperRow], blocks: &[&Block]) -> Vec<Step> {
-    let pairs = pairs(rows, blocks);
+/// Two rows that differ by one step, in one column with figures on both sides of the paper.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepPair {
+    step: String,
+    title: String,
+    /// Our metric.
+    pub metric: String,
+    with: String,
+    without: String,
+    paper: f64,
+}
+
+impl StepPair {
+    /// As a comparison of our methods.
+    pub fn question(&self) -> Question<'_> {
+        Question { method: &self.with, against: &self.without, component: None }
+    }
+}
+
+/// All pairs in the order of the table, step by step and column by column; columns that no seed has (latency) are left out.
+pub fn pairs(columns: &[&Column], rows: &[PaperRow], blocks: &[&Block]) -> Vec<StepPair> {
+    let all = of_rows(rows, blocks);
     let mut names: Vec<&String> = Vec::new();
-    for (name, _, _) in &pairs {
+    for (name, _, _) in &all {
         if !names.contains(&name) {
             names.push(name);
         }
@@ -54,18 +74,39 @@ pub fn steps(columns: &[&Column], rows: &[PaperRow], blocks: &[&Block]) -> Vec<S
     let mut found = Vec::new();
     for name in names {
         for (index, column) in columns.iter().enumerate() {
-            let of_step = pairs.iter().filter(|(step, _, _)| step == name);
-            let changes: Vec<Change> = of_step
-                .filter_map(|(_, with, without)| change(with, without, index, &column.metric, blocks))
-                .collect();
-            found.extend(summed(name, column, &changes));
+            let measured = crate::metrics::find(&column.metric).is_ok();
+            for (step, with, without) in all.iter().filter(|(step, _, _)| measured && step == name) {
+                let Some((large, small)) = with.cells[index].paper.zip(without.cells[index].paper) else {
+                    continue;
+                };
+                found.push(StepPair {
+                    step: step.clone(),
+                    title: column.title.clone(),
+                    metric: column.metric.clone(),
+                    with: with.method.clone(),
+                    without: without.method.clone(),
+                    paper: large - small,
+                });
+            }
         }
     }
     found
 }
 
+/// Steps in the order of the table, column by column.
+pub fn steps(half: &Half, comparisons: &Comparisons) -> Vec<Step> {
+    let datasets: Vec<&str> = half.datasets.iter().map(String::as_str).collect();
+    let mut found = Vec::new();
+    for group in half.pairs.chunk_by(|a, b| (&a.step, &a.title) == (&b.step, &b.title)) {
+        let changes: Vec<Change> =
+            group.iter().filter_map(|pair| change(pair, comparisons, &datasets)).collect();
+        found.extend(group.first().and_then(|pair| summed(pair, &changes)));
+    }
+    found
+}
+
 /// Rows of one backbone of which the first has more components, with nothing of the table between them.
-fn pairs<'a>(rows: &'a [PaperRow], blocks: &[&Block]) -> Vec<(String, &'a PaperRow, &'a PaperRow)> {
+fn of_rows<'a>(rows: &'a [PaperRow], blocks: &[&Block]) -> Vec<(String, &'a PaperRow, &'a PaperRow)> {
     let Some(block) = blocks.first() else { return Vec::new() };
     let known: Vec<(&PaperRow, &CellView)> =
         rows.iter().filter_map(|row| Some((row, cell(block, &row.method)?))).collect();
@@ -88,40 +129,21 @@ fn pairs<'a>(rows: &'a [PaperRow], blocks: &[&Block]) -> Vec<(String, &'a PaperR
     found
 }
 
-fn change(
-    with: &PaperRow,
-    without: &PaperRow,
-    column: usize,
-    metric: &str,
-    blocks: &[&Block],
-) -> Option<Change> {
-    let paper = with.cells[column].paper? - without.cells[column].paper?;
-    let values = |method: &str, block: &Block| -> Option<Vec<(u64, f64)>> {
-        let estimate = cell(block, method)?.metrics.get(metric)?;
-        Some(estimate.per_seed.iter().map(|(seed, value)| (*seed, *value)).collect())
-    };
-    let mut differences: Vec<Vec<f64>> = Vec::new();
-    for block in blocks {
-        let (large, small) = (values(&with.method, block)?, values(&without.method, block)?);
-        let common = large.iter().filter_map(|(seed, value)| {
-            small.iter().find(|(other, _)| other == seed).map(|(_, other)| value - other)
-        });
-        differences.push(common.collect());
-    }
-    let slices: Vec<&[f64]> = differences.iter().map(Vec::as_slice).collect();
-    let contrast = paired_difference_in_blocks(&slices, LEVEL).ok()?;
-    let decided = contrast.interval.low > 0.0 || contrast.interval.high < 0.0;
-    Some(Change { paper, ours: contrast.difference.mean, decided })
+fn change(pair: &StepPair, comparisons: &Comparisons, datasets: &[&str]) -> Option<Change> {
+    let found = comparisons.get(&pair.question(), &pair.metric, datasets)?;
+    let ours = found.difference.filter(|_| found.gain.is_ok())?;
+    let word = found.decided.map(|decided| decided.verdict);
+    Some(Change { paper: pair.paper, ours, decided: matches!(word, Some(Verdict::Better | Verdict::Worse)) })
 }
 
-fn summed(step: &str, column: &Column, changes: &[Change]) -> Option<Step> {
+fn summed(pair: &StepPair, changes: &[Change]) -> Option<Step> {
     let count = |is: &dyn Fn(&Change) -> bool| changes.iter().filter(|change| is(change)).count();
     let agrees = |change: &Change| change.paper * change.ours > 0.0;
     let mean = |value: fn(&Change) -> f64| changes.iter().map(value).sum::<f64>() / changes.len() as f64;
     (!changes.is_empty()).then(|| Step {
-        step: step.to_string(),
-        title: column.title.clone(),
-        metric: column.metric.clone(),
+        step: pair.step.clone(),
+        title: pair.title.clone(),
+        metric: pair.metric.clone(),
         pairs: changes.len(),
         paper_up: count(&|change| change.paper > 0.0),
         ours_up: count(&|change| change.ours > 0.0),

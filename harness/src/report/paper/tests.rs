@@ -135,6 +135,27 @@ fn ours_stand_beside_the_papers_with_verdicts_and_reasons() {
 }
 
 #[test]
+fn a_step_is_decided_by_the_comparison_of_its_two_methods() {
+    let mut material = sample().material();
+    let all = ["ziln", "focal", "gti", "wr"].map(str::to_string).to_vec();
+    material.experiment.methods[1].components = all;
+    let view = beside(&mut material);
+    let steps = &view.paper.as_ref().unwrap().halves[0].steps;
+    assert!(!steps.is_empty());
+    for step in steps {
+        let contrast = view
+            .contrasts
+            .iter()
+            .find(|one| one.metric == step.metric && one.method == "VALOR (TARNet)")
+            .map(|one| (one.difference.unwrap(), one.decided.as_ref().unwrap().verdict));
+        let Some((difference, verdict)) = contrast else { continue };
+        let decided = matches!(verdict, crate::stats::Verdict::Better | crate::stats::Verdict::Worse);
+        assert_eq!((step.pairs, step.decided), (1, usize::from(decided)), "{step:?}");
+        assert!((step.ours_mean - difference).abs() < 1e-12, "{step:?}");
+    }
+}
+
+#[test]
 fn a_figure_above_our_oracle_is_flagged() {
     let mut material = sample().material();
     let flagged = |view: &View| {

@@ -1,22 +1,24 @@
 //! From material to view: every cell studied, every dataset judged.
 
 use super::averages::averages;
-use super::claims::answers;
-use super::contrasts::{Question, Side, contrasts, with_baseline};
+use super::claims;
+use super::comparisons::{Asker, Comparisons, Deciding, names as datasets_of};
+use super::contrasts::{ContrastView, Question, Side, places, with_baseline};
 use super::curve::{Curves, Deciles, Losses};
-use super::decide::decide;
 use super::effects::effects;
 use super::machine::machine;
 use super::references::{Judgement, References, references};
 use super::resample::{Plan, Resamples, Visits};
 use super::study::{Study, study};
+use super::totals::{DatasetTotals, Totals};
 use super::tuning::TuningView;
 use super::{Block, MetricView, TestRows, View};
 use crate::metrics::{self, Direction, Metric};
 use crate::record::{EvaluationRows, Record};
 use crate::report::material::{CellMaterial, Material, Outcome};
 use crate::report::paper::PaperView;
-use crate::spec::groups;
+use crate::spec::{Experiment, groups};
+use crate::stats::AverageEffect;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,8 +29,10 @@ impl View {
     ///
     /// A metric of the table that is not registered.
     pub fn new(material: &Material) -> Result<Self> {
-        let asked = &material.experiment;
-        let plan = Plan::new(names(material)?, asked, visits(material));
+        let declared = &material.experiment;
+        let totals = totals(material);
+        let asked = &totals.leading(declared);
+        let plan = Plan::new(names(material, asked, &totals)?, asked, visits(material));
         let mut blocks = Vec::new();
         let mut resamples = Vec::new();
         let mut failures = Vec::new();
@@ -38,18 +42,20 @@ impl View {
             resamples.push(studies.iter_mut().map(|study| std::mem::take(&mut study.resamples)).collect());
             blocks.push(block(material, dataset, studies, &plan));
         }
+        let mut paper = PaperView::new(material, &blocks)?;
         let sides = sides(&blocks, &resamples);
-        let baseline = sides.first().map(|cells| with_baseline(&asked.baseline, cells)).unwrap_or_default();
-        let mut against_baseline = contrasts(&baseline, &asked.metrics, &sides);
-        let left_out = groups::left_out(&asked.methods);
-        let without: Vec<Question> = left_out.iter().map(question).collect();
-        let mut left_out = contrasts(&without, &asked.metrics, &sides);
-        decide(&asked.decision, asked.datasets.len() > 1, &mut against_baseline, &mut left_out);
-        let (claims, effects) = (answers(asked, &sides), effects(asked, &sides));
+        let deciding = Deciding {
+            decision: &asked.decision,
+            metrics: &declared.metrics,
+            totals: &totals,
+            datasets: asked.datasets.len(),
+        };
+        let found = decided(asked, &sides, &deciding, paper.as_mut());
+        let effects = effects(asked, &sides, &deciding);
         drop(sides);
         let metrics: Vec<MetricView> =
             plan.names.iter().map(|name| metric_view(name, asked.metrics.contains(name))).collect();
-        let mut view = Self {
+        Ok(Self {
             experiment: asked.name.clone(),
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
@@ -57,22 +63,84 @@ impl View {
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
             decision: asked.decision.clone(),
-            declared: asked.decision.family(asked),
-            claims,
+            declared: found.declared,
+            primary: totals.primary(declared),
+            claims: found.claims,
             effects,
             tuning: TuningView::new(material),
             averages: averages(&blocks, &metrics),
             metrics,
             machine: machine(material),
             blocks,
-            contrasts: against_baseline,
-            left_out,
+            contrasts: found.contrasts,
+            left_out: found.left_out,
             failures,
-            paper: None,
-        };
-        view.paper = PaperView::new(material, &view)?;
-        Ok(view)
+            paper,
+        })
     }
+}
+
+/// What the comparisons of a report say.
+struct Found {
+    contrasts: Vec<ContrastView>,
+    left_out: Vec<ContrastView>,
+    claims: Vec<claims::ClaimView>,
+    declared: usize,
+}
+
+/// Makes every comparison that is asked for, corrects every family, and hands each asker what it asked for.
+fn decided(
+    asked: &Experiment,
+    sides: &[Vec<Side>],
+    deciding: &Deciding,
+    paper: Option<&mut PaperView>,
+) -> Found {
+    let mut comparisons = Comparisons::default();
+    let left_out = groups::left_out(&asked.methods);
+    let baseline = sides.first().map(|cells| with_baseline(&asked.baseline, cells)).unwrap_or_default();
+    let without: Vec<Question> = left_out.iter().map(question).collect();
+    let places = places(sides);
+    for place in &places {
+        for metric in &asked.metrics {
+            baseline.iter().for_each(|one| comparisons.ask(Asker::Baseline, one, metric, place));
+            without.iter().for_each(|one| comparisons.ask(Asker::LeaveOneOut, one, metric, place));
+        }
+    }
+    let claims = claims::ask(asked, sides, deciding, &mut comparisons);
+    if let Some(paper) = &paper {
+        paper.ask(sides, &mut comparisons);
+    }
+    let own: Vec<_> = claims.iter().flat_map(claims::Asked::own).collect();
+    let family = comparisons.decide(deciding, &own);
+    if let Some(paper) = paper {
+        paper.look_up(&comparisons);
+    }
+    let shown = |questions: &[Question]| {
+        let of_place = |place: &Vec<&Vec<Side>>| {
+            let datasets = datasets_of(place);
+            let asked =
+                questions.iter().flat_map(|one| asked.metrics.iter().map(move |metric| (one, metric)));
+            asked.filter_map(|(one, metric)| comparisons.get(one, metric, &datasets)).collect::<Vec<_>>()
+        };
+        places.iter().flat_map(of_place).collect()
+    };
+    let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), (&comparisons, &family));
+    Found {
+        contrasts: shown(&baseline),
+        left_out: shown(&without),
+        claims: claims.into_iter().map(answer).collect(),
+        declared: comparisons.declared(),
+    }
+}
+
+/// Average effects on the test rows.
+fn totals(material: &Material) -> Totals {
+    let datasets = material.experiment.datasets.iter().enumerate();
+    Totals::new(datasets.map(|(index, dataset)| dataset_totals(material, index, &dataset.name)).collect())
+}
+
+fn dataset_totals(material: &Material, dataset: usize, name: &str) -> DatasetTotals {
+    DatasetTotals::of(name, evaluations(material, dataset).values().copied())
 }
 
 fn question(left_out: &groups::LeftOut) -> Question<'_> {
@@ -101,15 +169,18 @@ fn records(material: &Material) -> impl Iterator<Item = (&CellMaterial, &Record)
 }
 
 /// Metrics of the table, then every other recorded one in the registry's order, then strangers.
-fn names(material: &Material) -> Result<Vec<String>> {
-    let mut names = material.experiment.metrics.clone();
+fn names(material: &Material, asked: &Experiment, totals: &Totals) -> Result<Vec<String>> {
+    let mut names = asked.metrics.clone();
     for name in &names {
         metrics::find(name)?;
     }
     let recorded: BTreeSet<&String> =
         records(material).flat_map(|(_, record)| record.metrics.keys()).collect();
     let known = metrics::registry().iter().map(|metric| metric.name.to_string());
-    let mut others: Vec<String> = known.filter(|name| recorded.contains(name)).collect();
+    let datasets: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+    let claimed = asked.claims.iter().map(|claim| totals.deciding(&claim.metric, &datasets).to_string());
+    let areas = claimed.filter(|name| asked.claims.iter().all(|claim| claim.metric != *name));
+    let mut others: Vec<String> = areas.chain(known.filter(|name| recorded.contains(name))).collect();
     others.extend(recorded.iter().map(|name| (*name).clone()));
     for name in others {
         if !names.contains(&name) {
@@ -162,6 +233,7 @@ fn block(material: &Material, dataset: usize, studies: Vec<Study>, plan: &Plan) 
         dataset: name.clone(),
         notes: material.notes.get(dataset).into_iter().flatten().cloned().chain(refused).collect(),
         rows: found.map(|(_, record)| record.rows),
+        totals: dataset_totals(material, dataset, name),
         test: evaluations.values().next().map(|rows| test_rows(rows, evaluations.len())),
         ..drawn(studies, references)
     }
@@ -201,16 +273,12 @@ fn judgement<'a>(
 }
 
 fn test_rows(rows: &EvaluationRows, splits: usize) -> TestRows {
-    let arm = |treated: bool| {
-        let arm = rows.outcome.iter().zip(&rows.treatment).filter(move |(_, arm)| **arm == treated);
-        super::times::mean(arm.map(|(outcome, _)| *outcome))
-    };
     let count = rows.outcome.len();
     TestRows {
         rows: count,
         treated: rows.treatment.iter().filter(|treated| **treated).count(),
         zeros: rows.outcome.iter().filter(|outcome| **outcome == 0.0).count() as f64 / count.max(1) as f64,
-        observed_effect: arm(true).zip(arm(false)).map(|(treated, control)| treated - control),
+        observed: AverageEffect::of(&rows.treatment, &rows.outcome).ok(),
         true_effect: rows.effect.as_ref().and_then(|effect| super::times::mean(effect.iter().copied())),
         splits,
     }

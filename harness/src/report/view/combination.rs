@@ -4,9 +4,10 @@ use super::cell::CellView;
 use super::estimate::{Bounds, Estimate, LEVEL};
 use super::resample::{Resamples, row_interval};
 use super::times::mean;
-use crate::metrics::Direction;
+use crate::metrics::{Direction, Metric};
 use crate::stats::{
-    Interval, Resampled, Studentised, paired_difference_in_blocks, paired_interval, seeds_and_rows,
+    Interval, Resampled, Studentised, joint_interval, paired_difference_in_blocks, paired_interval,
+    seeds_and_rows,
 };
 use std::collections::BTreeMap;
 
@@ -131,6 +132,8 @@ pub struct Pooled {
     pub ci: Bounds,
     /// Over test rows.
     pub ci_rows: Bounds,
+    /// Over both.
+    pub ci_both: Bounds,
     /// Share of resamples above zero; absent without `ci_rows`.
     pub share_above_zero: Option<f64>,
     /// For tests, or why there can be none.
@@ -160,34 +163,51 @@ impl Tested {
 
     /// The interval that the test belongs to.
     pub fn interval(&self) -> Bounds {
-        let (low, high) = self.whole.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
-        let method = match (&self.rows, self.blocks.len()) {
-            (Ok(_), 1) => {
-                "Student t (Satterthwaite), variance of seeds plus variance of test rows".to_string()
-            }
-            (Ok(_), blocks) => {
-                format!(
-                    "Student t (Satterthwaite), variance of seeds within {blocks} blocks plus variance of test rows"
-                )
-            }
-            (Err(_), 1) => "Student t of paired differences".to_string(),
-            (Err(_), blocks) => {
-                format!("Student t (Satterthwaite) of paired differences within {blocks} blocks")
-            }
-        };
-        let note = (low == high).then(|| "no variance".to_string());
+        let ends = self.whole.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
         let n = self.blocks.iter().map(Vec::len).sum();
-        Ok(Interval {
-            low,
-            high,
-            level: LEVEL,
-            method,
-            over: self.over().to_string(),
-            n,
-            resamples: None,
-            note,
-        })
+        Ok(interval(ends, self.blocks.len(), self.rows.is_ok(), n))
     }
+
+    /// Of the sum with every sign turned.
+    pub fn negative(&self) -> Self {
+        let turn = |block: &Vec<f64>| block.iter().map(|value| -value).collect();
+        Self {
+            whole: self.whole.negative(),
+            seeds: self.seeds.negative(),
+            rows: self.rows.clone(),
+            datasets: self.datasets.map(|datasets| datasets.negative()),
+            blocks: self.blocks.iter().map(turn).collect(),
+        }
+    }
+
+    /// So much less.
+    pub fn less(&self, by: f64) -> Self {
+        let less = |block: &Vec<f64>| block.iter().map(|value| value - by).collect();
+        Self {
+            whole: self.whole.less(by),
+            seeds: self.seeds.less(by),
+            rows: self.rows.clone(),
+            datasets: self.datasets.map(|datasets| datasets.less(by)),
+            blocks: self.blocks.iter().map(less).collect(),
+        }
+    }
+}
+
+/// With its provenance: over seeds within so many blocks, and over test rows or not.
+fn interval((low, high): (f64, f64), blocks: usize, rows: bool, n: usize) -> Interval {
+    let seeds = match blocks {
+        1 => "Student t of paired differences".to_string(),
+        blocks => format!("Student t (Satterthwaite) of paired differences within {blocks} blocks"),
+    };
+    let (method, over) = match rows {
+        true => (
+            format!("half-widths in quadrature: {seeds}, percentile bootstrap of test rows"),
+            "seeds and test rows",
+        ),
+        false => (seeds, "seeds"),
+    };
+    let note = (low == high).then(|| "no variance".to_string());
+    Interval { low, high, level: LEVEL, method, over: over.to_string(), n, resamples: None, note }
 }
 
 /// Averages over datasets: all of them or none.
@@ -202,15 +222,31 @@ pub fn pooled(blocks: &[Combination]) -> Pooled {
     let metric = blocks.first().map_or("", |block| block.metric);
     let ci_rows = row_interval(metric, &rows);
     let share = rows.as_ref().ok().filter(|_| ci_rows.is_ok()).map(Resampled::share_above_zero);
+    let mean = mean(seeds.iter().filter_map(|block| mean(block.iter().copied())));
+    let ci = reason.clone().map_or_else(|| over_seeds(&seeds), Err);
     Pooled {
-        mean: mean(seeds.iter().filter_map(|block| mean(block.iter().copied()))),
-        ci: reason.clone().map_or_else(|| over_seeds(&seeds), Err),
+        ci_both: both(mean, &ci, &ci_rows, seeds.len()),
+        mean,
+        ci,
         tested: reason.clone().map_or_else(|| tested(&seeds, &rows), Err),
         share_above_zero: share,
         ci_rows,
         pairs: seeds.iter().map(|block| block.len()).sum(),
         reason,
     }
+}
+
+/// From the intervals of both sources, so that it reaches as far as each to the last digit.
+fn both(mean: Option<f64>, ci: &Bounds, ci_rows: &Bounds, blocks: usize) -> Bounds {
+    let (seeds, rows) = (ci.as_ref().map_err(Clone::clone)?, ci_rows.as_ref().map_err(Clone::clone)?);
+    let mean = mean.ok_or_else(|| NO_COMMON_SEED.to_string())?;
+    let ends = joint_interval(mean, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
+    Ok(interval(ends, blocks, true, seeds.n))
+}
+
+/// Differences of pairs on one dataset that are known already, with the differences under every resample of the rows.
+pub fn pooled_differences(metric: &Metric, seeds: Vec<f64>, rows: Result<Resampled, String>) -> Pooled {
+    pooled(&[Combination { dataset: "", metric: metric.name, seeds: Ok(seeds), rows }])
 }
 
 /// What every dataset has, or the first reason why one has none, with its name if there are several.

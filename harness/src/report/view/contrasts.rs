@@ -1,9 +1,10 @@
 //! Paired comparisons, metric by metric: every method with the baseline, every full model with itself less one component.
 
 use super::combination::{Combination, Pooled, Scale, Tested, pooled};
-use super::decide::Decided;
+use super::comparisons::Decided;
 use super::estimate::Bounds;
 use crate::metrics::{self, Direction};
+use crate::stats::Interval;
 
 pub use super::combination::Side;
 
@@ -40,14 +41,39 @@ pub struct ContrastView {
     pub gain: Result<Tested, String>,
     /// Mean of the baseline, which shares refer to.
     pub level: Option<f64>,
-    /// The verdict and what it rests on; nothing where no value of the metric is better.
+    /// The verdict and what it rests on; nothing where no value of the metric is better, or with `undecided`.
     pub decided: Option<Decided>,
+    /// Why the metric decides nothing here: a share of a total that is hardly there.
+    pub undecided: Option<String>,
 }
 
 impl ContrastView {
     /// The interval that stands beside a verdict: seeds and test rows together, seeds alone where rows have none.
     pub fn interval(&self) -> &Bounds {
         if self.ci_both.is_ok() { &self.ci_both } else { &self.ci }
+    }
+
+    /// The same comparison with the methods in the other order.
+    pub fn reversed(&self) -> Self {
+        let turn = |bounds: &Bounds| {
+            bounds.clone().map(|interval| Interval { low: -interval.high, high: -interval.low, ..interval })
+        };
+        Self {
+            method: self.baseline.clone(),
+            baseline: self.method.clone(),
+            difference: self.difference.map(|difference| -difference),
+            ci: turn(&self.ci),
+            ci_rows: turn(&self.ci_rows),
+            ci_both: turn(&self.ci_both),
+            share_above_zero: self.share_above_zero.map(|share| 1.0 - share),
+            variance: self.variance.as_ref().map(|sources| Sources {
+                over_datasets: sources.over_datasets.map(|(low, high)| (-high, -low)),
+                ..sources.clone()
+            }),
+            gain: self.gain.as_ref().map(Tested::negative).map_err(Clone::clone),
+            decided: self.decided.as_ref().map(Decided::reversed),
+            ..self.clone()
+        }
     }
 }
 
@@ -81,20 +107,19 @@ pub fn with_baseline<'a>(baseline: &'a str, sides: &[Side<'a>]) -> Vec<Question<
     others.map(|method| Question { method, against: baseline, component: None }).collect()
 }
 
-/// All contrasts: dataset by dataset, then the averages if there are several; questions and metrics in the order given.
-/// `datasets` holds the same methods for each dataset.
-pub fn contrasts(questions: &[Question], metrics: &[String], datasets: &[Vec<Side>]) -> Vec<ContrastView> {
-    let pairs = |sides: &&Vec<Side>| -> bool { !sides.is_empty() };
-    let datasets: Vec<&Vec<Side>> = datasets.iter().filter(pairs).collect();
-    let several = (datasets.len() > 1).then_some(datasets.as_slice());
-    let places = datasets.iter().map(std::slice::from_ref).chain(several);
-    let asked = || questions.iter().flat_map(|question| metrics.iter().map(move |metric| (question, metric)));
+/// Where comparisons are made: dataset by dataset, then averaged if there are several. `datasets` holds the same methods for
+/// each dataset.
+pub fn places<'s, 'a>(datasets: &'s [Vec<Side<'a>>]) -> Vec<Vec<&'s Vec<Side<'a>>>> {
+    let datasets: Vec<&Vec<Side>> = datasets.iter().filter(|sides| !sides.is_empty()).collect();
+    let mut places: Vec<Vec<&Vec<Side>>> = datasets.iter().map(|sides| vec![*sides]).collect();
+    if datasets.len() > 1 {
+        places.push(datasets);
+    }
     places
-        .flat_map(|place| asked().filter_map(move |(question, metric)| contrast(question, metric, place)))
-        .collect()
 }
 
-fn contrast(question: &Question, metric: &str, place: &[&Vec<Side>]) -> Option<ContrastView> {
+/// Method minus against in a metric, averaged over the datasets of a place; nothing if one lacks a method.
+pub fn contrast(question: &Question, metric: &str, place: &[&Vec<Side>]) -> Option<ContrastView> {
     let find = |name: &str, sides: &&Vec<Side>| sides.iter().position(|side| side.cell.method == name);
     let direction = metrics::find(metric).map_or(Direction::Neither, |metric| metric.direction);
     let (mut values, mut gains, mut levels) = (Vec::new(), Vec::new(), Vec::new());
@@ -121,7 +146,6 @@ fn view(
     found: Pooled,
     (gain, level): (Result<Tested, String>, Option<f64>),
 ) -> ContrastView {
-    let both = found.tested.as_ref().map_err(Clone::clone);
     ContrastView {
         dataset,
         method: question.method.to_string(),
@@ -129,7 +153,7 @@ fn view(
         component: question.component.map(str::to_string),
         metric: metric.to_string(),
         difference: found.mean,
-        ci_both: both.and_then(|tested| tested.rows.clone().and_then(|_| tested.interval())),
+        ci_both: found.ci_both,
         variance: found.tested.as_ref().ok().map(sources),
         reason: found.reason,
         ci: found.ci,
@@ -139,12 +163,13 @@ fn view(
         gain,
         level,
         decided: None,
+        undecided: None,
     }
 }
 
 /// What each source adds to the variance of the mean; that between datasets is what theirs have beyond the others.
 fn sources(tested: &Tested) -> Sources {
-    let within = tested.whole.error.powi(2);
+    let within = tested.whole.standard_error().powi(2);
     Sources {
         seeds: tested.seeds.error.powi(2),
         rows: tested.rows.clone(),
@@ -208,7 +233,12 @@ mod tests {
             .iter()
             .map(|cells| cells.iter().map(|(cell, resamples)| Side { cell, resamples }).collect())
             .collect();
-        contrasts(&with_baseline("base", &sides[0]), &["qini".to_string()], &sides)
+        let questions = with_baseline("base", &sides[0]);
+        let places = places(&sides);
+        places
+            .iter()
+            .flat_map(|place| questions.iter().filter_map(|one| contrast(one, "qini", place)))
+            .collect()
     }
 
     fn near(found: f64, expected: f64) -> bool {

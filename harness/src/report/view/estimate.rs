@@ -1,7 +1,7 @@
 //! A number with how sure we are of it.
 
 use crate::seed::Seeds;
-use crate::stats::{self, Interval, Resampled, SeedInterval, Studentised, seed_interval, seeds_and_rows};
+use crate::stats::{self, Interval, Resampled, SeedInterval, joint_interval, seed_interval};
 use std::collections::BTreeMap;
 
 /// Coverage of every interval.
@@ -51,12 +51,12 @@ impl Estimate {
             return Self::absent(reason.unwrap_or_else(|| "no seed has a value".to_string()));
         };
         let seeds = Seeds::new(0).child("seed-interval");
-        let ci = seed_interval(&found, method, LEVEL, &seeds);
+        let ci = seed_interval(&found, method, LEVEL, &seeds).map_err(|undefined| undefined.to_string());
         Self {
             mean: Some(estimate.mean),
             sd: estimate.sd,
-            ci: ci.map_err(|undefined| undefined.to_string()),
-            ci_both: over_both(&found, rows.0),
+            ci_both: over_both(estimate.mean, &ci, &rows.1),
+            ci,
             sd_rows: rows.0.as_ref().ok().and_then(|rows| rows.variance().ok()).map(f64::sqrt),
             ci_rows: rows.1,
             per_seed,
@@ -80,22 +80,19 @@ impl Estimate {
     }
 }
 
-/// Over seeds and test rows by variance components.
-fn over_both(values: &[f64], rows: &Result<Resampled, String>) -> Bounds {
-    let text = |undefined: crate::metrics::Undefined| undefined.to_string();
-    let seeds = Studentised::of(values)
-        .map_err(|_| format!("an interval over seeds needs at least 2 of them, found {}", values.len()))?;
-    let whole = seeds_and_rows(&seeds, rows.as_ref().map_err(Clone::clone)?).map_err(text)?;
-    let (low, high) = whole.interval(LEVEL).map_err(text)?;
+/// Over seeds and test rows: from the interval of each as it stands.
+fn over_both(mean: f64, ci: &Bounds, ci_rows: &Bounds) -> Bounds {
+    let (seeds, rows) = (ci.as_ref().map_err(Clone::clone)?, ci_rows.as_ref().map_err(Clone::clone)?);
+    let (low, high) = joint_interval(mean, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
     Ok(Interval {
         low,
         high,
         level: LEVEL,
-        method: "Student t (Satterthwaite), variance of seeds plus variance of test rows".to_string(),
+        method: format!("half-widths in quadrature: {} of seeds, {} of test rows", seeds.method, rows.method),
         over: "seeds and test rows".to_string(),
-        n: values.len(),
+        n: seeds.n,
         resamples: None,
-        note: (seeds.error == 0.0).then(|| "no seed variance".to_string()),
+        note: seeds.note.clone(),
     })
 }
 

@@ -6,9 +6,9 @@ mod build;
 pub mod cell;
 pub mod claims;
 pub mod combination;
+pub mod comparisons;
 pub mod contrasts;
 pub mod curve;
-pub mod decide;
 pub mod effects;
 pub mod estimate;
 pub mod importance;
@@ -19,6 +19,7 @@ pub mod resample;
 mod runs;
 mod study;
 pub mod times;
+pub mod totals;
 pub mod tuning;
 
 use crate::metrics::Direction;
@@ -26,12 +27,14 @@ use crate::record::RowCounts;
 use crate::report::paper::PaperView;
 use crate::spec::Decision;
 use averages::AverageView;
+use crate::stats::AverageEffect;
 use cell::{CellView, FailureView, ReferenceView};
 use claims::ClaimView;
 use contrasts::ContrastView;
 use curve::{Curves, Deciles, Losses};
 use effects::EffectsView;
 use serde::Serialize;
+use totals::DatasetTotals;
 use tuning::TuningView;
 
 /// A report.
@@ -53,6 +56,8 @@ pub struct View {
     pub decision: Decision,
     /// Comparisons in the declared family.
     pub declared: usize,
+    /// Primary metrics: those declared, with its area in the place of a share of a total that is hardly there.
+    pub primary: Vec<String>,
     /// Claims with their answers.
     pub claims: Vec<ClaimView>,
     /// What each component does, over backbones.
@@ -105,6 +110,8 @@ pub struct Block {
     pub rows: Option<RowCounts>,
     /// The test rows.
     pub test: Option<TestRows>,
+    /// Whether there is a total to take shares of.
+    pub totals: DatasetTotals,
     /// Methods.
     pub cells: Vec<CellView>,
     /// References.
@@ -120,7 +127,7 @@ pub struct Block {
 }
 
 /// Facts of the test rows.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TestRows {
     /// How many.
     pub rows: usize,
@@ -128,8 +135,8 @@ pub struct TestRows {
     pub treated: usize,
     /// Share of rows with outcome zero.
     pub zeros: f64,
-    /// Mean outcome of treated minus mean outcome of control rows.
-    pub observed_effect: Option<f64>,
+    /// Mean outcome of treated minus mean outcome of control rows, with its interval.
+    pub observed: Option<AverageEffect>,
     /// Mean true effect, where known.
     pub true_effect: Option<f64>,
     /// Different test parts: 1 unless every seed draws its own split.

@@ -1,13 +1,16 @@
-//! Claims on differences, each a test of a sum of methods.
+//! Claims on differences: what each part compares, first; then, when every family is corrected, its answer.
 
 use super::needed::Needed;
 use super::part::Part;
 use crate::metrics::Direction;
 use crate::report::view::combination::{Combination, Pooled, Scale, Side, Tested, pooled};
+use crate::report::view::comparisons::{ClaimFamily, Comparisons, Deciding, OwnTest, names};
+use crate::report::view::contrasts::{ContrastView, Question};
+use crate::report::view::estimate::LEVEL;
 use crate::spec::{Chain, Group, Margin, Over, Pair};
-use crate::stats::{Answer, Shortfall, Standard, Studentised};
+use crate::stats::{Answer, POWER, Rule, Studentised};
 
-/// Answers about one metric on chosen datasets.
+/// One metric on chosen datasets, and what answers rest on.
 pub struct Judge<'a> {
     /// The metric.
     pub metric: &'a str,
@@ -15,12 +18,54 @@ pub struct Judge<'a> {
     pub direction: Direction,
     /// Cells by dataset.
     pub datasets: &'a [&'a Vec<Side<'a>>],
-    /// Region of practical equivalence.
-    pub equivalence: Margin,
+    /// What verdicts rest on.
+    pub deciding: &'a Deciding<'a>,
     /// Asked seeds.
     pub seeds: usize,
-    /// What answers are held to.
-    pub standard: Standard,
+}
+
+/// A part before families are corrected.
+#[expect(clippy::large_enum_variant, reason = "a handful per claim")]
+pub enum Draft {
+    /// Nothing is left to decide.
+    Done(Part),
+    /// A comparison of two methods, decided where all of them are.
+    Looked {
+        /// What is compared.
+        what: String,
+        /// The one said to be better.
+        better: String,
+        /// The other.
+        than: String,
+    },
+    /// A test of the claim's own.
+    Own(Own),
+}
+
+/// A test that no comparison of two methods is: a margin, an average over backbones, a difference of steps, a best method.
+pub struct Own {
+    what: String,
+    gain: Pooled,
+    tested: Tested,
+    level: Option<f64>,
+    margin: f64,
+    bounds: Bounds,
+    test: OwnTest,
+}
+
+impl Own {
+    /// What its family needs to know of it.
+    pub fn test(&self) -> OwnTest {
+        self.test.clone()
+    }
+}
+
+/// What is claimed of a gain.
+enum Bounds {
+    /// The gain less what is claimed at least.
+    Least(Studentised),
+    /// The same, and the gain less what is claimed at most.
+    Between(Studentised, Studentised),
 }
 
 /// Methods with their factors.
@@ -28,62 +73,95 @@ type Terms<'a> = Vec<(f64, &'a str)>;
 
 impl Judge<'_> {
     /// One part per pair, or one for their average.
-    pub fn better(&self, pairs: &[Pair], over: Over, margins: (Margin, Option<Margin>)) -> Vec<Part> {
-        let judge = |pairs: &[&Pair], what: String, count: usize| {
-            let judge = Judge { standard: Standard { parts: count, ..self.standard }, ..*self };
-            judge.at_least(pairs, what, margins)
+    pub fn better(&self, pairs: &[Pair], over: Over, margins: (Margin, Option<Margin>)) -> Vec<Draft> {
+        let plain = margins.0.value() == 0.0 && margins.1.is_none();
+        let each = |pair: &Pair| {
+            let what = format!("{} minus {}", pair.better, pair.than);
+            match plain && pair.better != pair.than {
+                true => self.looked(what, &pair.better, &pair.than),
+                false => self.at_least(&[pair], what, margins),
+            }
         };
-        let name = |pair: &Pair| format!("{} minus {}", pair.better, pair.than);
         match (over, pairs) {
-            (Over::Each, pairs) => pairs.iter().map(|pair| judge(&[pair], name(pair), pairs.len())).collect(),
-            (Over::Average, [pair]) => vec![judge(&[pair], name(pair), 1)],
+            (Over::Each, pairs) => pairs.iter().map(each).collect(),
+            (Over::Average, [pair]) => vec![each(pair)],
             (Over::Average, pairs) => {
                 let what = format!("average over {} backbones", pairs.len());
-                vec![judge(&pairs.iter().collect::<Vec<_>>(), what, 1)]
+                vec![self.at_least(&pairs.iter().collect::<Vec<_>>(), what, margins)]
             }
         }
     }
 
+    fn looked(&self, what: String, better: &str, than: &str) -> Draft {
+        Draft::Looked { what, better: better.to_string(), than: than.to_string() }
+    }
+
     /// A gain of at least so much, and at most so much, averaged over pairs and datasets.
-    fn at_least(&self, pairs: &[&Pair], what: String, (by, at_most): (Margin, Option<Margin>)) -> Part {
+    fn at_least(&self, pairs: &[&Pair], what: String, (by, at_most): (Margin, Option<Margin>)) -> Draft {
+        let gain = self.gain(pairs, None);
         let Some(level) = self.level(pairs) else {
-            let gain = self.gain(pairs, None);
-            return Part::untested(
-                what,
-                gain.reason.unwrap_or_else(|| "nothing to compare with".to_string()),
-            );
+            let reason = gain.reason.unwrap_or_else(|| "nothing to compare with".to_string());
+            return Draft::Done(Part::untested(what, reason));
         };
         let shares =
             [Some(by), at_most].into_iter().flatten().any(|margin| matches!(margin, Margin::Share(_)));
         if shares && level <= 0.0 {
-            return Part::untested(what, format!("a share of a mean of {level:.4} means nothing"));
+            return Draft::Done(Part::untested(
+                what,
+                format!("a share of a mean of {level:.4} means nothing"),
+            ));
         }
-        let gain = self.gain(pairs, None);
         let tested = match &gain.tested {
             Ok(tested) => tested.clone(),
-            Err(reason) => return self.part(what, &gain, Err(reason.clone()), level),
+            Err(reason) => return Draft::Done(self.untested(what, &gain, reason)),
         };
         let over = |margin: Margin| self.less(pairs, &tested, margin);
-        let Some((over_least, over_most)) = over(by).zip(at_most.map_or(Some(tested.whole), over)) else {
-            return Part::untested(what, "no variance to test against".to_string());
+        let Some((least, most)) = over(by).zip(at_most.map_or(Some(tested.clone()), over)) else {
+            return Draft::Done(Part::untested(what, "no variance to test against".to_string()));
         };
-        let verdict = match at_most {
-            Some(_) => self.standard.between(&over_least, &over_most),
-            None => {
-                let target = if by.value() > 0.0 { by } else { self.equivalence };
-                let over_target = over(target).unwrap_or(tested.whole);
-                let target = target.beside(level);
-                self.standard.at_least(&Shortfall { gain: tested.whole, over_least, over_target, target })
-            }
+        let p = match at_most {
+            Some(_) => self.p_between(&least, &most),
+            None => self.deciding.p_value(&least),
         };
-        self.part(what, &gain, Ok((verdict, over_least, &tested)), level)
+        let text =
+            [Some(by), at_most].into_iter().flatten().map(Margin::text).collect::<Vec<_>>().join(" to ");
+        let names: Vec<String> =
+            pairs.iter().map(|pair| format!("{} minus {}", pair.better, pair.than)).collect();
+        Draft::Own(Own {
+            margin: self.deciding.margin(self.metric, level),
+            bounds: match at_most {
+                Some(_) => Bounds::Between(least.whole, most.whole),
+                None => Bounds::Least(least.whole),
+            },
+            test: self.test(&format!("{} by {text}", names.join(", ")), p),
+            level: Some(level),
+            what,
+            gain,
+            tested,
+        })
+    }
+
+    /// Inside both bounds the larger of their p-values, outside that of the bound that is crossed.
+    fn p_between(&self, least: &Tested, most: &Tested) -> Option<f64> {
+        let (low, high) = (self.deciding.p_value(least)?, self.deciding.p_value(most)?);
+        Some(match (least.whole.mean < 0.0, most.whole.mean > 0.0) {
+            (true, _) => low,
+            (_, true) => high,
+            (false, false) => low.max(high),
+        })
+    }
+
+    /// The same test has the same name in every claim.
+    fn test(&self, what: &str, p: Option<f64>) -> OwnTest {
+        let datasets = names(self.datasets).join(", ");
+        OwnTest { id: format!("{} on {datasets}: {what}", self.metric), p }
     }
 
     /// The gain less a margin, with the standard error of that difference.
-    fn less(&self, pairs: &[&Pair], gain: &Tested, margin: Margin) -> Option<Studentised> {
+    fn less(&self, pairs: &[&Pair], gain: &Tested, margin: Margin) -> Option<Tested> {
         match margin {
-            Margin::Absolute(number) => Some(gain.whole.less(number)),
-            Margin::Share(share) => self.gain(pairs, Some(share)).tested.ok().map(|tested| tested.whole),
+            Margin::Absolute(number) => Some(gain.less(number)),
+            Margin::Share(share) => self.gain(pairs, Some(share)).tested.ok(),
         }
     }
 
@@ -114,33 +192,31 @@ impl Judge<'_> {
     }
 
     /// A step is a gain, and larger than every other step.
-    pub fn largest_step(&self, chains: &[Chain]) -> Vec<Part> {
-        let count: usize = chains.iter().map(|chain| chain.methods.len().saturating_sub(1)).sum();
-        let judge = Judge { standard: Standard { parts: count, ..self.standard }, ..*self };
-        chains.iter().flat_map(|chain| judge.step(chain)).collect()
+    pub fn largest_step(&self, chains: &[Chain]) -> Vec<Draft> {
+        chains.iter().flat_map(|chain| self.step(chain)).collect()
     }
 
-    fn step(&self, chain: &Chain) -> Vec<Part> {
+    fn step(&self, chain: &Chain) -> Vec<Draft> {
         let name = |step: usize| format!("step from {} to {}", chain.methods[step], chain.methods[step + 1]);
         let terms = |step: usize, sign: f64| {
             vec![(sign, chain.methods[step + 1].as_str()), (-sign, chain.methods[step].as_str())]
         };
-        let steps = (0..chain.methods.len().saturating_sub(1)).map(|step| match step == chain.step {
-            true => (name(step), terms(step, 1.0)),
-            false => {
-                let both = terms(chain.step, 1.0).into_iter().chain(terms(step, -1.0)).collect();
-                (format!("{} less the {}", name(chain.step), name(step)), both)
+        let steps = (0..chain.methods.len().saturating_sub(1)).map(|step| {
+            if step == chain.step {
+                return self.looked(name(step), &chain.methods[step + 1], &chain.methods[step]);
             }
+            let both: Terms = terms(chain.step, 1.0).into_iter().chain(terms(step, -1.0)).collect();
+            self.positive(format!("{} less the {}", name(chain.step), name(step)), both, (1, 0.0))
         });
-        steps.map(|(what, terms)| self.positive(what, &[terms], 1)).collect()
+        steps.collect()
     }
 
     /// The best method with a component against the best without, backbone by backbone.
-    pub fn every_best(&self, component: &str, groups: &[Group]) -> Vec<Part> {
+    pub fn every_best(&self, component: &str, groups: &[Group]) -> Vec<Draft> {
         groups.iter().map(|group| self.best(component, group)).collect()
     }
 
-    fn best(&self, component: &str, group: &Group) -> Part {
+    fn best(&self, component: &str, group: &Group) -> Draft {
         let best = |names: &[String]| {
             let gains = names.iter().filter_map(|name| {
                 let gain =
@@ -151,59 +227,121 @@ impl Judge<'_> {
         };
         match (best(&group.with), best(&group.without)) {
             (Some(with), Some(without)) => {
-                let what = format!("{with}, the best with {component}, minus {without}, the best without");
                 let tries = group.with.len() * group.without.len();
-                self.positive(what, &[vec![(1.0, with.as_str()), (-1.0, without.as_str())]], tries)
+                let what = format!(
+                    "{with}, the best with {component}, minus {without}, the best without (one of {tries} pairs)"
+                );
+                let level = self.sum(&[vec![(1.0, without.as_str())]], Scale::Value).mean;
+                let margin = level.map_or(0.0, |level| self.deciding.margin(self.metric, level));
+                self.positive(what, vec![(1.0, with.as_str()), (-1.0, without.as_str())], (tries, margin))
             }
             (None, _) | (_, None) => {
                 let names = group.with.first().or(group.without.first()).cloned().unwrap_or_default();
-                Part::untested(
+                Draft::Done(Part::untested(
                     format!("{names} and its kin"),
                     "no method with it, or none without, has two seeds".to_string(),
-                )
+                ))
             }
         }
     }
 
-    fn positive(&self, what: String, sums: &[Terms], tries: usize) -> Part {
-        let gain = self.sum(sums, Scale::Gain(self.direction));
-        let judged = match &gain.tested {
-            Ok(tested) => Ok((self.standard.positive(&tested.whole, tries), tested.whole, tested)),
-            Err(reason) => Err(reason.clone()),
+    /// A sum above zero, picked from so many.
+    fn positive(&self, what: String, terms: Terms, (tries, margin): (usize, f64)) -> Draft {
+        let gain = self.sum(&[terms], Scale::Gain(self.direction));
+        let tested = match &gain.tested {
+            Ok(tested) => tested.clone(),
+            Err(reason) => return Draft::Done(self.untested(what, &gain, reason)),
         };
-        self.part(what, &gain, judged, 0.0)
+        let p = self.deciding.p_value(&tested).map(|p| (p * tries.max(1) as f64).min(1.0));
+        let bounds = Bounds::Least(tested.whole);
+        Draft::Own(Own { test: self.test(&what, p), what, gain, tested, level: None, margin, bounds })
     }
 
-    /// A part in the sign of the metric.
-    fn part(
-        &self,
-        what: String,
-        gain: &Pooled,
-        judged: Result<(Answer, Studentised, &Tested), String>,
-        level: f64,
-    ) -> Part {
-        let sign = if self.direction == Direction::Lower { -1.0 } else { 1.0 };
-        let (verdict, tested, found) = match judged {
-            Ok(judged) => judged,
-            Err(reason) => {
-                let (value, pairs) = (gain.mean.map(|mean| sign * mean), gain.pairs);
-                return Part { value, pairs, ..Part::untested(what, reason) };
+    fn sign(&self) -> f64 {
+        if self.direction == Direction::Lower { -1.0 } else { 1.0 }
+    }
+
+    fn untested(&self, what: String, gain: &Pooled, reason: &str) -> Part {
+        let (value, pairs) = (gain.mean.map(|mean| self.sign() * mean), gain.pairs);
+        Part { value, pairs, ..Part::untested(what, reason.to_string()) }
+    }
+
+    /// The part once families are corrected.
+    pub fn part(&self, draft: Draft, comparisons: &Comparisons, family: &ClaimFamily) -> Part {
+        match draft {
+            Draft::Done(part) => part,
+            Draft::Looked { what, better, than } => {
+                let question = Question { method: &better, against: &than, component: None };
+                match comparisons.get(&question, self.metric, &names(self.datasets)) {
+                    Some(found) => self.looked_up(what, &question, &found),
+                    None => Part::untested(what, "nothing to compare with".to_string()),
+                }
+            }
+            Draft::Own(own) => self.own(own, family),
+        }
+    }
+
+    /// A comparison that stands elsewhere, with its p and its verdict.
+    fn looked_up(&self, what: String, question: &Question, found: &ContrastView) -> Part {
+        let (Some(decided), Ok(gain)) = (&found.decided, &found.gain) else {
+            let reason = found.gain.as_ref().err().or(found.reason.as_ref()).cloned();
+            let part = Part::untested(what, reason.unwrap_or_else(|| "nothing was decided".to_string()));
+            return Part { value: found.difference, pairs: found.seeds_paired, ..part };
+        };
+        let verdict = Answer::from(decided.verdict);
+        let pair = Pair { better: question.method.to_string(), than: question.against.to_string() };
+        let level = self.level(&[&pair]).filter(|level| *level > 0.0);
+        let rule = Rule { level: LEVEL, power: POWER, family: decided.family, margin: decided.margin };
+        Part {
+            verdict,
+            value: found.difference,
+            interval: found.interval().as_ref().ok().map(|interval| [interval.low, interval.high]),
+            over: decided.over,
+            p: decided.p,
+            p_adjusted: decided.p_adjusted,
+            family: Some((decided.family_name.clone(), decided.family)),
+            relative: found.difference.zip(level).map(|(difference, level)| difference / level),
+            pairs: found.seeds_paired,
+            detectable: decided.detectable,
+            reason: None,
+            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&gain.whole, &rule, self.seeds)),
+            ..Part::untested(what, String::new())
+        }
+    }
+
+    fn own(&self, own: Own, family: &ClaimFamily) -> Part {
+        let Own { what, gain, tested, level, margin, bounds, test } = own;
+        let rule = Rule { level: LEVEL, power: POWER, family: family.count, margin };
+        let adjusted = family.adjusted(&test);
+        let (verdict, nearest) = match bounds {
+            Bounds::Least(over) => (rule.answer(&tested.whole, &over, adjusted), over),
+            Bounds::Between(least, most) => {
+                let inside = least.mean > 0.0 && most.mean < 0.0;
+                let certain = adjusted.is_some_and(|p| p < 1.0 - rule.level);
+                let verdict = match (certain, inside) {
+                    (true, true) => Answer::Supported,
+                    (true, false) => Answer::Refuted,
+                    (false, _) => Answer::Inconclusive,
+                };
+                (verdict, if least.mean.abs() < most.mean.abs() { least } else { most })
             }
         };
-        let interval = found.interval().ok().map(|interval| [sign * interval.low, sign * interval.high]);
-        let value = sign * found.whole.mean;
-        let open = verdict == Answer::Inconclusive;
+        let sign = self.sign();
+        let interval = tested.interval().ok().map(|interval| [sign * interval.low, sign * interval.high]);
+        let value = sign * tested.whole.mean;
         Part {
             verdict,
             value: Some(value),
             interval: interval.map(|[a, b]| [a.min(b), a.max(b)]),
-            over: found.over(),
-            p: tested.p_value(0.0).ok(),
-            relative: (level > 0.0).then(|| value / level),
+            over: tested.over(),
+            p: test.p,
+            p_adjusted: adjusted,
+            family: Some((family.name.to_string(), family.count)),
+            relative: level.filter(|level| *level > 0.0).map(|level| value / level),
             pairs: gain.pairs,
-            detectable: found.whole.detectable(self.standard.level, self.standard.power).ok(),
+            detectable: tested.whole.detectable(rule.single_level(), rule.power).ok(),
             reason: None,
-            needed: open.then(|| Needed::of(&tested, found, &self.standard, self.seeds)),
+            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&nearest, &rule, self.seeds)),
             ..Part::untested(what, String::new())
         }
     }

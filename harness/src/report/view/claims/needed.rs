@@ -1,7 +1,6 @@
 //! What would decide an open comparison.
 
-use crate::report::view::combination::Tested;
-use crate::stats::{Standard, Studentised};
+use crate::stats::{Rule, Studentised};
 
 /// Most seeds that are worth asking for.
 const MOST_SEEDS: usize = 1_000;
@@ -23,19 +22,20 @@ pub enum Needed {
 }
 
 impl Needed {
-    /// So that a true value as far from zero as the one found is told from zero with the asked power: `tested` is what
-    /// is tested, `found` says how its variance is made up. The seeds' part shrinks with their number, that of the rows stays.
-    pub fn of(tested: &Studentised, found: &Tested, standard: &Standard, instead_of: usize) -> Self {
-        let rows = found.rows.clone().unwrap_or(0.0).max(0.0);
-        let of_seeds = (tested.error.powi(2) - rows).max(0.0);
+    /// So that a true value as far from zero as the one found is told from zero with the asked power, at the level of Holm's
+    /// first step. The seeds' part of the variance shrinks with their number, that of the rows stays.
+    pub fn of(tested: &Studentised, rule: &Rule, instead_of: usize) -> Self {
+        let without_seeds = Studentised { error: 0.0, freedom: f64::MAX, ..*tested };
+        let rows = without_seeds.standard_error();
+        let finds = |design: &Studentised| {
+            design.power(tested.mean, rule.single_level()).is_ok_and(|power| power >= rule.power)
+        };
         let enough = |seeds: usize| {
             let factor = seeds as f64 / instead_of.max(1) as f64;
-            let error = (of_seeds / factor + rows).sqrt();
-            let design = Studentised::new(0.0, error, tested.freedom * factor);
-            design.power(tested.mean, standard.level).is_ok_and(|power| power >= standard.power)
+            let (error, freedom) = (tested.error / factor.sqrt(), tested.freedom * factor);
+            finds(&Studentised { error, freedom, ..*tested })
         };
-        let without_seeds = Studentised::new(0.0, rows.sqrt(), f64::MAX);
-        if !without_seeds.power(tested.mean, standard.level).is_ok_and(|power| power >= standard.power) {
+        if !finds(&without_seeds) {
             return if rows > 0.0 { Self::Rows } else { Self::AnotherDesign };
         }
         let first = instead_of + 1;

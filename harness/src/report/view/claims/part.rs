@@ -23,6 +23,10 @@ pub struct Part {
     pub over: &'static str,
     /// Two-sided p-value of what the part tests; nothing where an interval decides.
     pub p: Option<f64>,
+    /// The same after Holm over its family: what the answer rests on.
+    pub p_adjusted: Option<f64>,
+    /// Which family, and how many comparisons it has.
+    pub family: Option<(String, usize)>,
     /// The difference relative to the mean of what is compared with.
     pub relative: Option<f64>,
     /// Pairs of seeds, or seeds.
@@ -46,6 +50,8 @@ impl Part {
             interval: None,
             over: "seeds",
             p: None,
+            p_adjusted: None,
+            family: None,
             relative: None,
             pairs: 0,
             detectable: None,
@@ -75,6 +81,9 @@ impl Part {
         }
         let equals = |p: &str| if p.starts_with('<') { "" } else { "= " };
         text += &self.p.map(p_text).map(|p| format!(", p {}{p}", equals(&p))).unwrap_or_default();
+        if let Some((p, (family, count))) = self.p_adjusted.map(p_text).zip(self.family.as_ref()) {
+            text += &format!(", {}{p} after Holm over {count} ({family})", equals(&p));
+        }
         text + &self.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
     }
 }
@@ -89,8 +98,7 @@ pub fn evidence(parts: &[Part], verdict: Answer) -> String {
     let count = |answer: Answer| parts.iter().filter(|part| part.verdict == answer).count();
     let mut text = String::new();
     if parts.len() > 1 {
-        let words = [Answer::Supported, Answer::Refuted, Answer::Inconclusive];
-        let counts: Vec<String> = words
+        let counts: Vec<String> = Answer::ALL
             .iter()
             .filter(|answer| count(**answer) > 0)
             .map(|answer| format!("{} {}", count(*answer), answer.word()))
