@@ -1,5 +1,7 @@
 //! What several verbs share: which experiment is meant, what is known of its runs, and facts for the records.
 
+use crate::escape::shell;
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::model::Model;
 use crate::spec::{self, Experiment};
@@ -53,18 +55,18 @@ impl Asked {
         Self { chosen, results: self.results.clone() }
     }
 
-    /// The options that repeat this choice, to print.
+    /// The words that repeat this choice, as a shell reads them.
     pub fn options(&self) -> String {
         let Chosen { experiment, profile, sets } = &self.chosen;
-        let mut text = experiment.display().to_string();
+        let mut text = shell::path(experiment);
         if let Some(profile) = profile {
-            text.push_str(&format!(" --profile {profile}"));
+            text.push_str(&format!(" {}", shell::option("--profile", profile)));
         }
         for set in sets {
-            text.push_str(&format!(" --set {set}"));
+            text.push_str(&format!(" {}", shell::option("--set", set)));
         }
         if self.results != Path::new("results") {
-            text.push_str(&format!(" --results {}", self.results.display()));
+            text.push_str(&format!(" --results {}", shell::path(&self.results)));
         }
         text
     }
@@ -90,8 +92,9 @@ pub(super) enum State {
     Done(Entry),
     /// Crashed when last tried.
     Failed(String),
-    /// Never recorded.
-    Missing,
+    /// Never recorded, as long as the data file holds what it holds now; here is the run of the same cell and seed that was
+    /// recorded when it held something else, if there is one.
+    Missing(Option<Entry>),
 }
 
 impl State {
@@ -100,7 +103,7 @@ impl State {
         match self {
             State::Done(_) => "done",
             State::Failed(_) => "failed",
-            State::Missing => "missing",
+            State::Missing(_) => "missing",
         }
     }
 
@@ -109,7 +112,10 @@ impl State {
         match self {
             State::Done(entry) => entry.folder.display().to_string(),
             State::Failed(message) => message.clone(),
-            State::Missing => "no record of this spec and seed".to_string(),
+            State::Missing(None) => "no record of this spec and seed".to_string(),
+            State::Missing(Some(entry)) => {
+                format!("the data file has changed since {} was recorded", entry.folder.display())
+            }
         }
     }
 }
@@ -118,14 +124,59 @@ impl State {
 pub(super) fn known(experiment: &Experiment, store: &Store) -> anyhow::Result<Vec<Known>> {
     let entries = store.entries()?;
     let mut runs = Vec::new();
-    for (dataset, method) in experiment.cells() {
+    for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
         for &seed in &experiment.seeds {
-            let id = experiment.run(dataset, method, seed).id();
+            let id = identity.id(seed);
             let state = state(&entries, store, &id)?;
             runs.push(Known { dataset, method, seed, id, state });
         }
     }
+    find_earlier(experiment, store, &entries, &mut runs);
     Ok(runs)
+}
+
+/// Of missing runs on a data file, those that were recorded when the file held something else.
+fn find_earlier(
+    experiment: &Experiment,
+    store: &Store,
+    entries: &BTreeMap<String, Entry>,
+    runs: &mut [Known],
+) {
+    let on_file = |run: &Known| experiment.datasets[run.dataset].spec.content().is_some();
+    let mut wanted: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for (place, run) in runs.iter().enumerate() {
+        if matches!(run.state, State::Missing(_)) && on_file(run) {
+            let spec = experiment.run(run.dataset, run.method, run.seed);
+            wanted.entry(spec.slug()).or_default().insert(spec.id_of_any_content(), place);
+        }
+    }
+    for entry in entries.values() {
+        // A folder is called slug-id; a slug says which runs it can be at all.
+        let name = entry.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let slug = name.strip_suffix(&entry.id).and_then(|name| name.strip_suffix('-'));
+        let Some(wanted) = slug.and_then(|slug| wanted.get(slug)) else { continue };
+        // What cannot be read is no such run; others say so.
+        let Ok(record) = store.record(entry) else { continue };
+        if let Some(place) = wanted.get(&record.spec.id_of_any_content()) {
+            runs[*place].state = State::Missing(Some(entry.clone()));
+        }
+    }
+}
+
+/// What is said of runs that were recorded when data files held something else; nothing where there are none.
+pub(super) fn changed(experiment: &Experiment, runs: &[Known]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in runs.iter().filter(|run| matches!(run.state, State::Missing(Some(_)))) {
+        *counts.entry(experiment.datasets[run.dataset].spec.place()).or_default() += 1;
+    }
+    let line = |(file, count): (&str, usize)| {
+        let runs = if count == 1 { "1 run was" } else { &format!("{count} runs were") };
+        format!(
+            "{} has changed since {runs} recorded: they are not counted, and `valor run` trains anew",
+            shown(file)
+        )
+    };
+    counts.into_iter().map(line).collect()
 }
 
 fn state(entries: &BTreeMap<String, Entry>, store: &Store, id: &str) -> anyhow::Result<State> {
@@ -134,7 +185,7 @@ fn state(entries: &BTreeMap<String, Entry>, store: &Store, id: &str) -> anyhow::
     }
     Ok(match store.failure(id)? {
         Some(failure) => State::Failed(format!("{}: {}", failure.class, failure.message)),
-        None => State::Missing,
+        None => State::Missing(None),
     })
 }
 

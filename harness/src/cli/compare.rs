@@ -1,7 +1,7 @@
 //! `valor compare`: what differs between two runs, or between two cells.
 
 use super::DONE;
-use crate::error::did_you_mean;
+use crate::error::choices;
 use crate::input_error;
 use crate::report::{Compared, Difference, MetricDifference, Side, common_rows};
 use crate::spec;
@@ -75,15 +75,15 @@ fn cell<'a>(
     let experiment = spec::load(&path, arguments.profile.as_deref(), &arguments.sets)?;
     let place = |what: &str, wanted: &str, names: Vec<&str>| {
         names.iter().position(|known| *known == wanted).ok_or_else(|| {
-            let hint = did_you_mean(wanted, names.iter().copied());
-            input_error!("{}: no {what} '{wanted}'; there are {}{hint}", path.display(), names.join(", "))
+            input_error!("{}: no {what} '{wanted}'{}", path.display(), choices(wanted, "there are", &names))
         })
     };
     let dataset =
         place("dataset", dataset, experiment.datasets.iter().map(|data| data.name.as_str()).collect())?;
     let method =
         place("method", method, experiment.methods.iter().map(|method| method.name.as_str()).collect())?;
-    let ids = experiment.seeds.iter().map(|seed| experiment.run(dataset, method, *seed).id());
+    let identity = experiment.identity(dataset, method);
+    let ids = experiment.seeds.iter().map(|seed| identity.id(*seed));
     let found: Vec<&Entry> = ids.filter_map(|id| entries.get(&id)).collect();
     if found.is_empty() {
         return Err(input_error!(

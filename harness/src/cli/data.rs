@@ -7,11 +7,11 @@ mod text;
 use super::output::Format;
 use crate::data::describe::{Description, describe};
 use crate::data::{Dataset, load};
+use crate::error::choices;
 use crate::input_error;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use source::Source;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Arguments of `valor data`.
@@ -79,18 +79,17 @@ struct Named {
 }
 
 fn describe_sources(arguments: &DescribeArguments) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
     let mut described = Vec::new();
     for source in chosen(&arguments.source)? {
         let description = describe(&rows_of(&source)?)?;
         if arguments.json {
             described.push(Named { name: source.data.name, description });
         } else {
-            writeln!(out, "{}", text::render(&source.data.name, &description))?;
+            println!("{}", text::render(&source.data.name, &description));
         }
     }
     if arguments.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&described)?)?;
+        println!("{}", serde_json::to_string_pretty(&described)?);
     }
     Ok(())
 }
@@ -109,9 +108,8 @@ fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
     };
     let rows = rows_of(source)?;
     export::export(&rows, format, &arguments.out)?;
-    let mut messages = std::io::stderr().lock();
     for note in &rows.notes {
-        writeln!(messages, "note: {note}")?;
+        eprintln!("note: {note}");
     }
     Ok(())
 }
@@ -127,8 +125,10 @@ fn chosen(arguments: &SourceArguments) -> anyhow::Result<Vec<Source>> {
         let names: Vec<String> = sources.iter().map(|source| source.data.name.clone()).collect();
         sources.retain(|source| source.data.name == *name);
         if sources.is_empty() {
-            let hint = crate::error::did_you_mean(name, names.iter().map(String::as_str));
-            return Err(input_error!("--dataset {name}: allowed are {}{hint}", names.join(", ")));
+            return Err(input_error!(
+                "--dataset '{name}' is not there{}",
+                choices(name, "allowed are", &names)
+            ));
         }
     }
     if let Some(rows) = arguments.rows {

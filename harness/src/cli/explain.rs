@@ -158,7 +158,6 @@ fn tell(arguments: &Arguments, model: &Model, explained: &Explained, work: &Work
     let (rows, seconds) = (work.progress.count(), work.progress.seconds());
     let speed = rows as f64 / seconds.max(1e-9);
     let views = explain::features(&work.digest);
-    let mut out = std::io::stdout().lock();
     if arguments.json {
         let features: Vec<serde_json::Value> = views
             .iter()
@@ -185,20 +184,20 @@ fn tell(arguments: &Arguments, model: &Model, explained: &Explained, work: &Work
                 "peak_memory_bytes": peak_memory(),
             },
         });
-        writeln!(out, "{found:#}")?;
+        println!("{found:#}");
         return Ok(DONE);
     }
     let folder = arguments.out.as_deref().unwrap_or(Path::new("."));
     let page = folder.join("index.html");
-    writeln!(out, "{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", page.display())?;
+    println!("{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", page.display());
     let leading = views.iter().filter(|view| view.direction != Direction::None).take(3);
     let leading: Vec<&str> = leading.map(|view| view.name.as_str()).collect();
     match leading.is_empty() {
-        true => writeln!(out, "no feature contributes anything")?,
-        false => writeln!(out, "most is contributed by {}", leading.join(", "))?,
+        true => println!("no feature contributes anything"),
+        false => println!("most is contributed by {}", leading.join(", ")),
     }
     for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
-        writeln!(out, "{name}: in {count} rows a level that the training rows lack; it counts as missing")?;
+        println!("{name}: in {count} rows a level that the training rows lack; it counts as missing");
     }
     Ok(DONE)
 }

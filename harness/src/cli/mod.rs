@@ -1,5 +1,7 @@
 //! The command line: one file per verb. The only place that prints, and the only one that knows exit codes.
-#![expect(clippy::print_stdout, reason = "the command line prints")]
+
+#[macro_use]
+mod print;
 
 mod columns;
 mod common;
@@ -20,6 +22,7 @@ mod status;
 mod writer;
 
 use crate::error::is_input;
+use crate::escape::terminal::line;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -104,7 +107,8 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("valor: {error:#}");
+            // One line, whatever the file that is complained about holds.
+            eprintln!("valor: {}", line(&format!("{error:#}").replace('\n', " ")));
             ExitCode::from(if is_input(&error) { INPUT } else { FAILED })
         }
     }

@@ -1,7 +1,8 @@
 //! `valor status`: how much of an experiment is done.
 
 use super::DONE;
-use super::common::{Asked, Known, State, known};
+use super::common::{Asked, Known, State, changed, known};
+use crate::escape::terminal::line as shown;
 use crate::learner::Status;
 use crate::store::Store;
 use clap::Args;
@@ -33,9 +34,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let runs = known(&experiment, &store)?;
     let mut total = Counts::default();
     let mut cells = Vec::new();
-    for (dataset, method) in experiment.cells() {
-        let of_cell = runs.iter().filter(|run| (run.dataset, run.method) == (dataset, method));
-        let counts = count(&store, of_cell)?;
+    // Runs stand in the order of cells, a cell's seeds together.
+    for ((dataset, method), of_cell) in experiment.cells().zip(runs.chunks(experiment.seeds.len())) {
+        let counts = count(&store, of_cell.iter())?;
         total.add(&counts);
         cells.push((
             experiment.datasets[dataset].name.as_str(),
@@ -52,16 +53,25 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         };
         let cells: Vec<_> = cells.iter().map(cell).collect();
         let (name, profile) = (&experiment.name, &experiment.profile);
-        println!(
-            "{:#}",
-            json!({ "experiment": name, "profile": profile, "total": total.as_json(), "cells": cells })
-        );
+        let found = json!({
+            "experiment": name,
+            "profile": profile,
+            "results": arguments.asked.results,
+            "total": total.as_json(),
+            "cells": cells,
+            "changed": changed(&experiment, &runs),
+        });
+        println!("{found:#}");
         return Ok(DONE);
     }
+    println!("results in {}", arguments.asked.results.display());
     for (dataset, method, counts) in &cells {
-        println!("{dataset:<14} {method:<32} {}", counts.text());
+        println!("{:<14} {:<32} {}", shown(dataset), shown(method), counts.text());
     }
-    println!("{} ({}): {}", experiment.name, experiment.profile, total.text());
+    for line in changed(&experiment, &runs) {
+        println!("note: {line}");
+    }
+    println!("{} ({}): {}", shown(&experiment.name), shown(&experiment.profile), total.text());
     Ok(DONE)
 }
 
@@ -75,7 +85,7 @@ fn count<'a>(store: &Store, runs: impl Iterator<Item = &'a Known>) -> anyhow::Re
                 Status::Diverged(_) => counts.diverged += 1,
             },
             State::Failed(_) => counts.failed += 1,
-            State::Missing => counts.missing += 1,
+            State::Missing(_) => counts.missing += 1,
         }
     }
     Ok(counts)

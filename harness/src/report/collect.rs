@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow::Result<Material> {
     let entries = store.entries()?;
     let mut cells = Vec::new();
-    for (dataset, method) in experiment.cells() {
+    for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
         let run = |&seed: &u64| {
-            let id = experiment.run(dataset, method, seed).id();
+            let id = identity.id(seed);
             outcome(store, &entries, &id).map(|outcome| RunMaterial { seed, id, outcome })
         };
         let runs = experiment.seeds.iter().map(run).collect::<anyhow::Result<_>>()?;

@@ -2,6 +2,7 @@
 
 use super::files;
 use super::material::{Material, Outcome};
+use crate::escape::csv as escape;
 use crate::record::{EvaluationRows, Predictions};
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
@@ -150,8 +151,8 @@ fn line(run: &Run, index: usize) -> [String; 13] {
     };
     let said = |values: Option<&Vec<f32>>| values.map(|values| values[index].to_string()).unwrap_or_default();
     [
-        run.dataset.to_string(),
-        run.method.to_string(),
+        escape::text(run.dataset).into_owned(),
+        escape::text(run.method).into_owned(),
         run.seed.to_string(),
         run.rows.row[index].to_string(),
         u8::from(run.rows.treatment[index]).to_string(),

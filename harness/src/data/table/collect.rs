@@ -102,7 +102,8 @@ impl<'a> Collector<'a> {
         let shown = lists.map(|(key, list)| format!("{key} = {list:?}")).join(", ");
         let hint = did_you_mean(value, lists.iter().flat_map(|(_, list)| list.iter().map(String::as_str)));
         let fault = format!(
-            "the value '{value}' is declared in none of {shown}; name it in 'drop' to leave such rows out{hint}"
+            "the value '{value}' is declared in none of the lists{hint}{} {shown}; name it in 'drop' to leave such rows out",
+            if hint.is_empty() { ":" } else { "" }
         );
         self.refuse(number, Columns::TREATMENT, &fault)
     }
