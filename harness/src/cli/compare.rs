@@ -29,7 +29,7 @@ pub(super) struct Arguments {
     /// The results folder
     #[arg(long, default_value = "results")]
     results: PathBuf,
-    /// Prints JSON
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

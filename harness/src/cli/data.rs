@@ -23,9 +23,11 @@ pub struct DataArguments {
 
 #[derive(Subcommand, Clone, Debug)]
 enum DataVerb {
-    /// Rows, arms, share of zeros, quantiles of positive outcomes, balance; truth if known
+    /// Shows rows, arms, share of zeros, quantiles of positive outcomes, balance; truth if known
+    #[command(after_help = "Example:\n  valor data describe b2b-mimic --set world=3")]
     Describe(DescribeArguments),
-    /// Write features, treatment, outcome, then the truth where it is known, as a file
+    /// Writes features, treatment, outcome, then the truth where it is known, as a file
+    #[command(after_help = "Example:\n  valor data export b2b-mimic --rows 10000 --out rows.csv")]
     Export(ExportArguments),
 }
 
@@ -34,10 +36,10 @@ struct SourceArguments {
     /// b2b-mimic, production-sim (a stand-in), valor-release, or an experiment file (.toml)
     #[arg(value_name = "NAME|EXPERIMENT.toml")]
     source: String,
-    /// Change a key, e.g. --set world=3
+    /// Sets a key, e.g. --set world=3
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Use only this dataset of an experiment file
+    /// Uses only this dataset of an experiment file
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
     /// So many rows: the size of a generator, at most so many of valor-release or a file
@@ -49,7 +51,7 @@ struct SourceArguments {
 struct DescribeArguments {
     #[command(flatten)]
     source: SourceArguments,
-    /// Print a JSON array with an object per dataset
+    /// Prints a JSON array with an object per dataset
     #[arg(long)]
     json: bool,
 }

@@ -42,16 +42,16 @@ pub(super) struct Arguments {
     /// What outcomes are counted in: a sign stands before amounts ($), a word after them (EUR)
     #[arg(long, default_value = "", value_name = "TEXT")]
     unit: String,
-    /// Put before the names of the contributions' columns
+    /// Stands before the names of the contributions' columns
     #[arg(long, default_value = "", value_name = "TEXT")]
     prefix: String,
-    /// Print one tree instead, counted from 1; with --out also as tree-N.svg
+    /// Prints one tree instead, counted from 1; with --out also as tree-N.svg
     #[arg(long, value_name = "N", conflicts_with_all = ["data", "rows", "id", "prefix", "json"])]
     tree: Option<usize>,
     /// Levels of splits that a printed tree shows
     #[arg(long, default_value_t = 6, requires = "tree")]
     depth: usize,
-    /// Print one JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

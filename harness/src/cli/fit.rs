@@ -5,6 +5,7 @@ use super::common::{Chosen, provenance};
 use super::output::Staged;
 use super::progress::Bar;
 use crate::error::choices;
+use crate::escape::terminal::line as shown;
 use crate::executor::Plan;
 use crate::input_error;
 use crate::learner::device;
@@ -36,7 +37,7 @@ pub(super) struct Arguments {
     /// auto, cpu, cuda, cuda:1
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Print one JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -58,6 +59,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     bar.close();
     let model = model.map_err(|error| error.context(format!("{} is not written", out.display())))?;
     write(&model, out)?;
+    for note in &model.about.notes {
+        eprintln!("note: {}", shown(note));
+    }
     tell(&model, arguments)
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 pub(super) struct Arguments {
     #[command(flatten)]
     asked: Asked,
-    /// Prints JSON
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

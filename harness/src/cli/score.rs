@@ -31,13 +31,13 @@ pub(super) struct Arguments {
     /// The file to write: .csv, .csv.gz or .parquet
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Put before the names of the added columns
+    /// Stands before the names of the added columns
     #[arg(long, default_value = "", value_name = "TEXT")]
     prefix: String,
     /// auto, cpu, cuda, cuda:1
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Print one JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

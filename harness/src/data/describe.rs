@@ -1,5 +1,6 @@
 //! What a reader should know of a dataset before believing a table made from it.
 
+use super::caution::cautions;
 use super::encode::{Encoder, Encoding};
 use super::{Dataset, Matrix};
 use serde::Serialize;
@@ -118,7 +119,7 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Description> {
             .as_ref()
             .map(|group| group.iter().collect::<std::collections::BTreeSet<_>>().len()),
         truth: truth(dataset),
-        notes: dataset.notes.clone(),
+        notes: dataset.notes.iter().cloned().chain(cautions(dataset)).collect(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Where rows come from, and how they are parted and encoded.
 
 pub mod b2b_mimic;
+pub mod caution;
 mod dataset;
 pub mod describe;
 mod draw;
@@ -12,7 +13,7 @@ pub mod split;
 pub mod table;
 pub mod valor_release;
 
-pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth};
+pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth, UnitColumns};
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

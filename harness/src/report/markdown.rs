@@ -16,6 +16,9 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
     if let Some(caption) = &view.caption {
         text += &format!("> {}\n\n", escape(caption));
     }
+    if view.is_of_nothing() {
+        text += "No run of this experiment is recorded: there is nothing to report yet.\n\n";
+    }
     let tuning = TuningText::new(view);
     text += &format!("{}\n\n{}\n", table.legend, escape(&tuning.sentence));
     for block in &table.blocks {

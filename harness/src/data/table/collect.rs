@@ -6,7 +6,7 @@ use super::time::{self, TimeKind};
 use super::values::Label;
 use super::{Place, Propensity, TableSpec};
 use crate::data::draw::choose;
-use crate::data::{Dataset, FeatureKind, Truth};
+use crate::data::{Dataset, FeatureKind, Truth, UnitColumns};
 use crate::error::did_you_mean;
 use crate::input_error;
 use crate::seed::Seeds;
@@ -55,6 +55,7 @@ impl<'a> Collector<'a> {
                 truth: spec.effect.as_ref().map(|_| Truth::default()),
                 group: spec.group.as_ref().map(|_| Vec::new()),
                 time: spec.time.as_ref().map(|_| Vec::new()),
+                units: UnitColumns { group: spec.group.clone(), time: spec.time.clone() },
                 ..Dataset::default()
             },
             features: Features::default(),

@@ -71,6 +71,14 @@ impl View {
     }
 }
 
+impl View {
+    /// Whether no run has ended yet, well or badly.
+    pub fn is_of_nothing(&self) -> bool {
+        let mut cells = self.blocks.iter().flat_map(|block| &block.cells);
+        cells.all(|cell| cell.seeds.found + cell.seeds.failed == 0)
+    }
+}
+
 fn question(left_out: &groups::LeftOut) -> Question<'_> {
     Question { method: &left_out.method, against: &left_out.full, component: Some(&left_out.component) }
 }
