@@ -2,6 +2,7 @@
 
 use super::DONE;
 use crate::error::choices;
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::report::{Compared, Difference, MetricDifference, Side, common_rows};
 use crate::spec;
@@ -111,7 +112,7 @@ fn one<'a>(entries: &'a Entries, name: &str) -> anyhow::Result<&'a Entry> {
 }
 
 fn print(compared: &Compared) {
-    println!("a: {}\nb: {}", compared.a, compared.b);
+    println!("a: {}\nb: {}", shown(&compared.a), shown(&compared.b));
     if compared.is_empty() {
         println!("nothing differs");
         return;
@@ -126,7 +127,7 @@ fn print(compared: &Compared) {
         println!("\n{title}");
         let wide = lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
         for Difference { key, a, b } in lines {
-            println!("  {key:<wide$}  {} -> {}", or_dash(a), or_dash(b));
+            println!("  {:<wide$}  {} -> {}", shown(key), shown(or_dash(a)), shown(or_dash(b)));
         }
     }
     if !compared.metrics.is_empty() {

@@ -26,7 +26,7 @@ _valor_profiles() {
     fi
     _valor "$@"
 }
-complete -F _valor_profiles -o nosort -o bashdefault -o default valor
+complete -F _valor_profiles -o bashdefault -o default valor
 "#;
 
 /// The script for a shell.

@@ -8,6 +8,7 @@ use super::output::Format;
 use crate::data::describe::{Description, describe};
 use crate::data::{Dataset, load};
 use crate::error::choices;
+use crate::escape::terminal;
 use crate::input_error;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -111,7 +112,7 @@ fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
     let rows = rows_of(source)?;
     export::export(&rows, format, &arguments.out)?;
     for note in &rows.notes {
-        eprintln!("note: {note}");
+        eprintln!("note: {}", terminal::line(note));
     }
     Ok(())
 }

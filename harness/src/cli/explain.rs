@@ -9,6 +9,7 @@ use super::run::listen;
 use super::{DONE, INTERRUPTED};
 use crate::data::table::stream::Stream;
 use crate::error::did_you_mean;
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::learner::device;
 use crate::model::{Explained, Model};
@@ -191,13 +192,16 @@ fn tell(arguments: &Arguments, model: &Model, explained: &Explained, work: &Work
     let page = folder.join("index.html");
     println!("{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", page.display());
     let leading = views.iter().filter(|view| view.direction != Direction::None).take(3);
-    let leading: Vec<&str> = leading.map(|view| view.name.as_str()).collect();
+    let leading: Vec<String> = leading.map(|view| shown(&view.name)).collect();
     match leading.is_empty() {
         true => println!("no feature contributes anything"),
         false => println!("most is contributed by {}", leading.join(", ")),
     }
     for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
-        println!("{name}: in {count} rows a level that the training rows lack; it counts as missing");
+        println!(
+            "{}: in {count} rows a level that the training rows lack; it counts as missing",
+            shown(name)
+        );
     }
     Ok(DONE)
 }

@@ -122,7 +122,9 @@ fn tell(model: &Model, arguments: &Arguments) -> anyhow::Result<u8> {
         let (features, train) = (about.features.len(), about.rows.train);
         println!(
             "{path}: {}, seed {}, {features} columns, {parameters} parameters, {train} training rows, run {}",
-            arguments.method, arguments.seed, about.id
+            shown(&arguments.method),
+            arguments.seed,
+            about.id
         );
     }
     Ok(DONE)

@@ -199,7 +199,7 @@ mod tests {
         ];
         for (words, verb) in visible(&Cli::command(), "valor") {
             let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
-            let first = about.split(' ').next().unwrap();
+            let first = about.split([' ', ',']).next().unwrap();
             assert!(first.ends_with('s'), "{words}: {about}");
             for argument in verb.get_arguments().filter(|argument| argument.get_id() != "help") {
                 let help = argument.get_help().map(ToString::to_string).unwrap_or_default();

@@ -7,6 +7,7 @@ use super::run::listen;
 use super::writer::{self, Writer};
 use super::{DONE, INTERRUPTED};
 use crate::data::table::stream::{Chunk, Stream};
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::learner::{Predictions, device};
 use crate::model::{Model, Ready};
@@ -189,7 +190,7 @@ fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8>
     }
     println!("{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", arguments.out.display());
     for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
-        println!("{name}: in {count} rows a level that the training rows lack; it says nothing");
+        println!("{}: in {count} rows a level that the training rows lack; it says nothing", shown(name));
     }
     Ok(DONE)
 }

@@ -1,5 +1,6 @@
 //! Cells of CSV tables for people: a spreadsheet takes no name for a formula.
 
+use super::is_unseen;
 use std::borrow::Cow;
 
 /// What makes a spreadsheet compute, and the apostrophe itself, so that one can be taken away again.
@@ -10,7 +11,8 @@ const BEGINNINGS: [char; 12] =
 /// apostrophe. A reader who wants the text as it was takes one leading apostrophe away. Quotes and separators are the
 /// CSV writer's. Numbers do not come here: a negative number stays a number.
 pub fn text(text: &str) -> Cow<'_, str> {
-    match text.starts_with(BEGINNINGS) {
+    // What is not seen before it hides nothing from a spreadsheet that drops it.
+    match text.trim_start_matches(is_unseen).starts_with(BEGINNINGS) || text.starts_with(BEGINNINGS) {
         true => Cow::Owned(format!("'{text}")),
         false => Cow::Borrowed(text),
     }
@@ -27,6 +29,7 @@ mod tests {
         assert_eq!(text("=1+1"), "'=1+1");
         assert_eq!(text("TARNet +ziln"), "TARNet +ziln");
         assert_eq!(text("'a"), "''a");
+        assert_eq!(text("\u{feff}=1"), "'\u{feff}=1");
         assert_eq!(text(""), "");
     }
 
@@ -34,11 +37,11 @@ mod tests {
         #[test]
         fn no_cell_begins_as_a_formula_and_the_text_can_be_read_back(name in names::any()) {
             let mut writer = ::csv::Writer::from_writer(Vec::new());
-            writer.write_record([text(&name).as_ref(), "end"]).unwrap();
+            writer.write_record(["start", text(&name).as_ref()]).unwrap();
             let bytes = writer.into_inner().unwrap();
             let mut reader = ::csv::ReaderBuilder::new().has_headers(false).from_reader(bytes.as_slice());
             let record = reader.records().next().unwrap().unwrap();
-            let cell = record.get(0).unwrap();
+            let cell = record.get(1).unwrap();
             prop_assert!(!cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']));
             prop_assert_eq!(cell.strip_prefix('\'').unwrap_or(cell), &name);
         }
