@@ -170,9 +170,12 @@ pub(super) fn changed(experiment: &Experiment, runs: &[Known]) -> Vec<String> {
         *counts.entry(experiment.datasets[run.dataset].spec.place()).or_default() += 1;
     }
     let line = |(file, count): (&str, usize)| {
-        let runs = if count == 1 { "1 run was" } else { &format!("{count} runs were") };
+        let (runs, they) = match count {
+            1 => ("1 run was".to_string(), "it is"),
+            _ => (format!("{count} runs were"), "they are"),
+        };
         format!(
-            "{} has changed since {runs} recorded: they are not counted, and `valor run` trains anew",
+            "{} has changed since {runs} recorded: {they} not counted, and `valor run` trains anew",
             shown(file)
         )
     };
