@@ -18,8 +18,11 @@ pub fn text(text: &str) -> String {
             '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' | '$' => {
                 escaped.extend(['\\', character]);
             }
-            '-' | '+' | '=' if index == 0 => escaped.extend(['\\', character]),
-            '.' | ')' if index == number && number > 0 => escaped.extend(['\\', character]),
+            // A list, a rule or a heading; a negative number is none of these.
+            '-' | '+' | '=' if index == 0 && begins_a_block(ahead) => escaped.extend(['\\', character]),
+            '.' | ')' if index == number && number > 0 && ends_a_mark(ahead) => {
+                escaped.extend(['\\', character])
+            }
             '@' if ahead.iter().take_while(|c| !c.is_whitespace()).any(|c| *c == '.') => {
                 escaped.push_str("\\@")
             }
@@ -29,6 +32,16 @@ pub fn text(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// `- a`, `+ a`, and a line of `-` or `=` alone.
+fn begins_a_block(text: &[char]) -> bool {
+    ends_a_mark(text) || text.iter().all(|character| [text[0], ' '].contains(character))
+}
+
+/// Whether a space or nothing follows the first character.
+fn ends_a_mark(text: &[char]) -> bool {
+    text.get(1).is_none_or(|next| *next == ' ')
 }
 
 fn ends_in_www(behind: &[char]) -> bool {
@@ -70,6 +83,8 @@ mod tests {
         assert_eq!(text("a|b <i> _x_ & \\\n"), "a\\|b \\<i\\> \\_x\\_ &amp; \\\\ ");
         assert_eq!(text("- a"), "\\- a");
         assert_eq!(text("12. a"), "12\\. a");
+        assert_eq!(text("---"), "\\---");
+        assert_eq!(["-0.12 [1, 2]", "0.5", "+3"].map(text), ["-0.12 \\[1, 2\\]", "0.5", "+3"]);
         assert_eq!(text("lift@30 a@b.c"), "lift@30 a\\@b.c");
         assert_eq!(text("http://x.y www.x.y"), "http\\://x.y www\\.x.y");
         assert_eq!(text("![a](b)"), "!\\[a\\](b)");
@@ -82,7 +97,12 @@ mod tests {
             let left = bare(&escaped);
             prop_assert!(!left.contains(['`', '*', '_', '[', ']', '<', '>', '#', '|', '~', '\n', '\r']) || left.contains("&#32;"), "{left}");
             prop_assert!(!left.replace("&#32;", "").contains('#'));
-            prop_assert!(!escaped.contains("://") && !escaped.starts_with([' ', '-', '+', '=', '>']));
+            prop_assert!(escaped.matches("://").count() == escaped.matches("\\://").count());
+            prop_assert!(!escaped.starts_with([' ', '>', '#']));
+            let number = escaped.trim_start_matches(|c: char| c.is_ascii_digit());
+            let numbered = number.len() < escaped.len() && [". ", ") "].iter().any(|mark| number.starts_with(mark));
+            prop_assert!(!numbered && !escaped.starts_with("- ") && !escaped.starts_with("+ "));
+            prop_assert!(escaped.is_empty() || ['-', '='].iter().all(|mark| escaped.chars().any(|c| c != *mark && c != ' ')));
             let seen: String = name.chars().map(|c| if is_unseen(c) { ' ' } else { c }).collect();
             // An entity in the name itself has its ampersand escaped, so that it is read back as it stands.
             if !name.contains('&') {
