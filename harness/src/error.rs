@@ -87,6 +87,15 @@ pub fn did_you_mean<'a>(found: &str, allowed: impl IntoIterator<Item = &'a str>)
         .unwrap_or_default()
 }
 
+/// What follows a name that is not known: the closest first, then all, which may be many:
+/// `; did you mean 'x'? allowed are x, y`. `lead` is `allowed are` or the like.
+pub fn choices(found: &str, lead: &str, names: &[impl AsRef<str>]) -> String {
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+    let hint = did_you_mean(found, names.iter().copied());
+    let between = if hint.is_empty() { ";" } else { "" };
+    format!("{hint}{between} {lead} {}", names.join(", "))
+}
+
 /// Refuses a count outside its range; `key` is where it stands.
 pub fn within(key: &str, found: usize, least: usize, most: usize) -> anyhow::Result<()> {
     match (least..=most).contains(&found) {
@@ -127,6 +136,16 @@ mod tests {
     fn the_closest_name_is_offered_and_strangers_are_not() {
         assert_eq!(did_you_mean("epoch", ["batch", "epochs"]), "; did you mean 'epochs'?");
         assert_eq!(did_you_mean("zzz", ["batch", "epochs"]), "");
+    }
+
+    #[test]
+    fn the_closest_name_comes_before_the_list_of_all() {
+        let names = ["batch", "epochs"];
+        assert_eq!(
+            choices("epoch", "allowed are", &names),
+            "; did you mean 'epochs'? allowed are batch, epochs"
+        );
+        assert_eq!(choices("zzz", "there are", &names), "; there are batch, epochs");
     }
 
     #[test]

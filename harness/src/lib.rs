@@ -3,6 +3,7 @@
 //! The modules in dependency order; arrows point up this list only.
 
 pub mod error;
+pub mod escape;
 pub mod seed;
 
 pub mod metrics;

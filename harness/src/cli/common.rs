@@ -1,13 +1,16 @@
 //! What several verbs share: which experiment is meant, what is known of its runs, and facts for the records.
 
+use crate::escape::shell;
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::model::Model;
 use crate::record::Status;
 use crate::spec::{self, Experiment};
-use crate::store::{Damage, Entry, Store, Stranger, Writer};
+use crate::store::{Damage, Entry, Reader, Store, Stranger, Writer};
 use crate::trial::Provenance;
 use clap::Args;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -55,18 +58,18 @@ impl Asked {
         Self { chosen, results: self.results.clone() }
     }
 
-    /// The options that repeat this choice, to print.
+    /// The words that repeat this choice, as a shell reads them.
     pub fn options(&self) -> String {
         let Chosen { experiment, profile, sets } = &self.chosen;
-        let mut text = experiment.display().to_string();
+        let mut text = shell::path(experiment);
         if let Some(profile) = profile {
-            text.push_str(&format!(" --profile {profile}"));
+            text.push_str(&format!(" {}", shell::option("--profile", profile)));
         }
         for set in sets {
-            text.push_str(&format!(" --set {set}"));
+            text.push_str(&format!(" {}", shell::option("--set", set)));
         }
         if self.results != Path::new("results") {
-            text.push_str(&format!(" --results {}", self.results.display()));
+            text.push_str(&format!(" --results {}", shell::path(&self.results)));
         }
         text
     }
@@ -94,8 +97,9 @@ pub(super) enum State {
     Damaged(Damage),
     /// Crashed when last tried.
     Failed(String),
-    /// Never recorded.
-    Missing,
+    /// Never recorded, as long as the data file holds what it holds now; here is the run of the same cell and seed that was
+    /// recorded when it held something else, if there is one.
+    Missing(Option<Entry>),
 }
 
 impl State {
@@ -105,7 +109,7 @@ impl State {
             State::Done(..) => "done",
             State::Damaged(_) => "damaged",
             State::Failed(_) => "failed",
-            State::Missing => "missing",
+            State::Missing(_) => "missing",
         }
     }
 
@@ -115,7 +119,10 @@ impl State {
             State::Done(entry, _) => entry.folder.display().to_string(),
             State::Damaged(damage) => damage.reason.clone(),
             State::Failed(message) => message.clone(),
-            State::Missing => "no record of this spec and seed".to_string(),
+            State::Missing(None) => "no record of this spec and seed".to_string(),
+            State::Missing(Some(entry)) => {
+                format!("the data file has changed since {} was recorded", entry.folder.display())
+            }
         }
     }
 }
@@ -124,34 +131,77 @@ impl State {
 pub(super) fn known(experiment: &Experiment, store: &Store) -> anyhow::Result<Vec<Known>> {
     let reader = store.reader()?;
     let mut asked = Vec::new();
-    for (dataset, method) in experiment.cells() {
-        asked.extend(experiment.seeds.iter().map(|&seed| (dataset, method, seed)));
+    for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
+        asked.extend(experiment.seeds.iter().map(|&seed| (dataset, method, seed, identity.id(seed))));
     }
-    let look = |(dataset, method, seed)| {
-        let id = experiment.run(dataset, method, seed).id();
+    let look = |(dataset, method, seed, id): (usize, usize, u64, String)| {
         let state = match reader.run(&id) {
             Some(Ok(run)) => State::Done(run.entry, run.record.status),
             Some(Err(damage)) => State::Damaged(damage),
-            None => store.failure(&id).map_or(State::Missing, |failure| {
+            None => store.failure(&id).map_or(State::Missing(None), |failure| {
                 State::Failed(format!("{}: {}", failure.class, failure.message))
             }),
         };
         Known { dataset, method, seed, id, state }
     };
-    Ok(asked.into_par_iter().map(look).collect())
+    let mut runs: Vec<Known> = asked.into_par_iter().map(look).collect();
+    find_earlier(experiment, &reader, &mut runs);
+    Ok(runs)
+}
+
+/// Of missing runs on a data file, those that were recorded when the file held something else.
+fn find_earlier(experiment: &Experiment, reader: &Reader, runs: &mut [Known]) {
+    let on_file = |run: &Known| experiment.datasets[run.dataset].spec.content().is_some();
+    let mut wanted: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for (place, run) in runs.iter().enumerate() {
+        if matches!(run.state, State::Missing(_)) && on_file(run) {
+            let spec = experiment.run(run.dataset, run.method, run.seed);
+            wanted.entry(spec.slug()).or_default().insert(spec.id_of_any_content(), place);
+        }
+    }
+    for entry in reader.entries().values() {
+        // A folder is called slug-id; a slug says which runs it can be at all.
+        let name = entry.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let slug = name.strip_suffix(&entry.id).and_then(|name| name.strip_suffix('-'));
+        let Some(wanted) = slug.and_then(|slug| wanted.get(slug)) else { continue };
+        // What cannot be read is no such run; others say so.
+        let Some(Ok(run)) = reader.run(&entry.id) else { continue };
+        if let Some(place) = wanted.get(&run.record.spec.id_of_any_content()) {
+            runs[*place].state = State::Missing(Some(entry.clone()));
+        }
+    }
+}
+
+/// What is said of runs that were recorded when data files held something else; nothing where there are none.
+pub(super) fn changed(experiment: &Experiment, runs: &[Known]) -> Vec<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for run in runs.iter().filter(|run| matches!(run.state, State::Missing(Some(_)))) {
+        *counts.entry(experiment.datasets[run.dataset].spec.place()).or_default() += 1;
+    }
+    let line = |(file, count): (&str, usize)| {
+        let (runs, they) = match count {
+            1 => ("1 run was".to_string(), "it is"),
+            _ => (format!("{count} runs were"), "they are"),
+        };
+        format!(
+            "{} has changed since {runs} recorded: {they} not counted, and `valor run` trains anew",
+            shown(file)
+        )
+    };
+    counts.into_iter().map(line).collect()
 }
 
 /// Says what is left alone, and why.
 pub(super) fn leave(strangers: &[Stranger]) {
     for Stranger { path, why } in strangers {
-        eprintln!("left as it is: {}: {why}", path.display());
+        eprintln!("left as it is: {}: {}", shown(&path.display().to_string()), shown(why));
     }
 }
 
 /// Says what of stopped processes was removed.
 pub(super) fn swept(writer: &Writer) {
     for path in &writer.swept {
-        eprintln!("removed what a stopped process had left: {}", path.display());
+        eprintln!("removed what a stopped process had left: {}", shown(&path.display().to_string()));
     }
 }
 

@@ -1,7 +1,8 @@
 //! `valor compare`: what differs between two runs, or between two cells.
 
 use super::DONE;
-use crate::error::did_you_mean;
+use crate::error::choices;
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::record::EvaluationRows;
 use crate::report::{Compared, Difference, MetricDifference, Side, common_rows};
@@ -31,7 +32,7 @@ pub(super) struct Arguments {
     /// The results folder
     #[arg(long, default_value = "results")]
     results: PathBuf,
-    /// Prints JSON
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -85,15 +86,15 @@ fn cell<'a>(
     let experiment = spec::load(&path, arguments.profile.as_deref(), &arguments.sets)?;
     let place = |what: &str, wanted: &str, names: Vec<&str>| {
         names.iter().position(|known| *known == wanted).ok_or_else(|| {
-            let hint = did_you_mean(wanted, names.iter().copied());
-            input_error!("{}: no {what} '{wanted}'; there are {}{hint}", path.display(), names.join(", "))
+            input_error!("{}: no {what} '{wanted}'{}", path.display(), choices(wanted, "there are", &names))
         })
     };
     let dataset =
         place("dataset", dataset, experiment.datasets.iter().map(|data| data.name.as_str()).collect())?;
     let method =
         place("method", method, experiment.methods.iter().map(|method| method.name.as_str()).collect())?;
-    let ids = experiment.seeds.iter().map(|seed| experiment.run(dataset, method, *seed).id());
+    let identity = experiment.identity(dataset, method);
+    let ids = experiment.seeds.iter().map(|seed| identity.id(*seed));
     let found: Vec<&Entry> = ids.filter_map(|id| entries.get(&id)).collect();
     if found.is_empty() {
         return Err(input_error!(
@@ -121,7 +122,7 @@ fn one<'a>(entries: &'a Entries, name: &str) -> anyhow::Result<&'a Entry> {
 }
 
 fn print(compared: &Compared) {
-    println!("a: {}\nb: {}", compared.a, compared.b);
+    println!("a: {}\nb: {}", shown(&compared.a), shown(&compared.b));
     if compared.is_empty() {
         println!("nothing differs");
         return;
@@ -136,7 +137,7 @@ fn print(compared: &Compared) {
         println!("\n{title}");
         let wide = lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
         for Difference { key, a, b } in lines {
-            println!("  {key:<wide$}  {} -> {}", or_dash(a), or_dash(b));
+            println!("  {:<wide$}  {} -> {}", shown(key), shown(or_dash(a)), shown(or_dash(b)));
         }
     }
     if !compared.metrics.is_empty() {

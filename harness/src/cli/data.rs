@@ -7,11 +7,12 @@ mod text;
 use super::output::Format;
 use crate::data::describe::{Description, describe};
 use crate::data::{Dataset, load};
+use crate::error::choices;
+use crate::escape::terminal;
 use crate::input_error;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use source::Source;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Arguments of `valor data`.
@@ -23,9 +24,11 @@ pub struct DataArguments {
 
 #[derive(Subcommand, Clone, Debug)]
 enum DataVerb {
-    /// Rows, arms, share of zeros, quantiles of positive outcomes, balance; truth if known
+    /// Shows rows, arms, share of zeros, quantiles of positive outcomes, balance; truth if known
+    #[command(after_help = "Example:\n  valor data describe b2b-mimic --set world=3")]
     Describe(DescribeArguments),
-    /// Write features, treatment, outcome, then the truth where it is known, as a file
+    /// Writes features, treatment, outcome, then the truth where it is known, as a file
+    #[command(after_help = "Example:\n  valor data export b2b-mimic --rows 10000 --out rows.csv")]
     Export(ExportArguments),
 }
 
@@ -34,10 +37,10 @@ struct SourceArguments {
     /// b2b-mimic, production-sim (a stand-in), valor-release, or an experiment file (.toml)
     #[arg(value_name = "NAME|EXPERIMENT.toml")]
     source: String,
-    /// Change a key, e.g. --set world=3
+    /// Sets a key, e.g. --set world=3
     #[arg(long = "set", value_name = "KEY=VALUE")]
     sets: Vec<String>,
-    /// Use only this dataset of an experiment file
+    /// Uses only this dataset of an experiment file
     #[arg(long, value_name = "NAME")]
     dataset: Option<String>,
     /// So many rows: the size of a generator, at most so many of valor-release or a file
@@ -49,7 +52,7 @@ struct SourceArguments {
 struct DescribeArguments {
     #[command(flatten)]
     source: SourceArguments,
-    /// Print a JSON array with an object per dataset
+    /// Prints a JSON array with an object per dataset
     #[arg(long)]
     json: bool,
 }
@@ -79,18 +82,17 @@ struct Named {
 }
 
 fn describe_sources(arguments: &DescribeArguments) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
     let mut described = Vec::new();
     for source in chosen(&arguments.source)? {
         let description = describe(&rows_of(&source)?)?;
         if arguments.json {
             described.push(Named { name: source.data.name, description });
         } else {
-            writeln!(out, "{}", text::render(&source.data.name, &description))?;
+            println!("{}", text::render(&source.data.name, &description));
         }
     }
     if arguments.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&described)?)?;
+        println!("{}", serde_json::to_string_pretty(&described)?);
     }
     Ok(())
 }
@@ -109,9 +111,8 @@ fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
     };
     let rows = rows_of(source)?;
     export::export(&rows, format, &arguments.out)?;
-    let mut messages = std::io::stderr().lock();
     for note in &rows.notes {
-        writeln!(messages, "note: {note}")?;
+        eprintln!("note: {}", terminal::line(note));
     }
     Ok(())
 }
@@ -127,8 +128,10 @@ fn chosen(arguments: &SourceArguments) -> anyhow::Result<Vec<Source>> {
         let names: Vec<String> = sources.iter().map(|source| source.data.name.clone()).collect();
         sources.retain(|source| source.data.name == *name);
         if sources.is_empty() {
-            let hint = crate::error::did_you_mean(name, names.iter().map(String::as_str));
-            return Err(input_error!("--dataset {name}: allowed are {}{hint}", names.join(", ")));
+            return Err(input_error!(
+                "--dataset '{name}' is not there{}",
+                choices(name, "allowed are", &names)
+            ));
         }
     }
     if let Some(rows) = arguments.rows {

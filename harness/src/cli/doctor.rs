@@ -8,7 +8,7 @@ use serde_json::json;
 /// How to print.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Prints JSON
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }

@@ -9,6 +9,7 @@ use super::run::listen;
 use super::{DONE, INTERRUPTED};
 use crate::data::table::stream::Stream;
 use crate::error::did_you_mean;
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::learner::device;
 use crate::model::{Explained, Model};
@@ -42,16 +43,16 @@ pub(super) struct Arguments {
     /// What outcomes are counted in: a sign stands before amounts ($), a word after them (EUR)
     #[arg(long, default_value = "", value_name = "TEXT")]
     unit: String,
-    /// Put before the names of the contributions' columns
+    /// Stands before the names of the contributions' columns
     #[arg(long, default_value = "", value_name = "TEXT")]
     prefix: String,
-    /// Print one tree instead, counted from 1; with --out also as tree-N.svg
+    /// Prints one tree instead, counted from 1; with --out also as tree-N.svg
     #[arg(long, value_name = "N", conflicts_with_all = ["data", "rows", "id", "prefix", "json"])]
     tree: Option<usize>,
     /// Levels of splits that a printed tree shows
     #[arg(long, default_value_t = 6, requires = "tree")]
     depth: usize,
-    /// Print one JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -159,7 +160,6 @@ fn tell(arguments: &Arguments, model: &Model, explained: &Explained, work: &Work
     let (rows, seconds) = (work.progress.count(), work.progress.seconds());
     let speed = rows as f64 / seconds.max(1e-9);
     let views = explain::features(&work.digest);
-    let mut out = std::io::stdout().lock();
     if arguments.json {
         let features: Vec<serde_json::Value> = views
             .iter()
@@ -186,20 +186,23 @@ fn tell(arguments: &Arguments, model: &Model, explained: &Explained, work: &Work
                 "peak_memory_bytes": peak_memory(),
             },
         });
-        writeln!(out, "{found:#}")?;
+        println!("{found:#}");
         return Ok(DONE);
     }
     let folder = arguments.out.as_deref().unwrap_or(Path::new("."));
     let page = folder.join("index.html");
-    writeln!(out, "{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", page.display())?;
+    println!("{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", page.display());
     let leading = views.iter().filter(|view| view.direction != Direction::None).take(3);
-    let leading: Vec<&str> = leading.map(|view| view.name.as_str()).collect();
+    let leading: Vec<String> = leading.map(|view| shown(&view.name)).collect();
     match leading.is_empty() {
-        true => writeln!(out, "no feature contributes anything")?,
-        false => writeln!(out, "most is contributed by {}", leading.join(", "))?,
+        true => println!("no feature contributes anything"),
+        false => println!("most is contributed by {}", leading.join(", ")),
     }
     for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
-        writeln!(out, "{name}: in {count} rows a level that the training rows lack; it counts as missing")?;
+        println!(
+            "{}: in {count} rows a level that the training rows lack; it counts as missing",
+            shown(name)
+        );
     }
     Ok(DONE)
 }

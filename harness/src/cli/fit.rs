@@ -4,7 +4,8 @@ use super::DONE;
 use super::common::{Chosen, provenance, tell_notes};
 use super::output::Staged;
 use super::progress::Bar;
-use crate::error::did_you_mean;
+use crate::error::choices;
+use crate::escape::terminal::line as shown;
 use crate::executor::Plan;
 use crate::input_error;
 use crate::learner::device;
@@ -36,7 +37,7 @@ pub(super) struct Arguments {
     /// auto, cpu, cuda, cuda:1
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Print one JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -87,8 +88,7 @@ fn cell(experiment: &Experiment, arguments: &Arguments) -> anyhow::Result<(usize
 
 fn find(option: &str, name: &str, allowed: &[&str]) -> anyhow::Result<usize> {
     allowed.iter().position(|known| *known == name).ok_or_else(|| {
-        let hint = did_you_mean(name, allowed.iter().copied());
-        input_error!("{option} '{name}': allowed are {}{hint}", allowed.join(", "))
+        input_error!("{option} '{name}' is not there{}", choices(name, "allowed are", allowed))
     })
 }
 
@@ -102,7 +102,6 @@ fn write(model: &Model, out: &Path) -> anyhow::Result<()> {
 fn tell(model: &Model, arguments: &Arguments) -> anyhow::Result<u8> {
     let about = &model.about;
     let parameters: usize = model.tensors.iter().map(|tensor| tensor.shape.iter().product::<usize>()).sum();
-    let mut out = std::io::stdout().lock();
     if arguments.json {
         let found = json!({
             "id": about.id,
@@ -115,15 +114,16 @@ fn tell(model: &Model, arguments: &Arguments) -> anyhow::Result<u8> {
             "inputs": about.columns.len(),
             "parameters": parameters,
         });
-        writeln!(out, "{found:#}")?;
+        println!("{found:#}");
     } else {
         let path = arguments.out.display();
         let (features, train) = (about.features.len(), about.rows.train);
-        writeln!(
-            out,
+        println!(
             "{path}: {}, seed {}, {features} columns, {parameters} parameters, {train} training rows, run {}",
-            arguments.method, arguments.seed, about.id
-        )?;
+            shown(&arguments.method),
+            arguments.seed,
+            about.id
+        );
     }
     Ok(DONE)
 }

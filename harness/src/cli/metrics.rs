@@ -13,24 +13,24 @@ use std::path::PathBuf;
 /// Judges scores against what happened.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// CSV file with a header, plain or .gz, one row per account.
+    /// CSV file with a header, plain or .gz, one row per account
     pub scores: PathBuf,
-    /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error.
+    /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error
     #[arg(long, value_name = "COL")]
     pub score: String,
-    /// Column of the treatment: 1 treated, 0 control.
+    /// Column of the treatment: 1 treated, 0 control
     #[arg(long, value_name = "COL")]
     pub treatment: String,
-    /// Column of the outcome.
+    /// Column of the outcome
     #[arg(long, value_name = "COL")]
     pub outcome: String,
-    /// Column of the true effect, where it is known.
+    /// Column of the true effect, where it is known
     #[arg(long, value_name = "COL")]
     pub effect: Option<String>,
-    /// Probability of treatment: one number for all rows, or a column.
+    /// Probability of treatment: one number for all rows, or a column
     #[arg(long, value_name = "VALUE|COL")]
     pub propensity: Option<String>,
-    /// Print one JSON object instead of a table.
+    /// Prints one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
 }

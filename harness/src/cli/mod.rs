@@ -1,9 +1,12 @@
 //! The command line: one file per verb. The only place that prints, and the only one that knows exit codes.
-#![expect(clippy::print_stdout, reason = "the command line prints")]
+
+#[macro_use]
+mod print;
 
 mod columns;
 mod common;
 mod compare;
+mod completions;
 mod data;
 mod doctor;
 mod explain;
@@ -20,6 +23,7 @@ mod status;
 mod writer;
 
 use crate::error::{caught, is_full_disk, is_input};
+use crate::escape::terminal::line;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
@@ -35,33 +39,60 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     /// Shows every cell and seed of an experiment: its id, done or missing, and why
+    #[command(after_help = "Example:\n  valor plan experiments/table2.toml --profile quick")]
     Plan(plan::Arguments),
     /// Trains what is missing
+    #[command(after_help = "Example:\n  valor run experiments/table2.toml --profile quick --workers 2")]
     Run(run::Arguments),
     /// Trains one method with one seed and keeps the model
+    #[command(
+        after_help = "Example:\n  valor fit experiments/table2.toml --dataset \"world 1\" --method TARNet --seed 42 --out model.safetensors"
+    )]
     Fit(fit::Arguments),
     /// Scores the rows of a file with a kept model
+    #[command(after_help = "Example:\n  valor score model.safetensors rows.csv --out scores.csv")]
     Score(score::Arguments),
     /// Explains trees: what each feature contributes to each account's uplift, as tables and a page
+    #[command(after_help = "Example:\n  valor explain trees.safetensors rows.csv --out why")]
     Explain(explain::Arguments),
     /// Counts what is done
+    #[command(after_help = "Example:\n  valor status experiments/table2.toml --profile quick")]
     Status(status::Arguments),
     /// Writes the report of what is done
+    #[command(after_help = "Example:\n  valor report experiments/table2.toml --profile quick --figures")]
     Report(report::Arguments),
     /// Shows what differs between two runs or two cells
+    #[command(
+        after_help = "Example:\n  valor compare \"experiments/table2.toml:world 1:TARNet\" \"experiments/table2.toml:world 1:VALOR (TARNet)\""
+    )]
     Compare(compare::Arguments),
-    /// Computes metrics of any CSV of scores
+    /// Computes metrics of any file of scores
+    #[command(
+        after_help = "Example:\n  valor metrics scores.csv --score uplift --treatment treatment --outcome outcome"
+    )]
     Metrics(metrics::Arguments),
     /// Describes or exports a dataset
+    #[command(after_help = "Example:\n  valor data describe b2b-mimic")]
     Data(data::DataArguments),
     /// Shows libtorch, devices and threads, and what is missing
+    #[command(after_help = "Example:\n  valor doctor")]
     Doctor(doctor::Arguments),
     /// Lists, and with --yes removes, runs that no experiment file asks for
+    #[command(after_help = "Example:\n  valor gc --yes")]
     Gc(gc::Arguments),
     /// Prints a completion script
+    #[command(
+        after_help = "Example:\n  valor completions bash > ~/.local/share/bash-completion/completions/valor"
+    )]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+    /// Lists the profiles of an experiment file
+    #[command(hide = true)]
+    Profiles {
+        /// The experiment file
+        experiment: std::path::PathBuf,
     },
     /// Trains jobs read from standard input
     #[command(hide = true)]
@@ -89,7 +120,8 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // Where standard error takes no more either, the code alone says it.
-            let _ = writeln!(std::io::stderr(), "valor: {error:#}");
+            let text = format!("{error:#}").replace('\n', " ");
+            let _ = writeln!(std::io::stderr(), "valor: {}", line(&text));
             ExitCode::from(if is_input(&error) && !is_full_disk(&error) { INPUT } else { FAILED })
         }
     }
@@ -110,9 +142,13 @@ fn run(verb: Verb, cuda: Result<(), String>) -> anyhow::Result<u8> {
         Verb::Doctor(arguments) => doctor::run(&arguments, cuda),
         Verb::Gc(arguments) => gc::run(&arguments),
         Verb::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "valor", &mut std::io::stdout());
+            println!("{}", completions::script(&mut Cli::command(), shell));
             Ok(DONE)
         }
+        Verb::Profiles { experiment } => crate::spec::profiles(&experiment).map(|names| {
+            names.iter().for_each(|name| println!("{}", line(name)));
+            DONE
+        }),
         Verb::Work => crate::executor::work().map(|()| DONE),
     }
 }
@@ -122,5 +158,66 @@ fn end_quietly_on_broken_pipes() {
     // SAFETY: restores the signal's default action, before any thread is started.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Command;
+
+    /// Verbs that people see, and verbs of verbs, each with all its words.
+    fn visible(command: &Command, words: &str) -> Vec<(String, Command)> {
+        let below = command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help");
+        let named = below.map(|verb| (format!("{words} {}", verb.get_name()), verb));
+        named
+            .flat_map(|(words, verb)| [vec![(words.clone(), verb.clone())], visible(verb, &words)].concat())
+            .collect()
+    }
+
+    #[test]
+    fn every_verb_has_an_example_that_is_understood() {
+        let verbs = visible(&Cli::command(), "valor");
+        assert!(verbs.len() > 14, "{}", verbs.len());
+        for (words, verb) in verbs {
+            let help = verb.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example =
+                help.strip_prefix("Example:\n  ").unwrap_or_else(|| panic!("{words} has no example: {help}"));
+            assert!(example.starts_with(&words) && !example.contains('\n'), "{words}: {example}");
+            let example = example.split(" > ").next().unwrap();
+            // Words as a shell parts them, of which some stand in double quotes.
+            let parts = example.split('"').enumerate();
+            let words = parts.flat_map(|(place, part)| match place % 2 {
+                0 => part.split_whitespace().collect::<Vec<&str>>(),
+                _ => vec![part],
+            });
+            if let Err(error) = Cli::try_parse_from(words) {
+                panic!("{example}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_has_one_wording() {
+        // Verbs say what they do: Shows, Trains. Options that do something say it alike; others name what they take.
+        const ORDERS: [&str; 12] = [
+            "Print", "Write", "Put", "Use", "Change", "Set", "Show", "Remove", "Train", "List", "Keep",
+            "Compute",
+        ];
+        for (words, verb) in visible(&Cli::command(), "valor") {
+            let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
+            let first = about.split([' ', ',']).next().unwrap();
+            assert!(first.ends_with('s'), "{words}: {about}");
+            for argument in verb.get_arguments().filter(|argument| argument.get_id() != "help") {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                let first = help.split([' ', ',']).next().unwrap();
+                assert!(
+                    !help.is_empty() && !ORDERS.contains(&first),
+                    "{words}, {}: {help}",
+                    argument.get_id()
+                );
+                assert!(!help.ends_with('.'), "{words}, {}: {help}", argument.get_id());
+            }
+        }
     }
 }

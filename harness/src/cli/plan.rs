@@ -1,7 +1,8 @@
 //! `valor plan`: every cell and seed, its id, done or missing, and why.
 
 use super::DONE;
-use super::common::{Asked, Known, known};
+use super::common::{Asked, Known, changed, known};
+use crate::escape::terminal::line as shown;
 use crate::spec::Experiment;
 use crate::store::Store;
 use clap::Args;
@@ -12,7 +13,7 @@ use serde_json::json;
 pub(super) struct Arguments {
     #[command(flatten)]
     asked: Asked,
-    /// Prints JSON
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -22,14 +23,14 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let experiment = arguments.asked.load()?;
     let runs = known(&experiment, &Store::new(&arguments.asked.results))?;
     if arguments.json {
-        println!("{:#}", as_json(&experiment, &runs));
+        println!("{:#}", as_json(&arguments.asked, &experiment, &runs));
     } else {
-        print(&experiment, &runs);
+        print(&arguments.asked, &experiment, &runs);
     }
     Ok(DONE)
 }
 
-fn as_json(experiment: &Experiment, runs: &[Known]) -> serde_json::Value {
+fn as_json(asked: &Asked, experiment: &Experiment, runs: &[Known]) -> serde_json::Value {
     let run = |run: &Known| {
         json!({
             "dataset": experiment.datasets[run.dataset].name,
@@ -43,21 +44,30 @@ fn as_json(experiment: &Experiment, runs: &[Known]) -> serde_json::Value {
     json!({
         "experiment": experiment.name,
         "profile": experiment.profile,
+        "results": asked.results,
         "runs": runs.iter().map(run).collect::<Vec<_>>(),
+        "changed": changed(experiment, runs),
     })
 }
 
-fn print(experiment: &Experiment, runs: &[Known]) {
-    let width = experiment.methods.iter().map(|method| method.name.chars().count()).max().unwrap_or(0);
-    println!("{} ({}): {}", experiment.name, experiment.profile, experiment.path.display());
+fn print(asked: &Asked, experiment: &Experiment, runs: &[Known]) {
+    let methods: Vec<String> = experiment.methods.iter().map(|method| shown(&method.name)).collect();
+    let width = methods.iter().map(|method| method.chars().count()).max().unwrap_or(0);
+    let (name, profile) = (shown(&experiment.name), shown(&experiment.profile));
+    let (file, results) = (experiment.path.display().to_string(), asked.results.display().to_string());
+    let mut text = format!("{name} ({profile}): {}, results in {}\n", shown(&file), shown(&results));
     for (index, dataset) in experiment.datasets.iter().enumerate() {
-        println!("\n{}", dataset.name);
+        text.push_str(&format!("\n{}\n", shown(&dataset.name)));
         for run in runs.iter().filter(|run| run.dataset == index) {
-            let method = &experiment.methods[run.method].name;
+            let (method, why) = (&methods[run.method], shown(&run.state.why()));
             let (id, seed, word) = (&run.id, run.seed, run.state.word());
-            println!("  {method:<width$}  seed {seed:<4} {id}  {word:<8} {}", run.state.why());
+            text.push_str(&format!("  {method:<width$}  seed {seed:<4} {id}  {word:<8} {why}\n"));
         }
     }
     let done = runs.iter().filter(|run| run.state.word() == "done").count();
-    println!("\n{done} of {} runs done", runs.len());
+    println!("{text}");
+    for line in changed(experiment, runs) {
+        println!("note: {line}");
+    }
+    println!("{done} of {} runs done", runs.len());
 }

@@ -1,5 +1,6 @@
 //! How far a run is: bars with time left on a terminal, plain lines elsewhere. On standard error.
 
+use crate::escape::terminal::line as shown;
 use crate::learner::Status;
 use crate::record::Record;
 use crate::trial::Job;
@@ -93,6 +94,7 @@ impl Progress {
     }
 
     fn line(&self, text: &str) {
+        let text = shown(text);
         match &self.bars {
             Some(bars) => {
                 let _ = bars.all.println(text);
@@ -129,7 +131,7 @@ impl Bar {
     pub fn new(text: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(FINE).with_style(style("[{bar:24}] {msg}, {eta} left"));
-            bar.with_message(text.to_string())
+            bar.with_message(shown(text))
         });
         Self(bar)
     }

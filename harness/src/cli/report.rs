@@ -2,10 +2,13 @@
 
 use super::DONE;
 use super::common::Asked;
+use crate::escape::terminal::line as shown;
+use crate::input_error;
 use crate::report::{self, Extras, IndexLine, PredictionFormat};
+use crate::spec::Experiment;
 use crate::store::{Store, folder_name};
 use clap::Args;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// What to report.
 #[derive(Args)]
@@ -31,40 +34,66 @@ enum Format {
     Parquet,
 }
 
-/// Writes and prints where.
+/// Writes and prints where. Every experiment file is read before anything is written.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let root = arguments.out.clone().unwrap_or_else(|| PathBuf::from("reports"));
-    if arguments.more.is_empty() {
-        write(arguments, &arguments.asked, arguments.out.as_deref(), &root)?;
-        return Ok(DONE);
+    let asked = [arguments.asked.clone()].into_iter();
+    let asked = asked.chain(arguments.more.iter().map(|file| arguments.asked.with(file)));
+    let mut reports: Vec<Report> = Vec::new();
+    for asked in asked {
+        let experiment = asked.load()?;
+        let out = match &arguments.out {
+            Some(out) if arguments.more.is_empty() => out.clone(),
+            _ => root.join(folder_name(&experiment.name)).join(folder_name(&experiment.profile)),
+        };
+        if let Some(other) = reports.iter().find(|other| other.out == out) {
+            let (one, two) = (other.experiment.path.display(), experiment.path.display());
+            let out = out.display();
+            return Err(input_error!(
+                "{one} and {two} would both be written to {out}; name each file once, under names of their own"
+            ));
+        }
+        reports.push(Report { asked, experiment, out });
     }
-    let mut lines = vec![write(arguments, &arguments.asked, None, &root)?];
-    for file in &arguments.more {
-        lines.push(write(arguments, &arguments.asked.with(file), None, &root)?);
+    let lines =
+        reports.iter().map(|report| report.write(arguments)).collect::<anyhow::Result<Vec<IndexLine>>>()?;
+    if reports.len() > 1 {
+        println!("{}", report::write_index(&lines, &root)?.display());
     }
-    println!("{}", report::write_index(&lines, &root)?.display());
     Ok(DONE)
 }
 
-/// One report, into `out` or into its place under `root`.
-fn write(arguments: &Arguments, asked: &Asked, out: Option<&Path>, root: &Path) -> anyhow::Result<IndexLine> {
-    let experiment = asked.load()?;
-    let out = match out {
-        Some(out) => out.to_path_buf(),
-        None => root.join(folder_name(&experiment.name)).join(folder_name(&experiment.profile)),
-    };
-    let store = Store::new(&asked.results);
-    let command = format!("valor run {0} && valor report {0}", asked.options());
-    let material = report::collect(&experiment, &store, &command)?;
-    let predictions = arguments.predictions.map(|format| match format {
-        Format::Csv => PredictionFormat::Csv,
-        Format::Parquet => PredictionFormat::Parquet,
-    });
-    let extras = Extras { figures: arguments.figures, predictions };
-    let written = report::write(&material, &out, extras)?;
-    if let Some(predictions) = &written.predictions {
-        println!("{}", predictions.display());
+/// A report to write.
+struct Report {
+    asked: Asked,
+    experiment: Experiment,
+    out: PathBuf,
+}
+
+impl Report {
+    fn write(&self, arguments: &Arguments) -> anyhow::Result<IndexLine> {
+        let Self { asked, experiment, out } = self;
+        let store = Store::new(&asked.results);
+        let command = format!("valor run {0} && valor report {0}", asked.options());
+        let material = report::collect(experiment, &store, &command)?;
+        let predictions = arguments.predictions.map(|format| match format {
+            Format::Csv => PredictionFormat::Csv,
+            Format::Parquet => PredictionFormat::Parquet,
+        });
+        let extras = Extras { figures: arguments.figures, predictions };
+        let written = report::write(&material, out, extras)?;
+        if let Some(predictions) = &written.predictions {
+            println!("{}", predictions.display());
+        }
+        if written.line.found + written.line.failed == 0 {
+            let (name, profile) = (shown(&experiment.name), shown(&experiment.profile));
+            let (results, options) = (asked.results.display().to_string(), asked.options());
+            eprintln!(
+                "{name} ({profile}): no run is recorded in {}, the report is of nothing; valor run {options}",
+                shown(&results)
+            );
+        }
+        println!("{}", written.html.display());
+        Ok(written.line)
     }
-    println!("{}", written.html.display());
-    Ok(written.line)
 }

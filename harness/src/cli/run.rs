@@ -3,6 +3,7 @@
 use super::common::{Asked, Known, State, known, leave, provenance, swept};
 use super::progress::Progress;
 use super::{DONE, FAILED, INTERRUPTED};
+use crate::escape::terminal::line as shown;
 use crate::executor::{self, Event, Options, Plan};
 use crate::input_error;
 use crate::learner::device::{self, cores};
@@ -12,6 +13,7 @@ use crate::store::{Commit, Damage, Store, Writer};
 use crate::trial::{self, Job};
 use anyhow::Context;
 use clap::Args;
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +29,9 @@ pub(super) struct Arguments {
     /// auto, cpu, cuda, cuda:1
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Prints one JSON object at the end: what was asked, recorded, failed
+    #[arg(long)]
+    json: bool,
 }
 
 /// Workers when none are asked for. Measured: on the CPU one single-threaded worker per core trains more runs
@@ -56,8 +61,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         executor::execute(jobs, &options, &mut |event| keeper.hear(event))?;
         keeper.progress.close();
     }
-    let done = conclude(arguments, &experiment, &store)?;
-    Ok(match (done, interrupted.load(Ordering::Relaxed)) {
+    let stopped = interrupted.load(Ordering::Relaxed);
+    let done = conclude(arguments, &experiment, &store, stopped)?;
+    Ok(match (done, stopped) {
         (true, _) => DONE,
         (false, true) => INTERRUPTED,
         (false, false) => FAILED,
@@ -75,7 +81,7 @@ fn present(runs: &[Known]) -> (BTreeSet<String>, Vec<&Damage>) {
                 Some(evaluation) if !rows.insert(evaluation) => drop(present.insert(run.id.clone())),
                 Some(_) | None => aside.push(damage),
             },
-            State::Failed(_) | State::Missing => {}
+            State::Failed(_) | State::Missing(_) => {}
         }
     }
     (present, aside)
@@ -118,20 +124,71 @@ fn workers(asked: Option<usize>, cuda: bool) -> anyhow::Result<usize> {
 }
 
 /// Says what is recorded; whether that is everything.
-fn conclude(arguments: &Arguments, experiment: &Experiment, store: &Store) -> anyhow::Result<bool> {
+fn conclude(
+    arguments: &Arguments,
+    experiment: &Experiment,
+    store: &Store,
+    stopped: bool,
+) -> anyhow::Result<bool> {
     let runs = known(experiment, store)?;
     let done = runs.iter().filter(|run| run.state.word() == "done").count();
-    println!("{} ({}): {done}/{} runs recorded", experiment.name, experiment.profile, runs.len());
+    let command = format!("valor run {}", arguments.asked.options());
+    if arguments.json {
+        let mut found = as_json(experiment, &runs);
+        found["results"] = json!(arguments.asked.results);
+        found["interrupted"] = json!(stopped);
+        found["command"] = json!(command);
+        println!("{found:#}");
+        return Ok(done == runs.len());
+    }
+    let (name, profile) = (shown(&experiment.name), shown(&experiment.profile));
+    println!(
+        "{name} ({profile}): {done}/{} runs recorded in {}",
+        runs.len(),
+        arguments.asked.results.display()
+    );
     if done == runs.len() {
         return Ok(true);
     }
     for run in runs.iter().filter(|run| matches!(run.state, State::Failed(_) | State::Damaged(_))) {
         let (dataset, method) =
             (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
-        println!("{}: {dataset}, {method}, seed {}: {}", run.state.word(), run.seed, run.state.why());
+        println!(
+            "{}: {}, {}, seed {}: {}",
+            run.state.word(),
+            shown(dataset),
+            shown(method),
+            run.seed,
+            shown(&run.state.why())
+        );
     }
-    println!("to continue: valor run {}", arguments.asked.options());
+    println!("to continue: {command}");
     Ok(false)
+}
+
+/// What is recorded, and every run that is not, with its reason.
+fn as_json(experiment: &Experiment, runs: &[Known]) -> serde_json::Value {
+    let count = |word: &str| runs.iter().filter(|run| run.state.word() == word).count();
+    let unrecorded = |run: &Known| {
+        json!({
+            "dataset": experiment.datasets[run.dataset].name,
+            "method": experiment.methods[run.method].name,
+            "seed": run.seed,
+            "id": run.id,
+            "state": run.state.word(),
+            "why": run.state.why(),
+        })
+    };
+    let left = runs.iter().filter(|run| run.state.word() != "done");
+    json!({
+        "experiment": experiment.name,
+        "profile": experiment.profile,
+        "asked": runs.len(),
+        "recorded": count("done"),
+        "failed": count("failed"),
+        "missing": count("missing"),
+        "unrecorded": left.map(unrecorded).collect::<Vec<_>>(),
+    })
 }
 
 /// Turns Ctrl-C into a flag. A second Ctrl-C ends at once.

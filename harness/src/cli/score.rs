@@ -7,6 +7,7 @@ use super::run::listen;
 use super::writer::{self, Writer};
 use super::{DONE, INTERRUPTED};
 use crate::data::table::stream::{Chunk, Stream};
+use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::learner::{Predictions, device};
 use crate::model::{Model, Ready};
@@ -17,7 +18,6 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,13 +32,13 @@ pub(super) struct Arguments {
     /// The file to write: .csv, .csv.gz or .parquet
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Put before the names of the added columns
+    /// Stands before the names of the added columns
     #[arg(long, default_value = "", value_name = "TEXT")]
     prefix: String,
     /// auto, cpu, cuda, cuda:1
     #[arg(long, default_value = "auto")]
     device: String,
-    /// Print one JSON object
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -57,11 +57,11 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     if same(data, out) {
         return Err(input_error!("--out {}: is the file to score; allowed is another", out.display()));
     }
-    let schema = schema(arguments, &ready, stream.schema())?;
+    let output = Output::new(arguments, &ready, stream.schema())?;
     let staged = Staged::new(out)?;
-    let writer = Writer::new(format, staged.file(), &schema).map_err(|error| staged.refuse(error))?;
+    let writer = Writer::new(format, staged.file(), &output.schema).map_err(|error| staged.refuse(error))?;
     let interrupted = listen();
-    let mut work = Work { ready, stream, schema, unseen: BTreeMap::new(), rows: Rows::new() };
+    let mut work = Work { ready, stream, output, unseen: BTreeMap::new(), rows: Rows::new() };
     let whole = work.all(writer, &staged, &|| interrupted.load(Ordering::Relaxed));
     work.rows.close();
     if !whole? {
@@ -71,33 +71,54 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     tell(arguments, &model, &work)
 }
 
-/// The columns of the output: those of the file, then the scores. Refuses what the output cannot hold.
-fn schema(arguments: &Arguments, ready: &Ready, columns: &SchemaRef) -> anyhow::Result<SchemaRef> {
-    let (data, prefix) = (arguments.data.display(), &arguments.prefix);
-    let mut fields: Vec<Arc<Field>> = columns.fields().to_vec();
-    for name in ready.scores() {
-        let name = format!("{prefix}{name}");
-        if fields.iter().any(|field| field.name().trim() == name) {
-            return Err(input_error!(
-                "{data} already has a column '{name}'; --prefix TEXT gives the added columns other names"
-            ));
+/// What a file of rows may know of its own that a model says too: `valor data export` writes it.
+const TRUTH: [&str; 2] = ["expected_control", "expected_treated"];
+
+/// The columns of the output: those of the file, then the scores.
+struct Output {
+    schema: SchemaRef,
+    /// Places of the file's columns that are carried over.
+    kept: Vec<usize>,
+    /// Names of those that make way for the model's: the truth under the same name.
+    left_out: Vec<String>,
+}
+
+impl Output {
+    /// Refuses what the output cannot hold.
+    fn new(arguments: &Arguments, ready: &Ready, columns: &SchemaRef) -> anyhow::Result<Self> {
+        let (data, prefix) = (arguments.data.display(), &arguments.prefix);
+        let scores: Vec<String> = ready.scores().iter().map(|name| format!("{prefix}{name}")).collect();
+        let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+        for (place, field) in columns.fields().iter().enumerate() {
+            let name = field.name().trim();
+            match scores.iter().any(|score| score == name) {
+                false => kept.push(place),
+                true if TRUTH.contains(&name) => left_out.push(name.to_string()),
+                true => {
+                    return Err(input_error!(
+                        "{data} already has a column '{name}'; --prefix TEXT gives the added columns other names"
+                    ));
+                }
+            }
         }
-        fields.push(Arc::new(Field::new(name, DataType::Float32, false)));
+        let carried =
+            Schema::new(kept.iter().map(|place| columns.fields()[*place].clone()).collect::<Vec<_>>());
+        match Format::of(&arguments.out)? {
+            Format::Csv | Format::CsvGz => writer::check_text(&carried),
+            Format::Parquet => writer::check_unique(&carried),
+        }
+        .map_err(|fault| input_error!("{data}: {fault}"))?;
+        let added = scores.into_iter().map(|name| Arc::new(Field::new(name, DataType::Float32, false)));
+        let fields: Vec<Arc<Field>> = carried.fields().iter().cloned().chain(added).collect();
+        Ok(Self { schema: Arc::new(Schema::new(fields)), kept, left_out })
     }
-    let schema = Arc::new(Schema::new(fields));
-    match Format::of(&arguments.out)? {
-        Format::Csv | Format::CsvGz => writer::check_text(columns),
-        Format::Parquet => writer::check_unique(columns),
-    }
-    .map_err(|fault| input_error!("{data}: {fault}"))?;
-    Ok(schema)
 }
 
 /// Scoring under way.
 struct Work<'a> {
     ready: Ready<'a>,
     stream: Stream<'a>,
-    schema: SchemaRef,
+    output: Output,
     /// Per categorical column the cells with a level that the training rows lack.
     unseen: BTreeMap<String, usize>,
     rows: Rows,
@@ -132,15 +153,21 @@ impl Work<'_> {
         let scores = [Some(uplift), Some(expected_control), Some(expected_treated)];
         let scores = scores.into_iter().chain([conversion_control, conversion_treated]).flatten();
         let scores = scores.map(|values| Arc::new(Float32Array::from(values)) as ArrayRef);
-        let columns = chunk.columns.columns().iter().cloned().chain(scores).collect();
-        RecordBatch::try_new(self.schema.clone(), columns).context("the scores do not fit the rows")
+        let carried = self.output.kept.iter().map(|place| chunk.columns.column(*place).clone());
+        RecordBatch::try_new(self.output.schema.clone(), carried.chain(scores).collect())
+            .context("the scores do not fit the rows")
     }
 }
 
 fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8> {
     let (rows, seconds) = (work.rows.count(), work.rows.seconds());
     let speed = rows as f64 / seconds.max(1e-9);
-    let mut out = std::io::stdout().lock();
+    for name in &work.output.left_out {
+        let (data, out) = (arguments.data.display(), arguments.out.display());
+        eprintln!(
+            "{out}: '{name}' is what the model says; the column of that name in {data} is left out (--prefix TEXT keeps both)"
+        );
+    }
     if arguments.json {
         let scores: Vec<String> =
             work.ready.scores().iter().map(|name| format!("{}{name}", arguments.prefix)).collect();
@@ -149,6 +176,7 @@ fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8>
             "out": arguments.out,
             "rows": rows,
             "scores": scores,
+            "left_out": work.output.left_out,
             "unseen": work.unseen,
             "measured": {
                 "device": device::name(device::resolve(&arguments.device)?),
@@ -157,12 +185,12 @@ fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8>
                 "peak_memory_bytes": peak_memory(),
             },
         });
-        writeln!(out, "{found:#}")?;
+        println!("{found:#}");
         return Ok(DONE);
     }
-    writeln!(out, "{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", arguments.out.display())?;
+    println!("{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", arguments.out.display());
     for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
-        writeln!(out, "{name}: in {count} rows a level that the training rows lack; it says nothing")?;
+        println!("{}: in {count} rows a level that the training rows lack; it says nothing", shown(name));
     }
     Ok(DONE)
 }

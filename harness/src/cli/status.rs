@@ -1,7 +1,8 @@
 //! `valor status`: how much of an experiment is done.
 
 use super::DONE;
-use super::common::{Asked, Known, State, known};
+use super::common::{Asked, Known, State, changed, known};
+use crate::escape::terminal::line as shown;
 use crate::learner::Status;
 use crate::spec::Experiment;
 use crate::store::Store;
@@ -13,7 +14,7 @@ use serde_json::json;
 pub(super) struct Arguments {
     #[command(flatten)]
     asked: Asked,
-    /// Prints JSON
+    /// Prints one JSON object
     #[arg(long)]
     json: bool,
 }
@@ -35,9 +36,9 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let runs = known(&experiment, &store)?;
     let mut total = Counts::default();
     let mut cells = Vec::new();
-    for (dataset, method) in experiment.cells() {
-        let of_cell = runs.iter().filter(|run| (run.dataset, run.method) == (dataset, method));
-        let counts = count(of_cell);
+    // Runs stand in the order of cells, a cell's seeds together.
+    for ((dataset, method), of_cell) in experiment.cells().zip(runs.chunks(experiment.seeds.len())) {
+        let counts = count(of_cell.iter());
         total.add(&counts);
         cells.push((
             experiment.datasets[dataset].name.as_str(),
@@ -53,17 +54,21 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
             value
         };
         let cells: Vec<_> = cells.iter().map(cell).collect();
-        println!("{:#}", as_json(&experiment, &runs, &total, &cells));
+        println!("{:#}", as_json(arguments, (&experiment, &runs), &total, &cells));
         return Ok(DONE);
     }
+    println!("results in {}", shown(&arguments.asked.results.display().to_string()));
     print(&experiment, &runs, &cells);
-    println!("{} ({}): {}", experiment.name, experiment.profile, total.text());
+    for line in changed(&experiment, &runs) {
+        println!("note: {line}");
+    }
+    println!("{} ({}): {}", shown(&experiment.name), shown(&experiment.profile), total.text());
     Ok(DONE)
 }
 
 fn as_json(
-    experiment: &Experiment,
-    runs: &[Known],
+    arguments: &Arguments,
+    (experiment, runs): (&Experiment, &[Known]),
     total: &Counts,
     cells: &[serde_json::Value],
 ) -> serde_json::Value {
@@ -80,20 +85,23 @@ fn as_json(
     json!({
         "experiment": experiment.name,
         "profile": experiment.profile,
+        "results": arguments.asked.results,
         "total": total.as_json(),
         "cells": cells,
         "damaged": damaged.collect::<Vec<_>>(),
+        "changed": changed(experiment, runs),
     })
 }
 
 fn print(experiment: &Experiment, runs: &[Known], cells: &[(&str, &str, Counts)]) {
     for (dataset, method, counts) in cells {
-        println!("{dataset:<14} {method:<32} {}", counts.text());
+        println!("{:<14} {:<32} {}", shown(dataset), shown(method), counts.text());
     }
     for run in runs.iter().filter(|run| matches!(run.state, State::Damaged(_))) {
         let (dataset, method) =
             (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
-        println!("damaged: {dataset}, {method}, seed {}: {}", run.seed, run.state.why());
+        let why = run.state.why();
+        println!("damaged: {}, {}, seed {}: {}", shown(dataset), shown(method), run.seed, shown(&why));
     }
 }
 
@@ -106,7 +114,7 @@ fn count<'a>(runs: impl Iterator<Item = &'a Known>) -> Counts {
             State::Done(_, Status::Diverged(_)) => counts.diverged += 1,
             State::Damaged(_) => counts.damaged += 1,
             State::Failed(_) => counts.failed += 1,
-            State::Missing => counts.missing += 1,
+            State::Missing(_) => counts.missing += 1,
         }
     }
     counts

@@ -68,6 +68,15 @@ pub struct Truth {
     pub conversion_treated: Option<Vec<f64>>,
 }
 
+/// Names of the columns that say what stays together in a split.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnitColumns {
+    /// Of groups.
+    pub group: Option<String>,
+    /// Of times.
+    pub time: Option<String>,
+}
+
 /// Rows to learn from and to be judged on. Every vector has one entry per row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Dataset {
@@ -87,6 +96,8 @@ pub struct Dataset {
     pub group: Option<Vec<u64>>,
     /// For splits by time.
     pub time: Option<Vec<f64>>,
+    /// What the file calls the columns of groups and times, for messages.
+    pub units: UnitColumns,
     /// Row of the file, as error messages count; absent where rows are generated.
     pub origin: Option<Vec<u64>>,
     /// What a reader of a table should know about these rows: dropped rows, stand-ins.
@@ -110,6 +121,7 @@ impl Dataset {
             truth: self.truth.as_ref().map(|truth| truth.select(rows)),
             group: self.group.as_ref().map(|column| pick(column, rows)),
             time: self.time.as_ref().map(|column| pick(column, rows)),
+            units: self.units.clone(),
             origin: self.origin.as_ref().map(|column| pick(column, rows)),
             notes: self.notes.clone(),
         }

@@ -1,5 +1,6 @@
 //! What a reader should know of a dataset before believing a table made from it.
 
+use super::caution::cautions;
 use super::encode::{self, Encoder, Encoding};
 use super::{Dataset, Matrix};
 use crate::input_error;
@@ -130,8 +131,14 @@ pub fn describe(dataset: &Dataset) -> anyhow::Result<Description> {
             .as_ref()
             .map(|group| group.iter().collect::<std::collections::BTreeSet<_>>().len()),
         truth: truth(dataset),
-        notes: dataset.notes.iter().cloned().chain(encode::pooled_levels(dataset, &all)).collect(),
+        notes: notes(dataset, &all),
     })
+}
+
+/// What loading noted, what was pooled, and what a reader should beware of.
+fn notes(dataset: &Dataset, rows: &[u32]) -> Vec<String> {
+    let noted = dataset.notes.iter().cloned();
+    noted.chain(encode::pooled_levels(dataset, rows)).chain(cautions(dataset)).collect()
 }
 
 fn warning(average: &AverageEffect) -> String {

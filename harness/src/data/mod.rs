@@ -1,6 +1,7 @@
 //! Where rows come from, and how they are parted and encoded.
 
 pub mod b2b_mimic;
+pub mod caution;
 mod dataset;
 pub mod describe;
 mod draw;
@@ -12,10 +13,10 @@ pub mod split;
 pub mod table;
 pub mod valor_release;
 
-pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth};
+pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth, UnitColumns};
 
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// A source of rows with all its options. What is hashed into a run's identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +74,32 @@ impl DataSpec {
             Self::Table(spec) => spec.path = None,
         }
         identity
+    }
+
+    /// The same whatever a file holds: what tells runs of one cell before and after the file changed.
+    pub fn any_content(&self) -> Self {
+        let mut any = self.identity();
+        match &mut any {
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => {}
+            Self::Table(spec) => spec.content = None,
+        }
+        any
+    }
+
+    /// The file that rows are read from, where they are; paths are relative to `root`.
+    pub fn file(&self, root: &Path) -> Option<PathBuf> {
+        match self {
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => None,
+            Self::Table(spec) => spec.path.as_ref().map(|path| root.join(path)),
+        }
+    }
+
+    /// The BLAKE3 of the file's content, where it is known.
+    pub fn content(&self) -> Option<&str> {
+        match self {
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => None,
+            Self::Table(spec) => spec.content.as_deref(),
+        }
     }
 
     /// Fills in what only the file knows: the hash of its content. Paths are relative to `root`.

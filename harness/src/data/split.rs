@@ -18,6 +18,9 @@ pub struct SplitSpec {
     /// What stays together; by default `group` where the data has groups, `time` where it has times, else `row`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<SplitBy>,
+    /// What every part has in the same shares; by default nothing is. Only rows on their own can be parted so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stratify: Option<Stratify>,
     /// Draws the split.
     pub seed: u64,
     /// Draw another split for every run seed.
@@ -36,9 +39,17 @@ pub enum SplitBy {
     Time,
 }
 
+/// What a split keeps the shares of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stratify {
+    /// Each arm is parted on its own.
+    Treatment,
+}
+
 impl Default for SplitSpec {
     fn default() -> Self {
-        Self { test: 0.2, validation: 0.0, by: None, seed: 42, per_seed: false }
+        Self { test: 0.2, validation: 0.0, by: None, stratify: None, seed: 42, per_seed: false }
     }
 }
 
@@ -75,32 +86,53 @@ impl SplitSpec {
 /// Units (rows, groups, or rows of one time) are put in order, shuffled or latest first; the test part is the
 /// start of that order whose share of rows is nearest to the one asked for, the validation part is what
 /// follows, the training part is the rest. So the validation share never moves a row into or out of the test.
+/// Stratified by treatment, each arm's rows are put in order and cut on their own.
 pub fn split(dataset: &Dataset, spec: &SplitSpec, run_seed: u64) -> anyhow::Result<Split> {
     spec.validate()?;
     let mut seeds = Seeds::new(spec.seed).child("split");
     if spec.per_seed {
         seeds = seeds.child("run").at(run_seed);
     }
-    let order = match spec.by.unwrap_or_else(|| default_unit(dataset)) {
+    let unit = spec.by.unwrap_or_else(|| default_unit(dataset));
+    let order = match unit {
         SplitBy::Row => shuffled_rows(dataset.rows(), seeds),
         SplitBy::Group => shuffled_groups(dataset, seeds)?,
         SplitBy::Time => latest_first(dataset)?,
     };
-    let test = order.cut(0, spec.test);
-    let validation = order.cut(test, spec.validation);
-    let part = |range: std::ops::Range<usize>| {
-        let mut rows = order.rows[range].to_vec();
-        rows.sort_unstable();
-        rows
-    };
-    let split = Split {
-        test: part(0..test),
-        validation: part(test..validation),
-        train: part(validation..order.rows.len()),
-    };
-    check_part(dataset, "test", &split.test)?;
-    check_part(dataset, "training", &split.train)?;
+    let units = order.ends.len();
+    let mut split = Split::default();
+    for stratum in strata(dataset, spec, unit, order)? {
+        stratum.part(spec, &mut split);
+    }
+    for part in [&mut split.train, &mut split.validation, &mut split.test] {
+        part.sort_unstable();
+    }
+    let parts = [("test", &split.test), ("training", &split.train)];
+    if let Some((part, _)) = parts.iter().find(|(_, rows)| rows.is_empty()) {
+        let why = too_few(dataset, unit, units);
+        return Err(input_error!("split: the {part} part has no rows: {why}"));
+    }
+    parts.iter().try_for_each(|(part, rows)| check_arms(dataset, part, rows))?;
     Ok(split)
+}
+
+/// All rows, or those of each arm.
+fn strata(dataset: &Dataset, spec: &SplitSpec, unit: SplitBy, order: Order) -> anyhow::Result<Vec<Order>> {
+    match (spec.stratify, unit) {
+        (None, _) => Ok(vec![order]),
+        (Some(Stratify::Treatment), SplitBy::Row) => {
+            let treated = |row: &u32| dataset.treatment[*row as usize];
+            let (treated, control): (Vec<u32>, Vec<u32>) = order.rows.into_iter().partition(treated);
+            Ok([treated, control].map(Order::of_rows).into())
+        }
+        (Some(Stratify::Treatment), SplitBy::Group | SplitBy::Time) => {
+            let unit = if unit == SplitBy::Group { "groups" } else { "times" };
+            Err(input_error!(
+                "split: stratify = 'treatment' parts single rows, and these have {unit} that stay together; allowed is by = 'row' \
+                 beside it, or no 'stratify'"
+            ))
+        }
+    }
 }
 
 fn default_unit(dataset: &Dataset) -> SplitBy {
@@ -128,6 +160,21 @@ impl Order {
         Self { rows, ends }
     }
 
+    /// Every row a unit.
+    fn of_rows(rows: Vec<u32>) -> Self {
+        let ends = (1..=rows.len()).collect();
+        Self { rows, ends }
+    }
+
+    /// Adds its rows to the parts.
+    fn part(&self, spec: &SplitSpec, split: &mut Split) {
+        let test = self.cut(0, spec.test);
+        let validation = self.cut(test, spec.validation);
+        split.test.extend(&self.rows[..test]);
+        split.validation.extend(&self.rows[test..validation]);
+        split.train.extend(&self.rows[validation..]);
+    }
+
     /// The end nearest to `start` plus the share of all rows: after `start` unless the share is 0.
     fn cut(&self, start: usize, share: f64) -> usize {
         if share == 0.0 {
@@ -142,7 +189,7 @@ impl Order {
 }
 
 fn shuffled_rows(rows: usize, seeds: Seeds) -> Order {
-    Order { rows: choose(rows, rows, &mut seeds.stream()), ends: (1..=rows).collect() }
+    Order::of_rows(choose(rows, rows, &mut seeds.stream()))
 }
 
 fn shuffled_groups(dataset: &Dataset, seeds: Seeds) -> anyhow::Result<Order> {
@@ -170,19 +217,40 @@ fn latest_first(dataset: &Dataset) -> anyhow::Result<Order> {
     Ok(Order::new(rows.chunk_by(|a, b| time(a) == time(b)).map(<[u32]>::to_vec)))
 }
 
-fn check_part(dataset: &Dataset, part: &str, rows: &[u32]) -> anyhow::Result<()> {
-    if rows.is_empty() {
-        return Err(input_error!("split: the {part} part has no rows; change 'test', 'validation' or 'by'"));
-    }
+fn check_arms(dataset: &Dataset, part: &str, rows: &[u32]) -> anyhow::Result<()> {
     for (arm, name) in [(true, "treated"), (false, "control")] {
         if !rows.iter().any(|row| dataset.treatment[*row as usize] == arm) {
             let count = rows.len();
             return Err(input_error!(
-                "split: the {part} part ({count} rows) has no {name} row; allowed is both arms"
+                "split: the {part} part ({count} rows) has no {name} row; allowed is both arms (stratify = 'treatment' gives every part its share of each)"
             ));
         }
     }
     Ok(())
+}
+
+/// Why there are not enough rows for every part, and what would help; `units` is how many there are of what stays together.
+fn too_few(dataset: &Dataset, unit: SplitBy, units: usize) -> String {
+    let column = |name: &Option<String>| name.as_ref().map(|name| format!("the column '{name}'"));
+    let rows = dataset.rows();
+    let what = match unit {
+        SplitBy::Row => {
+            return format!(
+                "the data have {rows}, too few for the shares asked for; change 'test' or 'validation', or give more rows"
+            );
+        }
+        SplitBy::Group => format!(
+            "{} holds {units} group(s) in {rows} rows",
+            column(&dataset.units.group).unwrap_or_else(|| "the data".to_string())
+        ),
+        SplitBy::Time => format!(
+            "{} holds {units} time(s) in {rows} rows",
+            column(&dataset.units.time).unwrap_or_else(|| "the data".to_string())
+        ),
+    };
+    format!(
+        "{what}, which stay together, too few for the shares asked for; change 'test', 'validation' or the column, or set by = 'row'"
+    )
 }
 
 #[cfg(test)]
@@ -220,6 +288,34 @@ mod tests {
         assert_eq!((without.train.len(), without.validation.len()), (700, 0));
         assert_eq!(with.test, without.test);
         assert_ne!(with.test, (0..300).collect::<Vec<u32>>());
+    }
+
+    #[test]
+    fn stratified_parts_have_the_shares_of_all_rows_in_each_arm() {
+        let mut rare = dataset(1_000);
+        rare.treatment = (0..1_000).map(|row| row % 100 == 7).collect();
+        let treated = |rows: &[u32]| rows.iter().filter(|row| rare.treatment[**row as usize]).count();
+        for seed in 0..20 {
+            let spec = SplitSpec { stratify: Some(Stratify::Treatment), seed, ..spec(0.3, 0.1) };
+            let split = split(&rare, &spec, 1).unwrap();
+            assert_parts(&split, 1_000);
+            assert_eq!([&split.train, &split.validation, &split.test].map(|part| treated(part)), [6, 1, 3]);
+            assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (600, 100, 300));
+        }
+        let mut grouped = dataset(100);
+        grouped.group = Some((0..100).collect());
+        let spec = SplitSpec { stratify: Some(Stratify::Treatment), ..SplitSpec::default() };
+        assert!(refused(&grouped, &spec).contains("by = 'row'"));
+        let spec = SplitSpec { by: Some(SplitBy::Row), ..spec };
+        assert_eq!(split(&grouped, &spec, 1).unwrap().test.len(), 20);
+    }
+
+    #[test]
+    fn an_option_that_is_not_used_changes_no_identity() {
+        let text = serde_json::to_string(&SplitSpec::default()).unwrap();
+        assert!(!text.contains("stratify"), "{text}");
+        let read: SplitSpec = serde_json::from_str(r#"{"stratify": "treatment"}"#).unwrap();
+        assert_eq!(read.stratify, Some(Stratify::Treatment));
     }
 
     #[test]
@@ -302,7 +398,21 @@ mod tests {
         assert!(refused(&dataset(100), &by(SplitBy::Time)).contains("no times"));
         let mut one_group = dataset(100);
         one_group.group = Some(vec![3; 100]);
-        assert!(refused(&one_group, &SplitSpec::default()).contains("training part has no rows"));
+        let message = refused(&one_group, &SplitSpec::default());
+        assert!(
+            message.contains("training part has no rows: the data holds 1 group(s) in 100 rows"),
+            "{message}"
+        );
+        one_group.units.group = Some("firm".to_string());
+        assert!(refused(&one_group, &SplitSpec::default()).contains("the column 'firm' holds 1 group(s)"));
+        let mut one_time = dataset(100);
+        one_time.time = Some(vec![3.0; 100]);
+        one_time.units.time = Some("day".to_string());
+        assert!(
+            refused(&one_time, &SplitSpec::default())
+                .contains("the column 'day' holds 1 time(s) in 100 rows")
+        );
+        assert!(refused(&dataset(1), &spec(0.5, 0.0)).contains("the data have 1, too few"));
         let mut by_arm = dataset(100);
         by_arm.time = Some(by_arm.treatment.iter().map(|treated| f64::from(u8::from(*treated))).collect());
         assert!(refused(&by_arm, &spec(0.5, 0.0)).contains("test part (50 rows) has no control row"));

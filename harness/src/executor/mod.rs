@@ -18,9 +18,9 @@ use std::collections::BTreeSet;
 pub fn jobs(experiment: &Experiment, present: &BTreeSet<String>, plan: &Plan) -> Vec<Job> {
     let mut cells = Vec::new();
     let mut seen = BTreeSet::new();
-    for (dataset, method) in experiment.cells() {
+    for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
         let missing = |seed: &u64| {
-            let id = experiment.run(dataset, method, *seed).id();
+            let id = identity.id(*seed);
             !present.contains(&id) && seen.insert(id)
         };
         let seeds: Vec<u64> = experiment.seeds.iter().copied().filter(missing).collect();

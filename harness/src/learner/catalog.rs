@@ -8,7 +8,7 @@ mod tests;
 pub use compose::{HeadKey, ObjectiveSpec, compose, compose_objective};
 pub use options::Options;
 
-use crate::error::did_you_mean;
+use crate::error::choices;
 use crate::input_error;
 use crate::learner::{MethodSpec, TreesSpec};
 use crate::nets::BackboneKind;
@@ -241,6 +241,5 @@ fn keys() -> Vec<&'static str> {
 }
 
 fn unknown(what: &str, found: &str, allowed: Vec<&str>) -> anyhow::Error {
-    let hint = did_you_mean(found, allowed.iter().copied());
-    input_error!("{what} '{found}' is not known; allowed are {}{hint}", allowed.join(", "))
+    input_error!("{what} '{found}' is not known{}", choices(found, "allowed are", &allowed))
 }

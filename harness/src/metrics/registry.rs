@@ -5,7 +5,7 @@ use super::judged::Prepared;
 use super::means::Means;
 use super::rank::tau_b;
 use super::sweep::Sweep;
-use crate::error::did_you_mean;
+use crate::error::choices;
 use crate::input_error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -161,8 +161,7 @@ pub fn registry() -> &'static [Metric] {
 pub fn find(name: &str) -> anyhow::Result<&'static Metric> {
     METRICS.iter().find(|metric| metric.name == name).ok_or_else(|| {
         let names: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
-        let hint = did_you_mean(name, names.iter().copied());
-        input_error!("unknown metric '{name}'; allowed are {}{hint}", names.join(", "))
+        input_error!("unknown metric '{name}'{}", choices(name, "allowed are", &names))
     })
 }
 
@@ -252,7 +251,10 @@ mod tests {
     fn a_stranger_gets_the_closest_name() {
         let error = find("auc").expect_err("no such metric");
         let message = error.to_string();
-        assert!(message.starts_with("unknown metric 'auc'; allowed are n, n_treated, "), "{message}");
+        assert!(
+            message.starts_with("unknown metric 'auc'; did you mean 'auuc'? allowed are n, n_treated, "),
+            "{message}"
+        );
         assert!(message.ends_with("; did you mean 'auuc'?"), "{message}");
     }
 }

@@ -20,9 +20,9 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
     let reader = store.reader()?;
     let mut rows = Rows::new();
     let mut cells = Vec::new();
-    for (dataset, method) in experiment.cells() {
-        let run = |&seed: &u64| (seed, experiment.run(dataset, method, seed).id());
-        let asked: Vec<(u64, String)> = experiment.seeds.iter().map(run).collect();
+    for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
+        let asked = experiment.seeds.iter().map(|&seed| (seed, identity.id(seed)));
+        let asked: Vec<(u64, String)> = asked.collect();
         let read = |(seed, id): (u64, String)| {
             let (outcome, rows) = outcome(store, &reader, &id);
             (RunMaterial { seed, id, outcome }, rows)

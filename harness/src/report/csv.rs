@@ -5,6 +5,7 @@ use super::view::cell::{CellStatus, CellView, ReferenceView};
 use super::view::comparisons::Decided;
 use super::view::contrasts::ContrastView;
 use super::view::estimate::{Bounds, Estimate};
+use crate::escape::csv::text;
 use anyhow::Result;
 
 const HEADER: [&str; 22] = [
@@ -98,10 +99,10 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
     let decided = contrast.decided.as_ref();
     let number = |value: fn(&Decided) -> Option<f64>| optional(decided.and_then(value));
     [
-        contrast.dataset.clone().unwrap_or_default(),
-        contrast.method.clone(),
-        contrast.baseline.clone(),
-        contrast.metric.clone(),
+        text(contrast.dataset.as_deref().unwrap_or_default()).into_owned(),
+        text(&contrast.method).into_owned(),
+        text(&contrast.baseline).into_owned(),
+        text(&contrast.metric).into_owned(),
         optional(contrast.difference),
         contrast.seeds_paired.to_string(),
         low,
@@ -114,7 +115,7 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
         optional(contrast.share_above_zero),
         both_low,
         both_high,
-        contrast.component.clone().unwrap_or_default(),
+        text(contrast.component.as_deref().unwrap_or_default()).into_owned(),
         decided.map(|decided| decided.verdict.word().to_string()).unwrap_or_default(),
         u8::from(decided.is_some_and(|decided| decided.declared)).to_string(),
         number(|decided| decided.p),
@@ -122,7 +123,7 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
         number(|decided| Some(decided.margin)),
         number(|decided| decided.probability_better),
         number(|decided| decided.detectable),
-        contrast.reason.as_ref().or(contrast.undecided.as_ref()).cloned().unwrap_or_default(),
+        text(contrast.reason.as_deref().or(contrast.undecided.as_deref()).unwrap_or_default()).into_owned(),
     ]
 }
 
@@ -134,11 +135,11 @@ fn method(cell: &CellView) -> Vec<String> {
         CellStatus::Missing => "missing",
     };
     vec![
-        cell.dataset.clone(),
+        text(&cell.dataset).into_owned(),
         "method".to_string(),
-        cell.method.clone(),
-        cell.backbone.clone(),
-        cell.components.join(" "),
+        text(&cell.method).into_owned(),
+        text(&cell.backbone).into_owned(),
+        text(&cell.components.join(" ")).into_owned(),
         cell.seeds.found.to_string(),
         cell.seeds.failed.to_string(),
         cell.seeds.diverged.to_string(),
@@ -148,7 +149,8 @@ fn method(cell: &CellView) -> Vec<String> {
 }
 
 fn reference(row: &ReferenceView) -> Vec<String> {
-    let mut fields = vec![row.dataset.clone(), "reference".to_string(), row.ranker.clone()];
+    let mut fields =
+        vec![text(&row.dataset).into_owned(), "reference".to_string(), text(&row.ranker).into_owned()];
     fields.resize(10, String::new());
     fields
 }
@@ -157,7 +159,7 @@ fn numbers(metric: &str, estimate: &Estimate, reason: Option<String>) -> Vec<Str
     let [low, high, method, _] = bounds(&estimate.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
     vec![
-        metric.to_string(),
+        text(metric).into_owned(),
         optional(estimate.mean),
         optional(estimate.sd),
         low,
@@ -168,7 +170,7 @@ fn numbers(metric: &str, estimate: &Estimate, reason: Option<String>) -> Vec<Str
         rows_method,
         resamples,
         estimate.per_seed.len().to_string(),
-        reason.unwrap_or_default(),
+        text(&reason.unwrap_or_default()).into_owned(),
     ]
 }
 

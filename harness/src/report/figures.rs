@@ -3,6 +3,7 @@
 use super::charts::{self, Figure, Plate, panel, svg};
 use super::templates::FIGURE_STYLE;
 use super::view::View;
+use crate::escape::html;
 use crate::store::{FIGURES, Folder};
 use anyhow::{Context, Result, anyhow};
 use resvg::tiny_skia::{Pixmap, Transform};
@@ -80,7 +81,7 @@ fn standalone(dataset: &str, figure: &Figure, legend: &[(svg::Style, String)]) -
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" viewBox=\"0 0 {width} {total}\"><style>{FIGURE_STYLE}</style><rect class=\"paper\" width=\"{width}\" height=\"{total}\"/><text class=\"title\" x=\"24\" y=\"{LETTERS}\" font-size=\"{LETTERS}\" font-weight=\"bold\">{}</text><g transform=\"translate(0 {LINE})\">{body}</g>{lines}</svg>\n",
         width / SCALE,
         total / SCALE,
-        svg::escape(&title)
+        html::text(&title)
     ))
 }
 
@@ -101,7 +102,7 @@ fn legend_lines(legend: &[(svg::Style, String)], width: usize, top: usize) -> (S
             &format!("<svg x=\"{x}\" y=\"{}\" width=\"136\" height=\"48\"", y + 24),
             1,
         );
-        let name = svg::escape(name);
+        let name = html::text(name);
         text += &format!(
             "{swatch}<text class=\"title\" x=\"{}\" y=\"{}\" font-size=\"50\">{name}</text>",
             x + 156,

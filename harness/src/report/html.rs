@@ -46,6 +46,7 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<S
     context.insert("effects", &effects(view)?);
     context.insert("machine", &view.machine);
     context.insert("tuning", &TuningText::new(view));
+    context.insert("nothing", &view.is_of_nothing());
     context.insert("tuning_remark", REMARK);
     context.insert("importance", &ImportancePage::all(view)?);
     let own_splits = |block: &Block| block.test.is_some_and(|test| test.splits > 1);

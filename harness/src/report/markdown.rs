@@ -8,6 +8,7 @@ use super::paper::{CellText, PaperText};
 use super::table::{Cell, Column, Note, Row, Table};
 use super::tuning::{REMARK, TuningText};
 use super::view::View;
+use crate::escape::markdown::text as escape;
 use crate::metrics::Direction;
 
 /// The table as Markdown.
@@ -15,6 +16,9 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
     let mut text = format!("# {} ({})\n\n", escape(&view.experiment), escape(&view.profile));
     if let Some(caption) = &view.caption {
         text += &format!("> {}\n\n", escape(caption));
+    }
+    if view.is_of_nothing() {
+        text += "No run of this experiment is recorded: there is nothing to report yet.\n\n";
     }
     let tuning = TuningText::new(view);
     text += &format!("{}\n\n{}\n", table.legend, escape(&tuning.sentence));
@@ -196,31 +200,4 @@ fn content(cell: &Cell) -> String {
     text += &cell.of.as_ref().map(|of| format!(" ({of})")).unwrap_or_default();
     text += &cell.beside.as_ref().map(|beside| format!(" ({beside})")).unwrap_or_default();
     text + &cell.mark.as_ref().map(|mark| format!(" ({mark})")).unwrap_or_default()
-}
-
-/// Plain text that Markdown (and HTML inside it) leaves alone.
-fn escape(text: &str) -> String {
-    let mut escaped = String::new();
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '{' | '}' | '[' | ']' | '<' | '>' | '#' | '|' | '~' => {
-                escaped.push('\\');
-                escaped.push(character);
-            }
-            character if character.is_control() => escaped.push(' '),
-            character => escaped.push(character),
-        }
-    }
-    escaped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn markup_in_names_stays_text() {
-        assert_eq!(escape("a|b <i> _x_ & \\\n"), "a\\|b \\<i\\> \\_x\\_ &amp; \\\\ ");
-    }
 }

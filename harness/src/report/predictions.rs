@@ -1,6 +1,7 @@
 //! What every model said of every test row, as CSV or Parquet, for statistics that the report does not have.
 
 use super::material::{Material, Outcome};
+use crate::escape::csv as escape;
 use crate::record::{EvaluationRows, Predictions};
 use crate::store::Folder;
 use anyhow::{Context, Result, ensure};
@@ -146,8 +147,8 @@ fn line(run: &Run, index: usize) -> [String; 13] {
     };
     let said = |values: Option<&Vec<f32>>| values.map(|values| values[index].to_string()).unwrap_or_default();
     [
-        run.dataset.to_string(),
-        run.method.to_string(),
+        escape::text(run.dataset).into_owned(),
+        escape::text(run.method).into_owned(),
         run.seed.to_string(),
         run.rows.row[index].to_string(),
         u8::from(run.rows.treatment[index]).to_string(),

@@ -1,6 +1,6 @@
 //! The page's templates, style and script, compiled in: the page itself, its sections, macros for all of them.
 
-use super::charts::svg;
+use crate::escape::html;
 use anyhow::{Context as _, Result};
 use tera::{Context, Tera};
 
@@ -48,7 +48,7 @@ const TEMPLATES: &[(&str, &str)] = &[
 /// Fills a template; everything is escaped unless the template says `safe`.
 pub fn fill(name: &str, context: &Context) -> Result<String> {
     let mut tera = Tera::default();
-    tera.set_escape_fn(svg::escape);
+    tera.set_escape_fn(html::text);
     tera.add_raw_templates(TEMPLATES.iter().copied()).context("a template is broken")?;
     tera.render(name, context).with_context(|| format!("the template {name} is broken"))
 }

@@ -2,6 +2,7 @@
 
 use super::table::{Cell, Column, Row, Table};
 use super::view::View;
+use crate::escape::tex::{comment, text as escape};
 use crate::metrics::Direction;
 
 /// The table as LaTeX.
@@ -92,41 +93,4 @@ fn mean(cell: &Cell) -> String {
 fn interval(cell: &Cell) -> String {
     let text = |[low, high]: &[String; 2]| format!("{{\\scriptsize $[{low}, {high}]$}}");
     cell.ci.as_ref().map(text).unwrap_or_default()
-}
-
-/// Text that LaTeX prints as it is.
-pub fn escape(text: &str) -> String {
-    text.chars()
-        .map(|character| match character {
-            '&' | '%' | '$' | '#' | '_' | '{' | '}' => format!("\\{character}"),
-            '\\' => "\\textbackslash{}".to_string(),
-            '~' => "\\textasciitilde{}".to_string(),
-            '^' => "\\textasciicircum{}".to_string(),
-            '<' => "\\textless{}".to_string(),
-            '>' => "\\textgreater{}".to_string(),
-            '|' => "\\textbar{}".to_string(),
-            character if character.is_control() => " ".to_string(),
-            character => character.to_string(),
-        })
-        .collect()
-}
-
-/// Text that ends no comment line.
-pub fn comment(text: &str) -> String {
-    text.replace(char::is_control, " ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn special_characters_are_escaped() {
-        assert_eq!(escape("a&b%c$d#e_f{g}"), "a\\&b\\%c\\$d\\#e\\_f\\{g\\}");
-        assert_eq!(
-            escape("\\~^<>|"),
-            "\\textbackslash{}\\textasciitilde{}\\textasciicircum{}\\textless{}\\textgreater{}\\textbar{}"
-        );
-        assert_eq!(comment("one\ntwo"), "one two");
-    }
 }

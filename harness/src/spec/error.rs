@@ -1,6 +1,6 @@
 //! What is wrong with an experiment file, and where.
 
-use crate::error::did_you_mean;
+use crate::error::{choices, did_you_mean};
 
 /// Characters of a line that an error shows.
 const SHOWN: usize = 60;
@@ -35,8 +35,7 @@ impl ExperimentError {
         if !known.contains(&"full") {
             known.push("full");
         }
-        let hint = did_you_mean(name, known.iter().copied());
-        let message = format!("profile '{name}' is not defined; there are {}{hint}", known.join(", "));
+        let message = format!("profile '{name}' is not defined{}", choices(name, "there are", &known));
         Self { line: None, message }
     }
 
@@ -64,7 +63,11 @@ pub(super) fn suggest(message: &str) -> String {
     match (message.contains("unknown "), names.next()) {
         (true, Some(found)) => {
             let hint = did_you_mean(found, names.collect::<Vec<_>>());
-            format!("{message}{hint}")
+            // serde writes: unknown field 'epoch', expected one of 'epochs', 'batch', ...
+            match message.split_once(", expected") {
+                Some((fault, names)) if !hint.is_empty() => format!("{fault}{hint} expected{names}"),
+                _ => format!("{message}{hint}"),
+            }
         }
         _ => message,
     }

@@ -4,7 +4,7 @@ use super::claim::{self, Known};
 use super::error::ExperimentError;
 use super::wire::{self, SeedsWire, Wire};
 use super::{Decision, Experiment, NamedData, NamedMethod, Tuning, methods};
-use crate::error::did_you_mean;
+use crate::error::{choices, did_you_mean};
 use crate::input_error;
 use crate::metrics;
 use anyhow::Context;
@@ -20,15 +20,19 @@ const DEFAULT_METRICS: [&str; 4] = ["auuc", "qini", "lift@30", "krcc"];
 /// Reads an experiment with a profile and `--set` assignments applied. Data files are found from the
 /// experiment file's folder, and their content enters the identity of every run.
 pub fn load(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Result<Experiment> {
-    let text = read(path)?;
-    let wire = wire::parse(&text, profile, sets).map_err(|error| error.in_file(path))?;
-    let mut experiment = resolve(path, profile, wire)
-        .map_err(|error| ExperimentError::plain(format!("{error:#}")).in_file(path))?;
+    let mut experiment = declared(path, profile, sets)?;
     let root = root(path);
     for dataset in &mut experiment.datasets {
         dataset.spec.resolve(&root).with_context(|| path.display().to_string())?;
     }
     Ok(experiment)
+}
+
+/// The same without looking at data files: of one whose content is not given, the ids of runs are not known.
+pub fn declared(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Result<Experiment> {
+    let text = read(path)?;
+    let wire = wire::parse(&text, profile, sets).map_err(|error| error.in_file(path))?;
+    resolve(path, profile, wire).map_err(|error| ExperimentError::plain(format!("{error:#}")).in_file(path))
 }
 
 /// The folder that paths in an experiment file start from.
@@ -164,8 +168,7 @@ fn check(experiment: &Experiment) -> anyhow::Result<()> {
 }
 
 pub(super) fn missing(place: &str, found: &str, allowed: &[&str]) -> anyhow::Error {
-    let hint = did_you_mean(found, allowed.iter().copied());
-    input_error!("{place}: '{found}' is not defined; there are {}{hint}", allowed.join(", "))
+    input_error!("{place}: '{found}' is not defined{}", choices(found, "there are", allowed))
 }
 
 pub(super) fn unique(what: &str, names: impl Iterator<Item = String>) -> anyhow::Result<()> {

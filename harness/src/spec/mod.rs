@@ -16,8 +16,8 @@ mod wire;
 
 pub use claim::{Chain, Claim, Group, Over, Pair, Statement};
 pub use decision::{Decision, Equivalence, Family, Scope, Test};
-pub use id::hash;
-pub use load::{load, profiles, root};
+pub use id::{CellIdentity, hash};
+pub use load::{declared, load, profiles, root};
 pub use margin::Margin;
 pub use tuning::{Range, Scale, Tuning};
 
@@ -27,6 +27,7 @@ use crate::data::DataSpec;
 use crate::data::split::SplitSpec;
 use crate::learner::MethodSpec;
 use crate::stats::SeedInterval;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -108,6 +109,17 @@ impl Experiment {
     /// The run of one cell with one seed, by index of dataset and method.
     pub fn run(&self, dataset: usize, method: usize, seed: u64) -> RunSpec {
         RunSpec::new(&self.datasets[dataset].spec, &self.split, &self.methods[method].spec, seed)
+    }
+
+    /// The ids of one cell's runs, by index of dataset and method.
+    pub fn identity(&self, dataset: usize, method: usize) -> CellIdentity {
+        CellIdentity::new(&self.datasets[dataset].spec, &self.split, &self.methods[method].spec)
+    }
+
+    /// The ids of all cells' runs, in the order of `cells`.
+    pub fn identities(&self) -> Vec<CellIdentity> {
+        let cells: Vec<(usize, usize)> = self.cells().collect();
+        cells.into_par_iter().map(|(dataset, method)| self.identity(dataset, method)).collect()
     }
 
     /// All cells, dataset by dataset, as indices of dataset and method.

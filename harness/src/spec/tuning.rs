@@ -89,21 +89,29 @@ impl Tuning {
     /// Every method with its candidates.
     pub(super) fn apply(&self, experiment: &mut Experiment) -> anyhow::Result<()> {
         self.check_terms(experiment)?;
+        let draws = self.draws();
         for method in &mut experiment.methods {
             if let MethodSpec::Neural(spec) = &method.spec {
-                method.spec = MethodSpec::Tuned(self.candidates(spec));
+                method.spec = MethodSpec::Tuned(self.candidates(spec, &draws));
             }
         }
         Ok(())
     }
 
+    /// Every key's values by trial, drawn once for all methods. Trial 0 draws nothing that is used.
+    fn draws(&self) -> BTreeMap<&Key, Vec<f64>> {
+        let draw =
+            |(key, range): (_, &Range)| (key, (0..self.trials).map(|trial| range.draw(key, trial)).collect());
+        self.ranges.iter().map(draw).collect()
+    }
+
     /// The method as it stands, then it with drawn values. The same key and trial have the same value in every method.
-    fn candidates(&self, spec: &NeuralSpec) -> TunedSpec {
+    fn candidates(&self, spec: &NeuralSpec, draws: &BTreeMap<&Key, Vec<f64>>) -> TunedSpec {
         let searched: Vec<&Key> = self.ranges.keys().filter(|key| key.get(spec).is_some()).collect();
         let candidate = |trial: usize| {
             let mut candidate = spec.clone();
             for key in searched.iter().filter(|_| trial > 0) {
-                key.set(&mut candidate, self.ranges[*key].draw(key, trial));
+                key.set(&mut candidate, draws[*key][trial]);
             }
             candidate
         };
@@ -239,7 +247,8 @@ mod tests {
     #[test]
     fn the_first_candidate_is_the_method_and_ranges_that_do_not_apply_are_left_out() {
         let (plain, ranked) = (method(&[]), method(&["ziln", "wr"]));
-        let [few, many] = [&plain, &ranked].map(|spec| tuning().candidates(spec));
+        let tuning = tuning();
+        let [few, many] = [&plain, &ranked].map(|spec| tuning.candidates(spec, &tuning.draws()));
         assert_eq!((&few.candidates[0], &many.candidates[0]), (&plain, &ranked));
         assert_eq!((few.candidates.len(), many.candidates.len()), (200, 200));
         assert_eq!(few.searched, [Key::LearningRate, Key::WeightDecay]);
@@ -251,7 +260,8 @@ mod tests {
 
     #[test]
     fn draws_fill_their_ranges_on_the_stated_scale() {
-        let candidates = tuning().candidates(&method(&["ziln", "wr"])).candidates.split_off(1);
+        let tuning = tuning();
+        let candidates = tuning.candidates(&method(&["ziln", "wr"]), &tuning.draws()).candidates.split_off(1);
         let values = |key: &Key| candidates.iter().filter_map(|spec| key.get(spec)).collect::<Vec<f64>>();
         let share = |values: &[f64], below: f64| {
             values.iter().filter(|value| **value < below).count() as f64 / values.len() as f64

@@ -1,6 +1,7 @@
 //! From a data spec to encoded, parted rows.
 
 use super::{Job, RowCounts, Task};
+use crate::data::caution::{cautions, near_certain};
 use crate::data::encode::{ColumnKind, Encoder, Encoding};
 use crate::data::propensity::Propensity;
 use crate::data::split::{self, Split};
@@ -55,7 +56,9 @@ impl Prepared {
 
     /// Loads and parts: enough to check a method.
     pub fn unencoded(job: &Job) -> anyhow::Result<Self> {
-        let dataset = data::load(&job.data, &job.root)?;
+        let mut dataset = data::load(&job.data, &job.root)?;
+        let cautions = cautions(&dataset);
+        dataset.notes.extend(cautions);
         let split = split::split(&dataset, &job.split, job.seeds.first().copied().unwrap_or_default())?;
         let evaluation = evaluation(&dataset, &split.test);
         let (encoder, kinds, features) = Default::default();
@@ -75,8 +78,9 @@ impl Prepared {
                 estimate(&Encoder::fit(dataset, &split.train, Encoding::Standard).encode(dataset)?)
             }
         };
-        self.evaluation.propensity = Some(estimated);
         self.dataset.notes.push(ESTIMATED.to_string());
+        self.dataset.notes.extend(near_certain("an estimated propensity", &estimated));
+        self.evaluation.propensity = Some(estimated);
         Ok(())
     }
 

@@ -40,7 +40,7 @@ fn items(value: &Value) -> &Vec<Value> {
 fn a_plan_names_every_run_and_its_state() {
     let options = "plan experiments/small.toml --results results --json --set seeds=[2,3]";
     let plan = printed(reported(), options);
-    assert_keys(&plan, "experiment profile runs");
+    assert_keys(&plan, "changed experiment profile results runs");
     assert_eq!((&plan["experiment"], &plan["profile"]), (&json!("small"), &json!("full")));
     let runs = items(&plan["runs"]);
     assert_keys(&runs[0], "dataset id method seed state why");
@@ -71,7 +71,7 @@ fn no_more_workers_than_cores_are_started() {
 fn a_status_counts() {
     let words = "status experiments/small.toml --results results";
     let status = printed(reported(), &format!("{words} --json --set seeds=[2,3,4]"));
-    assert_keys(&status, "cells damaged experiment profile total");
+    assert_keys(&status, "cells changed damaged experiment profile results total");
     let counts = |asked, finished| json!({ "asked": asked, "finished": finished, "diverged": 0, "damaged": 0, "failed": 0, "missing": asked - finished });
     assert_eq!(status["total"], counts(6, 2));
     assert_eq!(items(&status["cells"]).len(), 2);
@@ -149,6 +149,14 @@ fn a_report_of_nothing_says_so() {
     let summary = json(&workspace.path("reports/summary.json"));
     let missing = |cell: &Value| cell["status"] == "missing" && cell["metrics"]["auuc"]["mean"].is_null();
     assert!(items(&summary["cells"]).iter().all(missing), "{summary:#}");
+    let output = workspace.valor(REPORT);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("small (full): no run is recorded in results"), "{message}");
+    let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    assert!(page.contains("No run of this experiment is recorded") && !page.contains("<table"), "{page}");
+    assert!(
+        fs::read_to_string(workspace.path("reports/table.md")).unwrap().contains("No run of this experiment")
+    );
     assert!(!workspace.path("results").exists());
 }
 
@@ -171,6 +179,235 @@ fn completions_of_every_shell_know_the_verbs() {
         );
     }
     reported().refuse("completions tcsh", &["tcsh", "bash"]);
+}
+
+#[test]
+fn results_folders_are_named() {
+    let words = "experiments/small.toml --results results";
+    assert!(reported().succeed(&format!("status {words}")).starts_with("results in results\n"));
+    assert!(
+        reported()
+            .succeed(&format!("plan {words}"))
+            .starts_with("small (full): experiments/small.toml, results in results\n")
+    );
+    assert!(reported().succeed(&format!("run {words}")).ends_with("4/4 runs recorded in results\n"));
+}
+
+#[test]
+fn a_run_ends_with_one_json_object() {
+    let workspace = Workspace::new();
+    let small = "--set seeds=1 --set training.epochs=1";
+    let words = format!("run experiments/small.toml {small} --json");
+    let found = printed(&workspace, &words);
+    assert_keys(
+        &found,
+        "asked command experiment failed interrupted missing profile recorded results unrecorded",
+    );
+    assert_eq!(
+        [&found["asked"], &found["recorded"], &found["failed"], &found["missing"]].map(Value::as_u64),
+        [Some(2), Some(2), Some(0), Some(0)]
+    );
+    assert_eq!(
+        (&found["results"], &found["interrupted"], &found["unrecorded"]),
+        (&json!("results"), &json!(false), &json!([]))
+    );
+    assert_eq!(found["command"], json!(format!("valor run experiments/small.toml {small}")));
+    let ids: BTreeSet<String> =
+        workspace.records("results").values().map(|record| record["id"].to_string()).collect();
+    assert_eq!(ids.len(), 2);
+}
+
+#[test]
+fn profiles_are_completed_in_bash() {
+    let profiles = "\n[profile.quick]\nseeds = 1\n[profile.quirky]\nseeds = 1\n[profile.\"a b $(touch made)\"]\nseeds = 1\n";
+    let workspace = Workspace::with(&format!("{EXPERIMENT}{profiles}"));
+    let script = workspace.succeed("completions bash");
+    workspace.write("valor.bash", script);
+    let complete = |words: &str| {
+        let valor = env!("CARGO_BIN_EXE_valor");
+        let command = format!(
+            "source valor.bash; COMP_WORDS=({valor} run experiments/small.toml {words}); COMP_CWORD=$((${{#COMP_WORDS[@]}}-1)); \
+             _valor_profiles {valor} \"${{COMP_WORDS[COMP_CWORD]}}\" \"${{COMP_WORDS[COMP_CWORD-1]}}\"; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+        );
+        let mut shell = std::process::Command::new("bash");
+        let output = shell.args(["-c", &command]).current_dir(workspace.path(".")).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert_eq!(complete("--profile qui"), "quick\nquirky\n");
+    assert_eq!(complete("--profile ''"), "a\\ b\\ \\$\\(touch\\ made\\)\nfull\nquick\nquirky\n");
+    assert_eq!(complete("--profile = qui"), "quick\nquirky\n");
+    assert!(complete("--wor").contains("--workers"));
+    assert!(!workspace.path("made").exists());
+}
+
+#[test]
+fn the_command_to_rerun_is_read_by_a_shell_as_it_was_meant() {
+    let workspace = Workspace::new();
+    workspace.write("my experiments/it's $(touch made).toml", EXPERIMENT);
+    let mut command = workspace.command("report");
+    command.arg("my experiments/it's $(touch made).toml").args([
+        "--out",
+        "out",
+        "--set",
+        "question=a; b 'c'",
+    ]);
+    assert!(command.output().unwrap().status.success());
+    let page = fs::read_to_string(workspace.path("out/index.html")).unwrap();
+    let shown = page.split("<code>valor run ").nth(1).unwrap().split("</code>").next().unwrap();
+    let named = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+    let shown = named.iter().fold(shown.to_string(), |text, (from, to)| text.replace(from, to));
+    let words = shown.split(" && ").next().unwrap();
+    let mut shell = std::process::Command::new("sh");
+    let output = shell
+        .args(["-c", &format!("printf '%s\\n' {words}")])
+        .current_dir(workspace.path("."))
+        .output()
+        .unwrap();
+    let read = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(read, "my experiments/it's $(touch made).toml\n--set\nquestion=a; b 'c'\n");
+    assert!(!workspace.path("made").exists());
+}
+
+#[test]
+fn several_reports_are_checked_before_one_is_written() {
+    let small = "report experiments/small.toml";
+    let workspace = Workspace::new();
+    workspace.refuse(&format!("{small} experiments/missing.toml"), &["experiments/missing.toml"]);
+    workspace.write("experiments/broken.toml", "seeds = ");
+    workspace.refuse(&format!("{small} experiments/broken.toml"), &["experiments/broken.toml", "line 1"]);
+    workspace.write("other/small.toml", EXPERIMENT);
+    workspace.refuse(
+        &format!("{small} other/small.toml"),
+        &["experiments/small.toml", "other/small.toml", "reports/small/full"],
+    );
+}
+
+/// Names that mean something to a terminal, a shell, a spreadsheet, LaTeX, Markdown and HTML.
+const HOSTILE: &str = r#"
+question = "A \u001b[2Jquestion"
+caption = "cap\n\\input{/etc/passwd}\r\\bad"
+seeds = [1]
+metrics = ["auuc", "qini"]
+
+[[dataset]]
+name = "[d] \u202Eevil\nsecond line"
+b2b-mimic = { rows = 300 }
+
+[[method]]
+name = "[3cm] x"
+backbone = "tarnet"
+model = { trunk = [4], heads = [4] }
+training = { epochs = 1, batch = 64 }
+
+[[method]]
+name = "* star | `b` <i> & 50 % #1 _x_ $y$ ~^\\ \"q\" '--'"
+backbone = "tarnet"
+model = { trunk = [5], heads = [4] }
+training = { epochs = 1, batch = 64 }
+
+[[method]]
+name = "=cmd|' /C calc'!A1\u001b[31m"
+backbone = "tarnet"
+model = { trunk = [6], heads = [4] }
+training = { epochs = 1, batch = 64 }
+"#;
+
+#[test]
+fn names_mean_nothing_to_whatever_reads_them() {
+    let workspace = Workspace::with(HOSTILE);
+    let mut printed = String::new();
+    let words = [
+        RUN,
+        REPORT,
+        "plan experiments/small.toml --results results",
+        "status experiments/small.toml",
+        "data describe experiments/small.toml",
+    ];
+    for words in words {
+        let output = workspace.valor(words);
+        assert!(output.status.success(), "{words}: {output:?}");
+        printed += &String::from_utf8(output.stdout).unwrap();
+        printed += &String::from_utf8(output.stderr).unwrap();
+    }
+    let acting = |character: char| character.is_control() && character != '\n' || character == '\u{202e}';
+    assert!(!printed.contains(acting), "{printed:?}");
+    assert!(
+        printed.contains("\\u001b[31m") && !printed.lines().any(|line| line.starts_with("second line")),
+        "{printed}"
+    );
+    let plan: Value = serde_json::from_str(&workspace.succeed("plan experiments/small.toml --json")).unwrap();
+    assert_eq!(plan["runs"][2]["method"], json!("=cmd|' /C calc'!A1\u{1b}[31m"));
+    assert_eq!(plan["runs"][0]["dataset"], json!("[d] \u{202e}evil\nsecond line"));
+
+    let tex = fs::read_to_string(workspace.path("reports/table.tex")).unwrap();
+    assert!(!tex.lines().any(|line| line.starts_with('[') || line.starts_with('*')), "{tex}");
+    assert!(tex.lines().filter(|line| line.contains("\\input")).all(|line| line.starts_with('%')), "{tex}");
+    let csv = fs::read_to_string(workspace.path("reports/table.csv")).unwrap();
+    assert!(csv.contains("'=cmd|"), "{csv}");
+    let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    assert!(!page.contains(acting) && !page.contains("<i> &") && page.contains("&lt;i&gt; &amp;"));
+    let markdown = fs::read_to_string(workspace.path("reports/table.md")).unwrap();
+    assert!(!markdown.contains(acting) && markdown.contains("\\* star \\| \\`b\\`"), "{markdown}");
+}
+
+#[test]
+fn a_table_of_any_names_compiles() {
+    let Ok(found) = std::process::Command::new("pdflatex").arg("--version").output() else {
+        println!(
+            "skipped: pdflatex is not there (apt-get install texlive-latex-base texlive-latex-recommended)"
+        );
+        return;
+    };
+    assert!(found.status.success());
+    let workspace = Workspace::with(HOSTILE);
+    workspace.succeed(RUN);
+    workspace.succeed(REPORT);
+    let table = fs::read_to_string(workspace.path("reports/table.tex")).unwrap();
+    // Rules as booktabs draws them, for installations without it.
+    let rules = r"\let\toprule\hline\let\midrule\hline\let\bottomrule\hline\def\cmidrule(#1)#2{\cline{#2}}";
+    let page = format!("\\documentclass{{article}}{rules}\\begin{{document}}\n{table}\n\\end{{document}}\n");
+    workspace.write("page.tex", page);
+    let mut latex = std::process::Command::new("pdflatex");
+    let output = latex
+        .args(["-interaction=nonstopmode", "-halt-on-error", "page.tex"])
+        .current_dir(workspace.path("."))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+fn planning_the_largest_search_takes_seconds() {
+    let big = r#"
+seeds = 1000
+metrics = ["auuc", "qini"]
+
+[[dataset]]
+name = "a"
+b2b-mimic = { world = 1 }
+
+[split]
+validation = 0.2
+
+[tuning]
+trials = 1000
+
+[tuning.ranges]
+"training.learning-rate" = { low = 1e-4, high = 1e-2, scale = "log" }
+"weight.ranking" = { low = 0.01, high = 1.0, scale = "log" }
+"training.weight-decay" = { low = 0.0, high = 1.0 }
+
+[grid]
+backbones = ["tarnet", "dragonnet", "cfr-wass", "unite", "euen"]
+components = [[], ["ziln"], ["ziln", "focal"], ["ziln", "focal", "gti", "wr"], ["ziln", "wr"]]
+"#;
+    let workspace = Workspace::with(big);
+    let before = std::time::Instant::now();
+    let plan = workspace.succeed("plan experiments/small.toml");
+    let seconds = before.elapsed().as_secs_f64();
+    assert!(plan.ends_with("0 of 25000 runs done\n"));
+    // About one on an idle machine; minutes where every run hashes its cell's candidates.
+    assert!(seconds < 15.0, "{seconds} s");
 }
 
 #[test]

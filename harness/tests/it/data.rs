@@ -77,6 +77,60 @@ fn an_exported_file_is_a_table_with_truth() {
     assert_eq!(source["truth"]["average_effect"], file["truth"]["average_effect"]);
 }
 
+/// What `data export` writes, `score` takes: columns that are no features may hold anything.
+#[test]
+fn exported_rows_are_scored() {
+    let workspace = Workspace::new();
+    workspace.succeed("data export b2b-mimic --rows 300 --out rows.csv");
+    workspace.succeed("fit experiments/small.toml --method TARNet --seed 1 --out model.safetensors");
+    let output = workspace.valor("score model.safetensors rows.csv --out scores.csv");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    for name in ["expected_control", "expected_treated"] {
+        assert!(message.contains(&format!(
+            "'{name}' is what the model says; the column of that name in rows.csv is left out"
+        )));
+    }
+    let header = lines(&workspace, "scores.csv")[0].clone();
+    assert!(
+        header.ends_with(",treatment,outcome,effect,uplift,expected_control,expected_treated"),
+        "{header}"
+    );
+    let judged = "metrics scores.csv --score uplift --treatment treatment --outcome outcome --effect effect";
+    assert!(workspace.succeed(judged).contains("auuc.true"));
+
+    workspace.succeed("score model.safetensors rows.csv --out both.csv --prefix my_");
+    let header = lines(&workspace, "both.csv")[0].clone();
+    assert!(
+        header.ends_with(
+            ",expected_control,expected_treated,my_uplift,my_expected_control,my_expected_treated"
+        ),
+        "{header}"
+    );
+}
+
+/// Few treated rows, known to `fit`, to the description and to the page.
+#[test]
+fn little_overlap_is_warned_of() {
+    let workspace =
+        Workspace::with(&table(&["x"]).replace("effect = \"effect\"\n", "").replace("propensity = 0.5", ""));
+    let row = |row: usize| format!("{},{},{}\n", row * 37 % 101, u8::from(row % 60 == 7), row % 5);
+    workspace.write("rows.csv", format!("x,treatment,outcome\n{}", (0..1200).map(row).collect::<String>()));
+    let said = "little overlap: 20 of 1200 rows (1.7 %) are treated";
+    assert!(workspace.succeed("data describe experiments/small.toml").contains(said));
+    let stratified = "--set split.stratify=treatment --set metrics=['auuc']";
+    let fit = format!(
+        "fit experiments/small.toml --method=TARNet+ziln --seed 1 --out model.safetensors {stratified}"
+    );
+    let mut command = workspace.command(&fit.replace("--method=TARNet+ziln", ""));
+    let output = command.args(["--method", "TARNet +ziln"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains(said));
+    workspace.succeed(&format!("run experiments/small.toml {stratified}"));
+    workspace.succeed(&format!("report experiments/small.toml --out reports {stratified}"));
+    assert!(fs::read_to_string(workspace.path("reports/index.html")).unwrap().contains(said));
+}
+
 #[test]
 fn the_first_rows_do_not_depend_on_how_many_there_are() {
     let workspace = Workspace::new();

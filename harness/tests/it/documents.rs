@@ -64,6 +64,42 @@ fn complete_examples_are_understood() {
     }
 }
 
+/// The lines of the README's tour, as they are typed.
+fn tour(readme: &str) -> Vec<String> {
+    let tour = readme.split("\n## Tour\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let lines = tour.lines().filter_map(|line| line.strip_prefix("    valor "));
+    lines.map(|line| format!("valor {}", line.split("  #").next().unwrap().trim_end())).collect()
+}
+
+#[test]
+fn the_tour_of_the_readme_runs_as_written() {
+    let workspace = Workspace::new();
+    let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../experiments");
+    for entry in fs::read_dir(experiments).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        workspace.write(&format!("experiments/{name}"), fs::read(&path).unwrap());
+    }
+    fs::remove_file(workspace.path("experiments/small.toml")).unwrap();
+    let lines = tour(&read("README.md"));
+    assert!(lines.len() > 15, "{lines:?}");
+    for verb in
+        ["plan", "run", "status", "report", "compare", "fit", "score", "explain", "metrics", "data", "gc"]
+    {
+        assert!(lines.iter().any(|line| line.starts_with(&format!("valor {verb}"))), "the tour lacks {verb}");
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_valor")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    for line in lines {
+        let mut shell = std::process::Command::new("bash");
+        let shell = shell.args(["-c", &line]).current_dir(workspace.path(".")).env("PATH", &path);
+        let output = shell.output().unwrap();
+        assert!(output.status.success(), "{line}: {output:?}");
+    }
+    let made = ["reports/smoke/full/index.html", "reports/index.html", "scores.csv", "why/index.html"];
+    assert!(made.iter().all(|file| workspace.path(file).is_file()), "{made:?}");
+}
+
 #[test]
 fn every_term_stands_in_the_documents() {
     let documents = ["METHODS.md", "FORMAT.md"].map(|path| (path, read(path)));

@@ -288,6 +288,75 @@ fn garbage_is_listed_then_removed_and_nothing_else() {
     assert!(workspace.succeed("gc --yes").ends_with("0 runs removed\n"));
 }
 
+/// A table on rows.csv, beside the experiment.
+const ON_A_FILE: &str = r#"
+seeds = [1]
+metrics = ["auuc"]
+
+[[dataset]]
+name = "file"
+table = { path = "rows.csv", treatment = "t", treated = [1], control = [0], outcome = "y", numeric = ["x"], propensity = 0.5 }
+
+[[method]]
+backbone = "tarnet"
+model = { trunk = [4], heads = [4] }
+training = { epochs = 1, batch = 32 }
+"#;
+
+/// So many rows; their content depends on it.
+fn rows(count: usize) -> String {
+    let row = |row: usize| format!("{},{},{}\n", row * 37 % 101, row % 2, row % 5);
+    format!("x,t,y\n{}", (0..count).map(row).collect::<String>())
+}
+
+#[test]
+fn runs_on_a_data_file_that_is_not_there_are_kept() {
+    let workspace = Workspace::with(ON_A_FILE);
+    workspace.write("experiments/rows.csv", rows(200));
+    workspace.succeed(RUN);
+    workspace.succeed(&format!("{RUN} --set method.0.model.trunk=[5]"));
+    fs::remove_file(workspace.path("experiments/rows.csv")).unwrap();
+    let output = workspace.valor("gc --yes");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("experiments/small.toml: its data file experiments/rows.csv is not there"),
+        "{message}"
+    );
+    assert!(String::from_utf8(output.stdout).unwrap().ends_with("1 runs removed\n"));
+    let names = workspace.names("results/runs");
+    workspace.write("experiments/rows.csv", rows(200));
+    assert!(workspace.succeed("status experiments/small.toml").ends_with("1/1 done\n"), "{names:?}");
+    workspace.write("experiments/broken.toml", "seeds = ");
+    workspace.refuse("gc --yes", &["experiments/broken.toml"]);
+}
+
+#[test]
+fn a_data_file_that_changed_is_said() {
+    let workspace = Workspace::with(ON_A_FILE);
+    workspace.write("experiments/rows.csv", rows(200));
+    workspace.succeed(RUN);
+    let said = "rows.csv has changed since 1 run was recorded";
+    for verb in ["plan", "status"] {
+        assert!(!workspace.succeed(&format!("{verb} experiments/small.toml")).contains("changed"));
+    }
+    workspace.write("experiments/rows.csv", rows(220));
+    for verb in ["plan", "status"] {
+        let text = workspace.succeed(&format!("{verb} experiments/small.toml"));
+        assert!(text.contains(said), "{text}");
+        let found: Value =
+            serde_json::from_str(&workspace.succeed(&format!("{verb} experiments/small.toml --json")))
+                .unwrap();
+        assert!(found["changed"][0].as_str().unwrap().contains(said), "{found}");
+    }
+    // Another cell on the same file was never recorded.
+    assert!(
+        !workspace
+            .succeed("plan experiments/small.toml --set training.epochs=2 --set method.0.training.epochs=2")
+            .contains(said)
+    );
+}
+
 #[test]
 fn every_profile_of_an_experiment_is_asked_for() {
     let profile = "\n[profile.other]\nseeds = [9]\n";

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// All modules of the crate; each may use those before it.
 const ORDER: &[&str] = &[
     "error",
+    "escape",
     "seed",
     "metrics",
     "stats",

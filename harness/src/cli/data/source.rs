@@ -1,7 +1,7 @@
 //! Which rows an argument of `valor data` means.
 
 use crate::data::DataSpec;
-use crate::error::did_you_mean;
+use crate::error::{choices, did_you_mean};
 use crate::input_error;
 use crate::spec::{self, NamedData};
 use serde::Serialize;
@@ -28,10 +28,9 @@ pub(super) fn sources(argument: &str, sets: &[String]) -> anyhow::Result<Vec<Sou
         "production-sim" => DataSpec::ProductionSim(with_sets(Default::default(), sets)?),
         "valor-release" => DataSpec::ValorRelease(with_sets(Default::default(), sets)?),
         _ => {
-            let hint = did_you_mean(argument, NAMES);
             return Err(input_error!(
-                "no data called '{argument}'; allowed are {} and experiment files ending in .toml{hint}",
-                NAMES.join(", ")
+                "no data called '{argument}'{} and experiment files ending in .toml",
+                choices(argument, "allowed are", &NAMES)
             ));
         }
     };
@@ -58,7 +57,12 @@ fn with_sets<T: Serialize + DeserializeOwned>(mut spec: T, sets: &[String]) -> a
             // serde writes: unknown field `wrld`, expected one of `rows`, `world`, ...
             let mut quoted = message.split('`').skip(1).step_by(2);
             let hint = quoted.next().map(|found| did_you_mean(found, quoted)).unwrap_or_default();
-            input_error!("--set {set}: {message}{hint}")
+            match message.split_once(", expected") {
+                Some((fault, names)) if !hint.is_empty() => {
+                    input_error!("--set {set}: {fault}{hint} expected{names}")
+                }
+                _ => input_error!("--set {set}: {message}{hint}"),
+            }
         })?;
     }
     Ok(spec)

@@ -1,12 +1,13 @@
 //! A description as lines for a terminal.
 
 use crate::data::describe::{ArmSummary, Description};
+use crate::escape::terminal::line as shown;
 
 /// The name, then a line per fact.
 pub(super) fn render(name: &str, found: &Description) -> String {
-    let mut lines = vec![name.to_string()];
+    let mut lines = vec![shown(name)];
     for (label, value) in facts(found) {
-        lines.push(format!("  {label:<18} {value}"));
+        lines.push(format!("  {label:<18} {}", shown(&value)));
     }
     lines.join("\n")
 }

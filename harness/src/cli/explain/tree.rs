@@ -26,14 +26,10 @@ pub(super) fn print(
         })?;
     let (names, unit) = (Names(features), Unit::new(&arguments.unit));
     let text = tree_text::draw(&listing, &names, &unit, arguments.depth);
-    let mut stdout = std::io::stdout().lock();
     let leaves = listing.leaves.len();
     let many = if leaves == 1 { "leaf" } else { "leaves" };
-    writeln!(
-        stdout,
-        "{spec}, tree {number} of {count}, {leaves} {many}; arrows lead from control to treated"
-    )?;
-    write!(stdout, "{text}")?;
+    println!("{spec}, tree {number} of {count}, {leaves} {many}; arrows lead from control to treated");
+    println!("{}", text.trim_end());
     if let Some(out) = &arguments.out {
         let folder = Folder::new(out)?;
         let file = format!("tree-{number}.svg");
@@ -42,7 +38,7 @@ pub(super) fn print(
         let drawing = tree_svg::standalone(&drawing);
         staged.file().write_all(drawing.as_bytes()).map_err(|error| staged.refuse(error.into()))?;
         folder.publish([staged])?;
-        writeln!(stdout, "{}", out.join(file).display())?;
+        println!("{}", out.join(file).display());
     }
     Ok(DONE)
 }

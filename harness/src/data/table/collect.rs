@@ -6,7 +6,7 @@ use super::time::TimeKind;
 use super::value::{Value, canonical};
 use super::{Place, Propensity, TableSpec};
 use crate::data::draw::choose;
-use crate::data::{Dataset, FeatureKind, Truth};
+use crate::data::{Dataset, FeatureKind, Truth, UnitColumns};
 use crate::error::did_you_mean;
 use crate::input_error;
 use crate::seed::Seeds;
@@ -55,6 +55,7 @@ impl<'a> Collector<'a> {
                 truth: spec.effect.as_ref().or(spec.expected_control.as_ref()).map(|_| Truth::default()),
                 group: spec.group.as_ref().map(|_| Vec::new()),
                 time: spec.time.as_ref().map(|_| Vec::new()),
+                units: UnitColumns { group: spec.group.clone(), time: spec.time.clone() },
                 ..Dataset::default()
             },
             features: Features::default(),
@@ -103,7 +104,8 @@ impl<'a> Collector<'a> {
         let shown = lists.map(|(key, list)| format!("{key} = {list:?}")).join(", ");
         let hint = did_you_mean(value, lists.iter().flat_map(|(_, list)| list.iter().map(String::as_str)));
         let fault = format!(
-            "the value '{value}' is declared in none of {shown}; name it in 'drop' to leave such rows out{hint}"
+            "the value '{value}' is declared in none of the lists{hint}{} {shown}; name it in 'drop' to leave such rows out",
+            if hint.is_empty() { ":" } else { "" }
         );
         self.refuse(number, Columns::TREATMENT, &fault)
     }

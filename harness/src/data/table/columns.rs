@@ -101,7 +101,11 @@ fn find(file: &str, header: &[&str], name: &str) -> anyhow::Result<usize> {
             let shown: Vec<&str> = header.iter().take(30).copied().collect();
             let more = if header.len() > shown.len() { ", ..." } else { "" };
             let hint = did_you_mean(name, header.iter().copied());
-            Err(input_error!("{file}: no column '{name}'; it has {}{more}{hint}", shown.join(", ")))
+            Err(input_error!(
+                "{file}: no column '{name}'{hint}{} it has {}{more}",
+                if hint.is_empty() { ";" } else { "" },
+                shown.join(", ")
+            ))
         }
     }
 }

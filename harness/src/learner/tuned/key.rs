@@ -1,6 +1,6 @@
 //! What tuning may search: one number of a method each.
 
-use crate::error::did_you_mean;
+use crate::error::choices;
 use crate::input_error;
 use crate::learner::NeuralSpec;
 use crate::objectives::TermKind;
@@ -39,8 +39,7 @@ impl Key {
                 let weights = TermKind::NAMES.iter().map(|term| format!("{WEIGHT}{term}"));
                 let allowed: Vec<String> =
                     [LEARNING_RATE, WEIGHT_DECAY].map(str::to_string).into_iter().chain(weights).collect();
-                let hint = did_you_mean(name, allowed.iter().map(String::as_str));
-                Err(input_error!("'{name}' cannot be searched; allowed are {}{hint}", allowed.join(", ")))
+                Err(input_error!("'{name}' cannot be searched{}", choices(name, "allowed are", &allowed)))
             }
         }
     }

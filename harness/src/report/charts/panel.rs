@@ -2,6 +2,7 @@
 
 use super::svg::{self, Style};
 use super::thin::thinned;
+use crate::escape::html;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -143,11 +144,11 @@ fn facts(panel: &Panel, [left, right, top, bottom]: [i32; 4]) -> String {
         " data-frame=\"{left} {right} {top} {bottom}\" data-x=\"{}\" data-y=\"{}\" data-ticks=\"{ticks}\" data-along=\"{}\" data-up=\"{}\"",
         range(&panel.x),
         range(&panel.y),
-        svg::escape(&panel.x.label),
-        svg::escape(&panel.y.label)
+        html::text(&panel.x.label),
+        html::text(&panel.y.label)
     );
     if let Some(names) = named {
-        facts += &format!(" data-names=\"{}\"", svg::escape(&serde_json::json!(names).to_string()));
+        facts += &format!(" data-names=\"{}\"", html::text(&serde_json::json!(names).to_string()));
     }
     facts
 }
@@ -177,8 +178,8 @@ fn paint(panel: &Panel, text: &mut String) -> Result<[i32; 4], Failed> {
         .y_labels(panel.y.count)
         .x_label_formatter(&|value| tick(*value, &panel.x))
         .y_label_formatter(&|value| tick(*value, &panel.y))
-        .x_desc(&panel.x.label)
-        .y_desc(&panel.y.label)
+        .x_desc(html::visible(&panel.x.label))
+        .y_desc(html::visible(&panel.y.label))
         .draw()?;
     for layer in &panel.layers {
         paint_layer(&mut chart, layer, panel)?;
@@ -254,7 +255,7 @@ fn write(chart: &mut Chart, labels: impl Iterator<Item = ((f64, f64), i32, Strin
         let side = if shift < 0 { HPos::Right } else { HPos::Left };
         let font = ("sans-serif", FONT).into_font().color(&Style::Text.colour());
         let font = font.pos(Pos::new(side, VPos::Center));
-        EmptyElement::at(at) + Text::new(text, (shift * SCALE as i32, 0), font)
+        EmptyElement::at(at) + Text::new(html::visible(&text), (shift * SCALE as i32, 0), font)
     }))?;
     Ok(())
 }
@@ -290,6 +291,8 @@ fn plain(value: f64, spread: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::escape::names;
+    use proptest::prelude::*;
 
     #[test]
     fn a_range_has_room_and_survives_nothing_and_one_value() {
@@ -328,5 +331,24 @@ mod tests {
             assert!(svg.contains(part), "{part}");
         }
         assert!(!svg.contains("#01") && !svg.contains("NaN"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_drawing_with_any_names_is_read(name in names::any()) {
+            let axis = || Axis { label: name.clone(), range: (0.0, 1.0), ticks: Ticks::Plain, count: 4 };
+            let layers = vec![
+                Layer::Names(vec![(0.5, name.clone())]),
+                Layer::Labels(vec![(0.5, 0.5, name.clone())]),
+                Layer::Named(Style::Dot, vec![(0.1, 0.1, name.clone())]),
+            ];
+            let (title, description) = (name.clone(), name.clone());
+            let panel = Panel { title, description, x: axis(), y: axis(), size: Size::Small, layers };
+            let svg = draw(&panel).unwrap().replacen("<svg", "<svg xmlns=\"http://www.w3.org/2000/svg\"", 1);
+            let tree = resvg::usvg::Tree::from_str(&svg, &Default::default());
+            prop_assert!(tree.is_ok(), "{:?}: {svg}", tree.err());
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! From plotters' fixed colours to CSS classes, so that a chart follows the page: light, dark, print.
 
+use crate::escape::html::text as escape;
 use crate::report::view::references::RANKERS;
 use plotters::style::{Color, RGBAColor, RGBColor};
 
@@ -157,15 +158,6 @@ pub(super) fn themed(drawn: &str, title: &str, description: &str, facts: &str) -
     format!(
         "<svg class=\"chart\" viewBox=\"{view_box}\" role=\"img\" aria-label=\"{title}. {description}\"{facts}><title>{title}</title>{body}"
     )
-}
-
-/// Text inside XML, also inside quotes.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }
 
 /// What a legend shows of a style: a short line, or a dot.

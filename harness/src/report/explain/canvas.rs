@@ -1,6 +1,6 @@
 //! SVG by hand, for thousands of dots and for boxes of text: classes, no colours, so that it follows the page.
 
-use crate::report::charts::svg::escape;
+use crate::escape::html::text as escape;
 use std::fmt::Write;
 
 /// Where text stands from its place.

@@ -2,6 +2,7 @@
 
 use super::amount::{Unit, decimals};
 use super::branch::{Names, below, facts, rows};
+use crate::escape::terminal;
 use crate::learner::explain::{LeafFacts, Listing};
 use crate::trees::Place;
 
@@ -74,6 +75,8 @@ impl<'a> Printer<'a> {
         for ((child, step), last) in children.into_iter().zip(steps).zip([false, true]) {
             let (branch, below) =
                 if last { ("\u{2514}\u{2500} ", "   ") } else { ("\u{251c}\u{2500} ", "\u{2502}  ") };
+            // A level may hold a line break, which would forge a branch.
+            let step = terminal::line(&step);
             text.push_str(&format!("{indent}{branch}{step}: {}\n", self.what(child, depth + 1)));
             self.children(child, depth + 1, &format!("{indent}{below}"), text);
         }

@@ -1,8 +1,8 @@
 //! paper.tex: our figures in the layout of the paper's table. Needs booktabs.
 
 use super::{Half, LATENCY, PaperRow, PaperView};
+use crate::escape::tex::{comment, text as escape};
 use crate::report::format;
-use crate::report::tex::{comment, escape};
 use crate::report::view::View;
 
 /// The halves of the paper's tables.

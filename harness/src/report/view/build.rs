@@ -80,6 +80,13 @@ impl View {
     }
 }
 
+impl View {
+    /// Whether no run has ended yet, well or badly.
+    pub fn is_of_nothing(&self) -> bool {
+        let mut cells = self.blocks.iter().flat_map(|block| &block.cells);
+        cells.all(|cell| cell.seeds.found + cell.seeds.failed == 0)
+    }
+}
 /// What the comparisons of a report say.
 struct Found {
     contrasts: Vec<ContrastView>,
