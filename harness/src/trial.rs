@@ -4,7 +4,7 @@ mod importance;
 mod latency;
 mod prepare;
 #[cfg(test)]
-mod unseen_tests;
+mod tests;
 
 pub use prepare::Prepared;
 

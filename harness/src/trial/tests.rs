@@ -53,17 +53,18 @@ fn methods() -> Vec<(String, MethodSpec)> {
         "trunk = [8]\nheads = [8]\nunite.widths = [8]\nziln-forest.trees = 3\nziln-gbdt.rounds = 5\ncausal-forest.trees = 4\n",
     )
     .unwrap();
-    let training: TrainingSpec = toml::from_str("epochs = 2\nbatch = 64\nlearning-rate = 0.05").unwrap();
+    let training: TrainingSpec = toml::from_str("epochs = 2\nbatch = 64\nlearning-rate = 0.01").unwrap();
     let mut methods = Vec::new();
     let all: Vec<String> = ["ziln", "focal", "gti", "wr"].map(ToString::to_string).to_vec();
     let mut gated = options.clone();
     gated.gate = serde_json::from_str("\"features\"").unwrap();
     for row in &catalog::BACKBONES {
         methods.push((row.key.to_string(), catalog::compose(row, &[], &options, &training).unwrap()));
-        methods
-            .push((format!("VALOR {}", row.key), catalog::compose(row, &all, &options, &training).unwrap()));
-        if let Ok(method) = catalog::compose(row, &all, &gated, &training) {
-            methods.push((format!("VALOR {} with a gate on features", row.key), method));
+        for (gate, options) in [("representation", &options), ("features", &gated)] {
+            // A backbone that takes no gate takes the rest.
+            let valor = catalog::compose(row, &all, options, &training)
+                .or_else(|_| catalog::compose(row, &all[..2], options, &training));
+            methods.push((format!("VALOR {}, gate on {gate}", row.key), valor.unwrap()));
         }
     }
     for row in &catalog::TREES {
