@@ -96,7 +96,13 @@ fn tidy(store: &Store, runs: &[Known], aside: &[&Damage]) -> anyhow::Result<Writ
     for damage in aside.iter().filter(|damage| matches!(reader.run(&damage.entry.id), Some(Err(_)))) {
         eprintln!("damaged, and trained again: {}", damage.reason);
         let run = Damage { evaluation: None, ..(*damage).clone() };
-        let rows = damage.evaluation.as_ref().map(|_| *damage);
+        // Rows that a run which is believed was judged on are not what is damaged.
+        let believed = |evaluation: &String| {
+            let done = runs.iter().filter(|run| matches!(run.state, State::Done(..)));
+            let mut found = done.filter_map(|run| reader.run(&run.id)?.ok());
+            found.any(|run| run.record.evaluation == *evaluation)
+        };
+        let rows = damage.evaluation.as_ref().filter(|rows| !believed(rows)).map(|_| *damage);
         for damage in rows.into_iter().chain([&run]) {
             if let Some(place) = writer.set_aside(damage)? {
                 eprintln!("set aside: {}", place.display());
