@@ -71,13 +71,17 @@ fn parquet(compression: Compression, dictionary: bool) -> Vec<u8> {
         ("id", column(Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5])))),
         ("x", column(Arc::new(Float64Array::from(vec![Some(0.5), None, Some(-0.25), Some(1.5), Some(7.0)])))),
         ("z", column(Arc::new(Int64Array::from(vec![Some(-1000), Some(2), None, Some(0), Some(1)])))),
-        ("kind", column(Arc::new(StringArray::from(vec![Some("a"), Some("b, c"), Some("a"), Some("d"), None])))),
+        (
+            "kind",
+            column(Arc::new(StringArray::from(vec![Some("a"), Some("b, c"), Some("a"), Some("d"), None]))),
+        ),
         ("t", column(Arc::new(Int64Array::from(vec![1, 0, 1, 0, 1])))),
         ("y", column(Arc::new(Float64Array::from(vec![0.0, 12.5, 1e4, 0.0, 3.0])))),
         ("flag", column(Arc::new(BooleanArray::from(vec![true, false, true, true, false])))),
     ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let properties = WriterProperties::builder().set_compression(compression).set_dictionary_enabled(dictionary);
+    let properties =
+        WriterProperties::builder().set_compression(compression).set_dictionary_enabled(dictionary);
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()
