@@ -129,7 +129,7 @@ fn chosen(arguments: &SourceArguments) -> anyhow::Result<Vec<Source>> {
         sources.retain(|source| source.data.name == *name);
         if sources.is_empty() {
             return Err(input_error!(
-                "--dataset '{name}' is not there{}",
+                "--dataset {name}: no such dataset{}",
                 choices(name, "allowed are", &names)
             ));
         }

@@ -171,12 +171,11 @@ fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8>
     if arguments.json {
         let scores: Vec<String> =
             work.ready.scores().iter().map(|name| format!("{}{name}", arguments.prefix)).collect();
-        let found = json!({
+        let mut found = json!({
             "model": model.about.id,
             "out": arguments.out,
             "rows": rows,
             "scores": scores,
-            "left_out": work.output.left_out,
             "unseen": work.unseen,
             "measured": {
                 "device": device::name(device::resolve(&arguments.device)?),
@@ -185,6 +184,9 @@ fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8>
                 "peak_memory_bytes": peak_memory(),
             },
         });
+        if !work.output.left_out.is_empty() {
+            found["left_out"] = json!(work.output.left_out);
+        }
         println!("{found:#}");
         return Ok(DONE);
     }
