@@ -200,7 +200,7 @@ fn a_description_has_the_documented_keys_and_changes_with_the_source() {
     let description = &printed(&workspace, words)[0];
     let mut keys: Vec<&str> = description.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    let documented = "balance columns control difference difference_error features groups name notes positive \
+    let documented = "balance columns control difference difference_error difference_interval difference_warning difference_z features groups name notes positive \
                       propensity rows treated truth zeros";
     assert_eq!(keys.join(" "), documented);
     assert_eq!(description["propensity"], serde_json::json!([0.5, 0.5]));

@@ -256,6 +256,7 @@ fn a_full_disk_is_exit_code_1_whatever_was_asked_and_changes_nothing() {
     workspace.succeed("data export experiments/small.toml --out rows.csv");
     let fit = "fit experiments/small.toml --method TARNet --seed 1 --device cpu";
     workspace.succeed(&format!("{fit} --out model.safetensors"));
+    workspace.write("experiments/other.toml", EXPERIMENT);
     let before = workspace.snapshot(".");
     for words in [
         "data export experiments/small.toml --out more.csv",
@@ -266,7 +267,7 @@ fn a_full_disk_is_exit_code_1_whatever_was_asked_and_changes_nothing() {
         &format!("{fit} --out again.safetensors"),
         "report experiments/small.toml --results results --out reports/small --figures",
         "report experiments/small.toml --results results --out reports/small --predictions csv",
-        "report experiments/small.toml experiments/small.toml --results results --out other",
+        "report experiments/small.toml experiments/other.toml --results results --out other",
     ] {
         let output = limited(&workspace, 1, words);
         assert_eq!(output.status.code(), Some(1), "{words}: {output:?}");

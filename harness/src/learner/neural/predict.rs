@@ -26,7 +26,7 @@ pub struct Model {
     spacing: OnceCell<usize>,
 }
 
-/// Predictions of a chunk in outcome units, each `[S, rows]`.
+/// Predictions of a chunk in outcome units, each `[1, rows]`.
 struct Chunk {
     control: Tensor,
     treated: Tensor,
@@ -46,20 +46,13 @@ impl Model {
         Self { spec, inputs, network, parameters, outcome_scale, maps: None, spacing: OnceCell::new() }
     }
 
-    /// Predictions of every replicate for the given rows of `features` (`[N, d]`).
+    /// Predictions of every replicate before maps for the given rows of `features` (`[N, d]`): the bits that a saved
+    /// model gives a row wherever it stands.
     pub fn predict(&self, features: &Tensor, rows: &[u32], replicates: usize) -> Vec<Predictions> {
-        let mut found = vec![Predictions::default(); replicates];
-        let _guard = tch::no_grad_guard();
-        let weights = self.network.layout().views(&self.parameters);
-        for rows in rows.chunks(CHUNK) {
-            let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
-            let rows = Tensor::from_slice(&rows).to_device(features.device());
-            let chunk = self.chunk(&weights, &features.index_select(0, &rows));
-            for (replicate, found) in found.iter_mut().enumerate() {
-                chunk.append(replicate as i64, found);
-            }
-        }
-        found
+        let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
+        let rows = features.index_select(0, &Tensor::from_slice(&rows).to_device(features.device()));
+        let spacing = self.spacing();
+        (0..replicates as i64).map(|replicate| self.spaced(replicate, &rows, spacing)).collect()
     }
 
     /// The first replicate alone, with what sets its conversion probabilities right.
@@ -68,40 +61,49 @@ impl Model {
         Self { parameters, maps, ..self }
     }
 
-    /// Predictions of the first replicate before maps, the rows `spacing` apart in tensors of always `CHUNK` rows: libtorch
-    /// computes a few rows by other code than many, and rounds differently.
-    fn spaced(&self, rows: &[f32], spacing: usize) -> Predictions {
+    /// Predictions of one replicate before maps for rows `[n, d]`, which stand `spacing` apart in tensors of always `CHUNK`
+    /// rows: libtorch computes a few rows by other code than many, and rounds differently.
+    fn spaced(&self, replicate: i64, rows: &Tensor, spacing: usize) -> Predictions {
         let _guard = tch::no_grad_guard();
-        let weights = self.network.layout().views(&self.parameters);
-        let mut found = Predictions::default();
-        for rows in rows.chunks(CHUNK / spacing * self.inputs) {
-            let mut slab = vec![0_f32; CHUNK * self.inputs];
-            let places = slab.chunks_exact_mut(self.inputs).step_by(spacing);
-            places.zip(rows.chunks_exact(self.inputs)).for_each(|(place, row)| place.copy_from_slice(row));
-            let features = Tensor::from_slice(&slab).view([CHUNK as i64, self.inputs as i64]);
-            let chunk = self.chunk(&weights, &features.to_device(self.parameters.device()));
-            chunk.every(spacing, rows.len() / self.inputs).append(0, &mut found);
+        let parameters = self.parameters.narrow(0, replicate, 1).contiguous();
+        let weights = self.network.layout().views(&parameters);
+        let (mut found, count) = (Predictions::default(), rows.size()[0]);
+        for start in (0..count).step_by(CHUNK / spacing) {
+            let part = rows.narrow(0, start, (count - start).min((CHUNK / spacing) as i64));
+            let length = part.size()[0] as usize;
+            let slab = rows.new_zeros([CHUNK as i64, self.inputs as i64], (rows.kind(), rows.device()));
+            slab.slice(0, 0, (length * spacing) as i64, spacing as i64).copy_(&part);
+            self.chunk(&weights, &slab).every(spacing, length).append(&mut found);
         }
         found
+    }
+
+    /// How far apart rows stand so that their place does not matter.
+    fn spacing(&self) -> usize {
+        *self.spacing.get_or_init(|| self.find_spacing())
     }
 
     /// The least spacing at which rows that are moved by one place keep all their bits. A matrix product whose rows are
     /// not whole multiples of 16 bytes rounds by the place of the row.
     fn find_spacing(&self) -> usize {
         let steady = |spacing: &usize| {
-            let values = (0..CHUNK / spacing * self.inputs).map(|place| (place as f32 * 0.737).sin() * 2.0);
-            let values: Vec<f32> = values.collect();
-            let whole = self.spaced(&values, *spacing);
-            self.spaced(&values[self.inputs..], *spacing).is_end_of(&whole)
+            let count = CHUNK / spacing;
+            let values = (0..count * self.inputs).map(|place| (place as f32 * 0.737).sin() * 2.0);
+            let rows = self.on_device(&values.collect::<Vec<f32>>(), count);
+            let whole = self.spaced(0, &rows, *spacing);
+            self.spaced(0, &rows.narrow(0, 1, count as i64 - 1), *spacing).is_end_of(&whole)
         };
         [1, 4].into_iter().find(steady).unwrap_or(16)
     }
 
-    /// Features `[rows, d]`, the same for every replicate.
+    /// Rows `[n, d]` on the device of the parameters.
+    fn on_device(&self, values: &[f32], rows: usize) -> Tensor {
+        Tensor::from_slice(values).view([rows as i64, self.inputs as i64]).to_device(self.parameters.device())
+    }
+
+    /// What the replicate of the weights says of features `[rows, d]`.
     fn chunk(&self, weights: &Weights, features: &Tensor) -> Chunk {
-        let (rows, columns) = features.size2().unwrap_or_default();
-        let features = features.unsqueeze(0).expand([self.parameters.size()[0], rows, columns], false);
-        let outputs = self.network.forward(weights, &features, &Pass::default());
+        let outputs = self.network.forward(weights, &features.unsqueeze(0), &Pass::default());
         let head = self.network.head();
         Chunk {
             control: head.expectation(&outputs.control) * self.outcome_scale,
@@ -123,9 +125,9 @@ impl Chunk {
         }
     }
 
-    fn append(&self, replicate: i64, to: &mut Predictions) {
+    fn append(&self, to: &mut Predictions) {
         let values = |tensor: &Tensor| -> Vec<f32> {
-            let row = tensor.get(replicate).contiguous().to_device(Device::Cpu);
+            let row = tensor.get(0).contiguous().to_device(Device::Cpu);
             Vec::try_from(row).unwrap_or_default()
         };
         let (control, treated) = (values(&self.control), values(&self.treated));
@@ -142,11 +144,10 @@ impl Chunk {
 impl Scorer for Model {
     fn uplift(&self, rows: &Matrix) -> Vec<f32> {
         let _guard = tch::no_grad_guard();
-        let shape = [rows.rows as i64, rows.columns as i64];
-        let features = Tensor::from_slice(&rows.values).view(shape).to_device(self.parameters.device());
-        let weights = self.network.layout().views(&self.parameters);
+        let parameters = self.parameters.narrow(0, 0, 1);
+        let weights = self.network.layout().views(&parameters);
         let mut found = Predictions::default();
-        self.chunk(&weights, &features).append(0, &mut found);
+        self.chunk(&weights, &self.on_device(&rows.values, rows.rows)).append(&mut found);
         if let Some(maps) = &self.maps {
             maps.apply(&mut found);
         }
@@ -154,8 +155,7 @@ impl Scorer for Model {
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
-        let spacing = *self.spacing.get_or_init(|| self.find_spacing());
-        let mut found = self.spaced(&rows.values, spacing);
+        let mut found = self.spaced(0, &self.on_device(&rows.values, rows.rows), self.spacing());
         if let Some(maps) = &self.maps {
             maps.apply(&mut found);
         }
