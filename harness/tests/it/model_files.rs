@@ -112,7 +112,7 @@ fn rewritten(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
     let data = &bytes[8 + size..];
     let text = header["__metadata__"]["valor"].as_str().unwrap();
     assert!(text.contains(from), "{from}: {text}");
-    let text = text.replacen(from, to, 1);
+    let text = text.replace(from, to);
     let mut hasher = blake3::Hasher::new();
     hasher.update(text.as_bytes()).update(data);
     header["__metadata__"]["blake3"] = hasher.finalize().to_hex().to_string().into();
