@@ -251,10 +251,7 @@ mod tests {
     fn a_stranger_gets_the_closest_name() {
         let error = find("auc").expect_err("no such metric");
         let message = error.to_string();
-        assert!(
-            message.starts_with("unknown metric 'auc'; did you mean 'auuc'? allowed are n, n_treated, "),
-            "{message}"
-        );
-        assert!(message.ends_with("; did you mean 'auuc'?"), "{message}");
+        let first = "unknown metric 'auc'; did you mean 'auuc'? allowed are n, n_treated, ";
+        assert!(message.starts_with(first), "{message}");
     }
 }

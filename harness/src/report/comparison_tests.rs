@@ -52,10 +52,10 @@ fn what_only_claims_compare_is_a_family_of_its_own() {
     };
     let by = Margin::Absolute(0.04);
     material.experiment.claims = vec![
-        claim("high", "low", NONE),
+        claim("high", "same", NONE),
         claim("high", "base", by),
         claim("high", "base", by),
-        claim("low", "high", NONE),
+        claim("same", "high", NONE),
     ];
     let found = view(&material);
     let part = |index: usize| &found.claims[index].parts[0];

@@ -262,6 +262,9 @@ fn trees_that_are_not_those_of_the_spec_are_refused_by_name() {
         // The last split of the first tree takes the root's children as its own.
         let first = |nodes: &[f32]| nodes.chunks(6).rposition(|node| node[0] >= 0.0).unwrap();
         let place = first(nodes);
+        if place == 0 {
+            continue;
+        }
         nodes.copy_within(2..4, place * 6 + 2);
         let error = format!("{:#}", again(&deep).map(drop).unwrap_err());
         assert!(error.contains("is not whole"), "{error}");
