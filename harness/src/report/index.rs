@@ -101,7 +101,7 @@ mod tests {
         assert_eq!((line.found, line.failed, line.asked, line.methods), (8, 1, 9, 3));
         assert_eq!(
             (line.href.as_str(), line.question.as_str()),
-            ("a%20%3Cb%3E/quick/index.html", "Which component helps?")
+            ("a%20-b~a329faaed71b3682/quick/index.html", "Which component helps?")
         );
         assert_ne!(line.best[0][1], "TARNet", "not all of its seeds finished");
         let page = render(&[line.clone(), line]).unwrap();
