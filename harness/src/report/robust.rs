@@ -52,7 +52,10 @@ fn one_method_with_one_seed_on_few_rows_says_what_it_cannot_say() {
     .material();
     material.experiment.paper = Some(PaperTable::Table2);
     let html = written(&material);
-    assert!(html.contains("one seed has no interval") && html.contains("TARNet is the only method"));
+    assert!(
+        html.contains("a share of a total that is hardly there")
+            && html.contains("TARNet is the only method")
+    );
 }
 
 #[test]
