@@ -40,6 +40,9 @@ impl Prepared {
         let encoding = job.method.encoding();
         let Self { dataset, split, .. } = &prepared;
         prepared.encoder = Encoder::fit(dataset, &split.train, encoding);
+        let encoded = (prepared.encoder.names().len() * size_of::<f32>()) as u64;
+        let what = format!("{}: the rows are encoded", job.data.place());
+        data::memory::ask(&what, prepared.dataset.rows() as u64, encoded)?;
         prepared.kinds = prepared.encoder.kinds();
         prepared.features = prepared.encoder.encode(&prepared.dataset)?;
         if prepared.dataset.propensity.is_none() {

@@ -128,6 +128,110 @@ fn parquet_gives_what_csv_gives() {
     assert_eq!(comparable(dataset), comparable(load_csv(CSV)));
 }
 
+fn packed_bytes(codec: ::parquet::basic::Compression) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(parquet_columns()).unwrap();
+    let properties = ::parquet::file::properties::WriterProperties::builder().set_compression(codec).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn every_codec_of_parquet_is_read() {
+    use ::parquet::basic::{BrotliLevel, Compression as Codec, GzipLevel, ZstdLevel};
+    let expected = comparable(load_csv(CSV));
+    let codecs = [
+        Codec::UNCOMPRESSED,
+        Codec::SNAPPY,
+        Codec::GZIP(GzipLevel::default()),
+        Codec::ZSTD(ZstdLevel::default()),
+        Codec::BROTLI(BrotliLevel::default()),
+        Codec::LZ4,
+        Codec::LZ4_RAW,
+    ];
+    for codec in codecs {
+        assert_eq!(comparable(load_bytes("t.parquet", &packed_bytes(codec), |_| ())), expected, "{codec:?}");
+    }
+}
+
+/// Each number 5, the number of rows among them, becomes another: refused, or nothing that is read depends on it.
+#[test]
+fn a_footer_is_not_believed_to_have_other_rows_than_its_pages() {
+    let bytes = parquet_bytes(parquet_columns());
+    let expected = comparable(load_bytes("t.parquet", &bytes, |_| ()));
+    let length = u32::from_le_bytes(bytes[bytes.len() - 8..bytes.len() - 4].try_into().unwrap()) as usize;
+    let mut refused = 0;
+    for place in bytes.len() - 8 - length..bytes.len() - 8 {
+        for other in [0x08, 0x0c, 0x7e] {
+            let mut changed = bytes.clone();
+            changed[place] = other;
+            match load_bytes("t.parquet", &changed, |_| ()) {
+                Ok(dataset) if bytes[place] == 0x0a => assert_eq!(dataset.rows(), 4, "{expected}"),
+                Ok(_) => {}
+                Err(error) => {
+                    assert!(is_input(&error), "{error:#}");
+                    refused += usize::from(bytes[place] == 0x0a);
+                }
+            }
+        }
+    }
+    assert!(refused >= 3, "no number of rows was found");
+}
+
+#[test]
+fn cells_names_and_columns_of_parquet_have_limits() {
+    let large = |bytes: usize, limits: Limits| {
+        let mut columns = parquet_columns();
+        let levels = (0..5).map(|_| "w".repeat(bytes));
+        columns[5].1 = Arc::new(StringArray::from_iter_values(levels));
+        load_bytes("t.parquet", &parquet_bytes(columns), move |spec| spec.limits = limits)
+    };
+    let limits = Limits::default();
+    assert!(large(1_000, limits).is_ok());
+    let message = refusal(large(6 << 20, limits));
+    assert!(message.contains("column 'colour'") && message.contains("limits.cell = 1048576"), "{message}");
+    assert!(message.len() < 500, "{message}");
+    assert!(large(6 << 20, Limits { cell: 8 << 20, ..limits }).is_ok());
+    assert!(refusal(large(50, Limits { cell: 40, ..limits })).contains("limits.cell = 40"));
+    assert!(refusal(large(1, Limits { header: 5, ..limits })).contains("'unused'"));
+    assert!(refusal(large(1, Limits { columns: 8, ..limits })).contains("limits.columns = 8"));
+}
+
+/// Never more than a row may hold is kept of a file without end.
+#[test]
+fn endless_text_is_refused_at_the_limit() {
+    use super::csv::Records;
+    let reading = Reading::default();
+    let cases: [(&[u8], u8, &str); 5] = [
+        (b"", b'a', "limits.header = 1024"),
+        (b"", b',', "limits.columns = 65536"),
+        (b"x,y\n1,", b'a', "limits.cell = 1048576"),
+        (b"x,y\n1,\"", b'\n', "a quote may be left open"),
+        (b"x,y\n", b',', "limits.columns = 65536"),
+    ];
+    for (start, byte, words) in cases {
+        let source = std::io::Read::chain(start, std::io::repeat(byte));
+        let read = Records::open(source, "t.csv", &reading).and_then(|mut records| {
+            let place = records.place("t.csv");
+            records.next(place).map(drop)
+        });
+        let error = read.unwrap_err();
+        assert!(is_input(&error) && error.to_string().contains(words), "{error}");
+        assert!(error.to_string().len() < 600, "{error}");
+    }
+}
+
+#[test]
+fn missing_marks_hold_for_texts_and_numbers_of_parquet() {
+    let mut columns = parquet_columns();
+    columns[4].1 = Arc::new(Float32Array::from(vec![30.0, f32::NAN, 50.0, 41.5, 60.0]));
+    columns[5].1 = Arc::new(StringArray::from(vec!["red", "blue", "red", "red", "NaN"]));
+    let bytes = parquet_bytes(columns);
+    let declared = load_bytes("t.parquet", &bytes, |spec| spec.missing = vec!["NaN".into()]);
+    assert_eq!(comparable(declared), comparable(load_csv(CSV)));
+    assert!(refusal(load_bytes("t.parquet", &bytes, |_| ())).contains("missing = [\"NaN\"]"));
+}
+
 #[test]
 fn parquet_columns_of_a_strange_type_or_value_are_refused() {
     let with = |name: &str, array: ArrayRef| {

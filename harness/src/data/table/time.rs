@@ -19,7 +19,8 @@ pub(super) fn parse(text: &str) -> Result<(TimeKind, f64), String> {
         Some(seconds) => Ok((TimeKind::Date, seconds)),
         None if text.is_empty() => Err("the cell is empty; allowed are numbers or ISO dates".into()),
         None => Err(format!(
-            "found '{text}'; allowed are numbers or ISO dates such as 2024-01-31 or 2024-01-31T08:30:00"
+            "found '{}'; allowed are numbers or ISO dates such as 2024-01-31 or 2024-01-31T08:30:00",
+            crate::error::shown(text)
         )),
     }
 }

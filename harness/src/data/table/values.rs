@@ -1,6 +1,11 @@
 //! What a cell may hold, and how it is read.
 
+use super::dialect;
+use crate::error::shown;
 use serde::{Deserialize, Deserializer};
+
+/// The largest size of a number that is trained on: 32 bits hold 3.4e38, and sums and squares of scaled values fit beside it.
+pub(super) const LARGEST: f64 = 1e30;
 
 /// A cell of a column that should hold numbers.
 #[derive(Clone, Copy, Debug)]
@@ -22,25 +27,34 @@ impl<'a> Cell<'a> {
     /// A feature's value; NaN where missing. A text is read as the nearest `f32`.
     pub(super) fn feature(self) -> Result<f32, String> {
         const ALLOWED: &str =
-            "allowed are finite numbers up to 3.4e38, and an empty cell for a missing value";
-        let (value, shown) = match self {
+            "allowed are finite numbers from -1e30 to 1e30, and an empty cell for a missing value";
+        let value: Option<f32> = match self {
             Self::Empty => return Ok(f32::NAN),
-            Self::Number(value) => (Some(value as f32), value.to_string()),
-            Self::Text(text) => (text.parse().ok(), text.to_string()),
+            Self::Number(value) => Some(value as f32),
+            Self::Text(text) => text.parse().ok(),
         };
-        value.filter(|value| value.is_finite()).ok_or_else(|| format!("found '{shown}'; {ALLOWED}"))
+        let held = value.filter(|value| value.abs() <= LARGEST as f32);
+        held.ok_or_else(|| self.refuse(ALLOWED))
     }
 
     /// A finite number that must be there.
     pub(super) fn required(self) -> Result<f64, String> {
-        let (value, shown) = match self {
+        let value: Option<f64> = match self {
             Self::Empty => return Err("the cell is empty; allowed are finite numbers".into()),
-            Self::Number(value) => (Some(value), value.to_string()),
-            Self::Text(text) => (text.parse().ok(), text.to_string()),
+            Self::Number(value) => Some(value),
+            Self::Text(text) => text.parse().ok(),
         };
-        value
-            .filter(|value: &f64| value.is_finite())
-            .ok_or_else(|| format!("found '{shown}'; allowed are finite numbers"))
+        value.filter(|value| value.is_finite()).ok_or_else(|| self.refuse("allowed are finite numbers"))
+    }
+
+    /// What was found, what is allowed, and what would read it.
+    fn refuse(self, allowed: &str) -> String {
+        let text = match self {
+            Self::Empty => String::new(),
+            Self::Number(value) => value.to_string(),
+            Self::Text(text) => text.to_string(),
+        };
+        format!("found '{}'; {allowed}{}", shown(&text), dialect::of_cell(&text))
     }
 }
 
