@@ -40,13 +40,22 @@ pub fn shown(text: &str) -> String {
     shown
 }
 
-/// A list of names from a file as a message quotes it: the first 30, each as [`shown`].
+/// A list of names from a file as a message quotes it: the first 30, fewer where they are long, each as [`shown`].
 pub fn shown_list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const NAMES: usize = 30;
-    let mut names = names.into_iter();
-    let shown: Vec<String> = names.by_ref().take(NAMES).map(shown).collect();
-    let more = if names.next().is_some() { ", ..." } else { "" };
-    format!("{}{more}", shown.join(", "))
+    const LENGTH: usize = 800;
+    let mut list = String::new();
+    for (place, name) in names.into_iter().enumerate() {
+        if place > 0 {
+            list.push_str(", ");
+        }
+        if place == NAMES || list.len() > LENGTH {
+            list.push_str("...");
+            break;
+        }
+        list.push_str(&shown(name));
+    }
+    list
 }
 
 /// A whole message fit for a terminal: no control characters but line breaks, and no part of a file that slipped in at
@@ -153,6 +162,7 @@ mod tests {
         assert!(!long.contains(&"\u{e9}".repeat(QUOTED + 1)));
         assert_eq!(shown_list(["a", "b"]), "a, b");
         assert!(shown_list(std::iter::repeat_n("a", 31)).ends_with("a, a, ..."));
+        assert!(shown_list([long.as_str(); 30]).chars().count() < 1_500);
     }
 
     #[test]

@@ -221,7 +221,7 @@ fn text_in_another_encoding_is_named() {
 fn what_is_too_large_to_be_a_cell_a_name_or_a_table_is_refused() {
     let endless = "a".repeat(3 << 20);
     let cell = plain().replacen("0.00", &endless, 1);
-    refused(&cell, "", &["row 3", "limits.cell = 1048576", "--cell-limit"]);
+    refused(&cell, "", &["row 2", "limits.cell = 1048576", "--cell-limit"]);
     refused(&endless, "", &["row 1", "limits.header = 1024", "--header-limit"]);
     refused(format!("\"{endless}"), "", &["row 1", "limits.header"]);
     refused(plain().replacen("x,", "x,\"", 1), "", &["row 1", "limits.header", "a quote may be left open"]);
@@ -229,6 +229,8 @@ fn what_is_too_large_to_be_a_cell_a_name_or_a_table_is_refused() {
     refused(plain(), "limits = { cell = 6 }", &["limits.cell = 6"]);
     refused(plain(), "limits = { header = 3 }", &["'kind'", "limits.header = 3"]);
     refused(plain(), "limits = { columns = 4 }", &["limits.columns = 4"]);
+    let row = plain().replacen("\n", &format!("\n{}", "1,".repeat(100)), 1);
+    refused(row, "", &["row 2", "has 105 cells, the header has 5"]);
     refused(plain(), "limits = { cell = 0 }", &["limits.cell = 0: allowed are 1 to"]);
     let long = plain().replacen(",a,", &format!(",{},", "a".repeat(2 << 20)), 1);
     assert_eq!(described(long, "limits = { cell = 4_000_000 }")[0]["rows"], 120);

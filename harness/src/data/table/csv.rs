@@ -196,13 +196,13 @@ impl<R: Read> Records<R> {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => {
                     if record.unfinished(written, ends) > cell || written > all {
-                        return Err(self.too_long(place, ends, (cell, all)));
+                        return Err(self.too_long(place, (ends, written), (cell, all)));
                     }
                     record.bytes.resize((record.bytes.len() * 2).max(1 << 12), 0);
                 }
                 ReadRecordResult::OutputEndsFull => {
                     self.reading.limits.check_columns(place.file, ends)?;
-                    let columns = (record.ends.len() * 2).clamp(64, self.reading.limits.columns + 1);
+                    let columns = (record.ends.len() * 2).max(64).min(self.reading.limits.columns + 1);
                     record.ends.resize(columns, 0);
                 }
                 ReadRecordResult::Record => break,
@@ -212,7 +212,8 @@ impl<R: Read> Records<R> {
         self.record.cells = ends;
         self.reading.limits.check_columns(place.file, ends)?;
         if let Some(long) = (0..ends).find(|number| self.record.range(*number).len() > cell) {
-            return Err(self.too_long(place, long, (cell, all)));
+            let end = self.record.range(long).end;
+            return Err(self.too_long(place, (long, end), (cell, all)));
         }
         match self.record.not_text() {
             Some(cell) => Err(input_error!("{}, column {}: not UTF-8", place.row(self.row), cell + 1)),
@@ -239,9 +240,15 @@ impl<R: Read> Records<R> {
         }
     }
 
-    fn too_long(&self, place: Place, cell: usize, (most, all): (usize, usize)) -> anyhow::Error {
+    /// A cell, up to `end`, that is longer than allowed, or makes its row so.
+    fn too_long(
+        &self,
+        place: Place,
+        (cell, end): (usize, usize),
+        (most, all): (usize, usize),
+    ) -> anyhow::Error {
         let start = if cell == 0 { 0 } else { self.record.ends[cell - 1] };
-        let part = &self.record.bytes[start..self.record.bytes.len().min(start + 4 * crate::error::QUOTED)];
+        let part = &self.record.bytes[start..end.min(start + 4 * crate::error::QUOTED)];
         let text = shown(&String::from_utf8_lossy(part)[..]);
         let start: String = text.chars().take(60).collect();
         let (what, key, option) = match self.names.is_empty() {
