@@ -70,7 +70,7 @@ struct AskedRuns {
 impl AskedRuns {
     fn of(folder: &Path) -> anyhow::Result<Self> {
         let entries = std::fs::read_dir(folder)
-            .map_err(|error| InputError(format!("experiments folder {}: {error}", folder.display())))?;
+            .map_err(|error| InputError::new(format!("experiments folder {}: {error}", folder.display())))?;
         let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<PathBuf>>>()?;
         paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
         paths.sort();

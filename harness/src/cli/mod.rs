@@ -3,7 +3,6 @@
 #[macro_use]
 mod print;
 
-mod columns;
 mod common;
 mod compare;
 mod completions;
@@ -16,13 +15,14 @@ mod metrics;
 mod output;
 mod plan;
 mod progress;
+mod reading;
 mod report;
 mod run;
 mod score;
 mod status;
 mod writer;
 
-use crate::error::{caught, is_full_disk, is_input};
+use crate::error::{caught, is_full_disk, is_input, printable};
 use crate::escape::terminal::line;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
@@ -120,7 +120,7 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // Where standard error takes no more either, the code alone says it.
-            let text = format!("{error:#}").replace('\n', " ");
+            let text = printable(&format!("{error:#}")).replace('\n', " ");
             let _ = writeln!(std::io::stderr(), "valor: {}", line(&text));
             ExitCode::from(if is_input(&error) && !is_full_disk(&error) { INPUT } else { FAILED })
         }

@@ -9,8 +9,8 @@ use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use valor::data::table::TableSpec;
 use valor::data::table::stream::Stream;
+use valor::data::table::{Reading, TableSpec};
 use valor::data::{self, DataSpec};
 
 const CSV: &str = "when,id,x,z,kind,t,y\n2024-01-01,1,0.5,-1e3,a,1,0\n2024-01-02,2,,2,\"b, c\",0,12.5\n\
@@ -28,7 +28,7 @@ fn spec(path: &str) -> DataSpec {
 /// Loads, describes and encodes the rows, and streams them as `valor score` does.
 fn read(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     std::fs::write(path, content)?;
-    let mut stream = Stream::open(path, vec!["x", "z"], vec!["kind"])?;
+    let mut stream = Stream::open(path, Reading::default(), vec!["x", "z"], vec!["kind"])?;
     while let Some(chunk) = stream.next_chunk()? {
         assert_eq!(chunk.features.numeric.rows, chunk.columns.num_rows());
     }

@@ -1,7 +1,7 @@
 //! What is exported reads back as it was.
 
 use super::*;
-use crate::data::table::{Propensity, TableSpec};
+use crate::data::table::{Limits, Propensity, TableSpec};
 use crate::data::{DataSpec, Feature, Truth, load};
 use tempfile::TempDir;
 
@@ -47,6 +47,12 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         group: None,
         time: None,
         rows: None,
+        separator: None,
+        decimal: None,
+        thousands: None,
+        currency: vec![],
+        missing: vec![],
+        limits: Limits::default(),
     };
     Dataset { origin: None, ..load(&DataSpec::Table(spec), folder).unwrap() }
 }
