@@ -165,6 +165,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
         features: prepared.columns(),
         columns: prepared.encoder().names(),
         encoder: prepared.encoder().clone(),
+        dialect: job.data.dialect(),
     };
     Ok(Model { about, tensors: saved.parameters })
 }

@@ -5,6 +5,7 @@ mod rows;
 mod tree;
 
 use super::common::{read_model, same, tell_notes};
+use super::reading::ReadingArguments;
 use super::run::listen;
 use super::{DONE, INTERRUPTED};
 use crate::data::table::stream::Stream;
@@ -54,6 +55,8 @@ pub(super) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reading: ReadingArguments,
 }
 
 /// Explains all rows, or prints a tree, and sets the exit code.
@@ -85,7 +88,8 @@ fn rows(
     out: &Path,
 ) -> anyhow::Result<u8> {
     let encoder = &model.about.encoder;
-    let stream = Stream::open(data, encoder.numeric().collect(), encoder.categorical().collect())?;
+    let reading = arguments.reading.over(&model.about.dialect);
+    let stream = Stream::open(data, reading, encoder.numeric().collect(), encoder.categorical().collect())?;
     let ids = Ids::find(arguments.id.as_deref(), data, stream.schema())?;
     let schema = rows::schema(&ids, &arguments.prefix, &features)?;
     let asked = asked(arguments)?;

@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 
 fn asked_ids(folder: &Path) -> anyhow::Result<BTreeSet<String>> {
     let entries = std::fs::read_dir(folder)
-        .map_err(|error| InputError(format!("experiments folder {}: {error}", folder.display())))?;
+        .map_err(|error| InputError::new(format!("experiments folder {}: {error}", folder.display())))?;
     let mut ids = BTreeSet::new();
     for entry in entries {
         let path = entry?.path();

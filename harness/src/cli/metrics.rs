@@ -1,6 +1,7 @@
-//! `valor metrics`: every metric of a CSV of scores, whoever made them.
+//! `valor metrics`: every metric of a file of scores, whoever made them.
 
-use super::columns::Columns;
+use super::reading::ReadingArguments;
+use crate::data::table::{self, Propensity, Scored, TableSpec};
 use crate::input_error;
 use crate::metrics::{Judged, Summary, summary};
 use anyhow::{Context, Result};
@@ -11,14 +12,23 @@ use std::path::PathBuf;
 /// Judges scores against what happened.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// CSV file with a header, plain or .gz, one row per account.
+    /// File of scores, one row per account: .csv, .csv.gz or .parquet.
     pub scores: PathBuf,
     /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error.
     #[arg(long, value_name = "COL")]
     pub score: String,
-    /// Column of the treatment: 1 treated, 0 control.
+    /// Column of the treatment: 1 or true treated, 0 or false control, or as --treated and --control say.
     #[arg(long, value_name = "COL")]
     pub treatment: String,
+    /// Values that mean treated, with commas.
+    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "control")]
+    pub treated: Vec<String>,
+    /// Values that mean control, with commas.
+    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "treated")]
+    pub control: Vec<String>,
+    /// Values whose rows are left out, with commas.
+    #[arg(long, value_name = "VALUES", value_delimiter = ',')]
+    pub drop: Vec<String>,
     /// Column of the outcome.
     #[arg(long, value_name = "COL")]
     pub outcome: String,
@@ -31,7 +41,14 @@ pub struct Arguments {
     /// Print one JSON object instead of a table.
     #[arg(long)]
     pub json: bool,
+    /// How the file is read.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
 }
+
+/// What means treated and control where the options do not say.
+const TREATED: [&str; 2] = ["1", "true"];
+const CONTROL: [&str; 2] = ["0", "false"];
 
 /// Prints the metrics.
 ///
@@ -49,32 +66,39 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 fn judge(arguments: &Arguments) -> Result<Summary> {
-    let constant = arguments.propensity.as_ref().and_then(|propensity| propensity.parse::<f64>().ok());
-    let column = arguments.propensity.as_deref().filter(|_| constant.is_none());
-    let mut wanted = vec![arguments.score.as_str(), &arguments.treatment, &arguments.outcome];
-    wanted.extend(arguments.effect.as_deref().into_iter().chain(column));
-    let columns = Columns::read(&arguments.scores, &wanted)?;
-    columns.check(&arguments.treatment, "is neither 0 (control) nor 1 (treated)", |value| {
-        value == 0.0 || value == 1.0
-    })?;
-    let inside = |value: f64| value > 0.0 && value < 1.0;
-    if let Some(column) = column {
-        columns.check(column, "is not between 0 and 1 (both excluded)", inside)?;
-    }
-    let treatment: Vec<bool> = columns.get(&arguments.treatment).iter().map(|&value| value == 1.0).collect();
-    let same = constant.map(|value| vec![value; treatment.len()]);
-    if let Some(value) = constant.filter(|&value| !inside(value)) {
-        return Err(input_error!("--propensity {value}: is not between 0 and 1 (both excluded)"));
-    }
-    let score = columns.get(&arguments.score);
-    let effect = arguments.effect.as_ref().map(|column| columns.get(column));
+    let Scored { score, rows } = table::load_scored(&spec(arguments)?, &arguments.score)?;
     let judged = Judged {
-        effect,
-        predicted_uplift: Some(score),
-        propensity: same.as_deref().or(column.map(|column| columns.get(column))),
-        ..Judged::new(score, &treatment, columns.get(&arguments.outcome))
+        effect: rows.truth.as_ref().map(|truth| truth.effect.as_slice()),
+        predicted_uplift: Some(&score),
+        propensity: rows.propensity.as_deref(),
+        ..Judged::new(&score, &rows.treatment, &rows.outcome)
     };
     summary(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
+}
+
+/// The file as a table that declares no features.
+fn spec(arguments: &Arguments) -> Result<TableSpec> {
+    let constant = arguments.propensity.as_ref().and_then(|propensity| propensity.parse::<f64>().ok());
+    if let Some(value) = constant.filter(|&value| !(value > 0.0 && value < 1.0)) {
+        return Err(input_error!("--propensity {value}: is not between 0 and 1 (both excluded)"));
+    }
+    let column = || arguments.propensity.clone().map(Propensity::Column);
+    let values = |own: &[String], usual: [&str; 2]| match own.is_empty() {
+        true => usual.map(String::from).to_vec(),
+        false => own.to_vec(),
+    };
+    let reading = arguments.reading.over(&table::Dialect::default());
+    Ok(TableSpec {
+        path: Some(arguments.scores.display().to_string()),
+        treatment: arguments.treatment.clone(),
+        treated: values(&arguments.treated, TREATED),
+        control: values(&arguments.control, CONTROL),
+        drop: arguments.drop.clone(),
+        outcome: arguments.outcome.clone(),
+        effect: arguments.effect.clone(),
+        propensity: constant.map(Propensity::Constant).or_else(column),
+        ..TableSpec::read_as(reading)
+    })
 }
 
 /// Aligned names, values and units; then what is undefined, and why.
@@ -108,8 +132,19 @@ mod tests {
 
     fn arguments(file: &tempfile::NamedTempFile) -> Arguments {
         let [score, treatment, outcome] = ["s", "t", "y"].map(str::to_string);
-        let scores = file.path().to_path_buf();
-        Arguments { scores, score, treatment, outcome, effect: None, propensity: None, json: false }
+        Arguments {
+            scores: file.path().to_path_buf(),
+            score,
+            treatment,
+            treated: vec![],
+            control: vec![],
+            drop: vec![],
+            outcome,
+            effect: None,
+            propensity: None,
+            json: false,
+            reading: ReadingArguments::default(),
+        }
     }
 
     fn message(bytes: &[u8], suffix: &str, change: impl Fn(&mut Arguments)) -> String {
@@ -138,6 +173,34 @@ mod tests {
     }
 
     #[test]
+    fn truth_values_and_declared_values_are_treatments() {
+        let judged = |from: [&str; 2], change: &dyn Fn(&mut Arguments)| {
+            let text = String::from_utf8(GOOD[3..].to_vec()).unwrap();
+            let swap = |line: &str| {
+                let mut cells: Vec<&str> = line.split(',').collect();
+                cells[1] = match cells[1] {
+                    "1" => from[0],
+                    "0" => from[1],
+                    other => other,
+                };
+                cells.join(",") + "\n"
+            };
+            let file = file(text.lines().map(swap).collect::<String>().as_bytes(), ".csv");
+            let mut arguments = arguments(&file);
+            change(&mut arguments);
+            judge(&arguments).unwrap().to_json()
+        };
+        let plain = judged(["1", "0"], &|_| {});
+        for values in [["1.0", "0.0"], ["true", "false"], ["True", "False"], ["TRUE", "FALSE"]] {
+            assert_eq!(judged(values, &|_| {}), plain, "{values:?}");
+        }
+        let declared = |arguments: &mut Arguments| {
+            (arguments.treated, arguments.control) = (vec!["mail".into()], vec!["none".into()]);
+        };
+        assert_eq!(judged(["mail", "none"], &declared), plain);
+    }
+
+    #[test]
     fn the_table_is_aligned_and_ends_with_reasons() {
         let table = table(&judge(&arguments(&file(GOOD, ".csv"))).unwrap());
         assert!(table.starts_with(&format!("{:32}  {:>14}  rows\n", "n", 4)), "{table}");
@@ -148,40 +211,31 @@ mod tests {
     fn bad_files_are_named_with_row_and_column() {
         let none = |_: &mut Arguments| {};
         let wrong = |bytes: &[u8]| message(bytes, ".csv", none);
-        assert_eq!(wrong(b""), "FILE: is empty");
-        assert_eq!(wrong(b"s,t,y\n"), "FILE: has a header but no rows");
-        assert_eq!(wrong(b"sc,t,y\n1,1,1\n"), "FILE: no column 's'; did you mean 'sc'? (columns: sc, t, y)");
-        assert_eq!(wrong(b"s,t,y,s\n1,1,1,1\n"), "FILE: column 's' is there more than once");
-        assert_eq!(
-            wrong(b"s,t,y\n1,1,1\n1,0,x\n"),
-            "FILE: row 2 (line 3), column 'y': 'x' is not a finite number"
+        let at =
+            |row: u64, column: &str| format!("FILE: row {row} (the header is row 1), column '{column}': ");
+        assert_eq!(wrong(b""), "FILE is empty (0 bytes)");
+        assert_eq!(wrong(b"s,t,y\n"), "FILE has no rows");
+        assert_eq!(wrong(b"sc,t,y\n1,1,1\n"), "FILE: no column 's'; it has sc, t, y; did you mean 'sc'?");
+        let twice = "FILE: the column 's' is there twice (columns 1 and 4); allowed is once";
+        assert_eq!(wrong(b"s,t,y,s\n1,1,1,1\n"), twice);
+        let finite = "allowed are finite numbers, true and false";
+        assert_eq!(wrong(b"s,t,y\n1,1,1\n1,0,x\n"), at(3, "y") + "found 'x'; " + finite);
+        assert!(wrong(b"s,t,y\nNaN,1,1\n").starts_with(&(at(2, "s") + "found 'NaN'; " + finite)));
+        assert_eq!(wrong(b"s,t,y\n1,1,inf\n"), at(2, "y") + "found 'inf'; " + finite);
+        assert_eq!(wrong(b"s,t,y\n1,1,\n"), at(2, "y") + "the cell is empty; " + finite);
+        let undeclared = "the value '2' is declared in none of --treated = [\"1\", \"true\"], \
+                          --control = [\"0\", \"false\"], --drop = []";
+        assert!(wrong(b"s,t,y\n1,2,1\n").starts_with(&(at(2, "t") + undeclared)));
+        let short =
+            "FILE: row 3 (the header is row 1) has 2 cells, the header has 3; the file may be truncated";
+        assert_eq!(wrong(b"s,t,y\n1,1,1\n2,0\n"), short);
+        let bytes = "FILE: row 3 (the header is row 1), column 1: not UTF-8";
+        assert_eq!(wrong(b"s,t,y\n1,1,1\n\xff,0,1\n"), bytes);
+        assert!(
+            wrong(b"s,t,y\n1,1,1\n2,1,1\n").starts_with("FILE: the control arm is empty: no row has t in ")
         );
-        assert_eq!(
-            wrong(b"s,t,y\nNaN,1,1\n"),
-            "FILE: row 1 (line 2), column 's': 'NaN' is not a finite number"
-        );
-        assert_eq!(
-            wrong(b"s,t,y\n1,1,inf\n"),
-            "FILE: row 1 (line 2), column 'y': 'inf' is not a finite number"
-        );
-        assert_eq!(
-            wrong(b"s,t,y\n1,1,\n"),
-            "FILE: row 1 (line 2), column 'y': the cell is empty; a finite number is needed"
-        );
-        assert_eq!(
-            wrong(b"s,t,y\n1,2,1\n"),
-            "FILE: row 1 (line 2), column 't': 2 is neither 0 (control) nor 1 (treated)"
-        );
-        assert_eq!(
-            wrong(b"s,t,y\n1,1,1\n2,0\n"),
-            "FILE: row 2 (line 3): 2 cells where the header has 3: ragged or truncated"
-        );
-        assert_eq!(wrong(b"s,t,y\n1,1,1\n\xff,0,1\n"), "FILE: row 2 (line 3): is not UTF-8 (cell 1)");
-        assert_eq!(
-            wrong(b"s,t,y\n1,1,1\n2,1,1\n"),
-            "FILE: the control arm is empty: 2 rows, 2 of them treated"
-        );
-        assert!(message(b"\x1f\x8b\x08", ".gz", none).starts_with("FILE: cannot be read: "));
+        assert!(message(b"\x1f\x8b\x08", ".csv.gz", none).contains("truncated"));
+        assert!(message(b"s,t,y\n1,1,1\n", ".txt", none).contains("allowed are files ending in .csv"));
     }
 
     #[test]
@@ -189,11 +243,13 @@ mod tests {
         let with = |value: &'static str| {
             move |arguments: &mut Arguments| arguments.propensity = Some(value.to_string())
         };
-        let rule = "is not between 0 and 1 (both excluded)";
-        assert_eq!(message(GOOD, ".csv", with("1")), format!("--propensity 1: {rule}"));
+        assert_eq!(
+            message(GOOD, ".csv", with("1")),
+            "--propensity 1: is not between 0 and 1 (both excluded)"
+        );
         assert_eq!(
             message(GOOD, ".csv", with("tau")),
-            format!("FILE: row 1 (line 2), column 'tau': 2 {rule}")
+            "FILE: row 2 (the header is row 1), column 'tau': found '2'; allowed are numbers above 0 and below 1"
         );
     }
 }

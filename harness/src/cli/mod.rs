@@ -1,7 +1,6 @@
 //! The command line: one file per verb. The only place that prints, and the only one that knows exit codes.
 #![expect(clippy::print_stdout, reason = "the command line prints")]
 
-mod columns;
 mod common;
 mod compare;
 mod data;
@@ -13,13 +12,14 @@ mod metrics;
 mod output;
 mod plan;
 mod progress;
+mod reading;
 mod report;
 mod run;
 mod score;
 mod status;
 mod writer;
 
-use crate::error::{caught, is_full_disk, is_input};
+use crate::error::{caught, is_full_disk, is_input, printable};
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
 use std::process::ExitCode;
@@ -50,7 +50,7 @@ enum Verb {
     Report(report::Arguments),
     /// Shows what differs between two runs or two cells
     Compare(compare::Arguments),
-    /// Computes metrics of any CSV of scores
+    /// Computes metrics of any file of scores
     Metrics(metrics::Arguments),
     /// Describes or exports a dataset
     Data(data::DataArguments),
@@ -89,7 +89,7 @@ pub fn main(cuda: Result<(), String>) -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             // Where standard error takes no more either, the code alone says it.
-            let _ = writeln!(std::io::stderr(), "valor: {error:#}");
+            let _ = writeln!(std::io::stderr(), "valor: {}", printable(&format!("{error:#}")));
             ExitCode::from(if is_input(&error) && !is_full_disk(&error) { INPUT } else { FAILED })
         }
     }

@@ -3,6 +3,7 @@
 use super::common::{read_model, same};
 use super::output::{Format, Staged};
 use super::progress::Rows;
+use super::reading::ReadingArguments;
 use super::run::listen;
 use super::writer::{self, Writer};
 use super::{DONE, INTERRUPTED};
@@ -41,6 +42,8 @@ pub(super) struct Arguments {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reading: ReadingArguments,
 }
 
 /// Scores all rows and sets the exit code.
@@ -53,7 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let unfit = |error| input_error!("{} is not a whole model: {error:#}", arguments.model.display());
     let ready = model.ready(device).map_err(unfit)?;
     let encoder = &model.about.encoder;
-    let stream = Stream::open(data, encoder.numeric().collect(), encoder.categorical().collect())?;
+    let reading = arguments.reading.over(&model.about.dialect);
+    let stream = Stream::open(data, reading, encoder.numeric().collect(), encoder.categorical().collect())?;
     if same(data, out) {
         return Err(input_error!("--out {}: is the file to score; allowed is another", out.display()));
     }

@@ -30,6 +30,9 @@ pub struct B2bMimicSpec {
     pub propensity: Assignment,
 }
 
+/// Bytes of a row while it is drawn, at least.
+pub(super) const ROW: u64 = market::ROW;
+
 impl Default for B2bMimicSpec {
     fn default() -> Self {
         Self { rows: 236_421, world: 1, seed: 1, rho: 0.3, keep: 0.45, propensity: Assignment::Randomised }

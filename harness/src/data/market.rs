@@ -20,6 +20,9 @@ pub(super) const COLUMNS: usize = 100;
 /// Rows that share a stream: row i is the same whatever `rows` is.
 pub(super) const CHUNK: usize = 1024;
 
+/// Bytes of a row while it is drawn, at least: its features, its label, and the columns that the label becomes.
+pub(super) const ROW: u64 = (4 * COLUMNS + 2 * size_of::<Label>()) as u64;
+
 /// How treatment is assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

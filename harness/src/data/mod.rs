@@ -6,6 +6,7 @@ pub mod describe;
 mod draw;
 pub mod encode;
 mod market;
+pub mod memory;
 pub mod production_sim;
 pub mod propensity;
 pub mod split;
@@ -53,6 +54,14 @@ impl DataSpec {
         }
     }
 
+    /// How its text is; the usual way where it has none.
+    pub fn dialect(&self) -> table::Dialect {
+        match self {
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => table::Dialect::default(),
+            Self::Table(spec) => spec.reading().dialect,
+        }
+    }
+
     /// The same source with `rows` rows, where it can be as large as one likes, else with at most that many.
     pub fn with_rows(mut self, rows: usize) -> Self {
         let at_most = |present: Option<usize>| Some(present.map_or(rows, |present| present.min(rows)));
@@ -65,12 +74,15 @@ impl DataSpec {
         self
     }
 
-    /// What enters a run's identity: all of it, except a file's path, for which its content hash stands.
+    /// What enters a run's identity: all of it, except a file's path, for which its content hash stands, and what is too large.
     pub fn identity(&self) -> Self {
         let mut identity = self.clone();
         match &mut identity {
             Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => {}
-            Self::Table(spec) => spec.path = None,
+            Self::Table(spec) => {
+                spec.path = None;
+                spec.limits = table::Limits::default();
+            }
         }
         identity
     }
@@ -88,9 +100,23 @@ impl DataSpec {
 pub fn load(spec: &DataSpec, root: &Path) -> anyhow::Result<Dataset> {
     spec.validate()?;
     match spec {
-        DataSpec::B2bMimic(spec) => Ok(b2b_mimic::generate(spec)),
-        DataSpec::ProductionSim(spec) => Ok(production_sim::generate(spec)),
-        DataSpec::ValorRelease(spec) => Ok(valor_release::generate(spec)),
+        DataSpec::B2bMimic(spec) => {
+            memory::ask(&format!("b2b-mimic: rows = {}", spec.rows), spec.rows as u64, b2b_mimic::ROW)?;
+            Ok(b2b_mimic::generate(spec))
+        }
+        DataSpec::ProductionSim(spec) => {
+            memory::ask(
+                &format!("production-sim: rows = {}", spec.rows),
+                spec.rows as u64,
+                production_sim::ROW,
+            )?;
+            Ok(production_sim::generate(spec))
+        }
+        DataSpec::ValorRelease(spec) => {
+            let (rows, bytes) = spec.size();
+            memory::ask(&format!("valor-release: users = {}", spec.users), rows, bytes)?;
+            Ok(valor_release::generate(spec))
+        }
         DataSpec::Table(spec) => table::load(spec, root),
     }
 }

@@ -54,6 +54,9 @@ const REFERENCE: usize = 128 * CHUNK;
 /// Columns of N(0, 1) that nothing depends on.
 const NOISE: usize = 40;
 
+/// Bytes of a row while it is drawn, at least: what the account is, and what a table shows of it.
+pub(super) const ROW: u64 = market::ROW + (4 * (COLUMNS + NOISE)) as u64;
+
 /// The blocks that an account may lack, and the share of accounts that do.
 const TELEMETRY: [Block; 2] = [BLOCKS[1], BLOCKS[2]];
 const MISSING_SHARE: f64 = 0.1;

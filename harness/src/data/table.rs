@@ -4,9 +4,11 @@ mod arrays;
 mod collect;
 mod columns;
 mod csv;
+mod dialect;
 mod features;
 #[cfg(test)]
 mod hillstrom;
+mod limits;
 mod parquet;
 mod role;
 pub mod stream;
@@ -17,7 +19,11 @@ mod time;
 mod type_tests;
 mod value;
 
+pub use dialect::Dialect;
+pub use limits::{Limits, Reading};
+
 use super::{Dataset, validate_count};
+use crate::error::shown;
 use crate::input_error;
 use collect::Collector;
 use columns::Columns;
@@ -79,6 +85,33 @@ pub struct TableSpec {
     /// Use only a fixed random sample of this many rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<usize>,
+    /// What stands between the cells of a CSV file; `,` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<char>,
+    /// What stands before decimals; `.` where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decimal: Option<char>,
+    /// What stands between thousands; nothing where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thousands: Option<char>,
+    /// Marks before or after numbers that are left off.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub currency: Vec<String>,
+    /// Texts that mean a missing value, besides an empty cell.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// What is too large to be a cell, a name or a table. Not part of the identity.
+    #[serde(default, skip_serializing_if = "Limits::usual")]
+    pub limits: Limits,
+}
+
+/// Scores and what they are judged by.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scored {
+    /// A score per row.
+    pub score: Vec<f64>,
+    /// The rows, without features.
+    pub rows: Dataset,
 }
 
 /// Known propensity.
@@ -96,10 +129,11 @@ impl TableSpec {
     pub fn validate(&self) -> anyhow::Result<()> {
         let path = self.path.as_deref().ok_or_else(|| input_error!("table: the key 'path' is missing"))?;
         Format::of(path).map_err(|error| input_error!("table: path = {error}"))?;
+        self.reading().validate(&format!("table {path}"))?;
         self.validate_values(path)?;
+        self.validate_truth(path)?;
         self.validate_columns(path)?;
         self.validate_names(path)?;
-        self.validate_truth(path)?;
         if let Some(Propensity::Constant(share)) = self.propensity
             && !(share > 0.0 && share < 1.0)
         {
@@ -108,6 +142,49 @@ impl TableSpec {
             ));
         }
         validate_count(&format!("table {path}"), "rows", self.rows.unwrap_or(1), u32::MAX as usize)
+    }
+
+    /// A spec without a file and without columns.
+    pub fn read_as(reading: Reading) -> Self {
+        let Dialect { separator, decimal, thousands, currency, missing } = reading.dialect;
+        Self {
+            path: None,
+            columns: reading.names,
+            content: None,
+            treatment: String::new(),
+            treated: Vec::new(),
+            control: Vec::new(),
+            drop: Vec::new(),
+            outcome: String::new(),
+            numeric: Vec::new(),
+            categorical: Vec::new(),
+            effect: None,
+            expected_control: None,
+            expected_treated: None,
+            propensity: None,
+            group: None,
+            time: None,
+            rows: None,
+            separator: Some(separator),
+            decimal: Some(decimal),
+            thousands,
+            currency,
+            missing,
+            limits: reading.limits,
+        }
+    }
+
+    /// How its cells are read.
+    pub fn reading(&self) -> Reading {
+        let usual = Dialect::default();
+        let dialect = Dialect {
+            separator: self.separator.unwrap_or(usual.separator),
+            decimal: self.decimal.unwrap_or(usual.decimal),
+            thousands: self.thousands,
+            currency: self.currency.clone(),
+            missing: self.missing.clone(),
+        };
+        Reading { dialect, limits: self.limits, names: self.columns.clone() }
     }
 
     /// Fills in the content hash, or checks the one that is there.
@@ -135,7 +212,14 @@ impl TableSpec {
             for value in list {
                 if let Some(other) = seen.insert(collect::level(value), key).filter(|other| *other != key) {
                     return Err(input_error!(
-                        "table {path}: the value '{value}' stands in both '{other}' and '{key}'; allowed is one of them"
+                        "table {path}: the value '{}' stands in both '{other}' and '{key}'; allowed is one of them",
+                        shown(value)
+                    ));
+                }
+                if self.missing.iter().any(|mark| mark.trim() == value.trim()) {
+                    return Err(input_error!(
+                        "table {path}: the value '{}' stands in both '{key}' and 'missing'; allowed is one of them",
+                        shown(value)
                     ));
                 }
             }
@@ -156,7 +240,8 @@ impl TableSpec {
             if let Some(other) = roles.insert(name, role) {
                 let twice = if other == role { "twice in".into() } else { format!("in both '{other}' and") };
                 return Err(input_error!(
-                    "table {path}: the column '{name}' stands {twice} '{role}'; allowed is once"
+                    "table {path}: the column '{}' stands {twice} '{role}'; allowed is once",
+                    shown(name)
                 ));
             }
         }
@@ -234,18 +319,39 @@ pub(super) fn load(spec: &TableSpec, root: &Path) -> anyhow::Result<Dataset> {
         spec.clone().resolve(root)?;
     }
     let (path, file) = spec.open(root)?;
-    let format = Format::of(path)?;
-    let collector = Collector::new(
-        spec,
-        Place { file: path, header: format != Format::Parquet && spec.columns.is_empty() },
-    );
     let columns = Columns::new(spec);
-    match format {
-        Format::Csv => csv::read(file, (&columns, &spec.columns), collector),
+    let collector = |place| Collector::new(spec, columns.clone(), place);
+    read((path, file), &columns, &spec.reading(), collector)?.finish()
+}
+
+/// A file of scores, which the column `score` of it is, and what they are judged by. The spec needs no features.
+///
+/// # Errors
+///
+/// Input errors of the file, its columns and cells, and of arms that are empty.
+pub fn load_scored(spec: &TableSpec, score: &str) -> anyhow::Result<Scored> {
+    let path = spec.path.as_deref().unwrap_or_default();
+    spec.reading().validate(path)?;
+    spec.validate_values(path)?;
+    let file = open(path, Path::new(path), "")?;
+    let columns = Columns::with_score(spec, Some(score));
+    let collector = |place| Collector::new(spec, columns.clone(), place);
+    read((path, file), &columns, &spec.reading(), collector)?.finish_scored()
+}
+
+/// All rows of a file, in the collector that `collector` makes for its place.
+fn read<'a>(
+    (path, file): (&'a str, File),
+    columns: &Columns,
+    reading: &Reading,
+    collector: impl FnOnce(Place<'a>) -> Collector<'a>,
+) -> anyhow::Result<Collector<'a>> {
+    match Format::of(path)? {
+        Format::Csv => csv::read(file, columns, (path, reading), collector),
         Format::CsvGz => {
-            csv::read(flate2::read::MultiGzDecoder::new(file), (&columns, &spec.columns), collector)
+            csv::read(flate2::read::MultiGzDecoder::new(file), columns, (path, reading), collector)
         }
-        Format::Parquet => parquet::read(file, &columns, collector),
+        Format::Parquet => parquet::read(file, columns, (path, reading), collector),
     }
 }
 
@@ -269,17 +375,21 @@ impl Format {
     }
 }
 
-/// Where a cell stands, for error messages. Rows count from 1; in a CSV file the header is row 1.
+/// Where a cell stands, for error messages. Rows count from 1, blank lines too, as in a spreadsheet; in a CSV file the header is
+/// row 1, if no blank line stands above it.
 #[derive(Clone, Copy, Debug)]
 struct Place<'a> {
     file: &'a str,
-    header: bool,
+    /// Row of the header; 0 where there is none.
+    header: u64,
 }
 
 impl Place<'_> {
     fn row(&self, row: u64) -> String {
-        let convention = if self.header { "the header is row 1" } else { "counted from 1" };
-        format!("{}: row {row} ({convention})", self.file)
+        match self.header {
+            0 => format!("{}: row {row} (counted from 1)", self.file),
+            header => format!("{}: row {row} (the header is row {header})", self.file),
+        }
     }
 }
 

@@ -37,6 +37,18 @@ impl ValorReleaseSpec {
     }
 }
 
+impl ValorReleaseSpec {
+    /// Rows that are drawn, about, and bytes of each: all of them are drawn, whatever is kept.
+    pub(super) fn size(&self) -> (u64, u64) {
+        // A user has 44.5 rows on average, and a part of each row.
+        let drawn = self.users as u64 * 44;
+        let kept = self.rows.map_or(drawn, |rows| drawn.min(rows as u64));
+        let row = (size_of::<Visit>() + size_of::<Indices>() + 4 * USER_COLUMNS / 44) as u64;
+        let whole = (4 * COLUMNS + size_of::<Visit>()) as u64;
+        (drawn, row + (whole * kept).div_ceil(drawn.max(1)))
+    }
+}
+
 const USER_BINARY: usize = 23;
 const USER_COLUMNS: usize = USER_BINARY + 83 + 1;
 const PRODUCTS: usize = 50_000;

@@ -8,6 +8,7 @@ mod tests;
 pub use explain::{Cell, Explained, Explanations};
 
 use crate::data::encode::Encoder;
+use crate::data::table::Dialect;
 use crate::data::{Dataset, FeatureKind};
 use crate::learner::neural::Maps;
 use crate::learner::{self, Device, Parameter, Predictions, SavedModel, Scorer, Status, TrainedSpec};
@@ -77,6 +78,9 @@ pub struct About {
     pub columns: Vec<String>,
     /// How raw columns become encoded ones.
     pub encoder: Encoder,
+    /// How the text of the training rows was; files to score are read the same way.
+    #[serde(default, skip_serializing_if = "Dialect::usual")]
+    pub dialect: Dialect,
 }
 
 fn unscaled() -> f64 {

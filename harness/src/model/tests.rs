@@ -34,6 +34,7 @@ fn model() -> Model {
         features: vec![RawColumn { name: "x".into(), kind: ColumnKind::Numeric }],
         columns: encoder.names(),
         encoder,
+        dialect: Dialect::default(),
     };
     let tensor = |name: &str, shape: &[usize], values: &[f32]| Parameter {
         name: name.into(),

@@ -1,6 +1,6 @@
 //! What is wrong with an experiment file, and where.
 
-use crate::error::did_you_mean;
+use crate::error::{QUOTED, did_you_mean, shown};
 
 /// Characters of a line that an error shows.
 const SHOWN: usize = 60;
@@ -22,10 +22,10 @@ impl ExperimentError {
     pub fn at(text: &str, error: &toml::de::Error) -> Self {
         let above = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count());
         let line = above.and_then(|above| text.lines().nth(above)).unwrap_or_default();
-        let shown: String = line.trim().chars().take(SHOWN).collect();
+        let start: String = line.trim().chars().take(SHOWN).collect();
         Self {
             line: above.map(|above| above + 1),
-            message: format!("'{shown}': {}", suggest(error.message())),
+            message: format!("'{}': {}", shown(&start), suggest(error.message())),
         }
     }
 
@@ -61,11 +61,45 @@ pub(super) fn suggest(message: &str) -> String {
     let message = message.trim().replace('`', "'");
     let message = WORDS.iter().fold(message, |message, (from, to)| message.replace(from, to));
     let mut names = message.split('\'').skip(1).step_by(2);
-    match (message.contains("unknown "), names.next()) {
-        (true, Some(found)) => {
-            let hint = did_you_mean(found, names.collect::<Vec<_>>());
-            format!("{message}{hint}")
-        }
-        _ => message,
+    let hint = match (message.contains("unknown "), names.next()) {
+        (true, Some(found)) => did_you_mean(found, names.collect::<Vec<_>>()),
+        _ => String::new(),
+    };
+    format!("{}{hint}", brief(&message))
+}
+
+/// A reader's message, which may repeat a value at any length, with what stands between quotes short, and the rest too where
+/// it is longer than words of a program are.
+fn brief(message: &str) -> String {
+    const LONGEST_SENTENCE: usize = 400;
+    let part = |(place, part): (usize, &str)| match part.chars().count() {
+        count if count > LONGEST_SENTENCE || (place % 2 == 1 && count > QUOTED) => shown(part),
+        _ => part.to_string(),
+    };
+    // What separates the parts stands between them, so that every other one is inside quotes.
+    let mut brief = String::new();
+    let mut quotes = message.matches(['\'', '"']);
+    for part in message.split(['\'', '"']).enumerate().map(part) {
+        brief.push_str(&part);
+        brief.push_str(quotes.next().unwrap_or_default());
+    }
+    brief
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_readers_repeat_no_value_at_length() {
+        let long = "k".repeat(5_000);
+        let message = suggest(&format!("unknown field `{long}`, expected one of `a`, `b`"));
+        assert!(message.len() < 300 && message.ends_with("'a', 'b'"), "{message}");
+        let message = suggest(&format!("invalid type: string \"it's {long}\", expected f64"));
+        assert!(message.len() < 300 && message.ends_with("expected a number"), "{message}");
+        assert_eq!(
+            suggest("unknown field `epoch`, expected one of `batch`, `epochs`").matches("epochs").count(),
+            2
+        );
     }
 }

@@ -41,6 +41,9 @@ impl Prepared {
         let Self { dataset, split, .. } = &prepared;
         let encoder = Encoder::fit(dataset, &split.train, encoding);
         let pooled = encoder.pooled(dataset, &split.train);
+        let encoded = (encoder.names().len() * size_of::<f32>()) as u64;
+        let what = format!("{}: the rows are encoded", job.data.place());
+        data::memory::ask(&what, dataset.rows() as u64, encoded)?;
         prepared.encoder = encoder;
         prepared.dataset.notes.extend(pooled);
         prepared.kinds = prepared.encoder.kinds();

@@ -1,6 +1,7 @@
 //! Columns that training never saw do not move scores, whatever the method.
 
 use super::*;
+use crate::data::table::Reading;
 use crate::data::table::stream::Stream;
 use crate::learner::catalog::{self, Options};
 use crate::learner::{TrainingSpec, device};
@@ -75,7 +76,7 @@ fn methods() -> Vec<(String, MethodSpec)> {
 fn scores(model: &Model, folder: &Path, text: &str) -> Predictions {
     let path = folder.join("score.csv");
     write_file(&path, text);
-    let mut stream = Stream::open(&path, NUMERIC.to_vec(), CATEGORICAL.to_vec()).unwrap();
+    let mut stream = Stream::open(&path, Reading::default(), NUMERIC.to_vec(), CATEGORICAL.to_vec()).unwrap();
     let chunk = stream.next_chunk().unwrap().unwrap();
     model.ready(device::resolve("cpu").unwrap()).unwrap().score(&chunk.features).unwrap()
 }

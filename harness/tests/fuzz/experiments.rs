@@ -1,7 +1,7 @@
 //! Altered experiment files.
 
-use crate::survive::{folder, survive};
 use crate::alter;
+use crate::survive::{folder, survive};
 use std::path::Path;
 
 /// The shipped experiments.
@@ -11,7 +11,9 @@ fn shipped() -> Vec<Vec<u8>> {
     paths.sort();
     let whole = paths.iter().map(|path| std::fs::read(path).unwrap());
     // Those of a few thousand bytes are read quickest; claims repeat each other.
-    whole.filter(|content| content.len() < 6000 && !content.windows(6).any(|piece| piece == b"[table")).collect()
+    whole
+        .filter(|content| content.len() < 6000 && !content.windows(6).any(|piece| piece == b"[table"))
+        .collect()
 }
 
 #[test]

@@ -6,6 +6,7 @@ use anyhow::Context;
 use rand::Rng;
 use std::fmt::Write;
 use std::path::Path;
+use valor::data::table::Reading;
 use valor::data::table::stream::Stream;
 use valor::error::is_input;
 use valor::executor::Plan;
@@ -76,7 +77,13 @@ fn read(folder: &Path, content: &[u8]) -> anyhow::Result<()> {
     let ready = model.ready(Device::Cpu);
     let ready = ready.map_err(|error| valor::input_error!("{NAME} is not a whole model: {error:#}"))?;
     let encoder = &model.about.encoder;
-    let stream = Stream::open(&folder.join("rows.csv"), encoder.numeric().collect(), encoder.categorical().collect());
+    let reading = Reading { dialect: model.about.dialect.clone(), ..Reading::default() };
+    let stream = Stream::open(
+        &folder.join("rows.csv"),
+        reading,
+        encoder.numeric().collect(),
+        encoder.categorical().collect(),
+    );
     // Names of columns are the model's own: rows without them are refused by the name of the rows.
     let mut stream = stream.context(NAME)?;
     if let Some(chunk) = stream.next_chunk().context(NAME)? {
@@ -124,10 +131,11 @@ fn altered_models_are_read_or_refused_by_name() {
     tch::set_num_threads(1);
     let folder = folder();
     let models = models(folder.path());
-    let alter = |source: &[u8], others: &[Vec<u8>], stream: &mut valor::seed::Stream| match stream.random_bool(0.8) {
-        true => hashed_again(source, stream).unwrap_or_else(|| alter::bytes(source, others, stream)),
-        false => alter::bytes(source, others, stream),
-    };
+    let alter =
+        |source: &[u8], others: &[Vec<u8>], stream: &mut valor::seed::Stream| match stream.random_bool(0.8) {
+            true => hashed_again(source, stream).unwrap_or_else(|| alter::bytes(source, others, stream)),
+            false => alter::bytes(source, others, stream),
+        };
     survive(NAME, &models, alter, |content| {
         let found = read(folder.path(), content);
         // A model may say anything of its columns; the rows are then refused by theirs.

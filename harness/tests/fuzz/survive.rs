@@ -44,7 +44,8 @@ pub fn survive(
 ) {
     limit_memory();
     watch();
-    let asked: Option<u64> = std::env::var("VALOR_FUZZ").ok().map(|text| text.parse().expect("VALOR_FUZZ is a number"));
+    let asked: Option<u64> =
+        std::env::var("VALOR_FUZZ").ok().map(|text| text.parse().expect("VALOR_FUZZ is a number"));
     let start = Instant::now();
     let mut tally = Tally::default();
     while asked.map_or(start.elapsed() < BUDGET, |asked| tally.done < asked) {
@@ -60,11 +61,24 @@ pub fn survive(
             Ok(Err(error)) => {
                 tally.refused += 1;
                 let text = format!("{error:#}");
-                assert!(valor::error::is_input(&error), "{}: no error of the input: {text}", kept(name, &altered).display());
-                assert!(text.contains(name), "{}: the message does not name it: {text}", kept(name, &altered).display());
+                assert!(
+                    valor::error::is_input(&error),
+                    "{}: no error of the input: {text}",
+                    kept(name, &altered).display()
+                );
+                assert!(
+                    text.contains(name),
+                    "{}: the message does not name it: {text}",
+                    kept(name, &altered).display()
+                );
                 let plain = text.chars().all(|letter| !letter.is_control() || letter == '\n');
                 assert!(plain, "{}: control characters: {text:?}", kept(name, &altered).display());
-                assert!(text.len() < 4000, "{}: {} bytes of message", kept(name, &altered).display(), text.len());
+                assert!(
+                    text.len() < 4000,
+                    "{}: {} bytes of message",
+                    kept(name, &altered).display(),
+                    text.len()
+                );
             }
             Err(_) => panic!("{}: a panic", kept(name, &altered).display()),
         }

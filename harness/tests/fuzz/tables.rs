@@ -9,8 +9,8 @@ use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
-use valor::data::table::TableSpec;
 use valor::data::table::stream::Stream;
+use valor::data::table::{Reading, TableSpec};
 use valor::data::{self, DataSpec};
 
 const CSV: &str = "when,id,x,z,kind,t,y\n2024-01-01,1,0.5,-1e3,a,1,0\n2024-01-02,2,,2,\"b, c\",0,12.5\n\
@@ -28,7 +28,7 @@ fn spec(path: &str) -> DataSpec {
 /// Loads, describes and encodes the rows, and streams them as `valor score` does.
 fn read(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     std::fs::write(path, content)?;
-    let mut stream = Stream::open(path, vec!["x", "z"], vec!["kind"])?;
+    let mut stream = Stream::open(path, Reading::default(), vec!["x", "z"], vec!["kind"])?;
     while let Some(chunk) = stream.next_chunk()? {
         assert_eq!(chunk.features.numeric.rows, chunk.columns.num_rows());
     }
@@ -71,13 +71,17 @@ fn parquet(compression: Compression, dictionary: bool) -> Vec<u8> {
         ("id", column(Arc::new(Int64Array::from(vec![1, 2, 3, 4, 5])))),
         ("x", column(Arc::new(Float64Array::from(vec![Some(0.5), None, Some(-0.25), Some(1.5), Some(7.0)])))),
         ("z", column(Arc::new(Int64Array::from(vec![Some(-1000), Some(2), None, Some(0), Some(1)])))),
-        ("kind", column(Arc::new(StringArray::from(vec![Some("a"), Some("b, c"), Some("a"), Some("d"), None])))),
+        (
+            "kind",
+            column(Arc::new(StringArray::from(vec![Some("a"), Some("b, c"), Some("a"), Some("d"), None]))),
+        ),
         ("t", column(Arc::new(Int64Array::from(vec![1, 0, 1, 0, 1])))),
         ("y", column(Arc::new(Float64Array::from(vec![0.0, 12.5, 1e4, 0.0, 3.0])))),
         ("flag", column(Arc::new(BooleanArray::from(vec![true, false, true, true, false])))),
     ];
     let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let properties = WriterProperties::builder().set_compression(compression).set_dictionary_enabled(dictionary);
+    let properties =
+        WriterProperties::builder().set_compression(compression).set_dictionary_enabled(dictionary);
     let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties.build())).unwrap();
     writer.write(&batch).unwrap();
     writer.into_inner().unwrap()

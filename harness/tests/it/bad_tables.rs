@@ -193,23 +193,25 @@ fn scores_that_cannot_be_judged() {
         let words = format!("metrics scores.csv --score s --treatment t --outcome y --json {options}");
         workspace.refuse(&words, parts);
     };
-    judge("s,t,y", "score,t,y", "", &["scores.csv", "no column 's'", "columns: score, t, y"]);
-    judge("s,t,y", "s,s,y", "", &["scores.csv", "'s'", "more than once"]);
-    judge("0.2,0,0", "high,0,0", "", &["scores.csv", "line 3", "'s'", "'high'", "finite number"]);
-    judge("0.2,0,0", "NaN,0,0", "", &["scores.csv", "line 3", "'s'", "'NaN'", "finite number"]);
-    judge("0.2,0,0", "0.2,0,inf", "", &["scores.csv", "line 3", "'y'", "'inf'", "finite number"]);
-    judge("0.2,0,0", "0.2,,0", "", &["scores.csv", "line 3", "'t'", "empty"]);
-    judge("0.2,0,0", "0.2,2,0", "", &["scores.csv", "line 3", "'t'", "2", "neither 0"]);
-    judge("0.2,0,0", "0.2,0", "", &["scores.csv", "line 3", "2 cells", "header has 3"]);
+    let row = |column: &str| format!("scores.csv: row 3 (the header is row 1), column '{column}'");
+    judge("s,t,y", "score,t,y", "", &["scores.csv", "no column 's'", "it has score, t, y"]);
+    judge("s,t,y", "s,s,y", "", &["scores.csv", "'s'", "twice", "columns 1 and 2"]);
+    judge("0.2,0,0", "high,0,0", "", &[&row("s"), "'high'", "finite number"]);
+    judge("0.2,0,0", "NaN,0,0", "", &[&row("s"), "'NaN'", "finite number", "missing = [\"NaN\"]"]);
+    judge("0.2,0,0", "0.2,0,inf", "", &[&row("y"), "'inf'", "finite number"]);
+    judge("0.2,0,0", "0.2,,0", "", &[&row("t"), "''", "--treated = [\"1\""]);
+    judge("0.2,0,0", "0.2,2,0", "", &[&row("t"), "'2'", "--control = [\"0\""]);
+    judge("0.2,0,0", "0.2,0", "", &["scores.csv: row 3", "2 cells", "header has 3"]);
     judge("0.2,0,0\n0.1,1,0\n0.4,0,1", "0.2,1,0", "", &["scores.csv", "control arm is empty"]);
     judge(good, "", "", &["scores.csv", "empty"]);
     judge(good, "s,t,y\n", "", &["scores.csv", "no rows"]);
     judge(good, good, "--effect tau", &["scores.csv", "no column 'tau'"]);
+    judge(good, good, "--treated 1", &["--control"]);
     judge(good, good, "--propensity 1.5", &["--propensity 1.5", "between 0 and 1"]);
-    judge(good, good, "--propensity y", &["scores.csv", "line 2", "'y'", "between 0 and 1"]);
+    judge(good, good, "--propensity y", &["scores.csv: row 2", "'y'", "'2'", "below 1"]);
     Workspace::new().refuse("metrics scores.csv --score s --treatment t", &["--outcome"]);
     let absent = "metrics absent.csv --score s --treatment t --outcome y";
-    Workspace::new().refuse(absent, &["absent.csv", "No such file"]);
+    Workspace::new().refuse(absent, &["absent.csv", "no such file"]);
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod resume;
 mod same_numbers;
 mod setup;
 mod store;
+mod tables;
 mod tidy;
 mod tuning;
 mod values;

@@ -20,8 +20,9 @@ pub(super) enum Cells {
     Halves(Float16Array),
     Singles(Float32Array),
     Doubles(Float64Array),
-    /// Texts, and decimals spelled out.
     Texts(LargeStringArray),
+    /// Decimals spelled out.
+    Decimals(LargeStringArray),
     /// Counts of so many nanoseconds since 1970.
     Moments(Int64Array, i128),
     /// Counts of so many nanoseconds since midnight.
@@ -53,8 +54,8 @@ impl Cells {
             DataType::Decimal32(..)
             | DataType::Decimal64(..)
             | DataType::Decimal128(..)
-            | DataType::Decimal256(..)
-            | DataType::Utf8
+            | DataType::Decimal256(..) => Self::Decimals(texts(array)?),
+            DataType::Utf8
             | DataType::LargeUtf8
             | DataType::Utf8View
             | DataType::Binary
@@ -83,6 +84,58 @@ impl Cells {
         })
     }
 
+    /// The first text of more bytes than these, and its place.
+    pub(super) fn longer_than(&self, bytes: usize) -> Option<(usize, &str)> {
+        let texts = self.texts()?;
+        let place = texts.iter().position(|text| text.is_some_and(|text| text.len() > bytes))?;
+        Some((place, texts.value(place)))
+    }
+
+    /// Spells every text in another way; numbers are numbers in every dialect.
+    ///
+    /// # Errors
+    ///
+    /// The first place where that fails, and why.
+    pub(super) fn respell(
+        &mut self,
+        respelled: impl Fn(&str) -> Result<Cow<str>, String>,
+    ) -> Result<(), (usize, String)> {
+        let Some(texts) = self.texts() else { return Ok(()) };
+        let respelled = texts.iter().enumerate().map(|(place, text)| {
+            let text = text.map(&respelled).transpose();
+            text.map_err(|fault| (place, fault))
+        });
+        *self = Self::Texts(respelled.collect::<Result<LargeStringArray, (usize, String)>>()?);
+        Ok(())
+    }
+
+    /// Makes floats that are NaN missing cells.
+    pub(super) fn nan_is_missing(&mut self) {
+        match self {
+            Self::Halves(cells) => {
+                *cells = cells.iter().map(|cell| cell.filter(|cell| !cell.is_nan())).collect()
+            }
+            Self::Singles(cells) => {
+                *cells = cells.iter().map(|cell| cell.filter(|cell| !cell.is_nan())).collect()
+            }
+            Self::Doubles(cells) => {
+                *cells = cells.iter().map(|cell| cell.filter(|cell| !cell.is_nan())).collect()
+            }
+            Self::Nothing
+            | Self::Truths(_)
+            | Self::Wholes(_)
+            | Self::Unsigned(_)
+            | Self::Texts(_)
+            | Self::Decimals(_)
+            | Self::Moments(..)
+            | Self::Clocks(..) => {}
+        }
+    }
+
+    fn texts(&self) -> Option<&LargeStringArray> {
+        if let Self::Texts(texts) = self { Some(texts) } else { None }
+    }
+
     /// The cell at a place.
     pub(super) fn value(&self, place: usize) -> Value<'_> {
         match self {
@@ -95,7 +148,9 @@ impl Cells {
             Self::Halves(cells) => there(cells, place, |place| half(cells, place)),
             Self::Singles(cells) => there(cells, place, |place| Value::Single(cells.value(place))),
             Self::Doubles(cells) => there(cells, place, |place| Value::Double(cells.value(place))),
-            Self::Texts(cells) => there(cells, place, |place| Value::text(cells.value(place))),
+            Self::Texts(cells) | Self::Decimals(cells) => {
+                there(cells, place, |place| Value::text(cells.value(place)))
+            }
             Self::Moments(cells, unit) => {
                 there(cells, place, |place| Value::Moment(i128::from(cells.value(place)) * unit))
             }

@@ -3,11 +3,11 @@
 use super::columns::Columns;
 use super::features::{Features, Row};
 use super::time::TimeKind;
-use super::value::{Value, canonical};
-use super::{Place, Propensity, TableSpec};
+use super::value::{LARGEST, Value, canonical};
+use super::{Place, Propensity, Scored, TableSpec};
 use crate::data::draw::choose;
-use crate::data::{Dataset, FeatureKind, Truth};
-use crate::error::did_you_mean;
+use crate::data::{Dataset, FeatureKind, Truth, memory};
+use crate::error::{did_you_mean, shown, shown_list};
 use crate::input_error;
 use crate::seed::Seeds;
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +28,7 @@ pub(super) struct Collector<'a> {
     features: Features,
     groups: HashMap<String, u64>,
     time_kind: Option<TimeKind>,
+    scores: Vec<f64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ enum Arm {
 }
 
 impl<'a> Collector<'a> {
-    pub(super) fn new(spec: &'a TableSpec, place: Place<'a>) -> Self {
+    pub(super) fn new(spec: &'a TableSpec, columns: Columns<'a>, place: Place<'a>) -> Self {
         let arm = |key| match key {
             "treated" => Arm::Treated,
             "control" => Arm::Control,
@@ -46,7 +47,6 @@ impl<'a> Collector<'a> {
         };
         let lists = spec.value_lists().into_iter();
         let declared = lists.flat_map(|(key, list)| list.iter().map(move |value| (level(value), arm(key))));
-        let columns = Columns::new(spec);
         Self {
             declared: declared.collect(),
             met: HashMap::new(),
@@ -60,14 +60,11 @@ impl<'a> Collector<'a> {
             features: Features::default(),
             groups: HashMap::new(),
             time_kind: None,
+            scores: Vec::new(),
             spec,
             place,
             columns,
         }
-    }
-
-    pub(super) fn place(&self) -> Place<'a> {
-        self.place
     }
 
     /// Takes a row, or leaves it out where its treatment value says so. `number` is for error messages.
@@ -76,9 +73,13 @@ impl<'a> Collector<'a> {
             Arm::Dropped => return Ok(()),
             arm => arm == Arm::Treated,
         };
+        self.check_memory()?;
         self.dataset.treatment.push(treated);
-        let outcome = self.required(number, row, Columns::OUTCOME)?;
+        let outcome = self.amount(number, row, Columns::OUTCOME)?;
         self.dataset.outcome.push(outcome);
+        if let Some(slot) = self.columns.score {
+            self.scores.push(self.required(number, row, slot)?);
+        }
         self.dataset.origin.get_or_insert_default().push(number);
         self.push_features(number, row)?;
         self.push_known(number, row)?;
@@ -100,10 +101,12 @@ impl<'a> Collector<'a> {
 
     fn undeclared(&self, number: u64, value: &str) -> anyhow::Error {
         let lists = self.spec.value_lists();
-        let shown = lists.map(|(key, list)| format!("{key} = {list:?}")).join(", ");
+        // Scores are judged from the command line.
+        let dashes = if self.columns.score.is_some() { "--" } else { "" };
+        let lists_shown = lists.map(|(key, list)| format!("{dashes}{key} = {}", listed(list))).join(", ");
         let hint = did_you_mean(value, lists.iter().flat_map(|(_, list)| list.iter().map(String::as_str)));
         let fault = format!(
-            "the value '{value}' is declared in none of {shown}; name it in 'drop' to leave such rows out{hint}"
+            "the value '{value}' is declared in none of {lists_shown}; '{dashes}drop' leaves out the rows of values that it names{hint}"
         );
         self.refuse(number, Columns::TREATMENT, &fault)
     }
@@ -115,16 +118,14 @@ impl<'a> Collector<'a> {
 
     /// Truth and propensity.
     fn push_known(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
-        let effect = self.columns.effect.map(|slot| self.required(number, row, slot)).transpose()?;
+        let effect = self.columns.effect.map(|slot| self.amount(number, row, slot)).transpose()?;
         let propensity = match (&self.spec.propensity, self.columns.propensity) {
             (Some(Propensity::Constant(share)), _) => Some(*share),
             (_, Some(slot)) => Some(self.propensity(number, row, slot)?),
             (_, None) => None,
         };
         let expected = match self.columns.expected {
-            Some(slots) => {
-                Some([self.required(number, row, slots[0])?, self.required(number, row, slots[1])?])
-            }
+            Some(slots) => Some([self.amount(number, row, slots[0])?, self.amount(number, row, slots[1])?]),
             None => None,
         };
         if let (Some(truth), Some(effect)) = (&mut self.dataset.truth, effect) {
@@ -171,6 +172,28 @@ impl<'a> Collector<'a> {
         row.value(slot).required().map_err(|fault| self.refuse(number, slot, &fault))
     }
 
+    /// An outcome or an effect, in outcome units.
+    fn amount(&self, number: u64, row: &impl Row, slot: usize) -> anyhow::Result<f64> {
+        let value = self.required(number, row, slot)?;
+        match value.abs() <= LARGEST {
+            true => Ok(value),
+            false => {
+                let fault = format!("found '{value:e}'; allowed are finite numbers from -1e30 to 1e30");
+                Err(self.refuse(number, slot, &fault))
+            }
+        }
+    }
+
+    /// Whether the rows so far can double, asked where they are about to.
+    fn check_memory(&self) -> anyhow::Result<()> {
+        let rows = self.dataset.rows();
+        if rows < 1 << 16 || !rows.is_power_of_two() {
+            return Ok(());
+        }
+        let row = self.columns.list.len() * size_of::<f64>();
+        memory::ask(&format!("{}: more than {rows} rows", self.place.file), (2 * rows) as u64, row as u64)
+    }
+
     fn propensity(&self, number: u64, row: &impl Row, slot: usize) -> anyhow::Result<f64> {
         let share = self.required(number, row, slot)?;
         if share > 0.0 && share < 1.0 {
@@ -186,21 +209,35 @@ impl<'a> Collector<'a> {
 
     /// The dataset, once all rows are in.
     pub(super) fn finish(mut self) -> anyhow::Result<Dataset> {
-        if self.met.is_empty() {
-            return Err(input_error!("{} has no rows", self.place.file));
-        }
+        self.check_rows()?;
         let merged = self.features.notes(&self.columns);
         let features = std::mem::take(&mut self.features).finish(&self.columns);
         (self.dataset.features, self.dataset.numeric) = features;
         self.check_levels()?;
         self.note_dropped();
         self.dataset.notes.extend(merged);
-        self.check("")?;
+        self.check_arms("")?;
+        self.check_outcomes("")?;
         match self.spec.rows {
             Some(rows) if rows < self.dataset.rows() => self.sample(rows)?,
             _ => {}
         }
         Ok(self.dataset)
+    }
+
+    /// The scores and what they are judged by, once all rows are in. Outcomes may be what they are.
+    pub(super) fn finish_scored(mut self) -> anyhow::Result<Scored> {
+        self.check_rows()?;
+        self.note_dropped();
+        self.check_arms("")?;
+        Ok(Scored { score: self.scores, rows: self.dataset })
+    }
+
+    fn check_rows(&self) -> anyhow::Result<()> {
+        match self.met.is_empty() {
+            true => Err(input_error!("{} has no rows", self.place.file)),
+            false => Ok(()),
+        }
     }
 
     fn check_levels(&self) -> anyhow::Result<()> {
@@ -211,7 +248,7 @@ impl<'a> Collector<'a> {
                 return Err(input_error!(
                     "{}: the categorical column '{}' has {} different values; allowed are at most {MOST_LEVELS}",
                     self.place.file,
-                    feature.name,
+                    shown(&feature.name),
                     levels.len()
                 ));
             }
@@ -227,12 +264,14 @@ impl<'a> Collector<'a> {
             .map(|(value, met)| (value, met.1))
             .collect();
         let column = &self.spec.treatment;
-        let note = |(value, count)| format!("{count} rows with {column} '{value}' are left out");
+        let note = |(value, count): (&String, usize)| {
+            format!("{count} rows with {column} '{}' are left out", shown(value))
+        };
         self.dataset.notes.extend(dropped.into_iter().map(note));
     }
 
-    /// Refuses an empty arm and outcomes that are never positive.
-    fn check(&self, within: &str) -> anyhow::Result<()> {
+    /// Refuses an empty arm.
+    fn check_arms(&self, within: &str) -> anyhow::Result<()> {
         let file = self.place.file;
         for (arm, key, list) in
             [(true, "treated", &self.spec.treated), (false, "control", &self.spec.control)]
@@ -240,14 +279,23 @@ impl<'a> Collector<'a> {
             if !self.dataset.treatment.contains(&arm) {
                 let column = &self.spec.treatment;
                 return Err(input_error!(
-                    "{file}: the {key} arm is empty{within}: no row has {column} in {list:?}"
+                    "{file}: the {key} arm is empty{within}: no row has {} in {}",
+                    shown(column),
+                    listed(list)
                 ));
             }
         }
+        Ok(())
+    }
+
+    /// Refuses outcomes that are never positive.
+    fn check_outcomes(&self, within: &str) -> anyhow::Result<()> {
+        let file = self.place.file;
         if !self.dataset.outcome.iter().any(|outcome| *outcome > 0.0) {
             let column = &self.spec.outcome;
             return Err(input_error!(
-                "{file}: no outcome is positive{within}: column '{column}' is never above 0"
+                "{file}: no outcome is positive{within}: column '{}' is never above 0",
+                shown(column)
             ));
         }
         Ok(())
@@ -260,11 +308,19 @@ impl<'a> Collector<'a> {
         chosen.sort_unstable();
         self.dataset = self.dataset.select(&chosen);
         self.dataset.notes.push(format!("a fixed random sample of {rows} of {all} rows"));
-        self.check(&format!(" in the sample of {rows} rows"))
+        let within = format!(" in the sample of {rows} rows");
+        self.check_arms(&within)?;
+        self.check_outcomes(&within)
     }
 }
 
 /// A declared value of the treatment column as [`Value::level`] spells it; empty for a missing one.
 pub(super) fn level(declared: &str) -> String {
     canonical(declared.trim()).into_owned()
+}
+
+/// Declared values as a message lists them.
+fn listed(values: &[String]) -> String {
+    let quoted: Vec<String> = values.iter().map(|value| format!("{:?}", shown(value))).collect();
+    format!("[{}]", shown_list(quoted.iter().map(String::as_str)))
 }

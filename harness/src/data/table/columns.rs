@@ -2,8 +2,9 @@
 
 use super::role::Role;
 use super::{Place, Propensity, TableSpec};
-use crate::error::did_you_mean;
+use crate::error::{did_you_mean, shown, shown_list};
 use crate::input_error;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// Declared columns; their places in `list` are what readers and the collector call slots.
@@ -16,6 +17,7 @@ pub(super) struct Columns<'a> {
     pub(super) propensity: Option<usize>,
     pub(super) group: Option<usize>,
     pub(super) time: Option<usize>,
+    pub(super) score: Option<usize>,
     pub(super) numeric: Range<usize>,
     pub(super) categorical: Range<usize>,
 }
@@ -27,6 +29,11 @@ impl<'a> Columns<'a> {
     pub(super) const OUTCOME: usize = 1;
 
     pub(super) fn new(spec: &'a TableSpec) -> Self {
+        Self::with_score(spec, None)
+    }
+
+    /// Those of a spec, and a column of scores.
+    pub(super) fn with_score(spec: &'a TableSpec, score: Option<&'a str>) -> Self {
         let mut list =
             vec![(spec.treatment.as_str(), Role::Treatment), (spec.outcome.as_str(), Role::Outcome)];
         let mut add = |name: Option<&'a str>, role| {
@@ -45,6 +52,7 @@ impl<'a> Columns<'a> {
         let propensity = add(propensity, Role::Propensity);
         let group = add(spec.group.as_deref(), Role::Group);
         let time = add(spec.time.as_deref(), Role::Time);
+        let score = add(score, Role::Score);
         let start = list.len();
         let middle = start + spec.numeric.len();
         list.extend(spec.numeric.iter().map(|name| (name.as_str(), Role::Numeric)));
@@ -55,6 +63,7 @@ impl<'a> Columns<'a> {
             propensity,
             group,
             time,
+            score,
             numeric: start..middle,
             categorical: middle..list.len(),
             list,
@@ -72,6 +81,7 @@ impl<'a> Columns<'a> {
             propensity: None,
             group: None,
             time: None,
+            score: None,
             numeric: 0..middle,
             categorical: middle..end,
         }
@@ -79,29 +89,35 @@ impl<'a> Columns<'a> {
 
     /// A fault of the cell in a row and slot.
     pub(super) fn refuse(&self, place: Place, (row, slot): (u64, usize), fault: &str) -> anyhow::Error {
-        input_error!("{}, column '{}': {fault}", place.row(row), self.list[slot].0)
+        input_error!("{}, column '{}': {fault}", place.row(row), shown(self.list[slot].0))
     }
 
-    /// For each slot the place of its column in the file's header.
-    pub(super) fn find(&self, file: &str, header: &[&str]) -> anyhow::Result<Vec<usize>> {
-        self.list.iter().map(|(name, _)| find(file, header, name)).collect()
+    /// For each slot the place of its column in the file's header. `hint` is said of a column that is not there.
+    pub(super) fn find(&self, file: &str, header: &[&str], hint: &str) -> anyhow::Result<Vec<usize>> {
+        // A wide table is looked through once.
+        let mut places: HashMap<&str, (usize, Option<usize>)> = HashMap::new();
+        for (place, name) in header.iter().enumerate() {
+            places
+                .entry(name)
+                .and_modify(|(_, second)| *second = second.or(Some(place)))
+                .or_insert((place, None));
+        }
+        let find = |name: &str| match places.get(name) {
+            Some((place, None)) => Ok(*place),
+            Some((first, Some(second))) => Err(input_error!(
+                "{file}: the column '{}' is there twice (columns {} and {}); allowed is once",
+                shown(name),
+                first + 1,
+                second + 1
+            )),
+            None => Err(missing(file, header, name, hint)),
+        };
+        self.list.iter().map(|(name, _)| find(name)).collect()
     }
 }
 
-fn find(file: &str, header: &[&str], name: &str) -> anyhow::Result<usize> {
-    let mut places = (0..header.len()).filter(|place| header[*place] == name);
-    match (places.next(), places.next()) {
-        (Some(place), None) => Ok(place),
-        (Some(first), Some(second)) => Err(input_error!(
-            "{file}: the column '{name}' is there twice (columns {} and {}); allowed is once",
-            first + 1,
-            second + 1
-        )),
-        (None, _) => {
-            let shown: Vec<&str> = header.iter().take(30).copied().collect();
-            let more = if header.len() > shown.len() { ", ..." } else { "" };
-            let hint = did_you_mean(name, header.iter().copied());
-            Err(input_error!("{file}: no column '{name}'; it has {}{more}{hint}", shown.join(", ")))
-        }
-    }
+fn missing(file: &str, header: &[&str], name: &str, hint: &str) -> anyhow::Error {
+    let close = if hint.is_empty() { did_you_mean(name, header.iter().copied()) } else { hint.to_string() };
+    let has = shown_list(header.iter().copied());
+    input_error!("{file}: no column '{}'; it has {has}{close}", shown(name))
 }

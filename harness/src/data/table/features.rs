@@ -3,6 +3,7 @@
 use super::columns::Columns;
 use super::value::Value;
 use crate::data::{Feature, FeatureKind, MISSING, Matrix};
+use crate::error::shown;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The declared cells of one row of a file, by slot.
@@ -66,7 +67,7 @@ impl Features {
             format!(
                 "column '{}': {} different numbers beyond 16,777,216 become {} in 32 bits, so that {} merge with a neighbour \
                  and cannot be told from it; subtract an offset, or make the column categorical",
-                columns.list[slot].0,
+                shown(columns.list[slot].0),
                 large.exact.len(),
                 large.single.len(),
                 large.exact.len() - large.single.len()

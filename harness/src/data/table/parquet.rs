@@ -1,15 +1,21 @@
 //! Reads Parquet, one batch of rows at a time and only the declared columns.
 
+mod footer;
+mod pages;
+
 use super::arrays::Cells;
 use super::collect::Collector;
 use super::columns::Columns;
 use super::features::Row;
+use super::role::Role;
 use super::value::Value;
-use crate::data::Dataset;
-use crate::error::caught;
+use super::{Dialect, Limits, Place, Reading};
+use crate::data::memory;
+use crate::error::{caught, shown};
 use crate::input_error;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
+use footer::Footer;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use std::fmt::Display;
@@ -18,19 +24,27 @@ use std::fs::File;
 /// Rows that are decoded at a time.
 pub(super) const BATCH: usize = 8192;
 
-/// Reads all rows of `file` into the collector.
-pub(super) fn read(file: File, columns: &Columns, mut collector: Collector) -> anyhow::Result<Dataset> {
-    let name = collector.place().file;
-    let mut batches = Batches::open(name, file, columns, Which::Declared)?;
+/// Reads all rows of `file` into the collector that `collector` makes.
+pub(super) fn read<'a>(
+    file: File,
+    columns: &Columns,
+    (name, reading): (&'a str, &Reading),
+    collector: impl FnOnce(Place<'a>) -> Collector<'a>,
+) -> anyhow::Result<Collector<'a>> {
+    let place = Place { file: name, header: 0 };
+    let mut batches = Batches::open(name, file, columns, Which::Declared, reading)?;
+    let cells = (columns.list.len() * size_of::<f32>()) as u64;
+    memory::ask(&format!("{name}: its footer says {} rows", batches.rows()), batches.rows(), cells)?;
+    let mut collector = collector(place);
     let mut row = 1;
     while let Some(batch) = batches.next(name)? {
-        let slots = batches.slots(name, columns, &batch)?;
+        let slots = batches.slots(place, columns, &batch, row)?;
         for place in 0..batch.num_rows() {
             collector.push(row, &BatchRow { slots: &slots, place })?;
             row += 1;
         }
     }
-    collector.finish()
+    Ok(collector)
 }
 
 /// Which columns of a file are read.
@@ -48,18 +62,44 @@ pub(super) struct Batches {
     /// For each slot the place of its column in a batch.
     order: Vec<usize>,
     rows: u64,
+    /// Rows that have been read.
+    read: u64,
+    dialect: Dialect,
+    limits: Limits,
 }
 
 impl Batches {
-    pub(super) fn open(name: &str, file: File, columns: &Columns, which: Which) -> anyhow::Result<Self> {
-        guarded(name, || Self::open_unguarded(name, file, columns, which))
+    pub(super) fn open(
+        name: &str,
+        file: File,
+        columns: &Columns,
+        which: Which,
+        reading: &Reading,
+    ) -> anyhow::Result<Self> {
+        guarded(name, || Self::open_unguarded(name, file, columns, which, reading))
     }
 
-    fn open_unguarded(name: &str, file: File, columns: &Columns, which: Which) -> anyhow::Result<Self> {
+    fn open_unguarded(
+        name: &str,
+        file: File,
+        columns: &Columns,
+        which: Which,
+        reading: &Reading,
+    ) -> anyhow::Result<Self> {
+        let limits = reading.limits;
+        let pages = file.try_clone().map_err(|error| input_error!("{name} cannot be read: {error}"))?;
         let builder =
             ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, &error))?;
         let header: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().trim()).collect();
-        let places = columns.find(name, &header)?;
+        limits.check_columns(name, header.len())?;
+        if let Some(long) = header.iter().find(|column| column.len() > limits.header) {
+            return Err(input_error!(
+                "{name}: a column's name is longer than limits.header = {} bytes (--header-limit): '{}'",
+                limits.header,
+                shown(long)
+            ));
+        }
+        let places = columns.find(name, &header, "")?;
         let mut chosen = match which {
             Which::Declared => places.clone(),
             Which::All => (0..header.len()).collect(),
@@ -67,15 +107,23 @@ impl Batches {
         chosen.sort_unstable();
         chosen.dedup();
         let order = places.iter().map(|place| chosen.partition_point(|chosen| chosen < place)).collect();
-        let rows = builder.metadata().file_metadata().num_rows().max(0) as u64;
+        let footer = Footer { name, file: &pages, metadata: builder.metadata(), limits };
+        let (rows, batch) = (footer.rows()?, footer.batch(&chosen)?);
         let mask = ProjectionMask::roots(builder.parquet_schema(), chosen);
-        let reader = builder.with_projection(mask).with_batch_size(BATCH).build();
-        Ok(Self { reader: reader.map_err(|error| damaged(name, &error))?, order, rows })
+        let reader = builder.with_projection(mask).with_batch_size(batch).build();
+        let reader = reader.map_err(|error| damaged(name, &error))?;
+        Ok(Self { reader, order, rows, read: 0, dialect: reading.dialect.clone(), limits })
     }
 
     /// The next rows; none at the end.
     pub(super) fn next(&mut self, name: &str) -> anyhow::Result<Option<RecordBatch>> {
-        guarded(name, || self.reader.next().transpose().map_err(|error| damaged(name, &error)))
+        let batch = guarded(name, || self.reader.next().transpose().map_err(|error| damaged(name, &error)))?;
+        self.read += batch.as_ref().map_or(0, |batch| batch.num_rows() as u64);
+        let (rows, read) = (self.rows, self.read);
+        if read > rows || (batch.is_none() && read < rows) {
+            return Err(damaged(name, &format!("its footer says {rows} rows, its pages have {read}")));
+        }
+        Ok(batch)
     }
 
     /// Rows of the file, as it says.
@@ -88,14 +136,39 @@ impl Batches {
         arrow::array::RecordBatchReader::schema(&self.reader)
     }
 
-    /// The cells of the declared columns.
+    /// The cells of the declared columns of a batch, whose first row is `first`.
     pub(super) fn slots(
         &self,
-        name: &str,
+        place: Place,
         columns: &Columns,
         batch: &RecordBatch,
+        first: u64,
     ) -> anyhow::Result<Vec<Cells>> {
-        guarded(name, || convert(name, columns, &self.order, batch))
+        let mut slots = guarded(place.file, || convert(place.file, columns, &self.order, batch))?;
+        for (slot, cells) in slots.iter_mut().enumerate() {
+            let plain = self.plain(cells, columns.list[slot].1);
+            plain.map_err(|(row, fault)| columns.refuse(place, (first + row as u64, slot), &fault))?;
+        }
+        Ok(slots)
+    }
+
+    /// Puts cells into the default dialect. On error says in which row the fault is, and what it is.
+    fn plain(&self, cells: &mut Cells, role: Role) -> Result<(), (usize, String)> {
+        if let Some((row, text)) = cells.longer_than(self.limits.cell) {
+            let start: String = shown(text).chars().take(60).collect();
+            let most = self.limits.cell;
+            let fault = format!(
+                "the cell begins with '{start}' and is longer than limits.cell = {most} bytes (--cell-limit)"
+            );
+            return Err((row, fault));
+        }
+        if self.dialect.takes_nan() {
+            cells.nan_is_missing();
+        }
+        match self.dialect.usual_cells() {
+            true => Ok(()),
+            false => cells.respell(|text| self.dialect.plain(text, role)),
+        }
     }
 }
 
@@ -104,7 +177,7 @@ fn guarded<T>(name: &str, decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow:
 }
 
 fn damaged(name: &str, error: &dyn Display) -> anyhow::Error {
-    input_error!("{name} is not a whole Parquet file (truncated or damaged?): {error}")
+    input_error!("{name} is not a whole Parquet file (truncated or damaged?): {}", shown(&error.to_string()))
 }
 
 fn convert(
@@ -118,7 +191,7 @@ fn convert(
         .map(|((column, role), place)| {
             let array = batch.column(*place);
             let cells = role.check(array.data_type()).and_then(|()| Cells::new(array));
-            cells.map_err(|fault| input_error!("{name}: the column '{column}' {fault}"))
+            cells.map_err(|fault| input_error!("{name}: the column '{}' {fault}", shown(column)))
         })
         .collect()
 }

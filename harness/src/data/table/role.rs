@@ -1,5 +1,6 @@
 //! What a column is for, and which types of columns can be that.
 
+use crate::error::shown;
 use arrow::datatypes::DataType;
 
 /// What a declared column is for.
@@ -13,6 +14,8 @@ pub(super) enum Role {
     Time,
     Numeric,
     Categorical,
+    /// What rows are ranked by.
+    Score,
 }
 
 /// What a role makes of a cell.
@@ -54,12 +57,18 @@ impl Role {
             Self::Time => "time",
             Self::Numeric => "numeric",
             Self::Categorical => "categorical",
+            Self::Score => "score",
         }
+    }
+
+    /// Whether its cells are numbers.
+    pub(super) fn is_number(self) -> bool {
+        self.reading() == Reading::Number
     }
 
     fn reading(self) -> Reading {
         match self {
-            Self::Outcome | Self::Effect | Self::Propensity | Self::Numeric => Reading::Number,
+            Self::Outcome | Self::Effect | Self::Propensity | Self::Numeric | Self::Score => Reading::Number,
             Self::Treatment | Self::Group | Self::Categorical => Reading::Level,
             Self::Time => Reading::Time,
         }
@@ -89,7 +98,11 @@ impl Role {
             (Family::Nothing | Family::Number | Family::Text, _) => "",
         };
         let key = self.key();
-        Err(format!("is of type {kind}, {}; as '{key}' allowed are {allowed}{advice}", family.words()))
+        Err(format!(
+            "is of type {}, {}; as '{key}' allowed are {allowed}{advice}",
+            shown(&kind.to_string()),
+            family.words()
+        ))
     }
 }
 

@@ -1,10 +1,10 @@
 //! The rows of a file of any size, a chunk at a time: all its columns as they stand, and the features among them.
 
 use super::columns::Columns;
-use super::csv::{Record, Records};
+use super::csv::{Cells, Records};
 use super::features::Features;
 use super::parquet::{BATCH, BatchRow, Batches, Which};
-use super::{Format, Place};
+use super::{Format, Place, Reading};
 use crate::data::{Dataset, Feature, Matrix};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -17,14 +17,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A file being read.
 pub struct Stream<'a> {
     file: String,
-    header: bool,
+    reading: Reading,
+    /// Row of the header; 0 where there is none.
+    header: u64,
     columns: Columns<'a>,
     source: Source,
     schema: SchemaRef,
-    /// Row of the next chunk's first row, as error messages count.
+    /// Row of the next chunk's first row in a Parquet file, from 1.
     row: u64,
     extent: Extent,
 }
+
+/// Bytes of a chunk's text, about: rows may be long.
+const LARGEST_CHUNK: usize = 1 << 28;
 
 /// How much there is to read: bytes of a CSV file, rows of a Parquet file.
 struct Extent {
@@ -47,7 +52,7 @@ impl Read for Counted {
 }
 
 enum Source {
-    Csv { records: Records<Box<dyn Read>>, places: Vec<usize> },
+    Csv { records: Box<Records<Box<dyn Read>>>, places: Vec<usize> },
     Parquet(Batches),
 }
 
@@ -60,32 +65,42 @@ pub struct Chunk {
 }
 
 impl<'a> Stream<'a> {
-    /// Opens a file that has the given features. Other columns may hold anything.
+    /// Opens a file that has the given features, read as `reading` says. Other columns may hold anything.
     ///
     /// # Errors
     ///
     /// Input errors: a file that cannot be read, a column that is missing or there twice.
-    pub fn open(path: &Path, numeric: Vec<&'a str>, categorical: Vec<&'a str>) -> anyhow::Result<Self> {
+    pub fn open(
+        path: &Path,
+        reading: Reading,
+        numeric: Vec<&'a str>,
+        categorical: Vec<&'a str>,
+    ) -> anyhow::Result<Self> {
         let name = path.display().to_string();
         let format = Format::of(&name)?;
         let file = super::open(&name, path, "")?;
         let columns = Columns::of_features(numeric, categorical);
-        let place = Place { file: &name, header: format != Format::Parquet };
+        reading.validate(&name)?;
         let read = Arc::new(AtomicU64::new(0));
         let mut whole = file.metadata().map_or(0, |metadata| metadata.len());
         let counted = |file: File| Counted { file, read: read.clone() };
         let (source, schema) = match format {
-            Format::Csv => open_csv(Box::new(counted(file)), place, &columns)?,
+            Format::Csv => open_csv(Box::new(counted(file)), &name, &columns, &reading)?,
             Format::CsvGz => {
-                open_csv(Box::new(flate2::read::MultiGzDecoder::new(counted(file))), place, &columns)?
+                let unpacked = Box::new(flate2::read::MultiGzDecoder::new(counted(file)));
+                open_csv(unpacked, &name, &columns, &reading)?
             }
-            Format::Parquet => open_parquet(file, place, &columns)?,
+            Format::Parquet => open_parquet(file, &name, &columns, &reading)?,
         };
-        if let Source::Parquet(batches) = &source {
-            whole = batches.rows();
-        }
-        let (header, extent) = (place.header, Extent { whole, read });
-        Ok(Self { row: 1 + u64::from(header), header, file: name, columns, source, schema, extent })
+        let header = match &source {
+            Source::Csv { records, .. } => records.place(&name).header,
+            Source::Parquet(batches) => {
+                whole = batches.rows();
+                0
+            }
+        };
+        let extent = Extent { whole, read };
+        Ok(Self { file: name, reading, header, columns, source, schema, row: 1, extent })
     }
 
     /// How much of the file has been read, in [0, 1].
@@ -110,21 +125,23 @@ impl<'a> Stream<'a> {
             Source::Csv { records, places } => {
                 let mut texts: Vec<StringBuilder> =
                     self.schema.fields().iter().map(|_| StringBuilder::new()).collect();
-                let mut rows = 0;
+                let mut cells = Cells::new(&self.columns, places, &self.reading);
+                let (mut rows, mut size) = (0, 0);
                 while rows < BATCH
+                    && size < LARGEST_CHUNK
                     && let Some((number, record)) = records.next(place)?
                 {
-                    let pushed = features.push(&self.columns, &Record { record, places });
+                    let pushed = cells.of(record).and_then(|row| features.push(&self.columns, &row));
                     pushed.map_err(|(slot, fault)| self.columns.refuse(place, (number, slot), &fault))?;
-                    texts.iter_mut().zip(record).for_each(|(column, cell)| column.append_value(cell));
-                    rows += 1;
+                    texts.iter_mut().zip(record.iter()).for_each(|(column, cell)| column.append_value(cell));
+                    (rows, size) = (rows + 1, size + record.size());
                 }
                 let arrays = texts.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
                 RecordBatch::try_new(self.schema.clone(), arrays.collect())?
             }
             Source::Parquet(batches) => {
                 let Some(batch) = batches.next(&self.file)? else { return Ok(None) };
-                let slots = batches.slots(&self.file, &self.columns, &batch)?;
+                let slots = batches.slots(place, &self.columns, &batch, self.row)?;
                 for row in 0..batch.num_rows() {
                     let pushed = features.push(&self.columns, &BatchRow { slots: &slots, place: row });
                     pushed.map_err(|(slot, fault)| {
@@ -147,16 +164,26 @@ impl Chunk {
     }
 }
 
-fn open_csv(file: Box<dyn Read>, place: Place, columns: &Columns) -> anyhow::Result<(Source, SchemaRef)> {
-    let records = Records::open(file, place)?;
-    let places = columns.find(place.file, &records.names())?;
+fn open_csv(
+    file: Box<dyn Read>,
+    name: &str,
+    columns: &Columns,
+    reading: &Reading,
+) -> anyhow::Result<(Source, SchemaRef)> {
+    let mut records = Box::new(Records::open(file, name, reading)?);
+    let places = records.find(name, columns)?;
     let fields: Vec<Field> =
         records.names().iter().map(|name| Field::new(*name, DataType::Utf8, false)).collect();
     Ok((Source::Csv { records, places }, Arc::new(Schema::new(fields))))
 }
 
-fn open_parquet(file: File, place: Place, columns: &Columns) -> anyhow::Result<(Source, SchemaRef)> {
-    let batches = Batches::open(place.file, file, columns, Which::All)?;
+fn open_parquet(
+    file: File,
+    name: &str,
+    columns: &Columns,
+    reading: &Reading,
+) -> anyhow::Result<(Source, SchemaRef)> {
+    let batches = Batches::open(name, file, columns, Which::All, reading)?;
     let schema = batches.schema();
     Ok((Source::Parquet(batches), schema))
 }
@@ -179,7 +206,8 @@ mod tests {
 
     fn chunks(name: &str, content: &[u8]) -> anyhow::Result<Vec<Chunk>> {
         let folder = file(name, content);
-        let mut stream = Stream::open(&folder.path().join(name), vec!["x", "y"], vec!["colour"])?;
+        let mut stream =
+            Stream::open(&folder.path().join(name), Reading::default(), vec!["x", "y"], vec!["colour"])?;
         let mut chunks = Vec::new();
         while let Some(chunk) = stream.next_chunk()? {
             chunks.push(chunk);

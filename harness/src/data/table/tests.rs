@@ -4,7 +4,10 @@ use super::*;
 use crate::data::{DataSpec, FeatureKind, MISSING};
 use crate::error::is_input;
 use ::parquet::arrow::ArrowWriter;
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Float32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int64Array,
+    RecordBatch, StringArray,
+};
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
 use std::sync::Arc;
@@ -127,6 +130,110 @@ fn parquet_gives_what_csv_gives() {
     assert_eq!(dataset.as_ref().unwrap().origin, Some(vec![1, 2, 4, 5]), "the third row is left out");
     assert_eq!(load_csv(CSV).unwrap().origin, Some(vec![2, 3, 5, 6]), "the header is row 1");
     assert_eq!(comparable(dataset), comparable(load_csv(CSV)));
+}
+
+fn packed_bytes(codec: ::parquet::basic::Compression) -> Vec<u8> {
+    let batch = RecordBatch::try_from_iter(parquet_columns()).unwrap();
+    let properties = ::parquet::file::properties::WriterProperties::builder().set_compression(codec).build();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), Some(properties)).unwrap();
+    writer.write(&batch).unwrap();
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn every_codec_of_parquet_is_read() {
+    use ::parquet::basic::{BrotliLevel, Compression as Codec, GzipLevel, ZstdLevel};
+    let expected = comparable(load_csv(CSV));
+    let codecs = [
+        Codec::UNCOMPRESSED,
+        Codec::SNAPPY,
+        Codec::GZIP(GzipLevel::default()),
+        Codec::ZSTD(ZstdLevel::default()),
+        Codec::BROTLI(BrotliLevel::default()),
+        Codec::LZ4,
+        Codec::LZ4_RAW,
+    ];
+    for codec in codecs {
+        assert_eq!(comparable(load_bytes("t.parquet", &packed_bytes(codec), |_| ())), expected, "{codec:?}");
+    }
+}
+
+/// Each number 5, the number of rows among them, becomes another: refused, or nothing that is read depends on it.
+#[test]
+fn a_footer_is_not_believed_to_have_other_rows_than_its_pages() {
+    let bytes = parquet_bytes(parquet_columns());
+    let expected = comparable(load_bytes("t.parquet", &bytes, |_| ()));
+    let length = u32::from_le_bytes(bytes[bytes.len() - 8..bytes.len() - 4].try_into().unwrap()) as usize;
+    let mut refused = 0;
+    for place in bytes.len() - 8 - length..bytes.len() - 8 {
+        for other in [0x08, 0x0c, 0x7e] {
+            let mut changed = bytes.clone();
+            changed[place] = other;
+            match load_bytes("t.parquet", &changed, |_| ()) {
+                Ok(dataset) if bytes[place] == 0x0a => assert_eq!(dataset.rows(), 4, "{expected}"),
+                Ok(_) => {}
+                Err(error) => {
+                    assert!(is_input(&error), "{error:#}");
+                    refused += usize::from(bytes[place] == 0x0a);
+                }
+            }
+        }
+    }
+    assert!(refused >= 3, "no number of rows was found");
+}
+
+#[test]
+fn cells_names_and_columns_of_parquet_have_limits() {
+    let large = |bytes: usize, limits: Limits| {
+        let mut columns = parquet_columns();
+        let levels = (0..5).map(|_| "w".repeat(bytes));
+        columns[5].1 = Arc::new(StringArray::from_iter_values(levels));
+        load_bytes("t.parquet", &parquet_bytes(columns), move |spec| spec.limits = limits)
+    };
+    let limits = Limits::default();
+    assert!(large(1_000, limits).is_ok());
+    let message = refusal(large(6 << 20, limits));
+    assert!(message.contains("column 'colour'") && message.contains("limits.cell = 1048576"), "{message}");
+    assert!(message.len() < 500, "{message}");
+    assert!(large(6 << 20, Limits { cell: 8 << 20, ..limits }).is_ok());
+    assert!(refusal(large(50, Limits { cell: 40, ..limits })).contains("limits.cell = 40"));
+    assert!(refusal(large(1, Limits { header: 5, ..limits })).contains("'unused'"));
+    assert!(refusal(large(1, Limits { columns: 8, ..limits })).contains("limits.columns = 8"));
+}
+
+/// Never more than a row may hold is kept of a file without end.
+#[test]
+fn endless_text_is_refused_at_the_limit() {
+    use super::csv::Records;
+    let reading = Reading::default();
+    let cases: [(&[u8], u8, &str); 5] = [
+        (b"", b'a', "limits.header = 1024"),
+        (b"", b',', "limits.columns = 65536"),
+        (b"x,y\n1,", b'a', "limits.cell = 1048576"),
+        (b"x,y\n1,\"", b'\n', "a quote may be left open"),
+        (b"x,y\n", b',', "limits.columns = 65536"),
+    ];
+    for (start, byte, words) in cases {
+        let source = std::io::Read::chain(start, std::io::repeat(byte));
+        let read = Records::open(source, "t.csv", &reading).and_then(|mut records| {
+            let place = records.place("t.csv");
+            records.next(place).map(drop)
+        });
+        let error = read.unwrap_err();
+        assert!(is_input(&error) && error.to_string().contains(words), "{error}");
+        assert!(error.to_string().len() < 600, "{error}");
+    }
+}
+
+#[test]
+fn missing_marks_hold_for_texts_and_numbers_of_parquet() {
+    let mut columns = parquet_columns();
+    columns[4].1 = Arc::new(Float32Array::from(vec![30.0, f32::NAN, 50.0, 41.5, 60.0]));
+    columns[5].1 = Arc::new(StringArray::from(vec!["red", "blue", "red", "red", "NaN"]));
+    let bytes = parquet_bytes(columns);
+    let declared = load_bytes("t.parquet", &bytes, |spec| spec.missing = vec!["NaN".into()]);
+    assert_eq!(comparable(declared), comparable(load_csv(CSV)));
+    assert!(refusal(load_bytes("t.parquet", &bytes, |_| ())).contains("missing = [\"NaN\"]"));
 }
 
 #[test]
@@ -359,6 +466,44 @@ fn a_file_without_a_header_has_the_columns_that_are_named() {
     let parquet = refused(content, |spec| spec.path = Some("t.parquet".into()));
     assert!(parquet.contains("a Parquet file names its columns"), "{parquet}");
     assert!(refused("", |_| ()).contains("is empty"));
+    let parted = refused(&content.replace(',', ";"), |_| ());
+    assert!(
+        parted.contains("has 1 cells; the key 'columns' names 5; separator = \";\" reads it"),
+        "{parted}"
+    );
+    let blank = refused("\n1,5.5,1.5,4,0.1\n\n0,1,much,2.5,-3\n", |_| ());
+    assert!(blank.contains("row 4 (counted from 1), column 'm0'"), "{blank}");
+}
+
+#[test]
+fn a_file_without_a_header_may_be_in_another_dialect() {
+    let plain = nameless("1,5.5,1.5,4,0.1\n0,1,2,2.5,-3\n", |_| ()).unwrap();
+    let german = nameless("\u{feff}1;5,5;1,5;4;0,1\r\n0;1;2;2,5;-3\r\n", |spec| {
+        (spec.separator, spec.decimal) = (Some(';'), Some(','));
+    });
+    assert_eq!(german.unwrap(), plain);
+}
+
+#[test]
+fn another_decimal_mark_changes_texts_and_nothing_that_has_a_type() {
+    let batch = RecordBatch::try_from_iter(vec![
+        ("t", Arc::new(BooleanArray::from(vec![true, false])) as ArrayRef),
+        ("y", Arc::new(StringArray::from(vec!["5,5", "TRUE"]))),
+        ("m0", Arc::new(Float32Array::from(vec![1.5, 2.0]))),
+        ("m1", Arc::new(Decimal128Array::from(vec![40, 25]).with_precision_and_scale(5, 1).unwrap())),
+        ("x", Arc::new(Float64Array::from(vec![0.1, f64::NAN]))),
+    ])
+    .unwrap();
+    let mut writer = ArrowWriter::try_new(Vec::new(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    let spec = "path = 't.parquet'\ntreatment = 't'\ntreated = ['True']\ncontrol = [false]\noutcome = 'y'\nnumeric = ['x']\n\
+                expected-control = 'm0'\nexpected-treated = 'm1'\ndecimal = ','\nmissing = ['NaN']\n";
+    let found =
+        load_bytes("t.parquet", &writer.into_inner().unwrap(), |to| *to = toml::from_str(spec).unwrap());
+    let found = found.unwrap();
+    assert_eq!((found.treatment, found.outcome), (vec![true, false], vec![5.5, 1.0]));
+    assert_eq!(found.truth.unwrap().effect, vec![2.5, 0.5]);
+    assert!(found.numeric.values[0] == 0.1 && found.numeric.values[1].is_nan());
 }
 
 #[test]

@@ -217,7 +217,7 @@ const ROLES: [Role; 7] =
 /// FORMAT.md, 1.2: which families a role takes.
 fn takes(role: Role, family: Family) -> bool {
     match role {
-        Role::Outcome | Role::Effect | Role::Propensity | Role::Numeric => {
+        Role::Outcome | Role::Effect | Role::Propensity | Role::Numeric | Role::Score => {
             matches!(family, Family::Nothing | Family::Truth | Family::Number | Family::Text)
         }
         Role::Treatment | Role::Group | Role::Categorical => !matches!(family, Family::Span | Family::Nested),

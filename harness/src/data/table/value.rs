@@ -3,7 +3,9 @@
 //! The value of a cell is what a CSV file would say of it. A float is the shortest decimal that reads back as it in its
 //! own width; a moment is one moment, whatever unit or zone it is stored in.
 
+use super::dialect;
 use super::time::{self, TimeKind};
+use crate::error::shown;
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 
@@ -28,6 +30,8 @@ pub(crate) enum Value<'a> {
     Clock(i64),
 }
 
+/// The largest size of a number that is trained on: 32 bits hold 3.4e38, and sums and squares of scaled values fit beside it.
+pub(super) const LARGEST: f64 = 1e30;
 /// From here on 32 bits do not tell every whole number from its neighbours.
 const WHOLE_LIMIT: f32 = 16_777_216.0;
 /// Bits of a 64-bit float beyond those of a 32-bit one, and what they are half-way between two of those.
@@ -52,7 +56,7 @@ impl<'a> Value<'a> {
     /// What was found and what is allowed, where it is no finite number.
     pub(crate) fn feature(&self) -> Result<f32, String> {
         const ALLOWED: &str =
-            "finite numbers up to 3.4e38, true and false, and an empty cell for a missing value";
+            "finite numbers from -1e30 to 1e30, true and false, and an empty cell for a missing value";
         let value = match self {
             Self::Missing => return Ok(f32::NAN),
             Self::Truth(truth) => Some(f32::from(u8::from(*truth))),
@@ -66,7 +70,7 @@ impl<'a> Value<'a> {
         };
         // Adding zero turns -0 into 0.
         value
-            .filter(|value| value.is_finite())
+            .filter(|value| value.abs() <= LARGEST as f32)
             .map(|value| value + 0.0)
             .ok_or_else(|| self.no_number(ALLOWED))
     }
@@ -169,9 +173,14 @@ impl<'a> Value<'a> {
 
     /// As messages show it.
     pub(crate) fn shown(&self) -> String {
+        shown(&self.spelled())
+    }
+
+    /// As the file has it, or a program would write it.
+    fn spelled(&self) -> Cow<'_, str> {
         match self {
-            Self::Text(text) => text.to_string(),
-            other => other.level().unwrap_or_default().into_owned(),
+            Self::Text(text) => Cow::Borrowed(text),
+            other => other.level().unwrap_or_default(),
         }
     }
 
@@ -186,7 +195,10 @@ impl<'a> Value<'a> {
             | Self::Double(_)
             | Self::Clock(_) => false,
         };
-        let hint = if moment { "; name a column of times under 'time', or make a number of it" } else { "" };
+        let hint = match moment {
+            true => "; name a column of times under 'time', or make a number of it".into(),
+            false => dialect::of_cell(&self.spelled()),
+        };
         format!("found '{}'; allowed are {allowed}{hint}", self.shown())
     }
 }
@@ -224,7 +236,8 @@ pub(crate) fn canonical(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn truth(text: &str) -> Option<bool> {
+/// The truth value that a text spells.
+pub(super) fn truth(text: &str) -> Option<bool> {
     match () {
         () if text.eq_ignore_ascii_case("true") => Some(true),
         () if text.eq_ignore_ascii_case("false") => Some(false),
@@ -409,7 +422,7 @@ mod tests {
                 assert_eq!(Value::Double(double).level(), Value::text(&text).level());
             }
             let text = single.to_string();
-            assert_eq!(Value::Single(single).feature().unwrap(), Value::text(&text).feature().unwrap());
+            assert_eq!(Value::Single(single).feature().ok(), Value::text(&text).feature().ok());
             assert_eq!(Value::Single(single).required().unwrap(), Value::text(&text).required().unwrap());
         }
     }
@@ -424,6 +437,13 @@ mod tests {
             assert!(Value::text(odd).feature().unwrap_err().contains(odd));
         }
         assert!(Value::Double(f64::NAN).feature().unwrap_err().contains("found 'NaN'"));
+        for large in [Value::text("1e31"), Value::Double(-1e31), Value::Single(2e30), Value::Whole(i128::MAX)]
+        {
+            assert!(large.feature().unwrap_err().contains("from -1e30 to 1e30"), "{large:?}");
+        }
+        assert_eq!(Value::Double(1e30).feature(), Value::text("1e30").feature());
+        let long = Value::text("\u{1b}[2J").feature().unwrap_err();
+        assert!(!long.contains(char::is_control), "{long:?}");
         assert!(Value::text("2024-01-31").feature().unwrap_err().contains("under 'time'"));
     }
 

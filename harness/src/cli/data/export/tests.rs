@@ -1,13 +1,13 @@
 //! What is exported reads back as it was.
 
 use super::*;
-use crate::data::table::{Propensity, TableSpec};
+use crate::data::table::{Limits, Propensity, TableSpec};
 use crate::data::{DataSpec, Feature, Truth, load};
 use tempfile::TempDir;
 
 /// Awkward numbers, a level with a comma and quotes, missing values.
 fn dataset() -> Dataset {
-    let numbers = [0.1, f32::NAN, -0.0, f32::MIN_POSITIVE, 16_777_217.0, 1e-40, f32::MAX, 1.0 / 3.0];
+    let numbers = [0.1, f32::NAN, -0.0, f32::MIN_POSITIVE, 16_777_217.0, 1e-40, 1e30, 1.0 / 3.0];
     Dataset {
         features: vec![
             Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } },
@@ -47,6 +47,12 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         group: None,
         time: None,
         rows: None,
+        separator: None,
+        decimal: None,
+        thousands: None,
+        currency: vec![],
+        missing: vec![],
+        limits: Limits::default(),
     };
     Dataset { origin: None, ..load(&DataSpec::Table(spec), folder).unwrap() }
 }
