@@ -131,9 +131,9 @@ impl TableSpec {
         Format::of(path).map_err(|error| input_error!("table: path = {error}"))?;
         self.reading().validate(&format!("table {path}"))?;
         self.validate_values(path)?;
+        self.validate_truth(path)?;
         self.validate_columns(path)?;
         self.validate_names(path)?;
-        self.validate_truth(path)?;
         if let Some(Propensity::Constant(share)) = self.propensity
             && !(share > 0.0 && share < 1.0)
         {

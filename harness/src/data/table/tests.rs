@@ -512,7 +512,7 @@ fn the_true_effect_is_a_column_or_the_difference_of_two() {
     let refused = |change: fn(&mut TableSpec)| refusal(nameless(content, change));
     let one = refused(|spec| spec.expected_treated = None);
     assert!(one.contains("expected-control and expected-treated go together"), "{one}");
-    let three = refused(|spec| spec.effect = Some("w".into()));
+    let three = refused(|spec| spec.effect = Some("x".into()));
     assert!(three.contains("give these two or 'effect'"), "{three}");
     let role = refused(|spec| spec.expected_control = Some("x".into()));
     assert!(role.contains("the column 'x' stands in both"), "{role}");
