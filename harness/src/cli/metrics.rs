@@ -323,7 +323,7 @@ mod tests {
             |row: u64, column: &str| format!("FILE: row {row} (the header is row 1), column '{column}': ");
         assert_eq!(wrong(b""), "FILE is empty (0 bytes)");
         assert_eq!(wrong(b"s,t,y\n"), "FILE has no rows");
-        assert_eq!(wrong(b"sc,t,y\n1,1,1\n"), "FILE: no column 's'; it has sc, t, y; did you mean 'sc'?");
+        assert_eq!(wrong(b"sc,t,y\n1,1,1\n"), "FILE: no column 's'; did you mean 'sc'? it has sc, t, y");
         let twice = "FILE: the column 's' is there twice (columns 1 and 4); allowed is once";
         assert_eq!(wrong(b"s,t,y,s\n1,1,1,1\n"), twice);
         let finite = "allowed are finite numbers, true and false";
@@ -331,7 +331,7 @@ mod tests {
         assert!(wrong(b"s,t,y\nNaN,1,1\n").starts_with(&(at(2, "s") + "found 'NaN'; " + finite)));
         assert_eq!(wrong(b"s,t,y\n1,1,inf\n"), at(2, "y") + "found 'inf'; " + finite);
         assert_eq!(wrong(b"s,t,y\n1,1,\n"), at(2, "y") + "the cell is empty; " + finite);
-        let undeclared = "the value '2' is declared in none of --treated = [\"1\", \"true\"], \
+        let undeclared = "the value '2' is declared in none of the lists: --treated = [\"1\", \"true\"], \
                           --control = [\"0\", \"false\"], --drop = []";
         assert!(wrong(b"s,t,y\n1,2,1\n").starts_with(&(at(2, "t") + undeclared)));
         let short =

@@ -208,8 +208,6 @@ impl Lane {
             .arg("work")
             // Sums outside libtorch run in fixed chunks: this changes times, not numbers.
             .env("RAYON_NUM_THREADS", cores().div_ceil(self.workers).to_string())
-            // Otherwise a product of odd sizes rounds differently alone and in a stack.
-            .env("MKL_CBWR", "AUTO,STRICT")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Ctrl-C on a terminal reaches a process group: only the parent should hear it.

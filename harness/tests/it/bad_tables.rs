@@ -195,7 +195,7 @@ fn scores_that_cannot_be_judged() {
     };
     let row = |column: &str| format!("scores.csv: row 3 (the header is row 1), column '{column}'");
     judge("s,t,y", "score,t,y", "", &["scores.csv", "no column 's'", "it has score, t, y"]);
-    judge("s,t,y", "s,s,y", "", &["scores.csv", "'s'", "twice", "columns 1 and 2"]);
+    judge("s,t,y", "s,t,y,s", "", &["scores.csv", "'s'", "twice", "columns 1 and 4"]);
     judge("0.2,0,0", "high,0,0", "", &[&row("s"), "'high'", "finite number"]);
     judge("0.2,0,0", "NaN,0,0", "", &[&row("s"), "'NaN'", "finite number", "missing = [\"NaN\"]"]);
     judge("0.2,0,0", "0.2,0,inf", "", &[&row("y"), "'inf'", "finite number"]);

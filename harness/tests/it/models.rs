@@ -405,7 +405,12 @@ fn on_a_full_disk(workspace: &Workspace, words: &str) {
     let output = shell.args(["-c", &limited]).current_dir(workspace.path(".")).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(message.contains("--out ") && message.contains("cannot be written: File too large"), "{message}");
+    assert!(
+        message.contains("--out ")
+            && message.contains("cannot be written: ")
+            && message.contains("File too large"),
+        "{message}"
+    );
     assert!(workspace.snapshot(".") == before, "{words}");
 }
 

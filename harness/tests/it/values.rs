@@ -52,8 +52,9 @@ batch = 64
 fn shops() -> String {
     let line = |row: usize| {
         let shop = 399 - (row * 7919 % 1500) * (row * 104_729 % 1500) / 5640;
-        let (called, day) = (row * 31 % 7 % 2 == 0, 20_240_101 + row % 31 + 100 * (row % 2));
-        let spent = if row % 3 == 0 { 0 } else { 5 + row % 11 + 4 * usize::from(called) * (shop % 2) };
+        let (called, day) = ((row * 31 % 7).is_multiple_of(2), 20_240_101 + row % 31 + 100 * (row % 2));
+        let spent =
+            if row.is_multiple_of(3) { 0 } else { 5 + row % 11 + 4 * usize::from(called) * (shop % 2) };
         format!("s{shop:03},{day},{},{called},{spent}\n", row % 17)
     };
     format!("shop,day,x,called,spent\n{}", (0..1500).map(line).collect::<String>())
@@ -105,7 +106,7 @@ fn numbers_that_merge_and_levels_that_are_pooled_are_said_wherever_someone_looks
 fn neighbouring_cuts_of_a_printed_tree_are_told_apart() {
     let workspace = Workspace::with(&experiment("days.csv", "numeric = ['day']"));
     let line = |row: usize| {
-        let (called, day) = (row % 2 == 0, 20_240_100 + 2 * (row / 2 % 4));
+        let (called, day) = (row.is_multiple_of(2), 20_240_100 + 2 * (row / 2 % 4));
         let spent = 5 + usize::from(called) * (row / 2 % 4) * 20 + row % 5;
         format!("{day},{called},{spent}\n")
     };

@@ -272,7 +272,10 @@ mod tests {
         assert!(refusal("t.csv", wrong.as_bytes()).contains(&expected));
         let short = csv().trim_end().trim_end_matches(",7").to_string();
         assert!(refusal("t.csv", short.as_bytes()).contains(&format!("row {row}")));
-        assert!(refusal("t.csv", b"colour,xx,y\n").contains("no column 'x'; it has colour, xx, y"));
+        assert!(
+            refusal("t.csv", b"colour,xx,y\n")
+                .contains("no column 'x'; did you mean 'xx'? it has colour, xx, y")
+        );
         assert!(refusal("t.csv", b"colour,colour,x,y\n").contains("columns 1 and 2"));
         assert!(refusal("t.parquet", b"PAR1").contains("not a whole Parquet file"));
         assert!(refusal("t.xlsx", b"x").contains("allowed are files ending in .csv"));

@@ -13,7 +13,9 @@ fn read(dialect: &Dialect, text: &str) -> Option<f64> {
 
 #[test]
 fn a_number_is_read_as_its_dialect_writes_it() {
-    let cases: [(char, Option<char>, &[&str], &str, f64); 18] = [
+    /// Decimal mark, mark of thousands, currency marks, the text, its number.
+    type Case = (char, Option<char>, &'static [&'static str], &'static str, f64);
+    let cases: [Case; 18] = [
         (',', None, &[], "3,35", 3.35),
         (',', None, &[], "-0,5", -0.5),
         (',', None, &[], ",5", 0.5),
