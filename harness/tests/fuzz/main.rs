@@ -10,5 +10,6 @@
 mod alter;
 mod experiments;
 mod models;
+mod run_folders;
 mod survive;
 mod tables;

@@ -135,7 +135,7 @@ fn a_dialect_is_named_where_it_is_not_declared_and_read_where_it_is() {
     refused(
         text(",", |c, cell| if c == 0 { "1.5".into() } else { cell.into() }),
         "decimal = ','",
-        &["found '1.5'"],
+        &["found '1000.00'"],
     );
 }
 
