@@ -109,29 +109,6 @@ impl Cells {
         Ok(())
     }
 
-    /// Makes floats that are NaN missing cells.
-    pub(super) fn nan_is_missing(&mut self) {
-        match self {
-            Self::Halves(cells) => {
-                *cells = cells.iter().map(|cell| cell.filter(|cell| !cell.is_nan())).collect()
-            }
-            Self::Singles(cells) => {
-                *cells = cells.iter().map(|cell| cell.filter(|cell| !cell.is_nan())).collect()
-            }
-            Self::Doubles(cells) => {
-                *cells = cells.iter().map(|cell| cell.filter(|cell| !cell.is_nan())).collect()
-            }
-            Self::Nothing
-            | Self::Truths(_)
-            | Self::Wholes(_)
-            | Self::Unsigned(_)
-            | Self::Texts(_)
-            | Self::Decimals(_)
-            | Self::Moments(..)
-            | Self::Clocks(..) => {}
-        }
-    }
-
     fn texts(&self) -> Option<&LargeStringArray> {
         if let Self::Texts(texts) = self { Some(texts) } else { None }
     }

@@ -5,7 +5,7 @@ mod hint;
 pub(super) use hint::{of_cell, of_header, of_row};
 
 use super::role::Role;
-use super::value::truth;
+use super::value::{Value, canonical, truth};
 use crate::error::shown;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -59,9 +59,19 @@ impl Dialect {
         self.plain_numbers() && self.missing.is_empty()
     }
 
-    /// Whether a number that is none means a missing value, as the text that stands for it does.
-    pub(super) fn takes_nan(&self) -> bool {
-        self.missing.iter().any(|mark| mark.trim().eq_ignore_ascii_case("nan"))
+    /// Whether a trimmed text is a mark of a missing value, or another spelling of one: `-999.0` of `-999`.
+    pub(super) fn is_missing(&self, text: &str) -> bool {
+        let same = |mark: &String| {
+            let mark = mark.trim();
+            mark == text || canonical(mark) == canonical(text)
+        };
+        self.missing.iter().any(same)
+    }
+
+    /// The same of a value that has a type; NaN is missing by any spelling of it.
+    pub(super) fn means_missing(&self, value: &Value) -> bool {
+        let nan = || self.missing.iter().any(|mark| mark.trim().eq_ignore_ascii_case("nan"));
+        value.level().is_some_and(|level| self.is_missing(&level) || (level == "NaN" && nan()))
     }
 
     /// Refuses what cannot be told apart, naming the key.
@@ -109,7 +119,7 @@ impl Dialect {
     /// What is wrong with a cell that holds no number in this dialect, though it may be one in another.
     pub(super) fn plain<'a>(&self, text: &'a str, role: Role) -> Result<Cow<'a, str>, String> {
         let text = text.trim();
-        if text.is_empty() || self.missing.iter().any(|mark| mark.trim() == text) {
+        if text.is_empty() || self.is_missing(text) {
             return Ok(Cow::Borrowed(""));
         }
         match role.is_number() {

@@ -13,7 +13,8 @@ use super::{Dialect, Limits, Place, Reading};
 use crate::data::memory;
 use crate::error::{caught, shown};
 use crate::input_error;
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::nullif;
 use arrow::datatypes::SchemaRef;
 use footer::Footer;
 use parquet::arrow::ProjectionMask;
@@ -144,12 +145,37 @@ impl Batches {
         batch: &RecordBatch,
         first: u64,
     ) -> anyhow::Result<Vec<Cells>> {
-        let mut slots = guarded(place.file, || convert(place.file, columns, &self.order, batch))?;
+        let mut slots = guarded(place.file, || self.convert(place.file, columns, batch))?;
         for (slot, cells) in slots.iter_mut().enumerate() {
             let plain = self.plain(cells, columns.list[slot].1);
             plain.map_err(|(row, fault)| columns.refuse(place, (first + row as u64, slot), &fault))?;
         }
         Ok(slots)
+    }
+
+    /// The cells of the declared columns as they stand, those that a mark says are missing left out.
+    fn convert(&self, name: &str, columns: &Columns, batch: &RecordBatch) -> anyhow::Result<Vec<Cells>> {
+        let slots = columns.list.iter().zip(&self.order);
+        slots
+            .map(|((column, role), place)| {
+                let array = batch.column(*place);
+                let cells = role.check(array.data_type()).and_then(|()| self.present(array));
+                cells.map_err(|fault| input_error!("{name}: the column '{}' {fault}", shown(column)))
+            })
+            .collect()
+    }
+
+    fn present(&self, array: &ArrayRef) -> Result<Cells, String> {
+        let cells = Cells::new(array)?;
+        if self.dialect.missing.is_empty() {
+            return Ok(cells);
+        }
+        let absent = |row| Some(self.dialect.means_missing(&cells.value(row)));
+        let absent: BooleanArray = (0..array.len()).map(absent).collect();
+        match absent.true_count() {
+            0 => Ok(cells),
+            _ => Cells::new(&nullif(array, &absent).map_err(|error| error.to_string())?),
+        }
     }
 
     /// Puts cells into the default dialect. On error says in which row the fault is, and what it is.
@@ -161,9 +187,6 @@ impl Batches {
                 "the cell begins with '{start}' and is longer than limits.cell = {most} bytes (--cell-limit)"
             );
             return Err((row, fault));
-        }
-        if self.dialect.takes_nan() {
-            cells.nan_is_missing();
         }
         match self.dialect.usual_cells() {
             true => Ok(()),
@@ -178,22 +201,6 @@ fn guarded<T>(name: &str, decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow:
 
 fn damaged(name: &str, error: &dyn Display) -> anyhow::Error {
     input_error!("{name} is not a whole Parquet file (truncated or damaged?): {}", shown(&error.to_string()))
-}
-
-fn convert(
-    name: &str,
-    columns: &Columns,
-    order: &[usize],
-    batch: &RecordBatch,
-) -> anyhow::Result<Vec<Cells>> {
-    let slots = columns.list.iter().zip(order);
-    slots
-        .map(|((column, role), place)| {
-            let array = batch.column(*place);
-            let cells = role.check(array.data_type()).and_then(|()| Cells::new(array));
-            cells.map_err(|fault| input_error!("{name}: the column '{}' {fault}", shown(column)))
-        })
-        .collect()
 }
 
 /// A row of a batch.

@@ -237,6 +237,25 @@ fn missing_marks_hold_for_texts_and_numbers_of_parquet() {
 }
 
 #[test]
+fn a_mark_of_missing_values_holds_for_its_value_in_every_format() {
+    let age = |array: ArrayRef| {
+        let mut columns = parquet_columns();
+        columns[4].1 = array;
+        parquet_bytes(columns)
+    };
+    let arrays: [ArrayRef; 4] = [
+        Arc::new(Float32Array::from(vec![30.0, -999.0, 50.0, 41.5, 60.0])),
+        Arc::new(arrow::array::Float64Array::from(vec![30.0, -999.0, 50.0, 41.5, 60.0])),
+        Arc::new(StringArray::from(vec!["30", "-999.0", "50", "41.5", "60"])),
+        Arc::new(StringArray::from(vec!["30", " -999 ", "50", "41.5", "60"])),
+    ];
+    for array in arrays {
+        let found = load_bytes("t.parquet", &age(array), |spec| spec.missing = vec!["-999".into()]);
+        assert_eq!(comparable(found), comparable(load_csv(CSV)));
+    }
+}
+
+#[test]
 fn parquet_columns_of_a_strange_type_or_value_are_refused() {
     let with = |name: &str, array: ArrayRef| {
         let mut columns = parquet_columns();
