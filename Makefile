@@ -25,6 +25,9 @@ data:                   ## real data into ./data, for hillstrom
 test: setup             ## every test
 	cargo test --release
 
+fuzz: setup             ## every kind of file that is read, altered 100,000 times each
+	VALOR_FUZZ=100000 cargo test --release --test fuzz -- --nocapture --test-threads 1
+
 simulation: setup       ## do intervals cover, do tests keep their size: the tables of METHODS.md, 7.8
 	cargo test --release --lib simulation -- --ignored --nocapture
 
@@ -35,4 +38,4 @@ check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test simulation bench check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test fuzz simulation bench check
