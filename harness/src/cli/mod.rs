@@ -110,6 +110,7 @@ const INTERRUPTED: u8 = 130;
 
 /// Runs the program. `cuda` says why CUDA's library is absent, if it is.
 pub fn main(cuda: Result<(), String>) -> ExitCode {
+    write_errors_at_size_limits();
     let verb = Cli::parse().verb;
     if !matches!(verb, Verb::Run(_) | Verb::Work) {
         end_quietly_on_broken_pipes();
@@ -154,6 +155,14 @@ fn run(verb: Verb, cuda: Result<(), String>) -> anyhow::Result<u8> {
 }
 
 /// `valor plan ... | head` ends as other programs do. Not while workers are spoken to over pipes.
+/// A file that may grow no further is an error of writing, not the end of the process.
+fn write_errors_at_size_limits() {
+    // SAFETY: sets a signal's action, before any thread is started.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
 fn end_quietly_on_broken_pipes() {
     // SAFETY: restores the signal's default action, before any thread is started.
     unsafe {

@@ -2,6 +2,7 @@
 
 use super::DONE;
 use super::common::Asked;
+use crate::escape::shell;
 use crate::escape::terminal::line as shown;
 use crate::input_error;
 use crate::report::{self, Extras, IndexLine, PredictionFormat};
@@ -74,7 +75,11 @@ impl Report {
     fn write(&self, arguments: &Arguments) -> anyhow::Result<IndexLine> {
         let Self { asked, experiment, out } = self;
         let store = Store::new(&asked.results);
-        let command = format!("valor run {0} && valor report {0}", asked.options());
+        let out_option = match &arguments.out {
+            Some(out) if arguments.more.is_empty() => format!(" --out {}", shell::path(out)),
+            Some(_) | None => String::new(),
+        };
+        let command = format!("valor run {0} && valor report {0}{out_option}", asked.options());
         let material = report::collect(experiment, &store, &command)?;
         let predictions = arguments.predictions.map(|format| match format {
             Format::Csv => PredictionFormat::Csv,

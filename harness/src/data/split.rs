@@ -112,7 +112,7 @@ pub fn split(dataset: &Dataset, spec: &SplitSpec, run_seed: u64) -> anyhow::Resu
         let why = too_few(dataset, unit, units);
         return Err(input_error!("split: the {part} part has no rows: {why}"));
     }
-    parts.iter().try_for_each(|(part, rows)| check_arms(dataset, part, rows))?;
+    parts.iter().try_for_each(|(part, rows)| check_arms(dataset, unit, part, rows))?;
     Ok(split)
 }
 
@@ -217,12 +217,16 @@ fn latest_first(dataset: &Dataset) -> anyhow::Result<Order> {
     Ok(Order::new(rows.chunk_by(|a, b| time(a) == time(b)).map(<[u32]>::to_vec)))
 }
 
-fn check_arms(dataset: &Dataset, part: &str, rows: &[u32]) -> anyhow::Result<()> {
+fn check_arms(dataset: &Dataset, unit: SplitBy, part: &str, rows: &[u32]) -> anyhow::Result<()> {
+    let advice = match unit {
+        SplitBy::Row => " (stratify = 'treatment' gives every part its share of each)",
+        SplitBy::Group | SplitBy::Time => "",
+    };
     for (arm, name) in [(true, "treated"), (false, "control")] {
         if !rows.iter().any(|row| dataset.treatment[*row as usize] == arm) {
             let count = rows.len();
             return Err(input_error!(
-                "split: the {part} part ({count} rows) has no {name} row; allowed is both arms (stratify = 'treatment' gives every part its share of each)"
+                "split: the {part} part ({count} rows) has no {name} row; allowed is both arms{advice}"
             ));
         }
     }

@@ -68,10 +68,9 @@ impl Dialect {
         self.missing.iter().any(same)
     }
 
-    /// The same of a value that has a type; NaN is missing by any spelling of it.
+    /// The same of a value that has a type.
     pub(super) fn means_missing(&self, value: &Value) -> bool {
-        let nan = || self.missing.iter().any(|mark| mark.trim().eq_ignore_ascii_case("nan"));
-        value.level().is_some_and(|level| self.is_missing(&level) || (level == "NaN" && nan()))
+        value.level().is_some_and(|level| self.is_missing(&level))
     }
 
     /// Refuses what cannot be told apart, naming the key.

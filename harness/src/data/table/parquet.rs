@@ -15,12 +15,15 @@ use crate::error::{caught, shown};
 use crate::input_error;
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::nullif;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 use footer::Footer;
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
 use std::fmt::Display;
 use std::fs::File;
+use std::sync::Arc;
 
 /// Rows that are decoded at a time.
 pub(super) const BATCH: usize = 8192;
@@ -89,8 +92,7 @@ impl Batches {
     ) -> anyhow::Result<Self> {
         let limits = reading.limits;
         let pages = file.try_clone().map_err(|error| input_error!("{name} cannot be read: {error}"))?;
-        let builder =
-            ParquetRecordBatchReaderBuilder::try_new(file).map_err(|error| damaged(name, &error))?;
+        let builder = builder(file).map_err(|error| damaged(name, &error))?;
         let header: Vec<&str> = builder.schema().fields().iter().map(|field| field.name().trim()).collect();
         limits.check_columns(name, header.len())?;
         if let Some(long) = header.iter().find(|column| column.len() > limits.header) {
@@ -193,6 +195,28 @@ impl Batches {
             false => cells.respell(|text| self.dialect.plain(text, role)),
         }
     }
+}
+
+/// A reader of the file. Dictionaries are read as their values: the decoder keeps those of texts and whole numbers only, and
+/// fails on others.
+fn builder(file: File) -> parquet::errors::Result<ParquetRecordBatchReaderBuilder<File>> {
+    let found = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+    let values = |field: &FieldRef| match field.data_type() {
+        DataType::Dictionary(_, value) if !is_text(value) => {
+            Arc::new(field.as_ref().clone().with_data_type(value.as_ref().clone()))
+        }
+        _ => field.clone(),
+    };
+    let fields: Vec<FieldRef> = found.schema().fields().iter().map(values).collect();
+    if fields.iter().zip(found.schema().fields()).all(|(read, field)| read == field) {
+        return Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(file, found));
+    }
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+}
+
+fn is_text(kind: &DataType) -> bool {
+    matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
 fn guarded<T>(name: &str, decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {

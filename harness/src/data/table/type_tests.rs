@@ -361,3 +361,31 @@ fn numbers_that_merge_in_32_bits_are_counted_by_column() {
         note(&signed, true)
     );
 }
+
+/// Of the file of `scripts/fixtures/dictionaries.py`.
+#[test]
+fn a_dictionary_is_read_as_its_values_whatever_their_type() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let load = |prefix: &str, numeric: &[&str], categorical: &[&str]| {
+        let named = |names: &[&str]| {
+            let names = names.iter().map(|name| format!("'{prefix}{name}'"));
+            names.collect::<Vec<String>>().join(", ")
+        };
+        let text = format!(
+            "path = 'dictionaries.parquet'\ntreatment = 't'\ntreated = [1]\ncontrol = [0]\noutcome = 'y'\n\
+             numeric = [{}]\ncategorical = [{}]\n",
+            named(numeric),
+            named(categorical)
+        );
+        let spec: TableSpec = toml::from_str(&text).unwrap();
+        let mut found = crate::data::load(&DataSpec::Table(spec), &path).unwrap();
+        found.features.iter_mut().for_each(|feature| feature.name = feature.name.replace("plain_", ""));
+        format!("{found:?}")
+    };
+    for (numeric, categorical) in [
+        (&["truth", "amount", "half", "count"][..], &["word"][..]),
+        (&["count"], &["truth", "amount", "half", "word"]),
+    ] {
+        assert_eq!(load("", numeric, categorical), load("plain_", numeric, categorical));
+    }
+}

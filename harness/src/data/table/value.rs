@@ -223,6 +223,7 @@ fn nearest_single(number: f64) -> f32 {
 /// The spelling that all texts share which say the same number, truth value or moment; another text as it is.
 pub(crate) fn canonical(text: &str) -> Cow<'_, str> {
     match text.as_bytes().first() {
+        Some(b'n' | b'N') if text.eq_ignore_ascii_case("nan") => Cow::Borrowed("NaN"),
         Some(b't' | b'T' | b'f' | b'F') => match truth(text) {
             Some(true) => Cow::Borrowed("true"),
             Some(false) => Cow::Borrowed("false"),
@@ -338,6 +339,7 @@ mod tests {
             ),
             ("2024-01-31T08:30:00.25", &["2024-01-31 08:30:00.250000000"]),
             ("08:30:00", &["08:30", "08:30:00.000000"]),
+            ("NaN", &["nan", "NAN", " nan "]),
             ("a b", &[" a b "]),
         ];
         for (expected, spellings) in alike {
@@ -372,8 +374,7 @@ mod tests {
             "8:30",
             "Tru",
             "t",
-            "nan",
-            "NaN",
+            "nano",
             "inf",
             "1e+",
             "1 000",
