@@ -58,6 +58,15 @@ pub struct Encoder {
     encoding: Encoding,
 }
 
+impl Encoder {
+    /// The first numeric feature whose mean and standard deviation no training rows have: features are within 1e30.
+    pub fn wild(&self) -> Option<&str> {
+        const LARGEST: f64 = 1e30;
+        let known = |scale: &&Scale| scale.mean.abs() <= LARGEST && (0.0..=2.0 * LARGEST).contains(&scale.sd);
+        self.numeric.iter().find(|scale| !known(scale)).map(|scale| scale.name.as_str())
+    }
+}
+
 fn is_standard(encoding: &Encoding) -> bool {
     *encoding == Encoding::Standard
 }

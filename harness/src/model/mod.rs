@@ -147,6 +147,12 @@ impl Model {
             None => ensure!(*version < FIRST_WITH_SCORING, "the key 'scoring' is missing"),
         }
         ensure!(encoder.encoding() == model.encoding(), "the encoder is not that of the method");
+        if let Some(name) = encoder.wild() {
+            anyhow::bail!(
+                "the encoder's mean or standard deviation of '{}' is none",
+                crate::error::shown(name)
+            );
+        }
         ensure!(encoder.gives(columns), "the encoder does not give the columns that the file names");
         Ok(SavedModel {
             spec: model.clone(),

@@ -79,6 +79,19 @@ fn a_model_survives_its_file() {
     assert_eq!(scores.expected_treated[0], 3.75);
 }
 
+#[test]
+fn an_encoder_that_no_rows_have_is_refused_by_name() {
+    let good = serde_json::to_value(&model().about.encoder).unwrap();
+    for (key, value) in [("sd", -1.0), ("sd", 1e300), ("mean", 1e308), ("mean", -1e31)] {
+        let mut wrong = good.clone();
+        wrong["numeric"][0][key] = value.into();
+        let mut other = model();
+        other.about.encoder = serde_json::from_value(wrong).unwrap();
+        let error = other.ready(Device::Cpu).map(drop).unwrap_err().to_string();
+        assert!(error.contains("standard deviation of 'x'"), "{error}");
+    }
+}
+
 /// Networks of formats 1 and 2 learned outcomes as they stand, and their terms could have a scale.
 #[test]
 fn a_network_of_an_earlier_format_has_no_scale() {
