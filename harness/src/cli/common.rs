@@ -89,6 +89,20 @@ pub(super) struct Known {
     pub state: State,
 }
 
+impl Known {
+    /// As `plan` and `run` print it.
+    pub fn as_json(&self, experiment: &Experiment) -> serde_json::Value {
+        serde_json::json!({
+            "dataset": experiment.datasets[self.dataset].name,
+            "method": experiment.methods[self.method].name,
+            "seed": self.seed,
+            "id": self.id,
+            "state": self.state.word(),
+            "why": self.state.why(),
+        })
+    }
+}
+
 /// What is known of an asked run.
 pub(super) enum State {
     /// Recorded, and believed.

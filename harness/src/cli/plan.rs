@@ -31,16 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 }
 
 fn as_json(asked: &Asked, experiment: &Experiment, runs: &[Known]) -> serde_json::Value {
-    let run = |run: &Known| {
-        json!({
-            "dataset": experiment.datasets[run.dataset].name,
-            "method": experiment.methods[run.method].name,
-            "seed": run.seed,
-            "id": run.id,
-            "state": run.state.word(),
-            "why": run.state.why(),
-        })
-    };
+    let run = |run: &Known| run.as_json(experiment);
     json!({
         "experiment": experiment.name,
         "profile": experiment.profile,

@@ -175,16 +175,7 @@ fn conclude(
 /// What is recorded, and every run that is not, with its reason.
 fn as_json(experiment: &Experiment, runs: &[Known]) -> serde_json::Value {
     let count = |word: &str| runs.iter().filter(|run| run.state.word() == word).count();
-    let unrecorded = |run: &Known| {
-        json!({
-            "dataset": experiment.datasets[run.dataset].name,
-            "method": experiment.methods[run.method].name,
-            "seed": run.seed,
-            "id": run.id,
-            "state": run.state.word(),
-            "why": run.state.why(),
-        })
-    };
+    let unrecorded = |run: &Known| run.as_json(experiment);
     let left = runs.iter().filter(|run| run.state.word() != "done");
     json!({
         "experiment": experiment.name,

@@ -9,7 +9,7 @@ mod tests;
 pub use known::Known;
 pub use pooled::{MOST_CODES, pooled_levels};
 
-use super::{Dataset, Feature, FeatureKind, Matrix};
+use super::{Dataset, Feature, FeatureKind, LARGEST, Matrix};
 use anyhow::Context;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,6 @@ pub struct Encoder {
 impl Encoder {
     /// The first numeric feature whose mean and standard deviation no training rows have: features are within 1e30.
     pub fn wild(&self) -> Option<&str> {
-        const LARGEST: f64 = 1e30;
         let known = |scale: &&Scale| scale.mean.abs() <= LARGEST && (0.0..=2.0 * LARGEST).contains(&scale.sd);
         self.numeric.iter().find(|scale| !known(scale)).map(|scale| scale.name.as_str())
     }

@@ -19,6 +19,10 @@ pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth, UnitCol
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
+/// The largest size of a number that is learned from: 32 bits hold 3.4e38, and sums and squares of scaled values fit beside
+/// it.
+pub const LARGEST: f64 = 1e30;
+
 /// A source of rows with all its options. What is hashed into a run's identity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

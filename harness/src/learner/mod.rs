@@ -21,8 +21,8 @@ pub use trees::TreesSpec;
 pub use trees::explain;
 pub use tuned::TunedSpec;
 
-use crate::data::Matrix;
 use crate::data::encode::{ColumnKind, Encoding};
+use crate::data::{LARGEST, Matrix};
 use crate::input_error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -204,7 +204,7 @@ pub struct Predictions {
 }
 
 /// Largest outcome and smallest largest outcome that are learned from: predictions are kept in 32 bits.
-const EXTREMES: [f64; 2] = [1e-30, 1e30];
+const EXTREMES: [f64; 2] = [1e-30, LARGEST];
 
 /// Refuses rows that a method cannot learn from. Looks at no features.
 ///

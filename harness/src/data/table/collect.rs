@@ -3,10 +3,10 @@
 use super::columns::Columns;
 use super::features::{Features, Row};
 use super::time::TimeKind;
-use super::value::{LARGEST, Value, canonical};
+use super::value::{Value, canonical};
 use super::{Place, Propensity, Scored, TableSpec};
 use crate::data::draw::choose;
-use crate::data::{Dataset, FeatureKind, Truth, UnitColumns, memory};
+use crate::data::{Dataset, FeatureKind, LARGEST, Truth, UnitColumns, memory};
 use crate::error::{did_you_mean, shown, shown_list};
 use crate::input_error;
 use crate::seed::Seeds;

@@ -5,6 +5,7 @@
 
 use super::dialect;
 use super::time::{self, TimeKind};
+use crate::data::LARGEST;
 use crate::error::shown;
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
@@ -30,8 +31,6 @@ pub(crate) enum Value<'a> {
     Clock(i64),
 }
 
-/// The largest size of a number that is trained on: 32 bits hold 3.4e38, and sums and squares of scaled values fit beside it.
-pub(super) const LARGEST: f64 = 1e30;
 /// From here on 32 bits do not tell every whole number from its neighbours.
 const WHOLE_LIMIT: f32 = 16_777_216.0;
 /// Bits of a 64-bit float beyond those of a 32-bit one, and what they are half-way between two of those.

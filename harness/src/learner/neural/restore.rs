@@ -2,14 +2,12 @@
 
 use super::predict::Model;
 use super::recalibration::{Map, Maps, Recalibration, focal};
+use crate::data::LARGEST;
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Values};
 use crate::nets::{Network, OutcomeSummary};
 use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
-
-/// No training rows have a larger scale: outcomes beyond 1e30 are refused.
-const LARGEST_SCALE: f64 = 1e30;
 
 /// The network of the spec with the saved parameters.
 ///
@@ -40,8 +38,8 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
     check_maps(spec, saved.maps.as_ref())?;
     ensure!(
-        saved.outcome_scale > 0.0 && saved.outcome_scale <= LARGEST_SCALE,
-        "the outcome scale is {}; allowed are numbers above 0, at most {LARGEST_SCALE:e}",
+        saved.outcome_scale > 0.0 && saved.outcome_scale <= LARGEST,
+        "the outcome scale is {}; allowed are numbers above 0, at most {LARGEST:e}",
         saved.outcome_scale
     );
     let model = Model::new((spec, saved.inputs), network, parameters, saved.outcome_scale);
