@@ -2,4 +2,5 @@
 
 pub mod error;
 pub mod escape;
+pub mod question;
 pub mod seed;

@@ -14,7 +14,7 @@ pub mod split;
 pub mod table;
 pub mod valor_release;
 
-pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth, UnitColumns};
+pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Treatment, Truth, UnitColumns};
 pub use split::RowCounts;
 
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@ use super::ranking::Ranking;
 use super::sweep::{Step, Sweep};
 use std::sync::OnceLock;
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// Outcomes whose distance from 0 is more than so many times their range are measured from the one nearest to 0.
 const FAR: f64 = 100.0;
@@ -15,8 +16,8 @@ const LARGEST: f64 = 1e100;
 pub struct Judged<'a> {
     /// What rows are ranked by; any unit, higher is called first.
     pub score: &'a [f64],
-    /// Who was treated.
-    pub treatment: &'a [bool],
+    /// Who was treated; absent where there is no treatment.
+    pub treatment: Option<&'a [bool]>,
     /// What they spent.
     pub outcome: &'a [f64],
     /// `P(T = 1 | x)`, known or estimated; inside (0, 1).
@@ -31,14 +32,21 @@ pub struct Judged<'a> {
     pub predicted_control: Option<&'a [f64]>,
     /// The model's `E[Y_1 | x]`.
     pub predicted_treated: Option<&'a [f64]>,
+    /// The model's `E[Y | x]`, where there is no treatment.
+    pub predicted_value: Option<&'a [f64]>,
 }
 
 impl<'a> Judged<'a> {
     /// Scores, treatment and outcome alone; set the optional fields after.
     pub fn new(score: &'a [f64], treatment: &'a [bool], outcome: &'a [f64]) -> Self {
+        Self { treatment: Some(treatment), ..Self::of_values(score, outcome, None) }
+    }
+
+    /// What rows are said to be worth beside what they were worth; there is no treatment.
+    pub fn of_values(score: &'a [f64], outcome: &'a [f64], predicted: Option<&'a [f64]>) -> Self {
         Self {
             score,
-            treatment,
+            treatment: None,
             outcome,
             propensity: None,
             effect: None,
@@ -46,10 +54,16 @@ impl<'a> Judged<'a> {
             predicted_uplift: None,
             predicted_control: None,
             predicted_treated: None,
+            predicted_value: predicted,
         }
     }
 
-    fn optional(&self) -> [(&'static str, Option<&'a [f64]>); 6] {
+    /// What these rows are asked.
+    pub fn question(&self) -> Question {
+        if self.treatment.is_some() { Question::Uplift } else { Question::Value }
+    }
+
+    fn optional(&self) -> [(&'static str, Option<&'a [f64]>); 7] {
         [
             ("propensity", self.propensity),
             ("effect", self.effect),
@@ -57,6 +71,7 @@ impl<'a> Judged<'a> {
             ("predicted_uplift", self.predicted_uplift),
             ("predicted_control", self.predicted_control),
             ("predicted_treated", self.predicted_treated),
+            ("predicted_value", self.predicted_value),
         ]
     }
 
@@ -65,14 +80,7 @@ impl<'a> Judged<'a> {
         if rows < 2 {
             return Err(input_error!("{rows} rows to judge: at least 2 are needed"));
         }
-        if self.treatment.len() != rows {
-            return Err(input_error!("treatment has {} rows where score has {rows}", self.treatment.len()));
-        }
-        let treated = self.treatment.iter().filter(|&&treated| treated).count();
-        if treated == 0 || treated == rows {
-            let arm = if treated == 0 { "treated" } else { "control" };
-            return Err(input_error!("the {arm} arm is empty: {rows} rows, {treated} of them treated"));
-        }
+        self.treatment.map_or(Ok(()), |treatment| check_arms(treatment, rows))?;
         check_column("score", self.score, rows)?;
         check_column("outcome", self.outcome, rows)?;
         check_size("outcome", self.outcome)?;
@@ -86,7 +94,8 @@ impl<'a> Judged<'a> {
     /// A number for all that a row holds: rows with the same one are interchangeable.
     fn content(&self, row: usize) -> u64 {
         let columns = self.optional().into_iter().filter_map(|(_, column)| column);
-        let start = mix(u64::from(self.treatment[row]), self.outcome[row]);
+        let treated = self.treatment.is_some_and(|treatment| treatment[row]);
+        let start = mix(u64::from(treated), self.outcome[row]);
         columns.fold(start, |content, column| mix(content, column[row]))
     }
 }
@@ -102,8 +111,10 @@ fn mix(content: u64, value: f64) -> u64 {
 /// A judged model in ranked order: sorted, tied and summed once.
 #[derive(Clone, Debug)]
 pub struct Prepared {
+    question: Question,
     pub(super) ranking: Ranking,
     pub(super) score: Vec<f64>,
+    /// All control where there is no treatment.
     pub(super) treatment: Vec<bool>,
     /// What rows spent, less `origin`.
     pub(super) outcome: Vec<f64>,
@@ -114,12 +125,15 @@ pub struct Prepared {
     pub(super) predicted_uplift: Option<Vec<f64>>,
     pub(super) predicted_control: Option<Vec<f64>>,
     pub(super) predicted_treated: Option<Vec<f64>>,
+    pub(super) predicted_value: Option<Vec<f64>>,
     /// What each row adds to the arms as observed.
     pub(super) observed: Vec<Step>,
     pub(super) observed_sweep: Sweep,
     propensity: Option<Vec<f64>>,
     /// Both with inverse-propensity weights, once asked for.
     inverse: OnceLock<(Vec<Step>, Sweep)>,
+    /// Ranks by descending outcome, once asked for.
+    by_outcome: OnceLock<Ranking>,
 }
 
 impl Prepared {
@@ -137,7 +151,11 @@ impl Prepared {
     /// Checked rows whose ranking by score is known.
     pub(super) fn ranked(judged: &Judged, ranking: Ranking) -> Self {
         let gather = |column: Option<&[f64]>| column.map(|values| ranking.gather(values));
-        let (treatment, mut outcome) = (ranking.gather(judged.treatment), ranking.gather(judged.outcome));
+        let treatment = match judged.treatment {
+            Some(treatment) => ranking.gather(treatment),
+            None => vec![false; ranking.rows()],
+        };
+        let mut outcome = ranking.gather(judged.outcome);
         let origin = origin(&outcome);
         if origin != 0.0 {
             outcome.iter_mut().for_each(|outcome| *outcome -= origin);
@@ -145,14 +163,17 @@ impl Prepared {
         let effect = gather(judged.effect);
         let observed = steps(&treatment, &outcome, effect.as_deref(), None);
         Self {
+            question: judged.question(),
             observed_sweep: Sweep::new(&ranking, &observed, effect.is_some(), None),
             propensity: gather(judged.propensity),
             inverse: OnceLock::new(),
+            by_outcome: OnceLock::new(),
             score: ranking.gather(judged.score),
             expected_control: gather(judged.expected_control),
             predicted_uplift: gather(judged.predicted_uplift),
             predicted_control: gather(judged.predicted_control),
             predicted_treated: gather(judged.predicted_treated),
+            predicted_value: gather(judged.predicted_value),
             treatment,
             outcome,
             origin,
@@ -172,10 +193,32 @@ impl Prepared {
         }))
     }
 
+    /// Ranks by descending outcome.
+    pub(super) fn by_outcome(&self) -> &Ranking {
+        self.by_outcome.get_or_init(|| Ranking::new(&self.outcome, |rank| rank as u64))
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.ranking.rows()
     }
+
+    /// What these rows are asked.
+    pub fn question(&self) -> Question {
+        self.question
+    }
+}
+
+fn check_arms(treatment: &[bool], rows: usize) -> anyhow::Result<()> {
+    if treatment.len() != rows {
+        return Err(input_error!("treatment has {} rows where score has {rows}", treatment.len()));
+    }
+    let treated = treatment.iter().filter(|&&treated| treated).count();
+    if treated == 0 || treated == rows {
+        let arm = if treated == 0 { "treated" } else { "control" };
+        return Err(input_error!("the {arm} arm is empty: {rows} rows, {treated} of them treated"));
+    }
+    Ok(())
 }
 
 fn check_column(name: &str, values: &[f64], rows: usize) -> anyhow::Result<()> {

@@ -23,6 +23,7 @@ mod stretch;
 mod summary;
 mod sweep;
 mod truth;
+mod value;
 
 #[cfg(test)]
 mod fixtures;
@@ -31,7 +32,9 @@ mod properties;
 
 pub use judged::{Judged, Prepared};
 pub use reference::{RandomValue, random_reference};
-pub use registry::{Direction, Metric, MetricValue, Total, Undefined, Value, evaluate, find, registry};
+pub use registry::{
+    Direction, Metric, MetricValue, Total, Undefined, Value, evaluate, find, of_question, registry,
+};
 pub use resample::{Resampler, Weighted, WeightedForm};
 pub use stretch::{LANES, Lanes};
 pub use summary::{Summary, summary};

@@ -5,10 +5,12 @@ use super::judged::Prepared;
 use super::means::Means;
 use super::rank::tau_b;
 use super::sweep::Sweep;
+use super::value::Positions;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::error::choices;
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// A metric's value, or why there is none.
 pub type Value = Result<f64, Undefined>;
@@ -113,6 +115,10 @@ pub(super) enum Compute {
     Correlation(fn(&Prepared) -> Result<&[f64], Undefined>),
     /// From the ranked rows; has no weighted form.
     Ranked(fn(&Prepared) -> Value),
+    /// From where rows without a treatment stand by score and by outcome.
+    Positions(fn(&Positions) -> Value),
+    /// From weighted means over rows without a treatment.
+    ValueMeans(fn(&Prepared) -> Result<Means, Undefined>),
 }
 
 impl Metric {
@@ -131,14 +137,41 @@ impl Metric {
         matches!(self.compute, Compute::Inverse(_))
     }
 
+    /// Which question's models it judges.
+    pub fn question(&self) -> Question {
+        match self.compute {
+            Compute::Observed(_)
+            | Compute::Inverse(_)
+            | Compute::Means(_)
+            | Compute::Correlation(_)
+            | Compute::Ranked(_) => Question::Uplift,
+            Compute::Positions(_) | Compute::ValueMeans(_) => Question::Value,
+        }
+    }
+
+    /// Why it says nothing of models of the other question.
+    pub(super) fn suits(&self, prepared: &Prepared) -> Result<(), Undefined> {
+        match (self.question(), prepared.question()) {
+            (Question::Uplift, Question::Value) => Err(Undefined::new("there is no treatment")),
+            (Question::Value, Question::Uplift) => {
+                Err(Undefined::new("it judges what rows without a treatment are worth"))
+            }
+            (Question::Uplift, Question::Uplift) | (Question::Value, Question::Value) => Ok(()),
+        }
+    }
+
     /// The value on these rows.
     pub fn compute(&self, prepared: &Prepared) -> Value {
+        self.suits(prepared)?;
         let value = match self.compute {
             Compute::Observed(metric) => metric(&prepared.observed_sweep),
             Compute::Inverse(metric) => {
                 prepared.inverse().ok_or_else(no_propensity).and_then(|(_, sweep)| metric(sweep))
             }
-            Compute::Means(metric) => metric(prepared).and_then(|means| means.value()),
+            Compute::Positions(metric) => metric(&Positions::new(prepared)),
+            Compute::Means(metric) | Compute::ValueMeans(metric) => {
+                metric(prepared).and_then(|means| means.value())
+            }
             Compute::Correlation(column) => {
                 column(prepared).and_then(|truth| tau_b(&prepared.ranking, truth))
             }
@@ -151,6 +184,11 @@ impl Metric {
 /// All metrics in the order in which they are explained.
 pub fn registry() -> &'static [Metric] {
     METRICS
+}
+
+/// Those that judge models of a question, in the same order.
+pub fn of_question(question: Question) -> impl Iterator<Item = &'static Metric> {
+    METRICS.iter().filter(move |metric| metric.question() == question)
 }
 
 /// The metric called `name`.

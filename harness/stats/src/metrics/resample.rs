@@ -8,6 +8,7 @@ use super::pass::{Run, weighted};
 use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
 use super::stretch::{Harmonics, LANES, Lanes, lane, totals, weighted_lanes};
 use super::sweep::Sweep;
+use super::value::Positions;
 use std::cell::LazyCell;
 use std::sync::Arc;
 
@@ -26,7 +27,11 @@ impl Metric {
     /// How `Resampler` computes it.
     pub fn weighted_form(&self) -> WeightedForm {
         match self.compute {
-            Compute::Observed(_) | Compute::Inverse(_) | Compute::Means(_) => WeightedForm::Exact,
+            Compute::Observed(_)
+            | Compute::Inverse(_)
+            | Compute::Means(_)
+            | Compute::Positions(_)
+            | Compute::ValueMeans(_) => WeightedForm::Exact,
             Compute::Correlation(_) => WeightedForm::Linearised,
             Compute::Ranked(_) => WeightedForm::Absent,
         }
@@ -55,6 +60,7 @@ enum Form {
     Observed(fn(&Sweep) -> Value),
     Inverse(fn(&Sweep) -> Value),
     Means(Means),
+    Positions(fn(&Positions) -> Value),
     Undefined(Undefined),
 }
 
@@ -91,12 +97,14 @@ impl<'a> Resampler<'a> {
         let at = totals.map(|total| even(total, points));
         let found = weighted_lanes(self.prepared, &self.runs, (ranked, &totals), &self.harmonics, &at);
         let inverse = LazyCell::new(|| self.inverse(ranked));
+        let positions = LazyCell::new(|| self.positions(ranked));
         let values = |form: &Form| -> [Value; LANES] {
             match form {
                 Form::Observed(compute) => std::array::from_fn(|one| compute(&found[one].0)),
                 Form::Inverse(compute) => {
                     std::array::from_fn(|one| compute(&inverse.as_ref().ok_or_else(no_propensity)?[one]))
                 }
+                Form::Positions(compute) => std::array::from_fn(|one| compute(&positions[one])),
                 Form::Means(means) => means.weighted(ranked, &totals),
                 Form::Undefined(reason) => std::array::from_fn(|_| Err(reason.clone())),
             }
@@ -106,6 +114,12 @@ impl<'a> Resampler<'a> {
             values: values.iter().map(|values| finite(values[one].clone())).collect(),
             curves: gains(&at[one], &found[one].1),
         }))
+    }
+
+    /// Where rows stand in every lane of `ranked` weights.
+    fn positions(&self, ranked: &[Lanes]) -> [Positions<'a>; LANES] {
+        let weights = |one: usize| ranked.iter().map(|lanes| f64::from(lanes[one])).collect();
+        std::array::from_fn(|one| Positions::weighted(self.prepared, weights(one)))
     }
 
     /// The sums of the inverse-propensity-weighted arms in every lane of `ranked` weights.
@@ -119,10 +133,14 @@ impl<'a> Resampler<'a> {
 
 impl Form {
     fn new(prepared: &Prepared, metric: &Metric) -> Self {
+        if let Err(other) = metric.suits(prepared) {
+            return Self::Undefined(other);
+        }
         let found = match metric.compute {
             Compute::Observed(compute) => return Self::Observed(compute),
             Compute::Inverse(compute) => return Self::Inverse(compute),
-            Compute::Means(means) => means(prepared),
+            Compute::Positions(compute) => return Self::Positions(compute),
+            Compute::Means(means) | Compute::ValueMeans(means) => means(prepared),
             Compute::Correlation(column) => column(prepared).map(|truth| tau_b(prepared, truth)),
             Compute::Ranked(_) => Err(Undefined(format!("{} has no weighted form", metric.name))),
         };

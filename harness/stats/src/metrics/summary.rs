@@ -1,17 +1,17 @@
 //! Every metric of one model: what `valor metrics` prints.
 
 use super::judged::{Judged, Prepared};
-use super::registry::{Metric, MetricValue, registry};
+use super::registry::{Metric, MetricValue, of_question};
 use serde_json::{Map, Value, json};
 
-/// Every registered metric with its value or the reason why there is none, in the registry's order.
+/// Every metric of a question with its value or the reason why there is none, in the registry's order.
 #[derive(Clone, Debug)]
 pub struct Summary {
-    /// One entry per registered metric.
+    /// One entry per metric.
     pub entries: Vec<(&'static Metric, MetricValue)>,
 }
 
-/// Judges a model by every registered metric.
+/// Judges a model by every metric of its question.
 ///
 /// # Errors
 ///
@@ -19,7 +19,7 @@ pub struct Summary {
 pub fn summary(judged: &Judged) -> anyhow::Result<Summary> {
     let prepared = Prepared::new(judged)?;
     let entry = |metric: &'static Metric| (metric, metric.compute(&prepared).into());
-    Ok(Summary { entries: registry().iter().map(entry).collect() })
+    Ok(Summary { entries: of_question(judged.question()).map(entry).collect() })
 }
 
 impl Summary {
