@@ -122,6 +122,14 @@ impl<T> Arms<T> {
         self.two().map(|(_, treated)| treated)
     }
 
+    /// Control and treated, or the only one.
+    pub fn into_vec(self) -> Vec<T> {
+        match self {
+            Arms::One(only) => vec![only],
+            Arms::Two { control, treated } => vec![control, treated],
+        }
+    }
+
     /// Each arm's name and value, control first. The only arm has no name.
     pub fn named(&self) -> impl Iterator<Item = (Option<&'static str>, &T)> {
         let (first, second) = match self {

@@ -9,9 +9,9 @@ mod tests;
 pub use steps::TreeSteps;
 
 use super::{
-    Context, EpochLoss, Fitted, Predictions, Replicate, SavedModel, Scorer, SplitGains, Status, Task,
-    TrainedSpec,
+    Context, EpochLoss, Fitted, Replicate, SavedModel, Scorer, SplitGains, Status, Task, TrainedSpec,
 };
+use crate::evaluation::Predictions;
 use crate::trees::{
     CausalForest, CausalForestSpec, Place, Rounds, Rows, Said, Tree, UpliftTree, UpliftTreeSpec, ZilnForest,
     ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec,
@@ -20,6 +20,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::input_error;
+use valor_base::question::{Arms, Question};
 use valor_base::seed::Seeds;
 use valor_data::Matrix;
 
@@ -170,7 +171,7 @@ impl Forest {
         let rows = Rows {
             features: task.features,
             kinds: task.kinds,
-            treatment: task.treatment,
+            treatment: task.assigned(),
             outcome: task.outcome,
             train: task.train,
         };
@@ -178,7 +179,7 @@ impl Forest {
         let grown = match spec {
             TreesSpec::ZilnForest(spec) => Grown::Ziln(ZilnForest::fit(spec, &rows, seeds)),
             TreesSpec::CausalForest(spec) => {
-                Grown::Causal(CausalForest::fit(spec, &rows, task.propensity, seeds))
+                Grown::Causal(CausalForest::fit(spec, &rows, task.propensity(), seeds))
             }
             TreesSpec::ZilnGbdt(spec) => {
                 let (model, found) = ZilnGbdt::fit(spec, &rows, task.validation, seeds);
@@ -186,7 +187,7 @@ impl Forest {
                 Grown::Boosted(model)
             }
             TreesSpec::UpliftTree(spec) => {
-                Grown::Uplift(UpliftTree::fit(spec, &rows, task.propensity, seeds))
+                Grown::Uplift(UpliftTree::fit(spec, &rows, task.propensity(), seeds))
             }
         };
         (Self { spec: spec.clone(), inputs: task.features.columns, grown }, rounds)
@@ -246,17 +247,21 @@ impl Forest {
         });
         let column = |value: fn(&Answer) -> f64| answers.iter().map(|answer| value(answer) as f32).collect();
         Predictions {
-            uplift: column(|answer| answer.uplift),
-            expected_control: column(|answer| answer.expected[0]),
-            expected_treated: column(|answer| answer.expected[1]),
-            conversion_control: self.converts().then(|| column(|answer| answer.conversion[0])),
-            conversion_treated: self.converts().then(|| column(|answer| answer.conversion[1])),
+            score: column(|answer| answer.uplift),
+            expected: Arms::Two {
+                control: column(|answer| answer.expected[0]),
+                treated: column(|answer| answer.expected[1]),
+            },
+            conversion: self.converts().then(|| Arms::Two {
+                control: column(|answer| answer.conversion[0]),
+                treated: column(|answer| answer.conversion[1]),
+            }),
         }
     }
 }
 
 impl Scorer for Forest {
-    fn uplift(&self, rows: &Matrix) -> Vec<f32> {
+    fn score(&self, rows: &Matrix) -> Vec<f32> {
         let rows: Vec<&[f32]> = (0..rows.rows).map(|row| rows.row(row)).collect();
         let uplifts = |said: Vec<Said>| said.iter().map(Said::uplift).collect();
         let uplifts: Vec<f64> = match &self.grown {
@@ -270,6 +275,10 @@ impl Scorer for Forest {
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
         self.ask(rows.rows, |row| rows.row(row))
+    }
+
+    fn question(&self) -> Question {
+        Question::Uplift
     }
 
     fn converts(&self) -> bool {
