@@ -28,10 +28,10 @@ test: setup             ## every test
 fuzz: setup             ## every kind of file that is read, altered 100,000 times each
 	VALOR_FUZZ=100000 cargo test --release --test fuzz -- --nocapture --test-threads 1
 
-simulation: setup       ## do intervals cover, do tests keep their size: the tables of METHODS.md, 7.8
+simulation: setup       ## do intervals cover, do tests keep their size: the tables of docs/methods/simulation.md
 	cargo test --release --lib simulation -- --ignored --nocapture
 
-bench: setup            ## the speed figures of README.md
+bench: setup            ## the speed figures of docs/performance.md
 	cargo bench --profile release
 
 check: setup            ## format and lints

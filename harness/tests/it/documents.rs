@@ -54,7 +54,7 @@ fn the_experiment_of_the_new_loss_runs() {
 
 #[test]
 fn complete_examples_are_understood() {
-    let format = read("FORMAT.md");
+    let format = read("docs/reference/experiments.md");
     let examples = blocks(&format, "toml");
     assert!(examples.len() >= 2, "blocks marked as toml are complete files");
     for example in examples {
@@ -102,7 +102,8 @@ fn the_tour_of_the_readme_runs_as_written() {
 
 #[test]
 fn every_term_stands_in_the_documents() {
-    let documents = ["METHODS.md", "FORMAT.md"].map(|path| (path, read(path)));
+    let documents =
+        ["docs/methods/objectives.md", "docs/reference/experiments.md"].map(|path| (path, read(path)));
     for name in TermKind::NAMES {
         for (path, text) in &documents {
             assert!(text.contains(&format!("| `{name}` |")), "{path} has no row for {name}");

@@ -64,11 +64,11 @@ fn every_backbone_and_every_kind_of_trees_is_among_the_models_that_others_read()
         let (_, header) = parts(&bytes);
         serde_json::from_str::<Value>(header["__metadata__"]["valor"].as_str().unwrap()).unwrap()
     });
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../FORMAT.md")).unwrap();
-    let page = page.split("## 5. Model files").nth(1).unwrap().split("\n## 6.").next().unwrap();
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/reference/models.md"))
+        .unwrap();
     for about in abouts {
         assert_eq!(about["version"], valor::model::MODEL_VERSION);
-        explained(&about["scoring"], page);
+        explained(&about["scoring"], &page);
     }
 }
 
