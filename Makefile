@@ -34,8 +34,11 @@ simulation: setup       ## do intervals cover, do tests keep their size: the tab
 bench: setup            ## the speed figures of docs/performance.md
 	cargo bench --profile release
 
+published:              ## results/published/README.md from the reports beside it
+	python3 scripts/published.py
+
 check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test fuzz simulation bench check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test fuzz simulation bench published check
