@@ -156,9 +156,9 @@ def claims(report):
     lines = [f"**Claims:** {count([claim['verdict'] for claim in found], VERDICTS)}.", ""]
     rows = []
     for claim in sorted(found, key=lambda claim: VERDICTS.index(claim["verdict"])):
-        where = f" ({text(', '.join(claim['datasets']))})" if claim["datasets"] else ""
-        source = f"; {text(claim['source'])}" if claim["source"] else ""
-        rows.append([claim["verdict"], text(claim["text"]) + where + source, claim["metric"], sentence(claim["evidence"])])
+        about = "; ".join(filter(None, [", ".join(claim["datasets"]), claim["source"]]))
+        asked = text(claim["text"]) + (f" ({text(about)})" if about else "")
+        rows.append([claim["verdict"], asked, claim["metric"], sentence(claim["evidence"])])
     return lines + table(["verdict", "claim", "metric", "evidence"], rows) + [""]
 
 
@@ -235,7 +235,7 @@ def stale(report, science, summary):
     if report.science != science:
         parts.append(f"Made under science version {report.science}; the code is at {science}, and the same experiment may give other numbers today.")
     if report.version != summary:
-        known = " Its claims have no answers yet." if report.version < DECIDED else ""
+        known = " Its claims have no answers yet." if report.version < DECIDED else " Refuted there also meant too small to matter." if report.version < 5 else ""
         parts.append(f"Verdicts and intervals are those of summary version {report.version}; the code is at {summary} (CHANGELOG.md).{known}")
     return [f"*{' '.join(parts)}*", ""] if parts else []
 
