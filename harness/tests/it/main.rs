@@ -19,6 +19,7 @@ mod known_answers;
 mod model_files;
 mod models;
 mod owned;
+mod reference;
 mod resume;
 mod same_numbers;
 mod setup;
