@@ -4,6 +4,8 @@
 //! is written out must leave the experiment what it was.
 
 use crate::documents::read;
+use crate::workspace::{EXPERIMENT, Workspace, json};
+use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
@@ -365,4 +367,53 @@ fn every_option_of_a_term_stands_in_the_reference_with_its_default() {
         let known: BTreeSet<&str> = known.split('\'').skip(1).step_by(2).collect();
         assert_eq!(known, stated.iter().map(String::as_str).collect(), "{term}: {refusal}");
     }
+}
+
+/// Maps whose keys are names of metrics, terms, seeds or searched keys, and so no words of the format.
+const NAMED: &[&str] = &["metrics", "per_seed", "values", "terms", "spec", "fitted"];
+
+/// Keys of an object and of what is in it, less those of `NAMED`.
+fn keys_within(value: &Json, keys: &mut BTreeSet<String>) {
+    match value {
+        Json::Object(entries) => {
+            for (key, value) in entries {
+                keys.insert(key.clone());
+                match value {
+                    Json::Object(named) if NAMED.contains(&key.as_str()) => {
+                        named.values().for_each(|value| keys_within(value, keys));
+                    }
+                    _ => keys_within(value, keys),
+                }
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| keys_within(item, keys)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
+}
+
+#[test]
+fn every_key_of_records_and_summaries_stands_in_the_reference() {
+    let claim = "\n[[claim]]\nid = \"one\"\ntext = \"It helps.\"\nbetter = \"VALOR (TARNet)\"\nthan = \"TARNet\"\nmetric = \"auuc\"\n";
+    let workspace = Workspace::with(&format!("{EXPERIMENT}{claim}"));
+    workspace.succeed("run experiments/small.toml --results results");
+    workspace.succeed("report experiments/small.toml --results results --out reports");
+    let results = read("docs/reference/results.md");
+    let report = results.clone() + &read("docs/reference/report.md");
+    let mut record = BTreeSet::new();
+    for run in fs::read_dir(workspace.path("results/runs")).unwrap() {
+        keys_within(&json(&run.unwrap().path().join("record.json")), &mut record);
+    }
+    let mut summary = BTreeSet::new();
+    keys_within(&json(&workspace.path("reports/summary.json")), &mut summary);
+    assert!(record.len() > 30 && summary.len() > 80, "{record:?} {summary:?}");
+    for (document, keys) in [(results, record), (report, summary)] {
+        let words: BTreeSet<&str> = quoted(&document).into_iter().flat_map(words).collect();
+        for key in keys {
+            assert!(words.contains(key.as_str()), "the reference does not explain the key '{key}'");
+        }
+    }
+}
+
+fn words(code: &str) -> impl Iterator<Item = &str> {
+    code.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != '-')
 }
