@@ -1,4 +1,4 @@
-"""Times numpy on what harness/benches/data.rs measures: drawing b2b-mimic at full size, and encoding it.
+"""Times numpy on what harness/data/benches/data.rs measures: drawing b2b-mimic at full size, and encoding it.
 
 Needs numpy. Prints the median of five rounds in milliseconds.
 """

@@ -1,7 +1,7 @@
 """Times our metrics and other people's on the same rows, in turn: `python scripts/bench_metrics.py [ROUNDS]`.
 
 Needs numpy, pandas, scipy and causalml. Each round runs every Python function, then the criterion bench
-(harness/benches/metrics.rs); the table shows medians over rounds, and ours over theirs.
+(harness/stats/benches/metrics.rs); the table shows medians over rounds, and ours over theirs.
 """
 
 import json

@@ -1,0 +1,154 @@
+//! Milliseconds per training step of every backbone, as published and with VALOR's components, for one replicate and
+//! five.
+//!
+//! `cargo bench --bench step -- [--threads 1] [--steps 50] [--networks tarnet,unite]` prints JSON: medians over the steps
+//! of all rounds, in which the cases take turns, under the keys of `scripts/bench_pytorch.py`.
+
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench times, prints and may panic"
+)]
+
+use rand::Rng;
+use std::collections::BTreeMap;
+use std::time::Instant;
+use tch::Device;
+use valor_base::seed::Seeds;
+use valor_data::Matrix;
+use valor_learn::learner::catalog::{self, BACKBONES, Options};
+use valor_learn::learner::{self, Context, MethodSpec, Task, TrainingSpec, device};
+
+const COLUMNS: usize = 100;
+const BATCH: usize = 512;
+const ROUNDS: usize = 3;
+/// Steps that are not counted, as in `scripts/bench_pytorch.py`.
+const WARM_UP: usize = 20;
+const VARIANTS: [(&str, &[&str]); 4] = [
+    ("base", &[]),
+    ("valor", &["ziln", "focal", "gti", "wr"]),
+    ("focal-ziln", &["ziln", "focal"]),
+    ("focal-ziln+ranking", &["ziln", "focal", "wr"]),
+];
+
+/// A network, what it is trained with, and how many replicates.
+struct Case {
+    key: String,
+    method: MethodSpec,
+    replicates: usize,
+    times: Vec<f64>,
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let option = |name: &str| {
+        let place = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(place + 1).cloned()
+    };
+    let number = |name: &str, default: usize| option(name).map_or(default, |text| text.parse().unwrap());
+    let (threads, steps) = (number("--threads", 1), number("--steps", 50));
+    let device = device::resolve(&option("--device").unwrap_or("cpu".into())).unwrap();
+    // As workers run, before the first product.
+    // SAFETY: no other thread has been started.
+    unsafe { std::env::set_var("MKL_CBWR", "AUTO,STRICT") };
+    tch::set_num_threads(threads as i32);
+    let wanted = option("--networks");
+    let wanted = |key: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name == key));
+    let rows = Rows::draw(BATCH * (steps + WARM_UP));
+    let mut cases: Vec<Case> = cases().into_iter().filter(|case| wanted(case.network())).collect();
+    for _ in 0..ROUNDS {
+        for case in &mut cases {
+            case.times.extend(rows.train(&case.method, case.replicates, device));
+        }
+    }
+    let medians: BTreeMap<&str, f64> =
+        cases.iter_mut().map(|case| (case.key.as_str(), median(&mut case.times))).collect();
+    let device = device::name(device);
+    let found = serde_json::json!({
+        "threads": threads, "steps": steps, "rounds": ROUNDS, "device": device, "median_ms": medians,
+    });
+    println!("{}", serde_json::to_string_pretty(&found).unwrap());
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    (times[times.len() / 2] * 1e3).round() / 1e3
+}
+
+/// Parts of VALOR's components are timed for TARNet alone.
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for row in &BACKBONES {
+        for (variant, components) in VARIANTS {
+            for replicates in [1, 5] {
+                if variant.starts_with("focal-ziln") && row.key != "tarnet" {
+                    continue;
+                }
+                let key = format!("{}/{variant}/{replicates}", row.key);
+                cases.push(Case { key, method: method(row.key, components), replicates, times: Vec::new() });
+            }
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn network(&self) -> &str {
+        self.key.split('/').next().unwrap()
+    }
+}
+
+fn method(backbone: &str, components: &[&str]) -> MethodSpec {
+    let components: Vec<String> = components.iter().map(ToString::to_string).collect();
+    let training = TrainingSpec { epochs: 1, batch: BATCH, ..TrainingSpec::default() };
+    let backbone = catalog::backbone(backbone).unwrap();
+    catalog::compose(backbone, &components, &Options::default(), &training).unwrap()
+}
+
+struct Rows {
+    features: Matrix,
+    treatment: Vec<bool>,
+    outcome: Vec<f64>,
+    train: Vec<u32>,
+}
+
+impl Rows {
+    /// 18 % of the rows buy.
+    fn draw(rows: usize) -> Self {
+        let mut stream = Seeds::new(1).stream();
+        let values = (0..rows * COLUMNS).map(|_| stream.random_range(-1.7f32..1.7)).collect();
+        let outcome = (0..rows)
+            .map(|_| if stream.random_bool(0.18) { stream.random_range(0.0f64..5.0).exp() } else { 0.0 });
+        let outcome = outcome.collect();
+        let treatment = (0..rows).map(|_| stream.random_bool(0.5)).collect();
+        let features = Matrix { rows, columns: COLUMNS, values };
+        Self { features, treatment, outcome, train: (0..rows as u32).collect() }
+    }
+
+    /// Milliseconds of every step after the warm-up.
+    fn train(&self, method: &MethodSpec, replicates: usize, device: Device) -> Vec<f64> {
+        let task = Task {
+            features: &self.features,
+            kinds: &[],
+            treatment: &self.treatment,
+            outcome: &self.outcome,
+            propensity: None,
+            origin: None,
+            train: &self.train,
+            validation: &[],
+            test: &self.train[..1],
+        };
+        let seeds: Vec<u64> = (0..replicates as u64).collect();
+        let mut times = Vec::new();
+        let mut last: Option<Instant> = None;
+        let mut progress = |_, _| {
+            device::synchronise(device);
+            let now = Instant::now();
+            times.extend(last.map(|last| (now - last).as_secs_f64() * 1e3));
+            last = Some(now);
+        };
+        learner::fit(method, &task, &seeds, Context { device, progress: &mut progress }).unwrap();
+        times.split_off(WARM_UP.min(times.len()))
+    }
+}

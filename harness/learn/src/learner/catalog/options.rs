@@ -1,0 +1,105 @@
+//! Options of the parts that a method may be composed of.
+
+use crate::learner::neural::Recalibration;
+use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
+use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec, Unit};
+use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
+use serde::{Deserialize, Serialize};
+use valor_base::error::not_negative;
+
+/// Options of the parts that a method may be composed of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Options {
+    /// Widths of the representation's layers.
+    pub trunk: Vec<usize>,
+    /// Widths of each arm's hidden layers.
+    pub heads: Vec<usize>,
+    /// Whether a ziln head's expectation has the term `sigma^2/2`.
+    pub sigma_term: bool,
+    /// Where the gate stands.
+    pub gate: GatePosition,
+    /// Options of the focal conversion loss.
+    pub focal: FocalZilnSpec,
+    /// What is done to the conversion probabilities of ziln heads after training.
+    pub recalibration: Option<Recalibration>,
+    /// Weight of the ranking loss; 0 or more.
+    pub ranking_weight: f64,
+    /// Options of the ranking loss.
+    pub ranking: RankingSpec,
+    /// The unit of outcomes in RERUM's losses.
+    pub rerum_unit: Unit,
+    /// Whether the representation of TARNet or CFR is divided by its length; the backbone's own choice where absent.
+    pub normalise: Option<bool>,
+    /// Weight of a balance term, 0 or more; the backbone's own where absent.
+    pub balance_weight: Option<f64>,
+    /// Options of CFR-WASS's balance term.
+    pub sinkhorn: SinkhornSpec,
+    /// Options of CFR-MMD's balance term.
+    pub mmd: MmdSpec,
+    /// Weight of the propensity loss; 0 or more.
+    pub propensity_weight: f64,
+    /// Weight of DragonNet's targeted regularisation; 0 leaves it out, as VALOR's code does.
+    pub targeted_weight: f64,
+    /// Options of UniTE's residual loss.
+    pub robinson: RobinsonSpec,
+    /// Options of UniTE.
+    pub unite: UniteSpec,
+    /// Options of EUEN.
+    pub euen: EuenSpec,
+    /// Options of EFIN.
+    pub efin: EfinSpec,
+    /// Options of the causal forest.
+    pub causal_forest: CausalForestSpec,
+    /// Options of the ziln-forest.
+    pub ziln_forest: ZilnForestSpec,
+    /// Options of the ziln-gbdt.
+    pub ziln_gbdt: ZilnGbdtSpec,
+    /// Options of the uplift-tree.
+    pub uplift_tree: UpliftTreeSpec,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            trunk: vec![256, 256],
+            heads: vec![128, 128],
+            sigma_term: true,
+            gate: GatePosition::Representation,
+            focal: FocalZilnSpec::default(),
+            recalibration: None,
+            ranking_weight: 0.1,
+            ranking: RankingSpec::default(),
+            rerum_unit: Unit::default(),
+            normalise: None,
+            balance_weight: None,
+            sinkhorn: SinkhornSpec::default(),
+            mmd: MmdSpec::default(),
+            propensity_weight: 1.0,
+            targeted_weight: 1.0,
+            robinson: RobinsonSpec::default(),
+            unite: UniteSpec::default(),
+            euen: EuenSpec::default(),
+            efin: EfinSpec::default(),
+            causal_forest: CausalForestSpec::default(),
+            ziln_forest: ZilnForestSpec::default(),
+            ziln_gbdt: ZilnGbdtSpec::default(),
+            uplift_tree: UpliftTreeSpec::default(),
+        }
+    }
+}
+
+impl Options {
+    /// Checks what no part checks itself.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        for (key, weight) in [
+            ("ranking-weight", self.ranking_weight),
+            ("balance-weight", self.balance_weight.unwrap_or(0.0)),
+            ("propensity-weight", self.propensity_weight),
+            ("targeted-weight", self.targeted_weight),
+        ] {
+            not_negative(key, weight)?;
+        }
+        self.rerum_unit.validate("rerum-unit")
+    }
+}

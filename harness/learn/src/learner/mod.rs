@@ -1,0 +1,254 @@
+//! The one door to all models: what is asked of a method, what it is given, and what it gives back.
+
+pub mod catalog;
+pub mod device;
+pub mod neural;
+mod saved;
+mod scoring;
+mod status;
+mod training;
+pub mod trees;
+pub mod tuned;
+#[cfg(test)]
+mod units;
+
+pub use neural::NeuralSpec;
+pub use saved::{Parameter, SavedModel, TrainedSpec, Values};
+pub use status::{Divergence, LastFinite, Status};
+pub use tch::Device;
+pub use training::TrainingSpec;
+pub use trees::TreesSpec;
+pub use trees::explain;
+pub use tuned::TunedSpec;
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use valor_base::input_error;
+use valor_data::encode::{ColumnKind, Encoding};
+use valor_data::{LARGEST, Matrix};
+
+/// A method with all its options, nothing that does not matter to it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodSpec {
+    /// A network trained by gradient descent.
+    Neural(NeuralSpec),
+    /// Trees.
+    Trees(TreesSpec),
+    /// The best of several, for each seed.
+    Tuned(TunedSpec),
+}
+
+impl MethodSpec {
+    /// A name for people: backbone and terms.
+    pub fn slug(&self) -> String {
+        match self {
+            MethodSpec::Neural(spec) => spec.slug(),
+            MethodSpec::Trees(spec) => spec.slug(),
+            MethodSpec::Tuned(spec) => spec.slug(),
+        }
+    }
+
+    /// Which numbers it sees.
+    pub fn encoding(&self) -> Encoding {
+        match self {
+            MethodSpec::Neural(_) | MethodSpec::Tuned(_) => Encoding::Standard,
+            MethodSpec::Trees(_) => Encoding::Plain,
+        }
+    }
+}
+
+/// What a method learns from and is asked about.
+pub struct Task<'a> {
+    /// Encoded features of all rows.
+    pub features: &'a Matrix,
+    /// What their columns hold.
+    pub kinds: &'a [ColumnKind],
+    /// Who was treated.
+    pub treatment: &'a [bool],
+    /// What they spent.
+    pub outcome: &'a [f64],
+    /// Known propensity.
+    pub propensity: Option<&'a [f64]>,
+    /// Row of the file that each row came from, for messages.
+    pub origin: Option<&'a [u64]>,
+    /// Rows to learn from.
+    pub train: &'a [u32],
+    /// Rows for early stopping and for tuning.
+    pub validation: &'a [u32],
+    /// Rows to predict.
+    pub test: &'a [u32],
+}
+
+impl Task<'_> {
+    /// Refuses outcomes below 0 in the given rows; `who` is what cannot learn from them.
+    fn refuse_negative_outcomes(&self, rows: &[u32], who: &str) -> anyhow::Result<()> {
+        let Some(&row) = rows.iter().find(|&&row| self.outcome[row as usize] < 0.0) else { return Ok(()) };
+        let (number, found) = (self.number(row), self.outcome[row as usize]);
+        Err(input_error!("row {number}: {who} needs outcomes of 0 or more; found {found}"))
+    }
+
+    /// Refuses outcomes that predictions in 32 bits cannot hold.
+    fn refuse_extreme_outcomes(&self) -> anyhow::Result<()> {
+        let [smallest, largest] = EXTREMES;
+        let size = |row: &u32| self.outcome[*row as usize].abs();
+        let learned = || self.train.iter().chain(self.validation);
+        if let Some(&row) = learned().find(|row| size(row) > largest) {
+            let (number, found) = (self.number(row), self.outcome[row as usize]);
+            return Err(input_error!(
+                "row {number}: found an outcome of {found:e}; allowed are {:e} to {largest:e}, since predictions are kept in 32 \
+                 bits: use a larger unit",
+                -largest
+            ));
+        }
+        let most = learned().map(size).fold(0.0, f64::max);
+        if most > 0.0 && most < smallest {
+            return Err(input_error!(
+                "the largest outcome is {most:e}; allowed are {smallest:e} and more, since predictions are kept in 32 bits: \
+                 use a smaller unit"
+            ));
+        }
+        Ok(())
+    }
+
+    /// Row of the file, from 1, for messages.
+    fn number(&self, row: u32) -> u64 {
+        self.origin.map_or(u64::from(row) + 1, |origin| origin[row as usize])
+    }
+}
+
+/// Where a method runs and whom it tells how far it is.
+pub struct Context<'a> {
+    /// The device.
+    pub device: Device,
+    /// Called now and then with steps done and steps in all.
+    pub progress: &'a mut dyn FnMut(usize, usize),
+}
+
+/// What one seed gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replicate {
+    /// How its training ended.
+    pub status: Status,
+    /// Loss per epoch.
+    pub epochs: Vec<EpochLoss>,
+    /// What it says of the test rows; absent if it diverged.
+    pub predictions: Option<Predictions>,
+    /// What was found in the training rows, and what tuning chose.
+    pub fitted: BTreeMap<String, f64>,
+}
+
+/// A trained stack: one replicate per asked seed, and a way to score more rows.
+pub struct Fitted {
+    /// In the order of the asked seeds.
+    pub replicates: Vec<Replicate>,
+    /// The first replicate as a scorer.
+    pub scorer: Box<dyn Scorer>,
+}
+
+/// Scores encoded rows, `rows x features` row-major.
+pub trait Scorer {
+    /// Uplift of each row, outcome units, as fast as it goes.
+    fn uplift(&self, rows: &Matrix) -> Vec<f32>;
+
+    /// All that the model says of each row. A row's values depend neither on its place nor on the other rows.
+    fn predictions(&self, rows: &Matrix) -> Predictions;
+
+    /// Whether predictions have conversions.
+    fn converts(&self) -> bool;
+
+    /// What the splits on each column gained; nothing where nothing is split.
+    fn gains(&self) -> Option<SplitGains>;
+
+    /// What is needed to make this scorer again.
+    fn saved(&self) -> SavedModel;
+}
+
+/// What splits gained, summed over trees.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SplitGains {
+    /// Per encoded column, as shares of the whole; all 0 where nothing was split.
+    pub shares: Vec<f64>,
+    /// How many trees there are.
+    pub trees: usize,
+}
+
+/// Mean loss terms of one epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochLoss {
+    /// From 1.
+    pub epoch: usize,
+    /// Weighted total on training batches; absent when not finite.
+    pub total: Option<f64>,
+    /// Each term before its weight; absent when not finite.
+    pub terms: BTreeMap<String, Option<f64>>,
+    /// Total on the validation rows, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+}
+
+/// What a model says of each test row. Outcome units; one entry per test row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Predictions {
+    /// `tau_hat(x)`: what rows are ranked by.
+    pub uplift: Vec<f32>,
+    /// `E[Y_0 | x]`.
+    pub expected_control: Vec<f32>,
+    /// `E[Y_1 | x]`.
+    pub expected_treated: Vec<f32>,
+    /// `P(Y_0 > 0 | x)`, from heads that have it.
+    pub conversion_control: Option<Vec<f32>>,
+    /// `P(Y_1 > 0 | x)`, from heads that have it.
+    pub conversion_treated: Option<Vec<f32>>,
+}
+
+/// Largest outcome and smallest largest outcome that are learned from: predictions are kept in 32 bits.
+const EXTREMES: [f64; 2] = [1e-30, LARGEST];
+
+/// Refuses rows that a method cannot learn from. Looks at no features.
+///
+/// # Errors
+///
+/// Input errors that name the key or the row.
+pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
+    task.refuse_extreme_outcomes()?;
+    match spec {
+        MethodSpec::Neural(spec) => neural::check(spec, task),
+        MethodSpec::Trees(spec) => trees::check(spec, task),
+        MethodSpec::Tuned(spec) => tuned::check(spec, task),
+    }
+}
+
+/// A saved model, ready to score.
+///
+/// # Errors
+///
+/// Where its parameters are not those of its spec.
+pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Scorer>> {
+    match &saved.spec {
+        TrainedSpec::Network(spec) => Ok(Box::new(neural::restore(spec, saved, device)?)),
+        TrainedSpec::Trees(spec) => trees::restore(spec, saved),
+    }
+}
+
+/// Trains a method once per seed. Seeds train together where the method allows; a replicate's numbers do not
+/// depend on the others.
+pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+    fit_and_examine(spec, task, seeds, context, &mut |_| {})
+}
+
+/// The same; where each seed grows trees of its own, `examine` sees them before they are gone, in the order of the seeds.
+pub fn fit_and_examine(
+    spec: &MethodSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+    examine: &mut dyn FnMut(&dyn Scorer),
+) -> anyhow::Result<Fitted> {
+    match spec {
+        MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context),
+        MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context, examine),
+        MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context),
+    }
+}

@@ -1,0 +1,204 @@
+//! Networks: the only training loop.
+
+mod batches;
+mod optimiser;
+mod predict;
+mod recalibration;
+mod restore;
+mod rows;
+mod stack;
+
+pub use recalibration::{Maps, Recalibration};
+pub use restore::restore;
+
+use super::status::PREDICTION;
+use super::{Context, Divergence, Fitted, LastFinite, Predictions, Replicate, Status, Task, TrainingSpec};
+use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
+use crate::objectives::{Objective, Setting, TermSpec};
+use predict::Model;
+use recalibration::Map;
+use rows::DeviceRows;
+use serde::{Deserialize, Serialize};
+use stack::Stack;
+use tch::Tensor;
+use valor_base::input_error;
+
+/// What a network computes, what it is trained for, and how.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NeuralSpec {
+    /// What it computes.
+    pub network: NetworkSpec,
+    /// What it is trained for: the sum of these.
+    pub objective: Vec<TermSpec>,
+    /// How it is trained.
+    pub training: TrainingSpec,
+    /// What is done to conversion probabilities after training.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalibration: Option<Recalibration>,
+}
+
+/// Trains one replicate per seed, all in one stack.
+pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+    Ok(train(spec, task, seeds, context)?.fitted())
+}
+
+/// A trained stack that can still be asked about any row of its task.
+pub(super) struct Trained {
+    replicates: Vec<Replicate>,
+    model: Model,
+    maps: Vec<Maps>,
+    /// `[N, d]`
+    features: Tensor,
+}
+
+impl Trained {
+    /// What each replicate says of the given rows.
+    pub fn predict(&self, rows: &[u32]) -> Vec<Predictions> {
+        predict(&self.model, &self.maps, &self.features, (rows, self.replicates.len()))
+    }
+
+    /// The replicates, and the first of them as a scorer.
+    pub fn fitted(self) -> Fitted {
+        let scorer = Box::new(self.model.first(self.maps.into_iter().next()));
+        Fitted { replicates: self.replicates, scorer }
+    }
+}
+
+/// Trains as `fit` does.
+pub(super) fn train(
+    spec: &NeuralSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+) -> anyhow::Result<Trained> {
+    check(spec, task)?;
+    let scale = rows::outcome_scale(task);
+    let rows = DeviceRows::new(spec, task, scale, context.device);
+    let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
+    let objective = Objective::new(&spec.objective, &setting)?;
+    let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
+    let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
+    stack.train(&rows, task, context.progress);
+    let (parameters, logs) = stack.finish();
+    let model = Model::new((spec, task.features.columns), network, parameters, scale);
+    let maps = maps(spec, task, &model, &rows, seeds.len());
+    let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
+    let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
+        let finite = predictions.uplift.iter().all(|uplift| uplift.is_finite());
+        let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
+        let finished = matches!(status, Status::Finished { .. });
+        let predictions = finished.then_some(predictions);
+        Replicate { status, epochs: log.epochs, predictions, fitted: rows.fitted.clone() }
+    });
+    Ok(Trained { replicates: replicates.collect(), model, maps, features: rows.features })
+}
+
+/// What so many replicates say of rows, with their conversion probabilities set right.
+fn predict(model: &Model, maps: &[Maps], features: &Tensor, rows: (&[u32], usize)) -> Vec<Predictions> {
+    let mut predictions = model.predict(features, rows.0, rows.1);
+    predictions.iter_mut().zip(maps).for_each(|(predictions, maps)| maps.apply(predictions));
+    predictions
+}
+
+/// What sets each replicate's conversion probabilities right; empty where nothing does.
+fn maps(spec: &NeuralSpec, task: &Task, model: &Model, rows: &DeviceRows, replicates: usize) -> Vec<Maps> {
+    match (spec.recalibration, recalibration::focal(&spec.objective)) {
+        (None, _) | (Some(Recalibration::ClosedForm), None) => Vec::new(),
+        (Some(Recalibration::ClosedForm), Some(focal)) => {
+            let map = Map::Focal(focal.clone());
+            vec![Maps { control: map.clone(), treated: map }; replicates]
+        }
+        (Some(Recalibration::Isotonic), _) => {
+            let found = model.predict(&rows.features, task.train, replicates);
+            found.iter().map(|predictions| isotonic_maps(task, predictions)).collect()
+        }
+    }
+}
+
+/// One isotonic regression per arm, on the arm's training rows.
+fn isotonic_maps(task: &Task, predictions: &Predictions) -> Maps {
+    let arm = |treated: bool, conversions: &Option<Vec<f32>>| {
+        let rows = task.train.iter().zip(conversions.iter().flatten());
+        let rows = rows.filter(|(row, p)| task.treatment[**row as usize] == treated && p.is_finite());
+        let bought = |row: u32| f64::from(u8::from(task.outcome[row as usize] > 0.0));
+        recalibration::isotonic(rows.map(|(&row, &p)| (f64::from(p), bought(row))).collect())
+    };
+    Maps {
+        control: arm(false, &predictions.conversion_control),
+        treated: arm(true, &predictions.conversion_treated),
+    }
+}
+
+impl NeuralSpec {
+    /// A name for people: backbone, gate and terms.
+    pub fn slug(&self) -> String {
+        let backbone = self.network.backbone.name();
+        let gate = self.network.gate.map(|_| "gate");
+        let terms = self.objective.iter().map(|term| term.term.name());
+        [backbone].into_iter().chain(gate).chain(terms).collect::<Vec<_>>().join("-")
+    }
+
+    /// Whether the network has what every term and the recalibration need; asked before any row is loaded.
+    pub fn check_terms(&self) -> anyhow::Result<()> {
+        let setting = Setting::new(&self.network, OutcomeSummary::default(), self.training.batch);
+        Objective::new(&self.objective, &setting)?;
+        match (self.recalibration, &self.network.head) {
+            (Some(recalibration), HeadSpec::Ziln { .. }) => recalibration.check(&self.objective),
+            (Some(_), HeadSpec::Point | HeadSpec::Log) => Err(input_error!(
+                "recalibration sets conversion probabilities right, which only a ziln head has"
+            )),
+            (None, _) => Ok(()),
+        }
+    }
+}
+
+impl Status {
+    fn with_wild_predictions(self, last: Option<LastFinite>) -> Self {
+        match self {
+            Status::Finished { epochs, .. } => {
+                Status::Diverged(Divergence::new((epochs, 0), PREDICTION, last))
+            }
+            Status::Diverged(_) => self,
+        }
+    }
+}
+
+/// Outcomes of more training standard deviations than this differ by too few of the 24 bits that a network sees.
+const LARGEST_OFFSET: f64 = (1_u64 << 20) as f64;
+
+/// Refuses outcomes whose differences 32 bits cannot tell.
+fn refuse_offset(task: &Task) -> anyhow::Result<()> {
+    let scale = rows::outcome_scale(task);
+    let size = |row: &u32| task.outcome[*row as usize].abs();
+    let most = task.train.iter().chain(task.validation).map(size).fold(0.0, f64::max);
+    if most / scale > LARGEST_OFFSET {
+        return Err(input_error!(
+            "outcomes reach {most:e} and their standard deviation is {scale:e}: networks compute in 32 bits, which cannot \
+             tell such outcomes apart; allowed are up to {LARGEST_OFFSET} standard deviations: subtract a constant first"
+        ));
+    }
+    Ok(())
+}
+
+/// Refuses rows that a network cannot learn from.
+pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
+    let (batch, rows) = (spec.training.batch, task.train.len());
+    if batch > rows {
+        return Err(input_error!("training.batch: found {batch}; there are only {rows} training rows"));
+    }
+    if spec.training.patience > 0 && task.validation.is_empty() {
+        return Err(input_error!(
+            "training.patience: early stopping needs validation rows; set split.validation above 0"
+        ));
+    }
+    refuse_offset(task)?;
+    let head = match spec.network.head {
+        HeadSpec::Point => return Ok(()),
+        HeadSpec::Log => "log",
+        HeadSpec::Ziln { .. } => "ziln",
+    };
+    let who = format!("the {head} head");
+    task.refuse_negative_outcomes(task.train, &who)?;
+    task.refuse_negative_outcomes(task.validation, &who)
+}

@@ -1,0 +1,208 @@
+//! From parameters and rows to predictions.
+
+use super::recalibration::Maps;
+use crate::learner::{
+    NeuralSpec, Parameter, Predictions, SavedModel, Scorer, SplitGains, TrainedSpec, Values,
+};
+use crate::nets::{HeadSpec, Network, Pass, Weights};
+use std::cell::OnceCell;
+use tch::{Device, Tensor};
+use valor_data::Matrix;
+
+const CHUNK: usize = 4096;
+
+/// A network with the parameters of a stack.
+pub struct Model {
+    spec: NeuralSpec,
+    inputs: usize,
+    network: Network,
+    /// `[S, P]`
+    parameters: Tensor,
+    /// Outcome units in one unit of the heads' expectations.
+    outcome_scale: f64,
+    /// Of the first replicate.
+    maps: Option<Maps>,
+    /// How far apart rows stand in a tensor when their place must not matter.
+    spacing: OnceCell<usize>,
+}
+
+/// Predictions of a chunk in outcome units, each `[1, rows]`.
+struct Chunk {
+    control: Tensor,
+    treated: Tensor,
+    conversions: Option<(Tensor, Tensor)>,
+}
+
+impl Model {
+    /// The network of a spec for so many inputs, which was trained on outcomes in units of `outcome_scale`. Parameters are
+    /// `[S, P]`.
+    pub fn new(
+        (spec, inputs): (&NeuralSpec, usize),
+        network: Network,
+        parameters: Tensor,
+        outcome_scale: f64,
+    ) -> Self {
+        let spec = spec.clone();
+        Self { spec, inputs, network, parameters, outcome_scale, maps: None, spacing: OnceCell::new() }
+    }
+
+    /// Predictions of every replicate before maps for the given rows of `features` (`[N, d]`): the bits that a saved
+    /// model gives a row wherever it stands.
+    pub fn predict(&self, features: &Tensor, rows: &[u32], replicates: usize) -> Vec<Predictions> {
+        let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
+        let rows = features.index_select(0, &Tensor::from_slice(&rows).to_device(features.device()));
+        let spacing = self.spacing();
+        (0..replicates as i64).map(|replicate| self.spaced(replicate, &rows, spacing)).collect()
+    }
+
+    /// The first replicate alone, with what sets its conversion probabilities right.
+    pub fn first(self, maps: Option<Maps>) -> Self {
+        let parameters = self.parameters.narrow(0, 0, 1).contiguous();
+        Self { parameters, maps, ..self }
+    }
+
+    /// Predictions of one replicate before maps for rows `[n, d]`, which stand `spacing` apart in tensors of always `CHUNK`
+    /// rows: libtorch computes a few rows by other code than many, and rounds differently.
+    fn spaced(&self, replicate: i64, rows: &Tensor, spacing: usize) -> Predictions {
+        let _guard = tch::no_grad_guard();
+        let parameters = self.parameters.narrow(0, replicate, 1).contiguous();
+        let weights = self.network.layout().views(&parameters);
+        let (mut found, count) = (Predictions::default(), rows.size()[0]);
+        for start in (0..count).step_by(CHUNK / spacing) {
+            let part = rows.narrow(0, start, (count - start).min((CHUNK / spacing) as i64));
+            let length = part.size()[0] as usize;
+            let slab = rows.new_zeros([CHUNK as i64, self.inputs as i64], (rows.kind(), rows.device()));
+            slab.slice(0, 0, (length * spacing) as i64, spacing as i64).copy_(&part);
+            self.chunk(&weights, &slab).every(spacing, length).append(&mut found);
+        }
+        found
+    }
+
+    /// How far apart rows stand so that their place does not matter.
+    fn spacing(&self) -> usize {
+        *self.spacing.get_or_init(|| self.find_spacing())
+    }
+
+    /// The least spacing at which rows that are moved by one place keep all their bits. A matrix product whose rows are
+    /// not whole multiples of 16 bytes rounds by the place of the row.
+    fn find_spacing(&self) -> usize {
+        let steady = |spacing: &usize| {
+            let count = CHUNK / spacing;
+            let values = (0..count * self.inputs).map(|place| (place as f32 * 0.737).sin() * 2.0);
+            let rows = self.on_device(&values.collect::<Vec<f32>>(), count);
+            let whole = self.spaced(0, &rows, *spacing);
+            self.spaced(0, &rows.narrow(0, 1, count as i64 - 1), *spacing).is_end_of(&whole)
+        };
+        [1, 4].into_iter().find(steady).unwrap_or(16)
+    }
+
+    /// Rows `[n, d]` on the device of the parameters.
+    fn on_device(&self, values: &[f32], rows: usize) -> Tensor {
+        Tensor::from_slice(values).view([rows as i64, self.inputs as i64]).to_device(self.parameters.device())
+    }
+
+    /// What the replicate of the weights says of features `[rows, d]`.
+    fn chunk(&self, weights: &Weights, features: &Tensor) -> Chunk {
+        let outputs = self.network.forward(weights, &features.unsqueeze(0), &Pass::default());
+        let head = self.network.head();
+        Chunk {
+            control: head.expectation(&outputs.control) * self.outcome_scale,
+            treated: head.expectation(&outputs.treated) * self.outcome_scale,
+            conversions: head.conversion(&outputs.control).zip(head.conversion(&outputs.treated)),
+        }
+    }
+}
+
+impl Chunk {
+    /// The first of each `spacing` rows, `count` of them.
+    fn every(&self, spacing: usize, count: usize) -> Self {
+        let (spacing, end) = (spacing as i64, (spacing * count) as i64);
+        let take = |tensor: &Tensor| tensor.slice(1, 0, end, spacing);
+        Self {
+            control: take(&self.control),
+            treated: take(&self.treated),
+            conversions: self.conversions.as_ref().map(|(control, treated)| (take(control), take(treated))),
+        }
+    }
+
+    fn append(&self, to: &mut Predictions) {
+        let values = |tensor: &Tensor| -> Vec<f32> {
+            let row = tensor.get(0).contiguous().to_device(Device::Cpu);
+            Vec::try_from(row).unwrap_or_default()
+        };
+        let (control, treated) = (values(&self.control), values(&self.treated));
+        to.uplift.extend(treated.iter().zip(&control).map(|(treated, control)| treated - control));
+        to.expected_control.extend(control);
+        to.expected_treated.extend(treated);
+        if let Some((control, treated)) = &self.conversions {
+            to.conversion_control.get_or_insert_default().extend(values(control));
+            to.conversion_treated.get_or_insert_default().extend(values(treated));
+        }
+    }
+}
+
+impl Scorer for Model {
+    fn uplift(&self, rows: &Matrix) -> Vec<f32> {
+        let _guard = tch::no_grad_guard();
+        let parameters = self.parameters.narrow(0, 0, 1);
+        let weights = self.network.layout().views(&parameters);
+        let mut found = Predictions::default();
+        self.chunk(&weights, &self.on_device(&rows.values, rows.rows)).append(&mut found);
+        if let Some(maps) = &self.maps {
+            maps.apply(&mut found);
+        }
+        found.uplift
+    }
+
+    fn predictions(&self, rows: &Matrix) -> Predictions {
+        let mut found = self.spaced(0, &self.on_device(&rows.values, rows.rows), self.spacing());
+        if let Some(maps) = &self.maps {
+            maps.apply(&mut found);
+        }
+        found
+    }
+
+    fn gains(&self) -> Option<SplitGains> {
+        None
+    }
+
+    fn converts(&self) -> bool {
+        match self.network.head() {
+            HeadSpec::Ziln { .. } => true,
+            HeadSpec::Point | HeadSpec::Log => false,
+        }
+    }
+
+    fn saved(&self) -> SavedModel {
+        let replicate = self.parameters.get(0).to_device(Device::Cpu);
+        let values: Vec<f32> = Vec::try_from(replicate).unwrap_or_default();
+        let mut rest = values.as_slice();
+        let parameter = |(name, shape): (&str, &[i64])| {
+            let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
+            let (values, after) = rest.split_at(shape.iter().product());
+            rest = after;
+            Parameter { name: name.to_string(), shape, values: Values::Single(values.to_vec()) }
+        };
+        let parameters = self.network.layout().names().map(parameter).collect();
+        let spec = TrainedSpec::Network(self.spec.clone());
+        let (maps, outcome_scale) = (self.maps.clone(), self.outcome_scale);
+        SavedModel { spec, inputs: self.inputs, parameters, maps, outcome_scale }
+    }
+}
+
+impl Predictions {
+    /// Whether the last rows of `whole` are these, bit by bit.
+    fn is_end_of(&self, whole: &Self) -> bool {
+        let end = |part: &[f32], whole: &[f32]| {
+            let whole = &whole[whole.len() - part.len()..];
+            part.iter().zip(whole).all(|(part, whole)| part.to_bits() == whole.to_bits())
+        };
+        let conversion = |part: &Option<Vec<f32>>, whole: &Option<Vec<f32>>| {
+            part.as_ref().zip(whole.as_ref()).is_none_or(|(part, whole)| end(part, whole))
+        };
+        end(&self.expected_control, &whole.expected_control)
+            && end(&self.expected_treated, &whole.expected_treated)
+            && conversion(&self.conversion_control, &whole.conversion_control)
+            && conversion(&self.conversion_treated, &whole.conversion_treated)
+    }
+}

@@ -1,0 +1,232 @@
+//! A saved model becomes a scorer again.
+
+use super::predict::Model;
+use super::recalibration::{Map, Maps, Recalibration, focal};
+use crate::learner::{NeuralSpec, Parameter, SavedModel, Values};
+use crate::nets::{Network, OutcomeSummary};
+use anyhow::{Context, ensure};
+use std::collections::BTreeMap;
+use tch::{Device, Tensor};
+use valor_data::LARGEST;
+
+/// The network of the spec with the saved parameters.
+///
+/// # Errors
+///
+/// Where a parameter of the network is absent or of another shape, or a tensor is not of the network.
+pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
+    spec.network.validate()?;
+    spec.network.check_gate()?;
+    ensure!(saved.inputs > 0, "there are no inputs");
+    let network = Network::new(&spec.network, saved.inputs as i64, &OutcomeSummary::default());
+    let mut named: BTreeMap<&str, &Parameter> =
+        saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
+    let mut values = Vec::new();
+    for (name, shape) in network.layout().names() {
+        let found = named.remove(name).with_context(|| format!("the parameter '{name}' is missing"))?;
+        let same = found.shape.iter().map(|&size| size as i64).eq(shape.iter().copied());
+        ensure!(same, "the parameter '{name}' has the shape {:?}; the network needs {shape:?}", found.shape);
+        let Values::Single(found) = &found.values else {
+            anyhow::bail!("the parameter '{name}' is of double precision; allowed is single");
+        };
+        values.extend_from_slice(found);
+    }
+    if let Some(name) = named.keys().next() {
+        anyhow::bail!("the tensor '{name}' is not a parameter of the network");
+    }
+    ensure!(values.len() as i64 == network.layout().size(), "the parameters are not whole");
+    let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
+    check_maps(spec, saved.maps.as_ref())?;
+    ensure!(
+        saved.outcome_scale > 0.0 && saved.outcome_scale <= LARGEST,
+        "the outcome scale is {}; allowed are numbers above 0, at most {LARGEST:e}",
+        saved.outcome_scale
+    );
+    let model = Model::new((spec, saved.inputs), network, parameters, saved.outcome_scale);
+    Ok(model.first(saved.maps.clone()))
+}
+
+/// Refuses maps that are no functions of a probability, or not those that the method makes.
+fn check_maps(spec: &NeuralSpec, maps: Option<&Maps>) -> anyhow::Result<()> {
+    let Some(maps) = maps else {
+        ensure!(spec.recalibration.is_none(), "the method recalibrates, and the recalibration is missing");
+        return Ok(());
+    };
+    for (arm, map) in [("control", &maps.control), ("treated", &maps.treated)] {
+        let fits = match (map, spec.recalibration) {
+            (Map::Focal(map), Some(Recalibration::ClosedForm)) => focal(&spec.objective) == Some(map),
+            (Map::Knots { .. }, Some(Recalibration::Isotonic)) => true,
+            (Map::Focal(_) | Map::Knots { .. }, _) => false,
+        };
+        ensure!(fits, "recalibration.{arm} is not what the method's recalibration makes");
+        ensure!(is_whole(map), "recalibration.{arm} is no function from [0, 1] to [0, 1]");
+    }
+    Ok(())
+}
+
+fn is_whole(map: &Map) -> bool {
+    match map {
+        Map::Focal(_) => true,
+        Map::Knots { from, to } => {
+            let inside = |p: &f64| (0.0..=1.0).contains(p);
+            let places = from.iter().chain(to).all(inside) && from.is_sorted_by(|a, b| a < b);
+            !from.is_empty() && from.len() == to.len() && places && to.is_sorted()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learner::catalog::{self, Options};
+    use crate::learner::{MethodSpec, Predictions, Scorer, TrainedSpec, TrainingSpec};
+    use crate::objectives::FocalZilnSpec;
+    use valor_base::seed::Seeds;
+    use valor_data::Matrix;
+
+    const INPUTS: usize = 5;
+
+    /// A network as it is drawn, with layers of these widths.
+    fn model(key: &str, (trunk, heads): (usize, usize), components: &[&str]) -> Model {
+        let options = Options { trunk: vec![trunk], heads: vec![heads], ..Options::default() };
+        let components: Vec<String> = components.iter().map(ToString::to_string).collect();
+        let backbone = catalog::backbone(key).unwrap();
+        let method = catalog::compose(backbone, &components, &options, &TrainingSpec::default()).unwrap();
+        let MethodSpec::Neural(spec) = method else { panic!() };
+        let summary = OutcomeSummary { mean: 2.0, sd: 1.0, positive_share: 0.4, ..Default::default() };
+        let network = Network::new(&spec.network, INPUTS as i64, &summary);
+        let drawn = Tensor::from_slice(&network.layout().draw(&Seeds::new(3))).unsqueeze(0);
+        Model::new((&spec, INPUTS), network, drawn, 2.5)
+    }
+
+    fn again(saved: &SavedModel) -> anyhow::Result<Model> {
+        restore(network(&mut saved.clone()), saved, Device::Cpu)
+    }
+
+    fn network(saved: &mut SavedModel) -> &mut NeuralSpec {
+        match &mut saved.spec {
+            TrainedSpec::Network(spec) => spec,
+            TrainedSpec::Trees(_) => panic!(),
+        }
+    }
+
+    fn rows(count: usize) -> Matrix {
+        let values = (0..count * INPUTS).map(|place| (place as f32 * 1.7).sin() * 3.0).collect();
+        Matrix { rows: count, columns: INPUTS, values }
+    }
+
+    fn bits(found: &Predictions, row: usize) -> Vec<u32> {
+        let optional = [&found.conversion_control, &found.conversion_treated].into_iter().flatten();
+        let columns = [&found.uplift, &found.expected_control, &found.expected_treated];
+        columns.into_iter().chain(optional).map(|column| column[row].to_bits()).collect()
+    }
+
+    /// Widths that are no multiples of four are those whose products round by the place of a row.
+    #[test]
+    fn neither_place_nor_company_changes_a_bit() {
+        for widths in [(8, 4), (19, 7), (6, 10), (32, 16)] {
+            for components in [&[][..], &["ziln", "gti"]] {
+                assert_steady("tarnet", widths, components);
+            }
+        }
+        for backbone in &catalog::BACKBONES {
+            assert_steady(backbone.key, (9, 16), &["ziln"]);
+        }
+    }
+
+    fn assert_steady(key: &str, widths: (usize, usize), components: &[&str]) {
+        let model = model(key, widths, components);
+        let rows = rows(5000);
+        let whole = model.predictions(&rows);
+        let order: Vec<u32> = (0..5000).map(|row| (row * 1231 + 7) % 5000).collect();
+        let shuffled = model.predictions(&rows.select(&order));
+        for (place, row) in order.iter().enumerate() {
+            assert_eq!(bits(&shuffled, place), bits(&whole, *row as usize), "{key} {widths:?} {row}");
+        }
+        for row in [0, 1, 4095, 4096, 4999] {
+            let alone = model.predictions(&rows.select(&[row]));
+            assert_eq!(bits(&alone, 0), bits(&whole, row as usize), "{key} {widths:?} {row}");
+        }
+    }
+
+    #[test]
+    fn a_restored_model_scores_the_same_bits() {
+        for components in [&[][..], &["ziln", "focal", "gti", "wr"]] {
+            let model = model("tarnet", (16, 8), components);
+            let saved = model.saved();
+            let restored = again(&saved).unwrap();
+            assert_eq!(restored.saved(), saved);
+            let (found, expected) = (restored.predictions(&rows(300)), model.predictions(&rows(300)));
+            assert_eq!(found, expected);
+            assert_eq!(found.conversion_control.is_some(), !components.is_empty());
+            let weight = saved.parameters.iter().find(|parameter| parameter.name == "trunk.0.weight");
+            assert_eq!(weight.unwrap().shape, [INPUTS, 16]);
+        }
+    }
+
+    #[test]
+    fn a_recalibration_is_a_function_that_the_method_makes() {
+        let mut model = model("tarnet", (16, 8), &["ziln", "focal"]).saved();
+        let loaded = |model: &mut SavedModel, recalibration, map: Map| {
+            network(model).recalibration = recalibration;
+            model.maps = Some(Maps { control: map.clone(), treated: map });
+            again(model).map(drop).map_err(|error| error.to_string())
+        };
+        let knots = |from: &[f64], to: &[f64]| Map::Knots { from: from.to_vec(), to: to.to_vec() };
+        let isotonic = Some(Recalibration::Isotonic);
+        loaded(&mut model, isotonic, knots(&[0.0, 0.5, 1.0], &[0.1, 0.1, 0.2])).unwrap();
+        for (from, to) in [
+            (&[0.0, 1.0][..], &[0.0][..]),
+            (&[], &[]),
+            (&[0.5, 0.5], &[0.1, 0.2]),
+            (&[0.5, 0.6], &[0.2, 0.1]),
+            (&[0.5, 1.5], &[0.1, 0.2]),
+            (&[0.5, f64::NAN], &[0.1, 0.2]),
+            (&[0.5, 0.6], &[0.1, f64::INFINITY]),
+        ] {
+            let refused = loaded(&mut model, isotonic, knots(from, to)).unwrap_err();
+            assert!(refused.contains("recalibration.control is no function"), "{refused}");
+        }
+        let (closed, fine) = (Some(Recalibration::ClosedForm), FocalZilnSpec::default());
+        loaded(&mut model, closed, Map::Focal(fine.clone())).unwrap();
+        let other = FocalZilnSpec { gamma: 5.0, ..fine.clone() };
+        for (kind, map) in [
+            (closed, Map::Focal(other)),
+            (closed, knots(&[0.0, 1.0], &[0.0, 1.0])),
+            (isotonic, Map::Focal(fine.clone())),
+            (None, Map::Focal(fine)),
+        ] {
+            let refused = loaded(&mut model, kind, map).unwrap_err();
+            assert!(refused.contains("is not what the method's recalibration makes"), "{refused}");
+        }
+        (network(&mut model).recalibration, model.maps) = (isotonic, None);
+        assert!(again(&model).map(drop).unwrap_err().to_string().contains("is missing"));
+    }
+
+    #[test]
+    fn parameters_of_another_network_are_refused() {
+        let saved = model("tarnet", (16, 8), &[]).saved();
+        let refused = |change: fn(&mut SavedModel)| {
+            let mut other = saved.clone();
+            change(&mut other);
+            again(&other).map(drop).unwrap_err().to_string()
+        };
+        assert!(refused(|saved| drop(saved.parameters.remove(0))).contains("is missing"));
+        assert!(refused(|saved| saved.parameters[0].name += "x").contains("is missing"));
+        assert!(refused(|saved| saved.inputs = 6).contains("the network needs [6, 16]"));
+        assert!(refused(|saved| saved.parameters[0].values = Values::Single(vec![])).contains("not whole"));
+        assert!(
+            refused(|saved| network(saved).network.trunk = vec![usize::MAX])
+                .contains("allowed are 1 to 65536")
+        );
+        assert!(refused(|saved| network(saved).network.heads = vec![]).contains("the network needs"));
+        let extra = |saved: &mut SavedModel| {
+            saved.parameters.push(Parameter {
+                name: "other".into(),
+                shape: vec![0],
+                values: Values::Single(vec![]),
+            });
+        };
+        assert!(refused(extra).contains("'other' is not a parameter"));
+    }
+}

@@ -1,0 +1,47 @@
+//! How a network is trained: options.
+
+use serde::{Deserialize, Serialize};
+use valor_base::error::{at_least, not_negative};
+use valor_base::input_error;
+
+/// Adam over shuffled batches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TrainingSpec {
+    /// Passes over the training rows; 1 or more.
+    pub epochs: usize,
+    /// Rows per step; 2 or more, at most the training rows.
+    pub batch: usize,
+    /// Adam's step size; above 0.
+    pub learning_rate: f64,
+    /// L2 penalty added to the gradient (Adam's `weight_decay`); 0 or more.
+    pub weight_decay: f64,
+    /// Largest gradient norm per replicate; 0 for no clipping.
+    pub clip: f64,
+    /// Stop after this many epochs without a better validation loss; 0 for never. Needs validation rows.
+    pub patience: usize,
+}
+
+impl Default for TrainingSpec {
+    fn default() -> Self {
+        Self { epochs: 30, batch: 512, learning_rate: 5e-4, weight_decay: 0.0, clip: 1.0, patience: 0 }
+    }
+}
+
+impl TrainingSpec {
+    /// Checks the ranges.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        at_least("training.epochs", self.epochs, 1)?;
+        at_least("training.batch", self.batch, 2)?;
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return Err(input_error!(
+                "training.learning-rate: found {}; must be above 0",
+                self.learning_rate
+            ));
+        }
+        for (key, value) in [("weight-decay", self.weight_decay), ("clip", self.clip)] {
+            not_negative(&format!("training.{key}"), value)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,9 @@
+//! What can be trained, and what a trained model keeps. Knows no experiment. Arrows point up this list only.
+
+pub mod nets;
+pub mod objectives;
+pub mod trees;
+
+pub mod learner;
+
+pub mod model;

@@ -1,0 +1,329 @@
+//! What a network computes: stacked layers, backbones, gate, heads.
+//!
+//! Every tensor carries the replicates in front: parameters `[S, ...]`, features `[S, B, d]`.
+
+mod arms;
+mod counter;
+mod dragonnet;
+mod efin;
+mod euen;
+mod experts;
+mod gate;
+pub mod head;
+mod heads;
+mod layers;
+mod network;
+mod parameters;
+mod s_learner;
+pub mod steady;
+mod steps;
+mod t_learner;
+mod tarnet;
+mod unite;
+
+pub use counter::Counter;
+pub use network::{Network, Outputs};
+pub use parameters::{Layout, Weights};
+pub use steps::Steps;
+
+use arms::Arms;
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+use valor_base::error::within;
+use valor_base::input_error;
+
+/// Which parts the arms share, and how a representation is made of features.
+///
+/// A backbone is one file that implements this, one row of `BackboneKind` and one of `network::build`.
+trait Backbone {
+    /// What the arms have in common.
+    fn sharing(&self) -> Sharing;
+
+    /// Width of the representation.
+    fn width(&self) -> i64;
+
+    /// Features per arm `[S, B, d]` to representation per arm `[S, B, width]`.
+    fn represent(&self, weights: &Weights, features: &Arms, pass: &Pass) -> Representation;
+}
+
+/// Circumstances of one pass through a network.
+#[derive(Clone, Copy, Default)]
+pub struct Pass<'a> {
+    /// Who was treated, `[S, B]`. Where given, only the observed arm's outputs are asked for, and a network may save
+    /// itself the others.
+    pub observed: Option<&'a Tensor>,
+    /// Where random numbers of training come from; absent when nothing is trained.
+    pub counter: Option<&'a Counter>,
+}
+
+/// What a backbone makes of features.
+struct Representation {
+    /// What each arm's head sees, `[S, B, width]`.
+    arms: Arms,
+    /// Logit of `P(T = 1 | x)`, `[S, B]`, from backbones that predict it.
+    propensity: Option<Tensor>,
+    /// The scalar of targeted regularisation, `[S]`, from backbones that have it.
+    epsilon: Option<Tensor>,
+}
+
+impl Representation {
+    /// A representation and nothing else.
+    fn of(arms: Arms) -> Self {
+        Self { arms, propensity: None, epsilon: None }
+    }
+}
+
+/// What the arms of a backbone have in common, and so what its heads are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Everything: one head.
+    Heads,
+    /// The representation's layers: one head per arm.
+    Trunk,
+    /// Nothing at all: one head per arm.
+    Nothing,
+    /// Nothing; the second head puts out what treatment adds to the first.
+    Sum {
+        /// Whether the sum trains the second head only.
+        stop_gradient: bool,
+    },
+    /// Heads for marginal outcome and uplift, from which the propensity makes the arms.
+    Residual,
+}
+
+/// A backbone with its gate and heads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NetworkSpec {
+    /// Which parts the arms share.
+    pub backbone: BackboneKind,
+    /// Widths of the representation's layers.
+    pub trunk: Vec<usize>,
+    /// Widths of each arm's hidden layers.
+    pub heads: Vec<usize>,
+    /// What a head puts out.
+    pub head: HeadSpec,
+    /// Treatment-gated interaction, where used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GatePosition>,
+}
+
+/// The registered backbones with their own options.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackboneKind {
+    /// One network that sees the treatment as a feature.
+    SLearner,
+    /// Two disjoint networks.
+    TLearner,
+    /// A shared representation and one head per arm.
+    Tarnet,
+    /// TARNet whose representation has length 1.
+    Cfr,
+    /// TARNet with a propensity head.
+    Dragonnet,
+    /// A mixture of experts for marginal outcome, uplift and propensity.
+    Unite(UniteSpec),
+    /// A control network and an uplift network.
+    Euen(EuenSpec),
+    /// Attention among features and of the treatment on features.
+    Efin(EfinSpec),
+}
+
+/// Options of UniTE.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct UniteSpec {
+    /// Number of experts; 1 or more.
+    pub experts: usize,
+    /// Widths of an expert's layers; at least one.
+    pub widths: Vec<usize>,
+    /// Share of an expert's hidden values that a training step drops; in [0, 1).
+    pub dropout: f64,
+}
+
+/// Options of EUEN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EuenSpec {
+    /// Whether treated rows train the uplift network only.
+    pub stop_gradient: bool,
+}
+
+/// Options of EFIN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EfinSpec {
+    /// Length of a feature's embedding; 1 or more.
+    pub rank: usize,
+    /// Whether treated rows train the uplift network only.
+    pub stop_gradient: bool,
+}
+
+impl Default for UniteSpec {
+    fn default() -> Self {
+        Self { experts: 3, widths: vec![128, 128], dropout: 0.3 }
+    }
+}
+
+impl Default for EuenSpec {
+    fn default() -> Self {
+        Self { stop_gradient: true }
+    }
+}
+
+impl Default for EfinSpec {
+    fn default() -> Self {
+        Self { rank: 16, stop_gradient: true }
+    }
+}
+
+/// What terms of an objective may ask of a network besides its heads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Abilities {
+    /// A representation that both arms share.
+    pub representation: bool,
+    /// A propensity logit.
+    pub propensity: bool,
+    /// The scalar of targeted regularisation.
+    pub epsilon: bool,
+}
+
+impl BackboneKind {
+    /// Its name in slugs and messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            BackboneKind::SLearner => "s-learner",
+            BackboneKind::TLearner => "t-learner",
+            BackboneKind::Tarnet => "tarnet",
+            BackboneKind::Cfr => "cfr",
+            BackboneKind::Dragonnet => "dragonnet",
+            BackboneKind::Unite(_) => "unite",
+            BackboneKind::Euen(_) => "euen",
+            BackboneKind::Efin(_) => "efin",
+        }
+    }
+
+    /// What its networks offer to terms.
+    pub fn abilities(&self) -> Abilities {
+        let (representation, propensity, epsilon) = match self {
+            BackboneKind::SLearner | BackboneKind::TLearner | BackboneKind::Euen(_) => (false, false, false),
+            BackboneKind::Tarnet | BackboneKind::Cfr => (true, false, false),
+            BackboneKind::Dragonnet => (true, true, true),
+            BackboneKind::Unite(_) | BackboneKind::Efin(_) => (false, true, false),
+        };
+        Abilities { representation, propensity, epsilon }
+    }
+}
+
+impl NetworkSpec {
+    /// Refuses options out of range.
+    pub fn validate(&self) -> anyhow::Result<()> {
+        widths("trunk", &self.trunk)?;
+        widths("heads", &self.heads)?;
+        match &self.backbone {
+            BackboneKind::Unite(spec) => spec.validate(),
+            BackboneKind::Efin(spec) => within("efin.rank", spec.rank, 1, 1024),
+            BackboneKind::SLearner
+            | BackboneKind::TLearner
+            | BackboneKind::Tarnet
+            | BackboneKind::Cfr
+            | BackboneKind::Dragonnet
+            | BackboneKind::Euen(_) => Ok(()),
+        }
+    }
+
+    /// Refuses a gate that has nothing to act on.
+    pub fn check_gate(&self) -> anyhow::Result<()> {
+        let unite = matches!(self.backbone, BackboneKind::Unite(_));
+        if unite && self.gate.is_some() && self.head == HeadSpec::Point {
+            return Err(input_error!(
+                "unite with a point head has towers for marginal outcome and uplift, none per arm that 'gti' could \
+                 gate: list 'ziln' as well"
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl UniteSpec {
+    fn validate(&self) -> anyhow::Result<()> {
+        widths("unite.widths", &self.widths)?;
+        if self.widths.is_empty() {
+            return Err(input_error!("unite.widths: the list is empty; name at least one width"));
+        }
+        within("unite.experts", self.experts, 1, 256)?;
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(input_error!("unite.dropout: found {}; must be 0 or more and below 1", self.dropout));
+        }
+        Ok(())
+    }
+}
+
+fn widths(key: &str, widths: &[usize]) -> anyhow::Result<()> {
+    match widths.iter().find(|&&width| width == 0 || width > 65_536) {
+        Some(width) => Err(input_error!("{key}: found width {width}; allowed are 1 to 65536")),
+        None => Ok(()),
+    }
+}
+
+/// What a head puts out per arm.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+pub enum HeadSpec {
+    /// The expected outcome itself.
+    Point,
+    /// The log of the expected outcome.
+    Log,
+    /// Zero-inflated log-normal: conversion logit, log-mean, log-scale.
+    Ziln {
+        /// Whether `E[y] = pi exp(mu + sigma^2/2)` (the paper) or `pi exp(mu)` (the released code).
+        sigma_term: bool,
+    },
+}
+
+/// Where the gate stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GatePosition {
+    /// Between representation and heads, as in the released code.
+    Representation,
+    /// On the input features, as the paper's text reads.
+    Features,
+}
+
+/// What heads start from: the outcomes of the training rows, both arms together, in the network's unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct OutcomeSummary {
+    /// Outcome units in one unit of the network: every other amount here is divided by it. Above 0.
+    pub scale: f64,
+    /// Mean outcome.
+    pub mean: f64,
+    /// Standard deviation of the outcome.
+    pub sd: f64,
+    /// Share of outcomes that are not zero.
+    pub nonzero_share: f64,
+    /// Share of outcomes above zero.
+    pub positive_share: f64,
+    /// Mean of the log of positive outcomes.
+    pub log_mean: f64,
+    /// Standard deviation of the log of positive outcomes.
+    pub log_sd: f64,
+    /// Share of rows that were treated.
+    pub treated_share: f64,
+}
+
+impl Default for OutcomeSummary {
+    fn default() -> Self {
+        Self {
+            scale: 1.0,
+            mean: 0.0,
+            sd: 0.0,
+            nonzero_share: 0.0,
+            positive_share: 0.0,
+            log_mean: 0.0,
+            log_sd: 0.0,
+            treated_share: 0.0,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Parameters of a stack of replicates: one flat `[S, P]` buffer per model, seen through named views.
+//!
+//! With one buffer, the optimiser and clipping are a handful of operations whatever the number of layers.
+
+use rand_distr::{Distribution, Uniform};
+use tch::Tensor;
+use valor_base::seed::Seeds;
+
+/// How a parameter starts.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Init {
+    /// Uniform on `[-1/sqrt(n), 1/sqrt(n)]` with `n` inputs: PyTorch's default for linear layers.
+    FanIn(i64),
+    /// The same values for every replicate.
+    Values(Vec<f32>),
+}
+
+/// The place of a parameter in its layout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(usize);
+
+#[derive(Clone, Debug)]
+struct Entry {
+    name: String,
+    shape: Vec<i64>,
+    init: Init,
+}
+
+/// Names, shapes and initial laws of a model's parameters, in the order of the flat buffer.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    entries: Vec<Entry>,
+}
+
+impl Layout {
+    /// Adds a parameter of `shape` (without the replicate dimension).
+    pub fn add(&mut self, name: String, shape: &[i64], init: Init) -> Slot {
+        self.entries.push(Entry { name, shape: shape.to_vec(), init });
+        Slot(self.entries.len() - 1)
+    }
+
+    /// `P`: the number of values per replicate.
+    pub fn size(&self) -> i64 {
+        self.sizes().iter().sum()
+    }
+
+    /// Name and shape of each parameter, in order.
+    pub fn names(&self) -> impl Iterator<Item = (&str, &[i64])> {
+        self.entries.iter().map(|entry| (entry.name.as_str(), entry.shape.as_slice()))
+    }
+
+    /// One replicate's initial values. Each parameter has its own stream, addressed by its name, so that
+    /// adding a layer changes no other.
+    pub fn draw(&self, seeds: &Seeds) -> Vec<f32> {
+        let mut values = Vec::with_capacity(self.size() as usize);
+        for entry in &self.entries {
+            match &entry.init {
+                Init::Values(given) => values.extend_from_slice(given),
+                Init::FanIn(inputs) => values.extend(uniform(entry, *inputs, seeds)),
+            }
+        }
+        values
+    }
+
+    /// Views into `flat` (`[S, P]`), each `[S, shape...]`. Gradients flow back through one concatenation.
+    pub fn views(&self, flat: &Tensor) -> Weights {
+        let replicates = flat.size()[0];
+        let parts = flat.split_with_sizes(self.sizes(), 1);
+        let view = |(part, entry): (&Tensor, &Entry)| {
+            let shape: Vec<i64> = std::iter::once(replicates).chain(entry.shape.iter().copied()).collect();
+            part.view(shape.as_slice())
+        };
+        Weights(parts.iter().zip(&self.entries).map(view).collect())
+    }
+
+    fn sizes(&self) -> Vec<i64> {
+        self.entries.iter().map(|entry| entry.shape.iter().product()).collect()
+    }
+}
+
+fn uniform(entry: &Entry, inputs: i64, seeds: &Seeds) -> Vec<f32> {
+    let bound = 1.0 / (inputs.max(1) as f32).sqrt();
+    let count = entry.shape.iter().product::<i64>() as usize;
+    match Uniform::new_inclusive(-bound, bound) {
+        Ok(law) => law.sample_iter(seeds.child(&entry.name).stream()).take(count).collect(),
+        Err(_) => vec![0.0; count],
+    }
+}
+
+/// The parameters of a stack, each `[S, shape...]`.
+pub struct Weights(Vec<Tensor>);
+
+impl Weights {
+    /// The parameter at `slot`.
+    pub fn get(&self, slot: Slot) -> &Tensor {
+        &self.0[slot.0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layout() -> Layout {
+        let mut layout = Layout::default();
+        layout.add("first".into(), &[2, 3], Init::FanIn(4));
+        layout.add("second".into(), &[2], Init::Values(vec![7.0, 8.0]));
+        layout
+    }
+
+    #[test]
+    fn views_show_the_flat_buffer_in_order() {
+        let flat = Tensor::arange(16, (tch::Kind::Float, tch::Device::Cpu)).view([2, 8]);
+        let weights = layout().views(&flat);
+        assert_eq!(weights.get(Slot(0)).size(), [2, 2, 3]);
+        assert_eq!(weights.get(Slot(1)).double_value(&[1, 0]), 14.0);
+    }
+
+    #[test]
+    fn draws_respect_their_law_and_address() {
+        let one = layout().draw(&Seeds::new(1));
+        assert!(one[..6].iter().all(|value| value.abs() <= 0.5));
+        assert_eq!(one[6..], [7.0, 8.0]);
+        let mut longer = Layout::default();
+        longer.add("zeroth".into(), &[5], Init::FanIn(1));
+        longer.add("first".into(), &[2, 3], Init::FanIn(4));
+        assert_eq!(longer.draw(&Seeds::new(1))[5..], one[..6]);
+        assert_ne!(layout().draw(&Seeds::new(2))[..6], one[..6]);
+    }
+}

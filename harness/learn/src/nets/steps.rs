@@ -1,0 +1,354 @@
+//! What a network computes, written down: the steps from inputs to expectations that a model file tells its readers.
+//!
+//! Names and equations of the operations stand in docs/reference/models.md. Every constant comes from where the network takes it.
+
+use super::efin::SMALLEST_NORM;
+use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_SQUARE};
+use super::tarnet::SMALLEST_SQUARE;
+use super::{BackboneKind, GatePosition, HeadSpec, NetworkSpec, UniteSpec};
+use serde::Serialize;
+
+/// The steps of a network, and which of them are its answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Steps {
+    /// In an order in which they can be computed.
+    steps: Vec<Step>,
+    /// Step with the raw outputs under control.
+    control: String,
+    /// Step with the raw outputs under treatment.
+    treated: String,
+    /// What raw outputs mean.
+    head: Head,
+}
+
+/// A value under a name.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Step {
+    name: String,
+    #[serde(flatten)]
+    operation: Operation,
+}
+
+/// How a step's value is made; `of` names an earlier step, or the encoded columns, `x`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "operation", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+enum Operation {
+    /// One more column of this value.
+    Append { of: String, value: f64 },
+    /// Layers, each followed by the activation.
+    Layers { of: String, layers: Vec<String>, activation: Activation },
+    /// One layer.
+    Linear { of: String, layer: String },
+    /// Each row divided by its length.
+    DivideByLength { of: String, least_square: f64 },
+    /// One layer times the gate of an arm.
+    Gate { of: String, layer: String, treatment: String, arm: f64 },
+    /// Layers of several experts, each followed by the activation.
+    Experts { of: String, layers: Vec<String>, activation: Activation },
+    /// Experts in shares.
+    Mix { of: String, experts: String, layer: String },
+    /// An embedding per column.
+    Fields { of: String, weight: String },
+    /// Attention among fields.
+    Attend { of: String, query: String, key: String, value: String, least_length: f64, divisor: f64 },
+    /// Attention of the treatment on fields.
+    Interact { of: String, field: String, treatment: String, score: String },
+    /// `1 / (1 + exp(-z))`
+    Sigmoid { of: String },
+    /// The first plus the second.
+    Add { of: [String; 2] },
+    /// The first less the second.
+    Subtract { of: [String; 2] },
+    /// The first times the second.
+    Multiply { of: [String; 2] },
+}
+
+/// What follows a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Activation {
+    Elu,
+}
+
+/// From raw outputs to conversion and expectation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
+enum Head {
+    Point,
+    Log { largest: f64 },
+    Ziln { outputs: [&'static str; 3], sigma: Sigma, sigma_square: f64, largest: f64 },
+}
+
+/// From the third raw output of a ziln head to sigma.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Sigma {
+    function: &'static str,
+    plus: f64,
+    least: f64,
+    most: f64,
+}
+
+/// Name of the encoded columns.
+const INPUTS: &str = "x";
+const ARMS: [&str; 2] = ["control", "treated"];
+
+impl NetworkSpec {
+    /// What the network computes, step by step.
+    pub fn steps(&self) -> Steps {
+        let mut writer = Writer { steps: Vec::new() };
+        let mut arms = ARMS.map(|_| INPUTS.to_string());
+        let gated = |position| self.gate == Some(position);
+        let shared = self.backbone.shares_gate();
+        if gated(GatePosition::Features) {
+            arms = writer.gate("feature-gate", shared, &arms);
+        }
+        let found = self.represent(&mut writer, &arms);
+        let mut arms = found.arms;
+        if gated(GatePosition::Representation) {
+            arms = writer.gate("gate", shared, &arms);
+        }
+        let [control, treated] = self.answer(&mut writer, &arms, found.propensity);
+        Steps { steps: writer.steps, control, treated, head: Head::of(&self.head) }
+    }
+
+    fn represent(&self, writer: &mut Writer, arms: &[String; 2]) -> Represented {
+        let trunk = |name: &str| layers(name, self.trunk.len());
+        match &self.backbone {
+            BackboneKind::SLearner => {
+                let with = [0, 1].map(|arm| {
+                    let (of, value) = (arms[arm].clone(), arm as f64);
+                    writer.add(format!("with-treatment.{}", ARMS[arm]), Operation::Append { of, value })
+                });
+                Represented::of(writer.layers("phi", &with, &trunk("trunk")))
+            }
+            BackboneKind::Tarnet | BackboneKind::Dragonnet => {
+                Represented::of(writer.layers("phi", arms, &trunk("trunk")))
+            }
+            BackboneKind::Cfr => {
+                let long = writer.layers("trunk", arms, &trunk("trunk"));
+                Represented::of(
+                    writer.both("phi", &long, |of| Operation::DivideByLength {
+                        of,
+                        least_square: SMALLEST_SQUARE,
+                    }),
+                )
+            }
+            BackboneKind::TLearner => Represented::of([0, 1].map(|arm| {
+                writer.layer_stack(
+                    &format!("phi.{}", ARMS[arm]),
+                    &arms[arm],
+                    trunk(&format!("trunk.{}", ARMS[arm])),
+                )
+            })),
+            BackboneKind::Euen(_) => Represented::of([
+                writer.layer_stack("phi.control", &arms[0], trunk("trunk.control")),
+                writer.layer_stack("phi.uplift", &arms[1], trunk("trunk.uplift")),
+            ]),
+            BackboneKind::Efin(spec) => {
+                let fields = writer
+                    .both("fields", arms, |of| Operation::Fields { of, weight: "field.weight".to_string() });
+                let [control, uplift] = writer.attention(&fields, spec.rank);
+                Represented::of([
+                    writer.layer_stack("phi.control", &control, trunk("trunk.control")),
+                    writer.layer_stack("phi.uplift", &uplift, trunk("trunk.uplift")),
+                ])
+            }
+            BackboneKind::Unite(spec) => self.mix(writer, arms, spec),
+        }
+    }
+
+    /// UniTE's mixtures, one per task; with point heads the propensity as well.
+    fn mix(&self, writer: &mut Writer, arms: &[String; 2], spec: &UniteSpec) -> Represented {
+        let experts = writer.both("experts", arms, |of| Operation::Experts {
+            of,
+            layers: layers("experts", spec.widths.len()),
+            activation: Activation::Elu,
+        });
+        let mut mix = |task: &str, arm: usize| {
+            let (of, experts, layer) = (arms[arm].clone(), experts[arm].clone(), format!("mixture.{task}"));
+            writer.add(format!("phi.{task}"), Operation::Mix { of, experts, layer })
+        };
+        let residual = self.head == HeadSpec::Point;
+        let tasks = if residual { ["marginal", "uplift"] } else { ARMS };
+        let arms = [mix(tasks[0], 0), mix(tasks[1], 1)];
+        let propensity = residual.then(|| mix("propensity", 0)).map(|phi| {
+            let logit = writer.head("propensity", &phi, self.heads.len());
+            writer.add("share".to_string(), Operation::Sigmoid { of: logit })
+        });
+        Represented { arms, propensity }
+    }
+
+    /// Names of the raw outputs of both arms.
+    fn answer(&self, writer: &mut Writer, arms: &[String; 2], propensity: Option<String>) -> [String; 2] {
+        let [control, treated] = arms;
+        let hidden = self.heads.len();
+        match (&self.backbone, propensity) {
+            (BackboneKind::SLearner, _) => [
+                writer.named_head("both", "control", control, hidden),
+                writer.named_head("both", "treated", treated, hidden),
+            ],
+            (BackboneKind::Unite(_), Some(share)) => {
+                let marginal = writer.head("marginal", control, hidden);
+                let uplift = writer.head("uplift", treated, hidden);
+                let part = Operation::Multiply { of: [share, uplift.clone()] };
+                let part = writer.add("share-of-uplift".to_string(), part);
+                let control = Operation::Subtract { of: [marginal, part] };
+                let control = writer.add("control".to_string(), control);
+                let treated = Operation::Add { of: [control.clone(), uplift] };
+                [control, writer.add("treated".to_string(), treated)]
+            }
+            (BackboneKind::Euen(_) | BackboneKind::Efin(_), _) => {
+                let control = writer.head("control", control, hidden);
+                let uplift = writer.head("uplift", treated, hidden);
+                let treated = Operation::Add { of: [control.clone(), uplift] };
+                [control, writer.add("treated".to_string(), treated)]
+            }
+            (
+                BackboneKind::TLearner
+                | BackboneKind::Tarnet
+                | BackboneKind::Cfr
+                | BackboneKind::Dragonnet
+                | BackboneKind::Unite(_),
+                _,
+            ) => [writer.head("control", control, hidden), writer.head("treated", treated, hidden)],
+        }
+    }
+}
+
+impl BackboneKind {
+    /// Whether one gate serves both arms.
+    fn shares_gate(&self) -> bool {
+        match self {
+            BackboneKind::SLearner
+            | BackboneKind::Tarnet
+            | BackboneKind::Cfr
+            | BackboneKind::Dragonnet
+            | BackboneKind::Unite(_) => true,
+            BackboneKind::TLearner | BackboneKind::Euen(_) | BackboneKind::Efin(_) => false,
+        }
+    }
+}
+
+/// Steps whose values the heads see.
+struct Represented {
+    arms: [String; 2],
+    /// `P(T = 1 | x)`, where an answer is made of it.
+    propensity: Option<String>,
+}
+
+impl Represented {
+    fn of(arms: [String; 2]) -> Self {
+        Self { arms, propensity: None }
+    }
+}
+
+/// Names of so many layers.
+fn layers(name: &str, count: usize) -> Vec<String> {
+    (0..count).map(|layer| format!("{name}.{layer}")).collect()
+}
+
+struct Writer {
+    steps: Vec<Step>,
+}
+
+impl Writer {
+    /// Writes a step down and gives back its name.
+    fn add(&mut self, name: String, operation: Operation) -> String {
+        self.steps.push(Step { name: name.clone(), operation });
+        name
+    }
+
+    /// The same operation for both arms: one step where they see the same.
+    fn both(&mut self, name: &str, arms: &[String; 2], make: impl Fn(String) -> Operation) -> [String; 2] {
+        if arms[0] == arms[1] {
+            let both = self.add(name.to_string(), make(arms[0].clone()));
+            return [both.clone(), both];
+        }
+        [0, 1].map(|arm| self.add(format!("{name}.{}", ARMS[arm]), make(arms[arm].clone())))
+    }
+
+    /// Hidden layers; without any what they would see.
+    fn layer_stack(&mut self, name: &str, of: &str, layers: Vec<String>) -> String {
+        if layers.is_empty() {
+            return of.to_string();
+        }
+        let (of, activation) = (of.to_string(), Activation::Elu);
+        self.add(name.to_string(), Operation::Layers { of, layers, activation })
+    }
+
+    /// The same hidden layers for both arms.
+    fn layers(&mut self, name: &str, arms: &[String; 2], layers: &[String]) -> [String; 2] {
+        if layers.is_empty() {
+            return arms.clone();
+        }
+        let (layers, activation) = (layers.to_vec(), Activation::Elu);
+        self.both(name, arms, |of| Operation::Layers { of, layers: layers.clone(), activation })
+    }
+
+    fn gate(&mut self, name: &str, shared: bool, arms: &[String; 2]) -> [String; 2] {
+        [0, 1].map(|arm| {
+            let place = if shared { name.to_string() } else { format!("{name}.{}", ARMS[arm]) };
+            let operation = Operation::Gate {
+                of: arms[arm].clone(),
+                layer: format!("{place}.features"),
+                treatment: format!("{place}.treatment"),
+                arm: arm as f64,
+            };
+            self.add(format!("gated.{}", ARMS[arm]), operation)
+        })
+    }
+
+    /// EFIN's two kinds of attention.
+    fn attention(&mut self, fields: &[String; 2], rank: usize) -> [String; 2] {
+        let attend = Operation::Attend {
+            of: fields[0].clone(),
+            query: "attention.query".to_string(),
+            key: "attention.key".to_string(),
+            value: "attention.value".to_string(),
+            least_length: SMALLEST_NORM,
+            divisor: (rank as f64).sqrt(),
+        };
+        let interact = Operation::Interact {
+            of: fields[1].clone(),
+            field: "interaction.field".to_string(),
+            treatment: "interaction.treatment".to_string(),
+            score: "interaction.score".to_string(),
+        };
+        [self.add("attended".to_string(), attend), self.add("interacted".to_string(), interact)]
+    }
+
+    /// The head of this name.
+    fn head(&mut self, name: &str, of: &str, hidden: usize) -> String {
+        self.named_head(name, name, of, hidden)
+    }
+
+    /// The head `head`, its steps under another name.
+    fn named_head(&mut self, head: &str, name: &str, of: &str, hidden: usize) -> String {
+        let of = self.layer_stack(&format!("hidden.{name}"), of, layers(&format!("head.{head}"), hidden));
+        let layer = format!("head.{head}.output");
+        self.add(format!("raw.{name}"), Operation::Linear { of, layer })
+    }
+}
+
+impl Head {
+    fn of(head: &HeadSpec) -> Self {
+        match head {
+            HeadSpec::Point => Head::Point,
+            HeadSpec::Log => Head::Log { largest: LOG_EXPECTATION_MAXIMUM },
+            HeadSpec::Ziln { sigma_term } => Head::Ziln {
+                outputs: ["logit", "mu", "raw-sigma"],
+                sigma: Sigma {
+                    function: "softplus",
+                    plus: SIGMA_MINIMUM,
+                    least: SIGMA_MINIMUM,
+                    most: SIGMA_MAXIMUM,
+                },
+                sigma_square: if *sigma_term { SIGMA_SQUARE } else { 0.0 },
+                largest: LOG_EXPECTATION_MAXIMUM,
+            },
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! What a network is trained for: a weighted sum of registered terms.
+//!
+//! A term is one file that implements `TermOptions` and `Term`, and one line of `registry.rs`.
+
+mod batch;
+mod by_arm;
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod checks;
+mod closed_form;
+#[cfg(test)]
+mod findings;
+#[cfg(test)]
+mod fixtures;
+mod huber;
+mod listwise;
+mod mmd;
+mod mse;
+mod poisson;
+mod propensity;
+mod ranking;
+mod registry;
+mod response_ranking;
+mod robinson;
+mod sinkhorn;
+mod targeted;
+mod tweedie;
+mod unit;
+mod ziln;
+
+pub use batch::{Batch, Labels, Prediction};
+pub use huber::HuberSpec;
+pub use listwise::{ListwiseSpec, Over};
+pub use mmd::MmdSpec;
+pub use mse::MseSpec;
+pub use propensity::PropensitySpec;
+pub use ranking::{Label, Link, PairWeight, RankingSpec, Reduction, Score};
+pub use registry::TermKind;
+pub use response_ranking::{CrossGroupSpec, PairReduction, WithinGroupSpec};
+pub use robinson::{MarginalSpec, RobinsonSpec};
+pub use sinkhorn::SinkhornSpec;
+pub use targeted::TargetedSpec;
+pub use tweedie::TweedieSpec;
+pub use unit::{NamedUnit, Unit};
+pub use ziln::{FocalZilnSpec, ZilnSpec};
+
+use crate::nets::{Abilities, HeadSpec, NetworkSpec, OutcomeSummary};
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+use valor_base::input_error;
+
+/// One term of an objective.
+pub trait Term: Send {
+    /// The loss of each replicate, `[S]`: differentiable with respect to the prediction, and a function of
+    /// that replicate's rows alone.
+    fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor;
+
+    /// Whether it looks at outputs of the arm that was not observed. A network may leave those out if no term does.
+    fn needs_both_arms(&self) -> bool {
+        true
+    }
+}
+
+/// Options of a term, as files spell them.
+pub trait TermOptions {
+    /// The term itself. An error where the network lacks what the term needs.
+    fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>>;
+
+    /// Refuses options out of range; messages start with the term's name and the key.
+    fn validate(&self) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    /// The label that ranking compares, where the term ranks.
+    fn label(&self) -> Option<Label> {
+        None
+    }
+}
+
+/// A loss term with its weight and options.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct TermSpec {
+    /// Factor in the total; finite.
+    #[serde(default = "one")]
+    pub weight: f64,
+    /// Which term.
+    pub term: TermKind,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl TermSpec {
+    /// A term with a weight.
+    pub fn new(weight: f64, term: TermKind) -> Self {
+        Self { weight, term }
+    }
+}
+
+/// What terms may know of the training rows and the network.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// The network's head.
+    pub head: HeadSpec,
+    /// The network's backbone, for messages.
+    pub backbone: &'static str,
+    /// What the network offers besides its heads.
+    pub abilities: Abilities,
+    /// Outcomes of the training rows.
+    pub summary: OutcomeSummary,
+    /// Rows per step.
+    pub batch: usize,
+}
+
+impl Setting {
+    /// Training of a network on rows of which `summary` is known, so many per step.
+    pub fn new(network: &NetworkSpec, summary: OutcomeSummary, batch: usize) -> Self {
+        let (head, abilities) = (network.head.clone(), network.backbone.abilities());
+        Self { head, backbone: network.backbone.name(), abilities, summary, batch }
+    }
+
+    fn needs_ziln(&self, term: &str) -> anyhow::Result<()> {
+        let found = match self.head {
+            HeadSpec::Ziln { .. } => return Ok(()),
+            HeadSpec::Point => "point",
+            HeadSpec::Log => "log",
+        };
+        Err(input_error!(
+            "term '{term}' needs a ziln head (conversion, log-mean, log-scale); found a {found} head"
+        ))
+    }
+
+    fn needs_positive(&self, term: &str) -> anyhow::Result<()> {
+        match self.head {
+            HeadSpec::Ziln { .. } | HeadSpec::Log => Ok(()),
+            HeadSpec::Point => Err(input_error!(
+                "term '{term}' needs a head with a positive expectation (log, ziln); found a point head"
+            )),
+        }
+    }
+
+    fn needs_propensity(&self, term: &str) -> anyhow::Result<()> {
+        self.needs(term, self.abilities.propensity, "predicts the propensity: dragonnet, unite, efin")
+    }
+
+    fn needs_epsilon(&self, term: &str) -> anyhow::Result<()> {
+        self.needs(term, self.abilities.epsilon, "has targeted regularisation: dragonnet")
+    }
+
+    fn needs_representation(&self, term: &str) -> anyhow::Result<()> {
+        let what = "has a representation that both arms share: tarnet, cfr-wass, cfr-mmd, dragonnet";
+        self.needs(term, self.abilities.representation, what)
+    }
+
+    fn needs(&self, term: &str, has: bool, what: &str) -> anyhow::Result<()> {
+        if has {
+            return Ok(());
+        }
+        Err(input_error!("term '{term}' needs a backbone that {what}; found {}", self.backbone))
+    }
+}
+
+struct Weighted {
+    name: String,
+    factor: f64,
+    term: Box<dyn Term>,
+}
+
+/// Weighted terms.
+pub struct Objective {
+    terms: Vec<Weighted>,
+}
+
+impl Objective {
+    /// Builds every term.
+    ///
+    /// # Errors
+    ///
+    /// Input errors where the network lacks what a term needs, or two terms rank by different labels.
+    pub fn new(specs: &[TermSpec], setting: &Setting) -> anyhow::Result<Self> {
+        ranking_label(specs)?;
+        let mut terms: Vec<Weighted> = Vec::with_capacity(specs.len());
+        for spec in specs {
+            let same =
+                specs[..terms.len()].iter().filter(|other| other.term.name() == spec.term.name()).count();
+            let name = match same {
+                0 => spec.term.name().to_string(),
+                earlier => format!("{} {}", spec.term.name(), earlier + 1),
+            };
+            terms.push(Weighted { name, factor: spec.weight, term: spec.term.build(setting)? });
+        }
+        if terms.is_empty() {
+            return Err(input_error!("an objective needs at least one term"));
+        }
+        Ok(Self { terms })
+    }
+
+    /// Names of the terms, in order; a second one of a kind is numbered.
+    pub fn names(&self) -> Vec<&str> {
+        self.terms.iter().map(|weighted| weighted.name.as_str()).collect()
+    }
+
+    /// Whether any term looks at outputs of the arm that was not observed.
+    pub fn needs_both_arms(&self) -> bool {
+        self.terms.iter().any(|weighted| weighted.term.needs_both_arms())
+    }
+
+    /// The weighted total `[S]` and each term before its weight `[terms, S]`.
+    pub fn loss(&self, batch: &Batch, prediction: &Prediction) -> (Tensor, Tensor) {
+        let loss = |weighted: &Weighted| weighted.term.loss(batch, prediction);
+        let losses: Vec<Tensor> = self.terms.iter().map(loss).collect();
+        let mut total = Tensor::zeros_like(&losses[0]);
+        for (weighted, loss) in self.terms.iter().zip(&losses) {
+            total += loss * weighted.factor;
+        }
+        (total, Tensor::stack(&losses, 0).detach())
+    }
+}
+
+/// The label that the ranking terms compare. Rows carry one, so all terms must agree.
+pub fn ranking_label(specs: &[TermSpec]) -> anyhow::Result<Option<Label>> {
+    let mut labels = specs.iter().filter_map(|spec| spec.term.label());
+    let first = labels.next();
+    match labels.find(|label| Some(*label) != first) {
+        Some(_) => Err(input_error!("two ranking terms compare different labels; give them the same one")),
+        None => Ok(first),
+    }
+}

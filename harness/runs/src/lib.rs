@@ -1,0 +1,11 @@
+//! From an experiment file to stored records: what was asked, what was found, where it is kept, who does the work.
+
+pub mod spec;
+
+pub mod record;
+
+pub mod trial;
+
+pub mod store;
+
+pub mod executor;

@@ -1,0 +1,203 @@
+//! What was found: the content of a run directory.
+
+use crate::spec::RunSpec;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+pub use valor_data::RowCounts;
+pub use valor_learn::learner::{Divergence, EpochLoss, LastFinite, Predictions, Status};
+pub use valor_stats::metrics::MetricValue;
+
+/// Version of the record format. Records of versions 1 to 3 are read as well: they lack hashes of what they found, versions 1 and 2
+/// the importance of features to trees, version 1 what a divergence says of its term and of the losses before.
+pub const RECORD_VERSION: u32 = 4;
+/// The first version with hashes of its content.
+pub const OLDEST_CHECKED: u32 = 4;
+
+/// The result of one run: one cell with one seed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// Format version.
+    pub version: u32,
+    /// Identity: hash of the spec.
+    pub id: String,
+    /// What was asked.
+    pub spec: RunSpec,
+    /// How it ended.
+    pub status: Status,
+    /// Metric by name. Empty for a diverged run.
+    pub metrics: BTreeMap<String, MetricValue>,
+    /// Loss terms per epoch, epoch 1 first.
+    pub epochs: Vec<EpochLoss>,
+    /// Id of the rows that it was judged on (`Store::evaluation`).
+    pub evaluation: String,
+    /// Hash of these rows (`EvaluationRows::content`); absent before version 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation_content: Option<String>,
+    /// Rows used for training, validation, test.
+    pub rows: RowCounts,
+    /// What a reader should know of the rows: dropped rows, stand-ins.
+    pub notes: Vec<String>,
+    /// What was found in the training rows (share treated, mean and SD of the outcome), for the reader.
+    pub fitted: BTreeMap<String, f64>,
+    /// What each feature is worth to trees; absent for networks and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub importance: Option<Importance>,
+    /// What depends on the machine and the moment; nothing else does.
+    pub measured: Measured,
+}
+
+/// What each feature is worth to one forest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Importance {
+    /// Test rows that were looked at.
+    pub rows: usize,
+    /// AUUC on these rows, where it is defined.
+    pub auuc: Option<f64>,
+    /// In the order of the columns.
+    pub features: Vec<FeatureImportance>,
+}
+
+/// What one feature is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureImportance {
+    /// Name of the column.
+    pub name: String,
+    /// Share of what all splits gained, in [0, 1].
+    pub gain: f64,
+    /// What AUUC loses when its values are permuted among the rows; absent where AUUC is not defined.
+    pub loss: Option<f64>,
+}
+
+/// Facts of the machine and the moment. Times in seconds unless said otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Start, RFC 3339 in UTC.
+    pub started: String,
+    /// Loading, splitting and encoding.
+    pub load_seconds: f64,
+    /// Training; a stack's time divided by its replicates.
+    pub train_seconds: f64,
+    /// Replicates that trained together.
+    pub stack: usize,
+    /// Inference latency.
+    pub latency: Option<Latency>,
+    /// Highest resident memory of the worker so far.
+    pub peak_memory_bytes: u64,
+    /// `cpu` or `cuda:0`, with the device's name.
+    pub device: String,
+    /// Host name.
+    pub host: String,
+    /// Processor.
+    pub processor: String,
+    /// Threads inside libtorch operations.
+    pub threads: usize,
+    /// libtorch version.
+    pub libtorch: String,
+    /// valor's version.
+    pub valor: String,
+    /// Commit of the checkout that the experiment file stands in; empty if unknown.
+    pub commit: String,
+    /// Whether the tree had uncommitted changes.
+    pub dirty: bool,
+}
+
+/// Milliseconds per row.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// One row at a time, median.
+    pub single_median_ms: f64,
+    /// One row at a time, 95th percentile.
+    pub single_p95_ms: f64,
+    /// In batches.
+    pub batched_ms: f64,
+    /// Rows of such a batch.
+    pub batch: usize,
+}
+
+/// The rows that models are judged on, shared by all runs of one dataset and split.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EvaluationRows {
+    /// Row number in the dataset.
+    pub row: Vec<u32>,
+    /// Who was treated.
+    pub treatment: Vec<bool>,
+    /// What they spent.
+    pub outcome: Vec<f64>,
+    /// Known propensity, else one estimated on the training rows.
+    pub propensity: Option<Vec<f64>>,
+    /// True effect, else absent.
+    pub effect: Option<Vec<f64>>,
+    /// True `E[Y_0 | x]`, else absent.
+    pub expected_control: Option<Vec<f64>>,
+    /// True `E[Y_1 | x]`, else absent.
+    pub expected_treated: Option<Vec<f64>>,
+}
+
+impl EvaluationRows {
+    /// BLAKE3 of the rows, as 64 hex digits: per column that is known its name, a zero byte, and its values in little-endian.
+    /// Another version of a file format changes nothing.
+    pub fn content(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut column = |name: &str, bytes: &[u8]| {
+            hasher.update(name.as_bytes()).update(&[0]).update(bytes);
+        };
+        column("row", &self.row.iter().flat_map(|row| row.to_le_bytes()).collect::<Vec<u8>>());
+        column("treatment", &self.treatment.iter().map(|&treated| u8::from(treated)).collect::<Vec<u8>>());
+        let known = [
+            ("outcome", Some(&self.outcome)),
+            ("propensity", self.propensity.as_ref()),
+            ("effect", self.effect.as_ref()),
+            ("expected_control", self.expected_control.as_ref()),
+            ("expected_treated", self.expected_treated.as_ref()),
+        ];
+        for (name, values) in known.into_iter().filter_map(|(name, values)| Some((name, values?))) {
+            column(name, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+}
+
+/// A run that could not be completed: a crash, not a result.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Id of the run.
+    pub id: String,
+    /// `panicked`, `killed`, `out-of-memory`, `disk`, `input`, `error`; `damaged`: what is stored is not believed.
+    pub class: String,
+    /// What happened, for the reader.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_of_rows_is_a_hash_of_every_value_and_of_which_columns_are_known() {
+        let rows = EvaluationRows { row: vec![1, 2], outcome: vec![0.5, 1.0], ..EvaluationRows::default() };
+        // b3sum of the names and values, as docs/reference/results.md spells them.
+        let bytes = [
+            b"row\0".as_slice(),
+            &[1, 0, 0, 0, 2, 0, 0, 0],
+            b"treatment\0outcome\0",
+            &0.5f64.to_le_bytes(),
+            &1.0f64.to_le_bytes(),
+        ];
+        assert_eq!(rows.content(), blake3::hash(&bytes.concat()).to_hex().to_string());
+        let others = [
+            EvaluationRows { effect: Some(vec![0.5, 1.0]), ..rows.clone() },
+            EvaluationRows { propensity: Some(vec![0.5, 1.0]), ..rows.clone() },
+            EvaluationRows { outcome: vec![1.0, 0.5], ..rows.clone() },
+            EvaluationRows { treatment: vec![true, false], ..rows.clone() },
+        ];
+        let different: std::collections::BTreeSet<String> =
+            others.iter().chain([&rows]).map(EvaluationRows::content).collect();
+        assert_eq!(different.len(), 5);
+    }
+}

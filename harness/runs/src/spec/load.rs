@@ -1,0 +1,190 @@
+//! From a file to an experiment: expand the grid, fill in, check.
+
+use super::claim::{self, Known};
+use super::error::ExperimentError;
+use super::wire::{self, SeedsWire, Wire};
+use super::{Decision, Experiment, NamedData, NamedMethod, Tuning, methods};
+use anyhow::Context;
+use std::collections::BTreeSet;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use valor_base::error::{choices, did_you_mean};
+use valor_base::input_error;
+use valor_stats::metrics;
+
+/// First of the default seeds: the paper's code runs 42 to 46.
+const FIRST_SEED: u64 = 42;
+const DEFAULT_SEEDS: u64 = 5;
+const DEFAULT_METRICS: [&str; 4] = ["auuc", "qini", "lift@30", "krcc"];
+
+/// Reads an experiment with a profile and `--set` assignments applied. Data files are found from the
+/// experiment file's folder, and their content enters the identity of every run.
+pub fn load(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Result<Experiment> {
+    let mut experiment = declared(path, profile, sets)?;
+    let root = root(path);
+    for dataset in &mut experiment.datasets {
+        dataset.spec.resolve(&root).with_context(|| path.display().to_string())?;
+    }
+    Ok(experiment)
+}
+
+/// The same without looking at data files: of one whose content is not given, the ids of runs are not known.
+pub fn declared(path: &Path, profile: Option<&str>, sets: &[String]) -> anyhow::Result<Experiment> {
+    let text = read(path)?;
+    let wire = wire::parse(&text, profile, sets).map_err(|error| error.in_file(path))?;
+    resolve(path, profile, wire).map_err(|error| ExperimentError::plain(format!("{error:#}")).in_file(path))
+}
+
+/// The folder that paths in an experiment file start from.
+pub fn root(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_path_buf()
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        let hint = if error.kind() == ErrorKind::NotFound { neighbour(path) } else { String::new() };
+        input_error!("{}: {error}{hint}", path.display())
+    })?;
+    String::from_utf8(bytes).map_err(|_| input_error!("{}: not UTF-8 text", path.display()))
+}
+
+/// The experiment of the same folder whose name is closest.
+fn neighbour(path: &Path) -> String {
+    let files = std::fs::read_dir(root(path)).into_iter().flatten().flatten().map(|entry| entry.path());
+    let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    let name = |file: &Path| file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let names: Vec<String> = files.map(|file| name(&file)).collect();
+    did_you_mean(&name(path), names.iter().map(String::as_str))
+}
+
+fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Experiment> {
+    let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_string();
+    // Not files of reports/ or of a folder above, and nothing that prints as something else.
+    let taken = ["", ".", "..", "templates", "paper", "published", "fonts", "index.html"];
+    if taken.contains(&name.as_str()) || name.chars().any(char::is_control) {
+        let name = name.escape_debug();
+        return Err(input_error!("an experiment cannot be called '{name}'; give the file another name"));
+    }
+    let declared: Vec<String> = wire.dataset.iter().map(|dataset| dataset.name.clone()).collect();
+    let methods = methods::compose(&wire)?;
+    let metrics = wire.metrics.clone().unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec());
+    let mut experiment = Experiment {
+        name,
+        path: path.to_path_buf(),
+        profile: profile.unwrap_or("full").to_string(),
+        caption: wire.caption.clone(),
+        question: wire.question.clone().unwrap_or_default().trim().to_string(),
+        datasets: datasets(&wire)?,
+        baseline: baseline(&wire, &methods)?,
+        methods,
+        split: wire.split.clone().unwrap_or_default(),
+        seeds: seeds(wire.seeds.clone())?,
+        interval: wire.interval.unwrap_or_default(),
+        decision: Decision::silent(&metrics),
+        metrics,
+        tuning: None,
+        claims: Vec::new(),
+        paper: wire.paper,
+    };
+    check(&experiment)?;
+    experiment.claims = claims(&wire, &experiment, &declared)?;
+    if let Some(wire) = &wire.decision {
+        experiment.decision = Decision::new(wire, &experiment)?;
+    }
+    if let Some(wire) = &wire.tuning {
+        let tuning = Tuning::new(wire, &experiment)?;
+        tuning.apply(&mut experiment)?;
+        experiment.tuning = Some(tuning);
+    }
+    Ok(experiment)
+}
+
+/// Resolved to methods; `declared` are the datasets of the file, whether or not the profile uses them.
+fn claims(wire: &Wire, experiment: &Experiment, declared: &[String]) -> anyhow::Result<Vec<super::Claim>> {
+    unique("claim", wire.claim.iter().map(|claim| claim.id.clone()))?;
+    let datasets: Vec<&str> = declared.iter().map(String::as_str).collect();
+    let known = Known { datasets: &datasets, methods: &experiment.methods };
+    wire.claim.iter().map(|claim| claim::resolve(claim, &known)).collect()
+}
+
+fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
+    let names: Vec<&str> = wire.dataset.iter().map(|dataset| dataset.name.as_str()).collect();
+    if let Some(unknown) = wire.datasets.iter().flatten().find(|name| !names.contains(&name.as_str())) {
+        return Err(missing("datasets", unknown, &names));
+    }
+    let wanted = |name: &str| wire.datasets.as_ref().is_none_or(|wanted| wanted.iter().any(|w| w == name));
+    let mut datasets = Vec::new();
+    for dataset in wire.dataset.iter().filter(|dataset| wanted(&dataset.name)) {
+        let name = dataset.name.clone();
+        let mut spec = dataset.clone().source()?;
+        if let Some(rows) = wire.rows {
+            spec = spec.with_rows(rows);
+        }
+        spec.validate().map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
+        datasets.push(NamedData { name, spec });
+    }
+    Ok(datasets)
+}
+
+fn seeds(wire: Option<SeedsWire>) -> anyhow::Result<Vec<u64>> {
+    let seeds = match wire.unwrap_or(SeedsWire::Count(DEFAULT_SEEDS)) {
+        SeedsWire::Count(count @ 1..=1000) => (FIRST_SEED..FIRST_SEED + count).collect(),
+        SeedsWire::Count(count) => return Err(input_error!("seeds: found {count}; allowed are 1 to 1000")),
+        SeedsWire::List(list) => list,
+    };
+    if seeds.is_empty() {
+        return Err(input_error!("seeds: the list is empty; name at least one"));
+    }
+    unique("seeds", seeds.iter().map(ToString::to_string))?;
+    Ok(seeds)
+}
+
+fn baseline(wire: &Wire, methods: &[NamedMethod]) -> anyhow::Result<String> {
+    match (&wire.baseline, methods.first()) {
+        (Some(name), _) => Ok(name.clone()),
+        (None, Some(first)) => Ok(first.name.clone()),
+        (None, None) => Err(input_error!("no methods: give [grid], not all of it excluded, or [[method]]")),
+    }
+}
+
+fn check(experiment: &Experiment) -> anyhow::Result<()> {
+    if experiment.datasets.is_empty() {
+        return Err(input_error!("no datasets: give at least one [[dataset]]"));
+    }
+    experiment.split.validate()?;
+    unique("method", experiment.methods.iter().map(|method| method.name.clone()))?;
+    unique("dataset", experiment.datasets.iter().map(|dataset| dataset.name.clone()))?;
+    unique("metrics", experiment.metrics.iter().cloned())?;
+    if experiment.metrics.is_empty() {
+        return Err(input_error!("metrics: the list is empty; name at least one"));
+    }
+    experiment.metrics.iter().try_for_each(|name| metrics::find(name).map(|_| ()))?;
+    let methods: Vec<&str> = experiment.methods.iter().map(|method| method.name.as_str()).collect();
+    if !methods.contains(&experiment.baseline.as_str()) {
+        return Err(missing("baseline", &experiment.baseline, &methods));
+    }
+    Ok(())
+}
+
+pub(super) fn missing(place: &str, found: &str, allowed: &[&str]) -> anyhow::Error {
+    input_error!("{place}: '{found}' is not defined{}", choices(found, "there are", allowed))
+}
+
+pub(super) fn unique(what: &str, names: impl Iterator<Item = String>) -> anyhow::Result<()> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name.clone()) {
+            return Err(input_error!("{what}: '{name}' stands there twice"));
+        }
+    }
+    Ok(())
+}
+
+/// The profiles that a file defines, and `full`.
+pub fn profiles(path: &Path) -> anyhow::Result<Vec<String>> {
+    let wire = wire::parse(&read(path)?, None, &[]).map_err(|error| error.in_file(path))?;
+    let mut names: BTreeSet<String> = wire.profile.into_keys().collect();
+    names.insert("full".to_string());
+    Ok(names.into_iter().collect())
+}

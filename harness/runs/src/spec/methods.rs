@@ -1,0 +1,140 @@
+//! The rows of a table: grids expanded, listed methods composed.
+
+use super::NamedMethod;
+use super::load::{missing, unique};
+use super::wire::{ExcludeWire, GridWire, MethodWire, Wire};
+use valor_base::input_error;
+use valor_learn::learner::TrainingSpec;
+use valor_learn::learner::catalog::{self, ObjectiveSpec, Options, Row, TreesRow};
+
+/// What a method is trained with beside its backbone.
+enum Recipe<'a> {
+    Components(Vec<String>),
+    Objective { objective: &'a ObjectiveSpec, gated: bool },
+}
+
+/// All methods of a file: those of its grids, then those that it lists.
+pub(super) fn compose(wire: &Wire) -> anyhow::Result<Vec<NamedMethod>> {
+    let objectives: Vec<ObjectiveSpec> = wire.objective.iter().map(|wire| wire.spec()).collect();
+    unique("objective", objectives.iter().map(|objective| objective.name.clone()))?;
+    let mut methods = Vec::new();
+    for grid in &wire.grid {
+        methods.extend(expand(grid, &objectives)?);
+    }
+    for method in &wire.method {
+        methods.push(listed(method, &objectives)?);
+    }
+    Ok(methods)
+}
+
+fn expand(grid: &GridWire, objectives: &[ObjectiveSpec]) -> anyhow::Result<Vec<NamedMethod>> {
+    if grid.components.is_empty() && grid.objectives.is_empty() {
+        return Err(input_error!("grid: give components, objectives, or both"));
+    }
+    for exclude in &grid.exclude {
+        exclude.backbone.as_deref().map(catalog::row).transpose()?;
+        exclude.components.as_deref().map(catalog::components).transpose()?;
+    }
+    let (model, training) = settings(&grid.model, &grid.training);
+    let mut methods = Vec::new();
+    for backbone in &grid.backbones {
+        for components in &grid.components {
+            let components = catalog::components(components)?;
+            if !grid.exclude.iter().any(|exclude| exclude.meets(backbone, &components)) {
+                methods.push(method(backbone, Recipe::Components(components), (&model, &training))?);
+            }
+        }
+        for name in &grid.objectives {
+            let recipe = Recipe::Objective { objective: find(objectives, name)?, gated: false };
+            methods.push(method(backbone, recipe, (&model, &training))?);
+        }
+    }
+    Ok(methods)
+}
+
+impl ExcludeWire {
+    fn meets(&self, backbone: &str, components: &[String]) -> bool {
+        let same =
+            |listed: &Vec<String>| catalog::components(listed).is_ok_and(|listed| listed == components);
+        self.backbone.as_deref().is_none_or(|named| named == backbone)
+            && self.components.as_ref().is_none_or(same)
+    }
+}
+
+fn listed(wire: &MethodWire, objectives: &[ObjectiveSpec]) -> anyhow::Result<NamedMethod> {
+    let components = catalog::components(&wire.components)?;
+    let recipe = match &wire.objective {
+        None => Recipe::Components(components),
+        Some(name) => {
+            let objective = find(objectives, name)?;
+            if let Some(other) = components.iter().find(|component| *component != "gti") {
+                return Err(input_error!(
+                    "method with objective '{name}': found component '{other}'; beside an objective only 'gti' is allowed"
+                ));
+            }
+            Recipe::Objective { objective, gated: !components.is_empty() }
+        }
+    };
+    let (model, training) = settings(&wire.model, &wire.training);
+    let mut method = method(&wire.backbone, recipe, (&model, &training))?;
+    if let Some(name) = &wire.name {
+        method.name.clone_from(name);
+    }
+    Ok(method)
+}
+
+fn settings(model: &Option<Options>, training: &Option<TrainingSpec>) -> (Options, TrainingSpec) {
+    (model.clone().unwrap_or_default(), training.clone().unwrap_or_default())
+}
+
+fn find<'a>(objectives: &'a [ObjectiveSpec], name: &str) -> anyhow::Result<&'a ObjectiveSpec> {
+    let names: Vec<&str> = objectives.iter().map(|objective| objective.name.as_str()).collect();
+    objectives
+        .iter()
+        .find(|objective| objective.name == name)
+        .ok_or_else(|| missing("objective", name, &names))
+}
+
+fn method(
+    backbone: &str,
+    recipe: Recipe,
+    settings: (&Options, &TrainingSpec),
+) -> anyhow::Result<NamedMethod> {
+    let row = match catalog::row(backbone)? {
+        Row::Network(row) => row,
+        Row::Trees(row) => return forest(row, &recipe, settings.0),
+    };
+    let (name, components, spec) = match recipe {
+        Recipe::Components(components) => {
+            let spec = catalog::compose(row, &components, settings.0, settings.1)
+                .map_err(|error| input_error!("{}: {error:#}", catalog::name(row, &components)))?;
+            (catalog::name(row, &components), components, spec)
+        }
+        Recipe::Objective { objective, gated } => {
+            let spec = catalog::compose_objective(row, objective, gated, settings)?;
+            let gate = if gated { "+gti" } else { "" };
+            let components = gated.then(|| "gti".to_string()).into_iter().collect();
+            (format!("{} {}{gate}", row.name, objective.name), components, spec)
+        }
+    };
+    Ok(NamedMethod { name, backbone: backbone.to_string(), components, spec })
+}
+
+/// Trees, which are composed of nothing else.
+fn forest(row: &TreesRow, recipe: &Recipe, options: &Options) -> anyhow::Result<NamedMethod> {
+    let alone = matches!(recipe, Recipe::Components(components) if components.is_empty());
+    if !alone {
+        return Err(input_error!(
+            "'{}' is made of trees and takes neither components nor objectives: list it with components = [] or in a \
+             [[method]] of its own",
+            row.key
+        ));
+    }
+    let spec = row.method(options).map_err(|error| input_error!("{}: {error:#}", row.name))?;
+    Ok(NamedMethod {
+        name: row.name.to_string(),
+        backbone: row.key.to_string(),
+        components: Vec::new(),
+        spec,
+    })
+}

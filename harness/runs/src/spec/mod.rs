@@ -1,0 +1,152 @@
+//! What was asked: experiment files, their grid, and the identity of every run.
+
+mod claim;
+mod claim_wire;
+mod decision;
+mod error;
+pub mod groups;
+mod id;
+mod load;
+mod margin;
+mod methods;
+mod objective_wire;
+mod tuning;
+mod tuning_wire;
+mod wire;
+
+pub use claim::{Chain, Claim, Group, Over, Pair, Statement};
+pub use decision::{Decision, Equivalence, Family, Scope, Test};
+pub use id::{CellIdentity, hash};
+pub use load::{declared, load, profiles, root};
+pub use margin::Margin;
+pub use tuning::{Range, Scale, Tuning};
+
+use error::ExperimentError;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use valor_data::DataSpec;
+use valor_data::split::SplitSpec;
+use valor_learn::learner::MethodSpec;
+use valor_stats::stats::SeedInterval;
+
+/// Raised whenever the same spec would give other numbers.
+pub const SCIENCE_VERSION: u32 = 2;
+
+/// One cell with one seed: everything that a number depends on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// Version of the science.
+    pub science: u32,
+    /// Where the rows come from.
+    pub data: DataSpec,
+    /// How they are parted.
+    pub split: SplitSpec,
+    /// What learns from them.
+    pub method: MethodSpec,
+    /// Initialisation and batch order.
+    pub seed: u64,
+}
+
+impl RunSpec {
+    /// A run of this version of the science.
+    pub fn new(data: &DataSpec, split: &SplitSpec, method: &MethodSpec, seed: u64) -> Self {
+        let (data, split, method) = (data.clone(), split.clone(), method.clone());
+        Self { science: SCIENCE_VERSION, data, split, method, seed }
+    }
+}
+
+/// A question and a grid, for one profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// File stem.
+    pub name: String,
+    /// The file.
+    pub path: PathBuf,
+    /// The profile that was applied, `full` if none was named.
+    pub profile: String,
+    /// What a reader should know about the profile, e.g. that it is not evidence.
+    pub caption: Option<String>,
+    /// The question in prose.
+    pub question: String,
+    /// Blocks of the table.
+    pub datasets: Vec<NamedData>,
+    /// Rows of the table.
+    pub methods: Vec<NamedMethod>,
+    /// One split per experiment.
+    pub split: SplitSpec,
+    /// Seeds of every cell.
+    pub seeds: Vec<u64>,
+    /// How intervals over seeds are made.
+    pub interval: SeedInterval,
+    /// Metrics of the table, first the primary one.
+    pub metrics: Vec<String>,
+    /// Name of the method that others are compared with.
+    pub baseline: String,
+    /// The search that every method went through; nothing where methods stand as they are.
+    pub tuning: Option<Tuning>,
+    /// What verdicts rest on.
+    pub decision: Decision,
+    /// What the evidence is to decide.
+    pub claims: Vec<Claim>,
+    /// The table of the paper that stands beside these results.
+    pub paper: Option<PaperTable>,
+}
+
+/// A table of results in the paper.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaperTable {
+    /// VALOR against baselines.
+    Table1,
+    /// The ablation.
+    Table2,
+}
+
+impl Experiment {
+    /// The run of one cell with one seed, by index of dataset and method.
+    pub fn run(&self, dataset: usize, method: usize, seed: u64) -> RunSpec {
+        RunSpec::new(&self.datasets[dataset].spec, &self.split, &self.methods[method].spec, seed)
+    }
+
+    /// The ids of one cell's runs, by index of dataset and method.
+    pub fn identity(&self, dataset: usize, method: usize) -> CellIdentity {
+        CellIdentity::new(&self.datasets[dataset].spec, &self.split, &self.methods[method].spec)
+    }
+
+    /// The ids of all cells' runs, in the order of `cells`.
+    pub fn identities(&self) -> Vec<CellIdentity> {
+        let cells: Vec<(usize, usize)> = self.cells().collect();
+        cells.into_par_iter().map(|(dataset, method)| self.identity(dataset, method)).collect()
+    }
+
+    /// All cells, dataset by dataset, as indices of dataset and method.
+    pub fn cells(&self) -> impl Iterator<Item = (usize, usize)> {
+        let methods = self.methods.len();
+        (0..self.datasets.len()).flat_map(move |dataset| (0..methods).map(move |method| (dataset, method)))
+    }
+}
+
+/// A dataset as a table calls it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedData {
+    /// For the reader.
+    pub name: String,
+    /// The source.
+    pub spec: DataSpec,
+}
+
+/// A method as a table calls it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedMethod {
+    /// As the paper names it: `TARNet`, `VALOR (TARNet)`, `TARNet +ziln+focal`.
+    pub name: String,
+    /// `tarnet`, `t-learner`, ...
+    pub backbone: String,
+    /// Out of `ziln focal gti wr`.
+    pub components: Vec<String>,
+    /// The composition.
+    pub spec: MethodSpec,
+}

@@ -1,0 +1,288 @@
+//! The same search for every method: candidates drawn once, when the experiment is read.
+
+use super::Experiment;
+use super::tuning_wire::{RangeWire, ScaleWire, TuningWire};
+use rand::Rng;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use valor_base::input_error;
+use valor_base::seed::Seeds;
+use valor_learn::learner::tuned::Key;
+use valor_learn::learner::{MethodSpec, NeuralSpec, TunedSpec};
+use valor_stats::metrics::{self, Direction, Metric};
+
+const MOST_TRIALS: usize = 1000;
+const DEFAULT_METRIC: &str = "qini";
+
+/// What is searched, and by what it is decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tuning {
+    /// Candidates per method; the first is the method as it stands.
+    pub trials: usize,
+    /// Decides on the validation rows; needs no truth.
+    pub metric: String,
+    /// What differs between candidates.
+    pub ranges: BTreeMap<Key, Range>,
+}
+
+/// Where candidates come from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Range {
+    /// Uniform between bounds.
+    Between {
+        /// Smallest value.
+        low: f64,
+        /// Largest value.
+        high: f64,
+        /// What it is uniform on.
+        scale: Scale,
+    },
+    /// One of these, each as likely.
+    Among {
+        /// In the order of the file.
+        values: Vec<f64>,
+    },
+}
+
+/// What a draw is uniform on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scale {
+    /// The value.
+    Linear,
+    /// Its logarithm.
+    Log,
+}
+
+impl Tuning {
+    /// What an experiment's file asks for.
+    pub(super) fn new(wire: &TuningWire, experiment: &Experiment) -> anyhow::Result<Self> {
+        let trials = match wire.trials {
+            Some(trials @ 1..=MOST_TRIALS) => trials,
+            Some(trials) => {
+                return Err(input_error!("tuning.trials: found {trials}; allowed are 1 to {MOST_TRIALS}"));
+            }
+            None => return Err(input_error!("tuning.trials is missing: how many candidates per method?")),
+        };
+        if experiment.split.validation == 0.0 {
+            return Err(input_error!(
+                "tuning needs validation rows: set split.validation above 0 (found {})",
+                experiment.split.validation
+            ));
+        }
+        let mut ranges = BTreeMap::new();
+        for (name, range) in &wire.ranges {
+            let key = Key::find(name).map_err(|error| input_error!("tuning.ranges: {error:#}"))?;
+            let range = Range::new(&key, range)
+                .map_err(|error| input_error!("tuning.ranges, \"{name}\": {error:#}"))?;
+            ranges.insert(key, range);
+        }
+        if ranges.is_empty() {
+            return Err(input_error!(
+                "tuning.ranges is missing: name what to search, e.g. \"training.learning-rate\""
+            ));
+        }
+        Ok(Self { trials, metric: metric(wire, experiment)?, ranges })
+    }
+
+    /// Every method with its candidates.
+    pub(super) fn apply(&self, experiment: &mut Experiment) -> anyhow::Result<()> {
+        self.check_terms(experiment)?;
+        let draws = self.draws();
+        for method in &mut experiment.methods {
+            if let MethodSpec::Neural(spec) = &method.spec {
+                method.spec = MethodSpec::Tuned(self.candidates(spec, &draws));
+            }
+        }
+        Ok(())
+    }
+
+    /// Every key's values by trial, drawn once for all methods. Trial 0 draws nothing that is used.
+    fn draws(&self) -> BTreeMap<&Key, Vec<f64>> {
+        let draw =
+            |(key, range): (_, &Range)| (key, (0..self.trials).map(|trial| range.draw(key, trial)).collect());
+        self.ranges.iter().map(draw).collect()
+    }
+
+    /// The method as it stands, then it with drawn values. The same key and trial have the same value in every method.
+    fn candidates(&self, spec: &NeuralSpec, draws: &BTreeMap<&Key, Vec<f64>>) -> TunedSpec {
+        let searched: Vec<&Key> = self.ranges.keys().filter(|key| key.get(spec).is_some()).collect();
+        let candidate = |trial: usize| {
+            let mut candidate = spec.clone();
+            for key in searched.iter().filter(|_| trial > 0) {
+                key.set(&mut candidate, draws[*key][trial]);
+            }
+            candidate
+        };
+        TunedSpec {
+            candidates: (0..self.trials).map(candidate).collect(),
+            metric: self.metric.clone(),
+            searched: searched.into_iter().cloned().collect(),
+        }
+    }
+
+    /// Refuses a weight of a term that no method has.
+    fn check_terms(&self, experiment: &Experiment) -> anyhow::Result<()> {
+        let specs = || {
+            experiment.methods.iter().filter_map(|method| match &method.spec {
+                MethodSpec::Neural(spec) => Some(spec),
+                MethodSpec::Tuned(tuned) => tuned.candidates.first(),
+                MethodSpec::Trees(_) => None,
+            })
+        };
+        let Some(key) = self.ranges.keys().find(|key| specs().all(|spec| key.get(spec).is_none())) else {
+            return Ok(());
+        };
+        let terms: BTreeSet<&str> =
+            specs().flat_map(|spec| &spec.objective).map(|term| term.term.name()).collect();
+        let terms: Vec<&str> = terms.into_iter().collect();
+        Err(input_error!(
+            "tuning.ranges, \"{key}\": no method of this experiment has it; their terms are {}",
+            terms.join(", ")
+        ))
+    }
+}
+
+/// The named metric, else the experiment's first where that can decide, else a default that can.
+fn metric(wire: &TuningWire, experiment: &Experiment) -> anyhow::Result<String> {
+    let decides = |metric: &Metric| !metric.needs_truth() && metric.direction != Direction::Neither;
+    let Some(name) = &wire.metric else {
+        let first = experiment.metrics.first();
+        let first = first.filter(|name| metrics::find(name).is_ok_and(decides));
+        return Ok(first.cloned().unwrap_or_else(|| DEFAULT_METRIC.to_string()));
+    };
+    let metric = metrics::find(name).map_err(|error| input_error!("tuning.metric: {error:#}"))?;
+    if decides(metric) {
+        return Ok(name.clone());
+    }
+    let why = if metric.needs_truth() {
+        "needs the true effect, which no method may know"
+    } else {
+        "is a fact of the rows"
+    };
+    let names: Vec<&str> =
+        metrics::registry().iter().filter(|metric| decides(metric)).map(|metric| metric.name).collect();
+    Err(input_error!("tuning.metric: '{name}' {why}; allowed are {}", names.join(", ")))
+}
+
+impl Range {
+    fn new(key: &Key, wire: &RangeWire) -> anyhow::Result<Self> {
+        let within =
+            |name: &str, value: f64| key.check(value).map_err(|error| input_error!("{name}: {error:#}"));
+        match (wire.low, wire.high, &wire.values) {
+            (None, None, Some(values)) if wire.scale.is_none() => {
+                if values.is_empty() {
+                    return Err(input_error!("values: the list is empty"));
+                }
+                values.iter().try_for_each(|value| within("values", *value))?;
+                Ok(Range::Among { values: values.clone() })
+            }
+            (Some(low), Some(high), None) => {
+                let scale = match wire.scale.unwrap_or(ScaleWire::Linear) {
+                    ScaleWire::Linear => Scale::Linear,
+                    ScaleWire::Log => Scale::Log,
+                };
+                within("low", low)?;
+                within("high", high)?;
+                if low >= high {
+                    return Err(input_error!("low = {low} must be below high = {high}"));
+                }
+                if scale == Scale::Log && low <= 0.0 {
+                    return Err(input_error!("low: found {low}; a log scale needs numbers above 0"));
+                }
+                Ok(Range::Between { low, high, scale })
+            }
+            (_, _, _) => {
+                Err(input_error!("give low and high (and scale = \"log\"), or values, and not both"))
+            }
+        }
+    }
+
+    /// The value of a trial: a draw from its own stream. Between bounds it has four significant digits, so that no last
+    /// bit of a logarithm enters the identity of a run.
+    fn draw(&self, key: &Key, trial: usize) -> f64 {
+        let seeds = Seeds::new(0).child("tuning").child(&key.to_string()).at(trial as u64);
+        let share: f64 = seeds.stream().random();
+        match self {
+            Range::Among { values } => values[(share * values.len() as f64) as usize],
+            Range::Between { low, high, scale } => {
+                let value = match scale {
+                    Scale::Linear => low + share * (high - low),
+                    Scale::Log => (low.ln() + share * (high.ln() - low.ln())).exp(),
+                };
+                let rounded: f64 = format!("{value:.3e}").parse().unwrap_or(value);
+                rounded.clamp(*low, *high)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use valor_learn::learner::TrainingSpec;
+    use valor_learn::learner::catalog::{self, Options};
+
+    fn method(components: &[&str]) -> NeuralSpec {
+        let components: Vec<String> = components.iter().map(ToString::to_string).collect();
+        let backbone = catalog::backbone("tarnet").unwrap();
+        let found = catalog::compose(backbone, &components, &Options::default(), &TrainingSpec::default());
+        let MethodSpec::Neural(spec) = found.unwrap() else { panic!() };
+        spec
+    }
+
+    fn tuning() -> Tuning {
+        let rate = Range::Between { low: 1e-4, high: 1e-2, scale: Scale::Log };
+        let decay = Range::Between { low: 0.0, high: 0.1, scale: Scale::Linear };
+        let weight = Range::Among { values: vec![0.5, 2.0, 7.0] };
+        let ranges = [(Key::LearningRate, rate), (Key::WeightDecay, decay), (weight_of("ranking"), weight)];
+        Tuning { trials: 200, metric: "qini".to_string(), ranges: ranges.into() }
+    }
+
+    fn weight_of(term: &str) -> Key {
+        Key::Weight(term.to_string())
+    }
+
+    #[test]
+    fn the_first_candidate_is_the_method_and_ranges_that_do_not_apply_are_left_out() {
+        let (plain, ranked) = (method(&[]), method(&["ziln", "wr"]));
+        let tuning = tuning();
+        let [few, many] = [&plain, &ranked].map(|spec| tuning.candidates(spec, &tuning.draws()));
+        assert_eq!((&few.candidates[0], &many.candidates[0]), (&plain, &ranked));
+        assert_eq!((few.candidates.len(), many.candidates.len()), (200, 200));
+        assert_eq!(few.searched, [Key::LearningRate, Key::WeightDecay]);
+        assert_eq!(many.searched, [Key::LearningRate, Key::WeightDecay, weight_of("ranking")]);
+        for (few, many) in few.candidates.iter().zip(&many.candidates) {
+            assert_eq!(few.training, many.training, "a range is drawn alike in every method");
+        }
+    }
+
+    #[test]
+    fn draws_fill_their_ranges_on_the_stated_scale() {
+        let tuning = tuning();
+        let candidates = tuning.candidates(&method(&["ziln", "wr"]), &tuning.draws()).candidates.split_off(1);
+        let values = |key: &Key| candidates.iter().filter_map(|spec| key.get(spec)).collect::<Vec<f64>>();
+        let share = |values: &[f64], below: f64| {
+            values.iter().filter(|value| **value < below).count() as f64 / values.len() as f64
+        };
+        let rates = values(&Key::LearningRate);
+        assert!(rates.iter().all(|rate| (1e-4..=1e-2).contains(rate)));
+        assert!((share(&rates, 1e-3) - 0.5).abs() < 0.1, "half of them below the geometric middle");
+        let decays = values(&Key::WeightDecay);
+        assert!((share(&decays, 0.05) - 0.5).abs() < 0.1, "half of them below the middle");
+        let weights = values(&weight_of("ranking"));
+        for value in [0.5, 2.0, 7.0] {
+            let count = weights.iter().filter(|weight| **weight == value).count();
+            assert!((40..95).contains(&count), "{value}: {count}");
+        }
+        assert!(rates.iter().all(|rate| format!("{rate:e}").len() <= 8), "four digits: {rates:?}");
+    }
+
+    #[test]
+    fn draws_are_pinned() {
+        let range = Range::Between { low: 1e-4, high: 1e-2, scale: Scale::Log };
+        let drawn = [1, 2, 3].map(|trial| range.draw(&Key::LearningRate, trial));
+        assert_eq!(drawn, [0.006297, 0.0004136, 0.001635]);
+    }
+}

@@ -1,0 +1,202 @@
+//! From a data spec to encoded, parted rows.
+
+use super::{Job, RowCounts, Task};
+use crate::record::EvaluationRows;
+use crate::spec::{self, SCIENCE_VERSION};
+use serde_json::json;
+use valor_data::caution::{cautions, near_certain};
+use valor_data::encode::{ColumnKind, Encoder, Encoding};
+use valor_data::propensity::Propensity;
+use valor_data::split::{self, Split};
+use valor_data::{Dataset, Matrix};
+use valor_learn::model::RawColumn;
+
+/// Rows ready to learn from.
+pub struct Prepared {
+    dataset: Dataset,
+    encoder: Encoder,
+    kinds: Vec<ColumnKind>,
+    features: Matrix,
+    split: Split,
+    /// Identity of the rows that models are judged on.
+    pub evaluation_id: String,
+    /// The rows that models are judged on.
+    pub evaluation: EvaluationRows,
+}
+
+/// Note on rows without a known propensity.
+const ESTIMATED: &str = "propensity estimated by logistic regression on the training rows";
+
+impl Prepared {
+    /// What distinguishes prepared rows: data, split and, with a split per seed, the seed.
+    pub fn key(job: &Job) -> anyhow::Result<String> {
+        let seed = job.split.per_seed.then(|| job.seeds.first());
+        let identity = json!({ "science": SCIENCE_VERSION, "data": job.data.identity(), "split": job.split, "seed": seed });
+        Ok(spec::hash(&identity))
+    }
+
+    /// Loads, parts and encodes.
+    pub fn load(job: &Job) -> anyhow::Result<Self> {
+        let mut prepared = Self::unencoded(job)?;
+        let encoding = job.method.encoding();
+        let Self { dataset, split, .. } = &prepared;
+        let encoder = Encoder::fit(dataset, &split.train, encoding);
+        let pooled = encoder.pooled(dataset, &split.train);
+        let encoded = (encoder.names().len() * size_of::<f32>()) as u64;
+        let what = format!("{}: the rows are encoded", job.data.place());
+        valor_data::memory::ask(&what, dataset.rows() as u64, encoded)?;
+        prepared.encoder = encoder;
+        prepared.dataset.notes.extend(pooled);
+        prepared.kinds = prepared.encoder.kinds();
+        prepared.features = prepared.encoder.encode(&prepared.dataset)?;
+        if prepared.dataset.propensity.is_none() {
+            prepared.estimate_propensity(encoding)?;
+        }
+        // The raw values are not needed any more, and they are as large as the encoded ones.
+        prepared.dataset.numeric = Matrix::default();
+        Ok(prepared)
+    }
+
+    /// Loads and parts: enough to check a method.
+    pub fn unencoded(job: &Job) -> anyhow::Result<Self> {
+        let mut dataset = valor_data::load(&job.data, &job.root)?;
+        let cautions = cautions(&dataset);
+        dataset.notes.extend(cautions);
+        let split = split::split(&dataset, &job.split, job.seeds.first().copied().unwrap_or_default())?;
+        let evaluation = evaluation(&dataset, &split.test);
+        let (encoder, kinds, features) = Default::default();
+        Ok(Self { evaluation_id: Self::key(job)?, dataset, encoder, kinds, features, split, evaluation })
+    }
+
+    /// For the weighted metrics alone: methods still see that the propensity is not known. The same for every method,
+    /// whichever encoding it has.
+    fn estimate_propensity(&mut self, encoding: Encoding) -> anyhow::Result<()> {
+        let Self { dataset, split, .. } = &*self;
+        let estimate = |features: &Matrix| {
+            Propensity::fit(features, &dataset.treatment, &split.train).predict(features, &split.test)
+        };
+        let estimated = match encoding {
+            Encoding::Standard => estimate(&self.features),
+            Encoding::Plain => {
+                estimate(&Encoder::fit(dataset, &split.train, Encoding::Standard).encode(dataset)?)
+            }
+        };
+        self.dataset.notes.push(ESTIMATED.to_string());
+        self.dataset.notes.extend(near_certain("an estimated propensity", &estimated));
+        self.evaluation.propensity = Some(estimated);
+        Ok(())
+    }
+
+    /// What a method is given.
+    pub fn task(&self) -> Task<'_> {
+        Task {
+            features: &self.features,
+            kinds: &self.kinds,
+            treatment: &self.dataset.treatment,
+            outcome: &self.dataset.outcome,
+            propensity: self.dataset.propensity.as_deref(),
+            origin: self.dataset.origin.as_deref(),
+            train: &self.split.train,
+            validation: &self.split.validation,
+            test: &self.split.test,
+        }
+    }
+
+    /// How the rows were encoded.
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    /// The raw feature columns.
+    pub fn columns(&self) -> Vec<RawColumn> {
+        RawColumn::of(&self.dataset)
+    }
+
+    /// Encoded features of all rows.
+    pub fn features(&self) -> &Matrix {
+        &self.features
+    }
+
+    /// What a reader should know of the rows.
+    pub fn notes(&self) -> &[String] {
+        &self.dataset.notes
+    }
+
+    /// Sizes of the parts.
+    pub fn counts(&self) -> RowCounts {
+        RowCounts {
+            train: self.split.train.len(),
+            validation: self.split.validation.len(),
+            test: self.split.test.len(),
+        }
+    }
+}
+
+fn evaluation(dataset: &Dataset, test: &[u32]) -> EvaluationRows {
+    let take = |values: &[f64]| test.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
+    let optional = |values: Option<&Vec<f64>>| values.map(|values| take(values));
+    let truth = dataset.truth.as_ref();
+    EvaluationRows {
+        row: test.to_vec(),
+        treatment: test.iter().map(|&row| dataset.treatment[row as usize]).collect(),
+        outcome: take(&dataset.outcome),
+        propensity: optional(dataset.propensity.as_ref()),
+        effect: truth.map(|truth| take(&truth.effect)),
+        expected_control: optional(truth.and_then(|truth| truth.expected_control.as_ref())),
+        expected_treated: optional(truth.and_then(|truth| truth.expected_treated.as_ref())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trial::Provenance;
+    use std::path::Path;
+    use valor_data::DataSpec;
+    use valor_data::split::SplitSpec;
+    use valor_learn::learner::{TrainingSpec, catalog};
+
+    /// 40 rows, in which large x is treated more often.
+    fn prepared(root: &Path, propensity: &str) -> Prepared {
+        let rows = (0..40).map(|row| format!("{row},{},{}\n", u8::from(row % 3 < row / 14), row % 7));
+        let text = format!("x,called,spent\n{}", rows.collect::<String>());
+        #[expect(clippy::disallowed_methods, reason = "a file to load")]
+        std::fs::write(root.join("rows.csv"), text).unwrap();
+        let table = format!(
+            "path = 'rows.csv'\ntreatment = 'called'\ntreated = ['1']\ncontrol = ['0']\noutcome = 'spent'\n\
+             numeric = ['x']\n{propensity}"
+        );
+        let backbone = catalog::backbone("tarnet").unwrap();
+        let (options, training) = (catalog::Options::default(), TrainingSpec::default());
+        let method = catalog::compose(backbone, &[], &options, &training).unwrap();
+        Prepared::load(&Job {
+            data: DataSpec::Table(toml::from_str(&table).unwrap()),
+            split: SplitSpec::default(),
+            method,
+            seeds: vec![1],
+            root: root.to_path_buf(),
+            device: "cpu".to_string(),
+            provenance: Provenance::default(),
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn an_unknown_propensity_is_estimated_for_the_metrics_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = prepared(folder.path(), "");
+        let estimates = prepared.evaluation.propensity.as_ref().unwrap();
+        assert_eq!(estimates.len(), 8);
+        assert!(estimates.is_sorted() && estimates[0] < 0.2 && estimates[7] > 0.5, "{estimates:?}");
+        assert_eq!(prepared.notes(), [ESTIMATED]);
+        assert!(prepared.task().propensity.is_none());
+    }
+
+    #[test]
+    fn a_known_propensity_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let prepared = prepared(folder.path(), "propensity = 0.5");
+        assert_eq!(prepared.evaluation.propensity, Some(vec![0.5; 8]));
+        assert!(prepared.notes().is_empty());
+    }
+}

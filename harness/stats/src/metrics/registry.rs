@@ -1,0 +1,257 @@
+//! What a metric is, and how one is found by name and computed.
+
+use super::catalog::{METRICS, SHARES, TRUTH};
+use super::judged::Prepared;
+use super::means::Means;
+use super::rank::tau_b;
+use super::sweep::Sweep;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use valor_base::error::choices;
+use valor_base::input_error;
+
+/// A metric's value, or why there is none.
+pub type Value = Result<f64, Undefined>;
+
+/// Why a metric has no value on these rows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Undefined(pub String);
+
+impl Undefined {
+    pub(super) fn new(reason: &str) -> Self {
+        Self(reason.to_string())
+    }
+}
+
+/// A metric as it is recorded: its value, or why there is none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricValue {
+    /// The value, absent when undefined.
+    pub value: Option<f64>,
+    /// Why it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl From<Value> for MetricValue {
+    fn from(value: Value) -> Self {
+        match value {
+            Ok(value) => Self { value: Some(value), reason: None },
+            Err(Undefined(reason)) => Self { value: None, reason: Some(reason) },
+        }
+    }
+}
+
+/// Which values are good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// More is better.
+    Higher,
+    /// Less is better.
+    Lower,
+    /// Closer to 0 is better.
+    Zero,
+    /// Closer to 1 is better.
+    One,
+    /// A fact of the rows, not of the model.
+    Neither,
+}
+
+impl Direction {
+    /// A number that is larger for a better value; always 0 where no value is better.
+    pub fn merit(self, value: f64) -> f64 {
+        match self {
+            Direction::Higher => value,
+            Direction::Lower => -value,
+            Direction::Zero => -value.abs(),
+            Direction::One => -(value - 1.0).abs(),
+            Direction::Neither => 0.0,
+        }
+    }
+}
+
+/// A registered metric.
+#[derive(Clone, Copy, Debug)]
+pub struct Metric {
+    /// Unique name.
+    pub name: &'static str,
+    /// Definition; symbols as in docs/methods/metrics.md.
+    pub formula: &'static str,
+    /// Unit of the value.
+    pub unit: &'static str,
+    /// Which values are good.
+    pub direction: Direction,
+    /// Whose definition it is.
+    pub source: &'static str,
+    pub(super) compute: Compute,
+}
+
+/// What a metric is a share of: nothing is known of the share where little is there of this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// The difference in means of the arms.
+    Observed,
+    /// The same with inverse-propensity weights.
+    Inverse,
+    /// The mean true effect.
+    True,
+}
+
+/// How a metric is computed, and so whether rows can be weighted without a new sort.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Compute {
+    /// From one pass over the arms as observed.
+    Observed(fn(&Sweep) -> Value),
+    /// From one pass over the inverse-propensity-weighted arms.
+    Inverse(fn(&Sweep) -> Value),
+    /// From weighted means over rows.
+    Means(fn(&Prepared) -> Result<Means, Undefined>),
+    /// Tau-b of the score and this column.
+    Correlation(fn(&Prepared) -> Result<&[f64], Undefined>),
+    /// From the ranked rows; has no weighted form.
+    Ranked(fn(&Prepared) -> Value),
+}
+
+impl Metric {
+    /// Whether it compares with the true effect or the true outcome without treatment.
+    pub fn needs_truth(&self) -> bool {
+        TRUTH.contains(&self.name)
+    }
+
+    /// The total that it is a share of, and the metric that is the same area in outcome units; nothing for what is no share.
+    pub fn share_of(&self) -> Option<(Total, &'static str)> {
+        SHARES.iter().find(|(share, _, _)| *share == self.name).map(|(_, total, area)| (*total, *area))
+    }
+
+    /// Whether it weights rows by their propensity.
+    pub fn needs_propensity(&self) -> bool {
+        matches!(self.compute, Compute::Inverse(_))
+    }
+
+    /// The value on these rows.
+    pub fn compute(&self, prepared: &Prepared) -> Value {
+        let value = match self.compute {
+            Compute::Observed(metric) => metric(&prepared.observed_sweep),
+            Compute::Inverse(metric) => {
+                prepared.inverse().ok_or_else(no_propensity).and_then(|(_, sweep)| metric(sweep))
+            }
+            Compute::Means(metric) => metric(prepared).and_then(|means| means.value()),
+            Compute::Correlation(column) => {
+                column(prepared).and_then(|truth| tau_b(&prepared.ranking, truth))
+            }
+            Compute::Ranked(metric) => metric(prepared),
+        };
+        finite(value)
+    }
+}
+
+/// All metrics in the order in which they are explained.
+pub fn registry() -> &'static [Metric] {
+    METRICS
+}
+
+/// The metric called `name`.
+///
+/// # Errors
+///
+/// An input error with all names when there is none.
+pub fn find(name: &str) -> anyhow::Result<&'static Metric> {
+    METRICS.iter().find(|metric| metric.name == name).ok_or_else(|| {
+        let names: Vec<&str> = METRICS.iter().map(|metric| metric.name).collect();
+        input_error!("unknown metric '{name}'{}", choices(name, "allowed are", &names))
+    })
+}
+
+/// The named metrics on these rows.
+///
+/// # Errors
+///
+/// An input error for an unknown name.
+pub fn evaluate<S: AsRef<str>>(
+    names: &[S],
+    prepared: &Prepared,
+) -> anyhow::Result<BTreeMap<String, MetricValue>> {
+    let entry =
+        |name: &S| find(name.as_ref()).map(|metric| (metric.name.into(), metric.compute(prepared).into()));
+    names.iter().map(entry).collect()
+}
+
+pub(super) fn no_propensity() -> Undefined {
+    Undefined::new("the propensity is not known")
+}
+
+pub(super) fn finite(value: Value) -> Value {
+    value.and_then(|value| {
+        let overflows =
+            || Undefined::new("the sums overflow: the numbers are too large to be summed or squared");
+        if value.is_finite() { Ok(value) } else { Err(overflows()) }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Judged;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn names_are_unique_and_everything_is_explained() {
+        let names: BTreeSet<&str> = registry().iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), registry().len());
+        for metric in registry() {
+            assert!(
+                [metric.formula, metric.unit, metric.source].iter().all(|text| !text.is_empty()),
+                "{}",
+                metric.name
+            );
+        }
+    }
+
+    #[test]
+    fn metrics_that_need_more_than_outcomes_are_known() {
+        let score: Vec<f64> = (0..200).map(|row| f64::from(row * 37 % 200)).collect();
+        let treatment: Vec<bool> = (0..200).map(|row| row % 2 == 0).collect();
+        let outcome: Vec<f64> = (0..200).map(|row| f64::from(row % 7)).collect();
+        let half = [0.5; 200];
+        let bare = Judged {
+            predicted_uplift: Some(&score),
+            predicted_control: Some(&score),
+            predicted_treated: Some(&score),
+            ..Judged::new(&score, &treatment, &outcome)
+        };
+        let known = Judged { effect: Some(&outcome), expected_control: Some(&outcome), ..bare };
+        let weighted = Judged { propensity: Some(&half), ..bare };
+        let [bare, known, weighted] = [bare, known, weighted].map(|rows| Prepared::new(&rows).unwrap());
+        for metric in registry() {
+            let defined = |rows: &Prepared| metric.compute(rows).is_ok();
+            assert_eq!(defined(&known) && !defined(&bare), metric.needs_truth(), "{}", metric.name);
+            assert_eq!(defined(&weighted) && !defined(&bare), metric.needs_propensity(), "{}", metric.name);
+        }
+    }
+
+    #[test]
+    fn every_share_of_a_total_has_its_area_in_outcome_units() {
+        for metric in registry().iter().filter(|metric| metric.unit == "share of the total") {
+            let (_, area) = metric.share_of().unwrap_or_else(|| panic!("{} has no area", metric.name));
+            let area = find(area).unwrap();
+            assert_eq!((area.unit, area.direction), ("outcome", metric.direction), "{}", metric.name);
+            assert!(area.share_of().is_none());
+        }
+        assert!(
+            registry()
+                .iter()
+                .all(|metric| metric.unit == "share of the total" || metric.share_of().is_none())
+        );
+    }
+
+    #[test]
+    fn a_stranger_gets_the_closest_name() {
+        let error = find("auc").expect_err("no such metric");
+        let message = error.to_string();
+        let first = "unknown metric 'auc'; did you mean 'auuc'? allowed are n, n_treated, ";
+        assert!(message.starts_with(first), "{message}");
+    }
+}

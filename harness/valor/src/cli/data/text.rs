@@ -1,0 +1,123 @@
+//! A description as lines for a terminal.
+
+use valor_base::escape::terminal::line as shown;
+use valor_data::describe::{ArmSummary, Description};
+
+/// The name, then a line per fact.
+pub(super) fn render(name: &str, found: &Description) -> String {
+    let mut lines = vec![shown(name)];
+    for (label, value) in facts(found) {
+        lines.push(format!("  {label:<18} {}", shown(&value)));
+    }
+    lines.join("\n")
+}
+
+fn facts(found: &Description) -> Vec<(&'static str, String)> {
+    let per_arm = |value: fn(&ArmSummary) -> String| {
+        format!("treated {}, control {}", value(&found.treated), value(&found.control))
+    };
+    let mut facts = vec![("average effect", average(found))];
+    facts.extend(found.difference_warning.clone().map(|warning| ("", warning)));
+    facts.extend([
+        ("rows", format!("{} ({})", count(found.rows), per_arm(|arm| count(arm.rows)))),
+        ("features", format!("{} ({} columns once encoded)", found.features, found.columns)),
+        ("zeros", format!("{} ({})", percent(found.zeros), per_arm(|arm| percent(arm.zeros)))),
+        ("mean outcome", per_arm(|arm| format!("{:.4}", arm.mean))),
+        ("positive outcomes", quantiles(found)),
+        ("balance", balance(found)),
+    ]);
+    facts.extend(found.propensity.map(|range| ("propensity", propensity(range))));
+    facts.extend(found.groups.map(|groups| ("groups", count(groups))));
+    facts.extend(found.truth.map(|truth| {
+        let correlation = truth.correlation.map_or_else(String::new, |correlation| {
+            format!(", correlation of E[Y0] with the effect {correlation:.3}")
+        });
+        let (average, sd) = (truth.average_effect, truth.effect_sd);
+        (
+            "truth",
+            format!(
+                "average effect {average:.4}, SD {sd:.4}, {} negative{correlation}",
+                percent(truth.negative)
+            ),
+        )
+    }));
+    facts.extend(found.notes.iter().map(|note| ("note", note.clone())));
+    facts
+}
+
+/// The difference in means: the average effect where treatment is randomised.
+fn average(found: &Description) -> String {
+    let interval = found.difference_interval.map(|[low, high]| format!(" [{low:.4}, {high:.4}], 95 %"));
+    let error = found.difference_error.map(|error| format!(", standard error {error:.4}"));
+    let z = found.difference_z.map(|z| format!(", {:.1} of them from 0", z.abs()));
+    let rest: String = [interval, error, z].into_iter().flatten().collect();
+    format!("{:.4}{rest} (difference in means, treated less control)", found.difference)
+}
+
+fn quantiles(found: &Description) -> String {
+    let quantile = |share: f64, value: f64| match share {
+        0.0 => format!("least {value:.2}"),
+        1.0 => format!("most {value:.2}"),
+        _ => format!("{:.0} % {value:.2}", 100.0 * share),
+    };
+    let shown: Vec<String> = found.positive.iter().map(|point| quantile(point.share, point.value)).collect();
+    shown.join(", ")
+}
+
+fn balance(found: &Description) -> String {
+    let balance = &found.balance;
+    let shown: Vec<String> =
+        balance.largest.iter().map(|entry| format!("{} {:+.4}", entry.column, entry.difference)).collect();
+    format!(
+        "largest standardised differences {}; if randomised, SD {:.4} and the largest of {} below {:.4} (95 %)",
+        shown.join(", "),
+        balance.expected_sd,
+        found.columns,
+        balance.expected_largest
+    )
+}
+
+fn propensity([low, high]: [f64; 2]) -> String {
+    if low == high { format!("{low} for all rows") } else { format!("{low:.4} to {high:.4}") }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// A number with a comma every three digits.
+fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
+    groups.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use valor_data::b2b_mimic::B2bMimicSpec;
+    use valor_data::{DataSpec, describe::describe, load};
+
+    #[test]
+    fn facts_are_named_and_numbers_readable() {
+        let spec = DataSpec::B2bMimic(B2bMimicSpec { rows: 2_000, ..B2bMimicSpec::default() });
+        let text = render("b2b-mimic", &describe(&load(&spec, "".as_ref()).unwrap()).unwrap());
+        assert!(text.starts_with("b2b-mimic\n  average effect     "), "{text}");
+        for word in [
+            "], 95 %, standard error ",
+            "\n  rows               2,000 (treated ",
+            "zeros",
+            "positive outcomes  least ",
+            "0.5 for all rows",
+            "average effect",
+            "correlation of E[Y0]",
+        ] {
+            assert!(text.contains(word), "{text}");
+        }
+    }
+
+    #[test]
+    fn thousands_are_parted() {
+        assert_eq!([1, 1_000, 236_421, 1_234_567].map(count), ["1", "1,000", "236,421", "1,234,567"]);
+    }
+}

@@ -1,0 +1,363 @@
+//! `valor metrics`: every metric of a file of scores, whoever made them.
+
+use super::reading::ReadingArguments;
+use crate::report::DatasetTotals;
+use anyhow::{Context, Result};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use valor_base::input_error;
+use valor_data::table::{self, Propensity, Scored, TableSpec};
+use valor_stats::metrics::{Direction, Judged, Metric, MetricValue, Summary, summary};
+use valor_stats::stats::AverageEffect;
+
+/// Judges scores against what happened.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// File of scores, one row per account: .csv, .csv.gz or .parquet
+    pub scores: PathBuf,
+    /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error
+    #[arg(long, value_name = "COL")]
+    pub score: String,
+    /// Column of the treatment: 1 or true treated, 0 or false control, or as --treated and --control say
+    #[arg(long, value_name = "COL")]
+    pub treatment: String,
+    /// Values that mean treated, with commas
+    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "control")]
+    pub treated: Vec<String>,
+    /// Values that mean control, with commas
+    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "treated")]
+    pub control: Vec<String>,
+    /// Values whose rows are left out, with commas
+    #[arg(long, value_name = "VALUES", value_delimiter = ',')]
+    pub drop: Vec<String>,
+    /// Column of the outcome
+    #[arg(long, value_name = "COL")]
+    pub outcome: String,
+    /// Column of the true effect, where it is known
+    #[arg(long, value_name = "COL")]
+    pub effect: Option<String>,
+    /// Probability of treatment: one number for all rows, or a column
+    #[arg(long, value_name = "VALUE|COL")]
+    pub propensity: Option<String>,
+    /// Prints one JSON object instead of a table
+    #[arg(long)]
+    pub json: bool,
+    /// How the file is read.
+    #[command(flatten)]
+    pub reading: ReadingArguments,
+}
+
+/// What means treated and control where the options do not say.
+const TREATED: [&str; 2] = ["1", "true"];
+const CONTROL: [&str; 2] = ["0", "false"];
+
+/// Prints the metrics.
+///
+/// # Errors
+///
+/// Input errors of the file and its columns, and of arms that are empty.
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let found = judge(arguments)?;
+    let text = if arguments.json { format!("{:#}\n", json(&found)) } else { table(&found) };
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        // The reader (`head`, a pager) has seen enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("writing to the standard output"),
+    }
+}
+
+/// All metrics, and whether there are totals to take shares of.
+#[derive(Debug)]
+struct Found {
+    summary: Summary,
+    average: AverageEffect,
+    totals: DatasetTotals,
+}
+
+fn judge(arguments: &Arguments) -> Result<Found> {
+    let Scored { score, rows } = table::load_scored(&spec(arguments)?, &arguments.score)?;
+    let judged = Judged {
+        effect: rows.truth.as_ref().map(|truth| truth.effect.as_slice()),
+        predicted_uplift: Some(&score),
+        propensity: rows.propensity.as_deref(),
+        ..Judged::new(&score, &rows.treatment, &rows.outcome)
+    };
+    found(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
+}
+
+/// The file as a table that declares no features.
+fn spec(arguments: &Arguments) -> Result<TableSpec> {
+    let constant = arguments.propensity.as_ref().and_then(|propensity| propensity.parse::<f64>().ok());
+    if let Some(value) = constant.filter(|&value| !(value > 0.0 && value < 1.0)) {
+        return Err(input_error!("--propensity {value}: is not between 0 and 1 (both excluded)"));
+    }
+    let column = || arguments.propensity.clone().map(Propensity::Column);
+    let values = |own: &[String], usual: [&str; 2]| match own.is_empty() {
+        true => usual.map(String::from).to_vec(),
+        false => own.to_vec(),
+    };
+    let reading = arguments.reading.over(&table::Dialect::default());
+    Ok(TableSpec {
+        path: Some(arguments.scores.display().to_string()),
+        treatment: arguments.treatment.clone(),
+        treated: values(&arguments.treated, TREATED),
+        control: values(&arguments.control, CONTROL),
+        drop: arguments.drop.clone(),
+        outcome: arguments.outcome.clone(),
+        effect: arguments.effect.clone(),
+        propensity: constant.map(Propensity::Constant).or_else(column),
+        ..TableSpec::read_as(reading)
+    })
+}
+
+fn found(judged: &Judged) -> Result<Found> {
+    let summary = summary(judged)?;
+    let average = AverageEffect::of(judged.treatment, judged.outcome)?;
+    Ok(Found { summary, average, totals: DatasetTotals::of_rows("the file", judged) })
+}
+
+impl Found {
+    /// Metrics in the order in which they are to be read: facts of the rows, then an area before every share that says
+    /// nothing here, then all others.
+    fn ordered(&self) -> Vec<&(&'static Metric, MetricValue)> {
+        let entries = &self.summary.entries;
+        let areas: Vec<&str> = self.silent().filter_map(|metric| Some(metric.share_of()?.1)).collect();
+        let place = |metric: &Metric| match metric.direction {
+            Direction::Neither => 0,
+            _ if areas.contains(&metric.name) => 1,
+            _ if self.totals.warning(metric.name).is_some() => 3,
+            Direction::Higher | Direction::Lower | Direction::Zero | Direction::One => 2,
+        };
+        let mut ordered: Vec<_> = entries.iter().collect();
+        if !areas.is_empty() {
+            ordered.sort_by_key(|(metric, _)| place(metric));
+        }
+        ordered
+    }
+
+    /// Shares of a total that is hardly there.
+    fn silent(&self) -> impl Iterator<Item = &'static Metric> {
+        let entries = self.summary.entries.iter();
+        entries
+            .filter(|(metric, value)| value.value.is_some() && self.totals.warning(metric.name).is_some())
+            .map(|(metric, _)| *metric)
+    }
+
+    /// What to read instead of them, and why.
+    fn warning(&self) -> Option<String> {
+        let shares: Vec<&str> = self.silent().map(|metric| metric.name).collect();
+        let first = self.silent().next()?;
+        let reason = self.totals.warning(first.name)?;
+        let others = shares.get(1..).filter(|others| !others.is_empty());
+        let others =
+            others.map(|others| format!(" The same holds of {}.", others.join(", "))).unwrap_or_default();
+        Some(format!("{reason}.{others} Areas in outcome units come first, shares last."))
+    }
+}
+
+/// The average effect first, then as the summary has it.
+fn json(found: &Found) -> serde_json::Value {
+    let mut object = serde_json::Map::new();
+    object.insert("average_effect".to_string(), serde_json::json!(found.average));
+    object.insert("warning".to_string(), serde_json::json!(found.warning()));
+    if let serde_json::Value::Object(rest) = found.summary.to_json() {
+        object.extend(rest);
+    }
+    serde_json::Value::Object(object)
+}
+
+/// The average effect; aligned names, values and units; then what is undefined, and why.
+fn table(found: &Found) -> String {
+    let entries = found.ordered();
+    let width = entries.iter().map(|(metric, _)| metric.name.len()).max().unwrap_or(0);
+    let interval = found.average.interval.map(|[low, high]| format!(" [{low:.6}, {high:.6}], 95 %"));
+    let head = format!(
+        "average effect {:.6}{}, {}\n",
+        found.average.effect,
+        interval.unwrap_or_default(),
+        found.average.distance()
+    );
+    let warning = found.warning().map(|warning| format!("{warning}\n")).unwrap_or_default();
+    let (mut defined, mut undefined) = (format!("{head}{warning}\n"), String::new());
+    for (metric, value) in entries {
+        let name = metric.name;
+        // Writing to a string cannot fail.
+        let _ = match (value.value, &value.reason) {
+            (Some(value), _) if metric.unit == "rows" => {
+                writeln!(defined, "{name:width$}  {value:>14}  rows")
+            }
+            (Some(value), _) => writeln!(defined, "{name:width$}  {value:>14.6}  {}", metric.unit),
+            (None, reason) => writeln!(undefined, "{name:width$}  {}", reason.as_deref().unwrap_or("")),
+        };
+    }
+    if undefined.is_empty() { defined } else { format!("{defined}\nundefined:\n{undefined}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(bytes: &[u8], suffix: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::Builder::new().prefix("scores").suffix(suffix).tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn arguments(file: &tempfile::NamedTempFile) -> Arguments {
+        let [score, treatment, outcome] = ["s", "t", "y"].map(str::to_string);
+        Arguments {
+            scores: file.path().to_path_buf(),
+            score,
+            treatment,
+            treated: vec![],
+            control: vec![],
+            drop: vec![],
+            outcome,
+            effect: None,
+            propensity: None,
+            json: false,
+            reading: ReadingArguments::default(),
+        }
+    }
+
+    fn message(bytes: &[u8], suffix: &str, change: impl Fn(&mut Arguments)) -> String {
+        let file = file(bytes, suffix);
+        let mut arguments = arguments(&file);
+        change(&mut arguments);
+        let error = judge(&arguments).expect_err("bad input");
+        assert!(valor_base::error::is_input(&error));
+        error.to_string().replace(&file.path().display().to_string(), "FILE")
+    }
+
+    const GOOD: &[u8] = b"\xef\xbb\xbfs, t,y,tau,e\n3,1,5,2,0.5\n2,0,1,1,0.25\n1,1,0,1,0.5\n0,0,2,0,0.5\n";
+
+    #[test]
+    fn a_good_file_gives_the_same_plain_and_gzipped() {
+        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(GOOD).unwrap();
+        let (plain, packed) = (file(GOOD, ".csv"), file(&packed.finish().unwrap(), ".csv.gz"));
+        let found = [plain, packed].map(|file| {
+            let extra = (Some("tau".to_string()), Some("e".to_string()));
+            judge(&Arguments { effect: extra.0, propensity: extra.1, ..arguments(&file) })
+                .map(|found| json(&found))
+                .unwrap()
+        });
+        assert_eq!(found[0], found[1]);
+        assert_eq!((&found[0]["n"], &found[0]["ate"]), (&serde_json::json!(4), &serde_json::json!(1.0)));
+        assert!(found[0]["krcc"].is_f64() && found[0]["auuc.ipw"].is_f64() && found[0]["pehe"].is_f64());
+    }
+
+    #[test]
+    fn truth_values_and_declared_values_are_treatments() {
+        let judged = |from: [&str; 2], change: &dyn Fn(&mut Arguments)| {
+            let text = String::from_utf8(GOOD[3..].to_vec()).unwrap();
+            let swap = |line: &str| {
+                let mut cells: Vec<&str> = line.split(',').collect();
+                cells[1] = match cells[1] {
+                    "1" => from[0],
+                    "0" => from[1],
+                    other => other,
+                };
+                cells.join(",") + "\n"
+            };
+            let file = file(text.lines().map(swap).collect::<String>().as_bytes(), ".csv");
+            let mut arguments = arguments(&file);
+            change(&mut arguments);
+            json(&judge(&arguments).unwrap())
+        };
+        let plain = judged(["1", "0"], &|_| {});
+        for values in [["1.0", "0.0"], ["true", "false"], ["True", "False"], ["TRUE", "FALSE"]] {
+            assert_eq!(judged(values, &|_| {}), plain, "{values:?}");
+        }
+        let declared = |arguments: &mut Arguments| {
+            (arguments.treated, arguments.control) = (vec!["mail".into()], vec!["none".into()]);
+        };
+        assert_eq!(judged(["mail", "none"], &declared), plain);
+    }
+
+    #[test]
+    fn the_table_is_aligned_and_ends_with_reasons() {
+        let table = table(&judge(&arguments(&file(GOOD, ".csv"))).unwrap());
+        assert!(table.starts_with("average effect 1.000000 ["), "{table}");
+        assert!(table.contains(&format!("\n{:32}  {:>14}  rows\n", "n", 4)), "{table}");
+        let (_, undefined) = table.split_once("\nundefined:\n").unwrap();
+        assert!(undefined.contains("\nlift@30 "), "{table}");
+    }
+
+    fn rows(effect: f64) -> String {
+        let line = |row: usize| {
+            let treated = row % 2;
+            let outcome = (row * 7 % 11) as f64 + effect * treated as f64;
+            format!("{},{treated},{outcome}\n", row * 13 % 40)
+        };
+        std::iter::once("s,t,y\n".to_string()).chain((0..40).map(line)).collect()
+    }
+
+    #[test]
+    fn where_the_total_is_hardly_there_the_area_leads_and_the_reason_is_said() {
+        let found = |effect: f64| judge(&arguments(&file(rows(effect).as_bytes(), ".csv"))).unwrap();
+        let (weak, strong) = (found(0.1), found(9.0));
+        let text = table(&weak);
+        assert!(text.contains("auuc is a share of a total that is hardly there"), "{text}");
+        let (_, rows) = text.split_once("\n\n").unwrap();
+        let at = |name: &str| rows.find(&format!("\n{name} ")).unwrap_or_else(|| panic!("{name}: {text}"));
+        assert!(
+            at("auuc.area") < at("lift@30") && at("lift@30") < at("auuc") && at("qini.area") < at("qini"),
+            "{text}"
+        );
+        assert!(
+            json(&weak)["warning"].is_string() && json(&weak)["average_effect"]["z"].as_f64().unwrap() < 3.0
+        );
+        let text = table(&strong);
+        assert!(!text.contains("hardly there") && json(&strong)["warning"].is_null(), "{text}");
+        assert!(text.find("\nauuc ") < text.find("\nauuc.area "), "{text}");
+    }
+
+    #[test]
+    fn bad_files_are_named_with_row_and_column() {
+        let none = |_: &mut Arguments| {};
+        let wrong = |bytes: &[u8]| message(bytes, ".csv", none);
+        let at =
+            |row: u64, column: &str| format!("FILE: row {row} (the header is row 1), column '{column}': ");
+        assert_eq!(wrong(b""), "FILE is empty (0 bytes)");
+        assert_eq!(wrong(b"s,t,y\n"), "FILE has no rows");
+        assert_eq!(wrong(b"sc,t,y\n1,1,1\n"), "FILE: no column 's'; did you mean 'sc'? it has sc, t, y");
+        let twice = "FILE: the column 's' is there twice (columns 1 and 4); allowed is once";
+        assert_eq!(wrong(b"s,t,y,s\n1,1,1,1\n"), twice);
+        let finite = "allowed are finite numbers, true and false";
+        assert_eq!(wrong(b"s,t,y\n1,1,1\n1,0,x\n"), at(3, "y") + "found 'x'; " + finite);
+        assert!(wrong(b"s,t,y\nNaN,1,1\n").starts_with(&(at(2, "s") + "found 'NaN'; " + finite)));
+        assert_eq!(wrong(b"s,t,y\n1,1,inf\n"), at(2, "y") + "found 'inf'; " + finite);
+        assert_eq!(wrong(b"s,t,y\n1,1,\n"), at(2, "y") + "the cell is empty; " + finite);
+        let undeclared = "the value '2' is declared in none of the lists: --treated = [\"1\", \"true\"], \
+                          --control = [\"0\", \"false\"], --drop = []";
+        assert!(wrong(b"s,t,y\n1,2,1\n").starts_with(&(at(2, "t") + undeclared)));
+        let short =
+            "FILE: row 3 (the header is row 1) has 2 cells, the header has 3; the file may be truncated";
+        assert_eq!(wrong(b"s,t,y\n1,1,1\n2,0\n"), short);
+        let bytes = "FILE: row 3 (the header is row 1), column 1: not UTF-8";
+        assert_eq!(wrong(b"s,t,y\n1,1,1\n\xff,0,1\n"), bytes);
+        assert!(
+            wrong(b"s,t,y\n1,1,1\n2,1,1\n").starts_with("FILE: the control arm is empty: no row has t in ")
+        );
+        assert!(message(b"\x1f\x8b\x08", ".csv.gz", none).contains("truncated"));
+        assert!(message(b"s,t,y\n1,1,1\n", ".txt", none).contains("allowed are files ending in .csv"));
+    }
+
+    #[test]
+    fn a_propensity_is_a_probability() {
+        let with = |value: &'static str| {
+            move |arguments: &mut Arguments| arguments.propensity = Some(value.to_string())
+        };
+        assert_eq!(
+            message(GOOD, ".csv", with("1")),
+            "--propensity 1: is not between 0 and 1 (both excluded)"
+        );
+        assert_eq!(
+            message(GOOD, ".csv", with("tau")),
+            "FILE: row 2 (the header is row 1), column 'tau': found '2'; allowed are numbers above 0 and below 1"
+        );
+    }
+}

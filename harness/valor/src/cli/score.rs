@@ -1,0 +1,202 @@
+//! `valor score`: a model's predictions for the rows of a file of any size.
+
+use super::common::{read_model, same};
+use super::output::{Format, Staged};
+use super::progress::Rows;
+use super::reading::ReadingArguments;
+use super::run::listen;
+use super::writer::{self, Writer};
+use super::{DONE, INTERRUPTED};
+use anyhow::Context;
+use arrow::array::{ArrayRef, Float32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use clap::Args;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use valor_base::escape::terminal::line as shown;
+use valor_base::input_error;
+use valor_data::table::stream::{Chunk, Stream};
+use valor_learn::learner::{Predictions, device};
+use valor_learn::model::{Model, Ready};
+use valor_runs::trial::peak_memory;
+
+/// Which rows to score with which model.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A model file that `valor fit` wrote
+    model: PathBuf,
+    /// Rows to score: .csv, .csv.gz or .parquet
+    data: PathBuf,
+    /// The file to write: .csv, .csv.gz or .parquet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Stands before the names of the added columns
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    prefix: String,
+    /// auto, cpu, cuda, cuda:1
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Prints one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    reading: ReadingArguments,
+}
+
+/// Scores all rows and sets the exit code.
+pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
+    let Arguments { data, out, .. } = arguments;
+    let format = Format::of(out)?;
+    let device = device::resolve(&arguments.device)?;
+    let model = read_model(&arguments.model)?;
+    device::fix_threads();
+    let unfit = |error| input_error!("{} is not a whole model: {error:#}", arguments.model.display());
+    let ready = model.ready(device).map_err(unfit)?;
+    let encoder = &model.about.encoder;
+    let reading = arguments.reading.over(&model.about.dialect);
+    let stream = Stream::open(data, reading, encoder.numeric().collect(), encoder.categorical().collect())?;
+    if same(data, out) {
+        return Err(input_error!("--out {}: is the file to score; allowed is another", out.display()));
+    }
+    let output = Output::new(arguments, &ready, stream.schema())?;
+    let staged = Staged::new(out)?;
+    let writer = Writer::new(format, staged.file(), &output.schema).map_err(|error| staged.refuse(error))?;
+    let interrupted = listen();
+    let mut work = Work { ready, stream, output, unseen: BTreeMap::new(), rows: Rows::new() };
+    let whole = work.all(writer, &staged, &|| interrupted.load(Ordering::Relaxed));
+    work.rows.close();
+    if !whole? {
+        return Ok(INTERRUPTED);
+    }
+    staged.publish()?;
+    tell(arguments, &model, &work)
+}
+
+/// What a file of rows may know of its own that a model says too: `valor data export` writes it.
+const TRUTH: [&str; 2] = ["expected_control", "expected_treated"];
+
+/// The columns of the output: those of the file, then the scores.
+struct Output {
+    schema: SchemaRef,
+    /// Places of the file's columns that are carried over.
+    kept: Vec<usize>,
+    /// Names of those that make way for the model's: the truth under the same name.
+    left_out: Vec<String>,
+}
+
+impl Output {
+    /// Refuses what the output cannot hold.
+    fn new(arguments: &Arguments, ready: &Ready, columns: &SchemaRef) -> anyhow::Result<Self> {
+        let (data, prefix) = (arguments.data.display(), &arguments.prefix);
+        let scores: Vec<String> = ready.scores().iter().map(|name| format!("{prefix}{name}")).collect();
+        let (mut kept, mut left_out) = (Vec::new(), Vec::new());
+        for (place, field) in columns.fields().iter().enumerate() {
+            let name = field.name().trim();
+            match scores.iter().any(|score| score == name) {
+                false => kept.push(place),
+                true if TRUTH.contains(&name) => left_out.push(name.to_string()),
+                true => {
+                    return Err(input_error!(
+                        "{data} already has a column '{name}'; --prefix TEXT gives the added columns other names"
+                    ));
+                }
+            }
+        }
+        let carried =
+            Schema::new(kept.iter().map(|place| columns.fields()[*place].clone()).collect::<Vec<_>>());
+        match Format::of(&arguments.out)? {
+            Format::Csv | Format::CsvGz => writer::check_text(&carried),
+            Format::Parquet => writer::check_unique(&carried),
+        }
+        .map_err(|fault| input_error!("{data}: {fault}"))?;
+        let added = scores.into_iter().map(|name| Arc::new(Field::new(name, DataType::Float32, false)));
+        let fields: Vec<Arc<Field>> = carried.fields().iter().cloned().chain(added).collect();
+        Ok(Self { schema: Arc::new(Schema::new(fields)), kept, left_out })
+    }
+}
+
+/// Scoring under way.
+struct Work<'a> {
+    ready: Ready<'a>,
+    stream: Stream<'a>,
+    output: Output,
+    /// Per categorical column the cells with a level that the training rows lack.
+    unseen: BTreeMap<String, usize>,
+    rows: Rows,
+}
+
+impl Work<'_> {
+    /// Chunk by chunk to the end; false if it was interrupted.
+    fn all(&mut self, mut writer: Writer, staged: &Staged, stop: &dyn Fn() -> bool) -> anyhow::Result<bool> {
+        while let Some(chunk) = self.stream.next_chunk()? {
+            if stop() {
+                return Ok(false);
+            }
+            let scored = self.scored(&chunk)?;
+            writer.write(&scored).map_err(|error| staged.refuse(error))?;
+            self.rows.add(scored.num_rows(), self.stream.share());
+        }
+        writer.finish().map_err(|error| staged.refuse(error))?;
+        Ok(!stop())
+    }
+
+    fn scored(&mut self, chunk: &Chunk) -> anyhow::Result<RecordBatch> {
+        let Predictions {
+            uplift,
+            expected_control,
+            expected_treated,
+            conversion_control,
+            conversion_treated,
+        } = self.ready.score(&chunk.features)?;
+        for (name, count) in self.ready.unseen(&chunk.features) {
+            *self.unseen.entry(name.to_string()).or_default() += count;
+        }
+        let scores = [Some(uplift), Some(expected_control), Some(expected_treated)];
+        let scores = scores.into_iter().chain([conversion_control, conversion_treated]).flatten();
+        let scores = scores.map(|values| Arc::new(Float32Array::from(values)) as ArrayRef);
+        let carried = self.output.kept.iter().map(|place| chunk.columns.column(*place).clone());
+        RecordBatch::try_new(self.output.schema.clone(), carried.chain(scores).collect())
+            .context("the scores do not fit the rows")
+    }
+}
+
+fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8> {
+    let (rows, seconds) = (work.rows.count(), work.rows.seconds());
+    let speed = rows as f64 / seconds.max(1e-9);
+    for name in &work.output.left_out {
+        let (data, out) = (arguments.data.display(), arguments.out.display());
+        eprintln!(
+            "{out}: '{name}' is what the model says; the column of that name in {data} is left out (--prefix TEXT keeps both)"
+        );
+    }
+    if arguments.json {
+        let scores: Vec<String> =
+            work.ready.scores().iter().map(|name| format!("{}{name}", arguments.prefix)).collect();
+        let mut found = json!({
+            "model": model.about.id,
+            "out": arguments.out,
+            "rows": rows,
+            "scores": scores,
+            "unseen": work.unseen,
+            "measured": {
+                "device": device::name(device::resolve(&arguments.device)?),
+                "seconds": seconds,
+                "rows_per_second": speed,
+                "peak_memory_bytes": peak_memory(),
+            },
+        });
+        if !work.output.left_out.is_empty() {
+            found["left_out"] = json!(work.output.left_out);
+        }
+        println!("{found:#}");
+        return Ok(DONE);
+    }
+    println!("{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", arguments.out.display());
+    for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
+        println!("{}: in {count} rows a level that the training rows lack; it says nothing", shown(name));
+    }
+    Ok(DONE)
+}

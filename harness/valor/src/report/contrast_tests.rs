@@ -1,0 +1,144 @@
+//! Differences from the baseline in the report of a synthetic experiment: what readers and programs see of them.
+
+use super::sample::{Sample, diverge};
+use super::view::View;
+use super::view::contrasts::ContrastView;
+use super::{Differences, Material, Outcome, Table};
+use serde_json::{Value, json};
+
+fn page(view: &View) -> String {
+    let table = Table::new(view);
+    super::html::render(view, &table, &Differences::new(view, &table)).unwrap()
+}
+
+fn summary(view: &View) -> Value {
+    serde_json::from_str(&super::summary::render(view).unwrap()).unwrap()
+}
+
+fn find<'a>(view: &'a View, dataset: Option<&str>, method: &str, metric: &str) -> &'a ContrastView {
+    let same = |contrast: &&ContrastView| {
+        contrast.dataset.as_deref() == dataset && contrast.method == method && contrast.metric == metric
+    };
+    view.contrasts.iter().find(same).unwrap()
+}
+
+fn two_worlds() -> Sample {
+    Sample { datasets: vec!["world A", "world B"], ..Default::default() }
+}
+
+fn view(material: &Material) -> View {
+    View::new(material).unwrap()
+}
+
+#[test]
+fn contrasts_are_differences_of_the_cells_and_come_in_order() {
+    let found = summary(&two_worlds().view());
+    let contrasts = found["contrasts"].as_array().unwrap();
+    assert_eq!(contrasts.len(), 3 * 2 * 6, "two datasets and their average, two methods, six metrics");
+    let mean = |cell: usize, metric: &str| found["cells"][cell]["metrics"][metric]["mean"].as_f64().unwrap();
+    for (dataset, expected) in
+        [(0, mean(1, "auuc") - mean(0, "auuc")), (1, mean(4, "auuc") - mean(3, "auuc"))]
+    {
+        let one = &contrasts[dataset * 12];
+        assert_eq!(
+            (&one["dataset"], &one["method"]),
+            (&json!(["world A", "world B"][dataset]), &json!("TARNet +ziln"))
+        );
+        assert_eq!((&one["metric"], &one["seeds_paired"]), (&json!("auuc"), &json!(3)));
+        assert!((one["difference"].as_f64().unwrap() - expected).abs() < 1e-12);
+    }
+    let average = &contrasts[24];
+    let expected = (mean(1, "auuc") - mean(0, "auuc") + mean(4, "auuc") - mean(3, "auuc")) / 2.0;
+    assert_eq!((&average["dataset"], &average["seeds_paired"]), (&Value::Null, &json!(6)));
+    assert!((average["difference"].as_f64().unwrap() - expected).abs() < 1e-12);
+    assert_eq!((&average["ci_rows"]["n"], &average["ci_rows"]["resamples"]), (&json!(800), &json!(2_000)));
+    assert_eq!((&contrasts[1]["metric"], &contrasts[6]["method"]), (&json!("qini"), &json!("T-learner")));
+}
+
+#[test]
+fn a_method_that_repeats_the_baseline_differs_by_nothing() {
+    let mut material = Sample::default().material();
+    material.cells[1].runs = material.cells[0].runs.clone();
+    let view = view(&material);
+    let one = find(&view, Some("b2b-mimic"), "TARNet +ziln", "auuc");
+    let (ci, rows) = (one.ci.as_ref().unwrap(), one.ci_rows.as_ref().unwrap());
+    assert_eq!((one.difference, ci.low, ci.high, rows.low, rows.high), (Some(0.0), 0.0, 0.0, 0.0, 0.0));
+    assert_eq!(one.share_above_zero, Some(0.0));
+}
+
+#[test]
+fn rows_are_paired_so_the_interval_is_narrower_than_that_of_unrelated_rows() {
+    let view = Sample::default().view();
+    let width = |interval: &valor_stats::stats::Interval| interval.high - interval.low;
+    let rows = |cell: usize| width(view.blocks[0].cells[cell].metrics["auuc.true"].ci_rows.as_ref().unwrap());
+    let one = find(&view, Some("b2b-mimic"), "T-learner", "auuc.true");
+    let interval = one.ci_rows.as_ref().unwrap();
+    assert!(width(interval) < rows(0).hypot(rows(2)));
+    let difference = one.difference.unwrap();
+    assert!(interval.low < difference && difference < interval.high, "{difference} {interval:?}");
+}
+
+#[test]
+fn without_a_common_split_seeds_are_paired_and_rows_are_not() {
+    let view = Sample { split_per_seed: true, ..two_worlds() }.view();
+    for dataset in [Some("world A"), None] {
+        let one = find(&view, dataset, "T-learner", "auuc");
+        assert!(one.ci.is_ok() && one.share_above_zero.is_none());
+        assert!(one.ci_rows.as_ref().unwrap_err().contains("no common rows"));
+    }
+}
+
+#[test]
+fn one_seed_has_differences_over_rows_only() {
+    let view = Sample { seeds: vec![7], ..Default::default() }.view();
+    let one = find(&view, Some("b2b-mimic"), "T-learner", "auuc");
+    assert!(one.difference.is_some() && one.ci.is_err() && one.ci_rows.is_ok());
+    let html = page(&view);
+    assert!(html.contains("an interval needs at least 2 pairs, found 1") && !html.contains("NaN"));
+}
+
+#[test]
+fn failed_seeds_of_either_side_are_not_paired_and_readers_see_how_many_were() {
+    let mut material = Sample::default().material();
+    diverge(&mut material.cells[0].runs[0]);
+    diverge(&mut material.cells[1].runs[2]);
+    let found = view(&material);
+    let one = find(&found, Some("b2b-mimic"), "TARNet +ziln", "auuc");
+    let value = |cell: usize| found.blocks[0].cells[cell].metrics["auuc"].per_seed[&2];
+    assert_eq!((one.difference, one.seeds_paired), (Some(value(1) - value(0)), 1));
+    assert!(page(&found).contains("(1/3)"));
+    for run in &mut material.cells[0].runs {
+        run.outcome = Outcome::Missing;
+    }
+    let found = view(&material);
+    assert!(
+        found.contrasts.iter().all(|contrast| contrast.reason.as_deref() == Some("TARNet: no seed finished"))
+    );
+    let html = page(&found);
+    assert!(html.contains("TARNet: no seed finished") && !html.contains("method minus TARNet</text>"));
+}
+
+#[test]
+fn the_page_and_the_markdown_show_the_average_and_a_single_method_shows_nothing() {
+    let view = two_worlds().view();
+    let (html, table) = (page(&view), Table::new(&view));
+    assert!(html.contains("data-better=\"higher\">average</th>"));
+    assert_eq!(html.matches("<details>").count(), 1, "metrics after the fourth");
+    assert_eq!(html.matches("class=\"difference\"").count(), 6);
+    let differences = Differences::new(&view, &table);
+    let text = super::markdown::render(&view, &table, &differences);
+    let average = differences.metrics[0].rows[1].cells[2].value.clone().unwrap();
+    let line = text.lines().rfind(|line| line.starts_with("| T-learner |")).unwrap();
+    assert!(text.contains("averaged over datasets") && line.contains(&average), "{line}");
+    assert!(
+        !text.contains("pehe") || text.rfind("pehe") < text.find("## Differences"),
+        "only the first four"
+    );
+
+    let single = Sample { methods: vec![("TARNet", "tarnet")], ..Default::default() }.view();
+    assert_eq!((summary(&single)["contrasts"].clone(), single.contrasts.len()), (json!([]), 0));
+    assert!(page(&single).contains("TARNet is the only method"));
+    let table = Table::new(&single);
+    let text = super::markdown::render(&single, &table, &Differences::new(&single, &table));
+    assert!(!text.contains("Differences"));
+}

@@ -1,0 +1,174 @@
+//! The page: what raises and lowers uplift, with plots, and accounts in plain sentences.
+
+use super::account::Story;
+use super::amount::{Unit, decimals};
+use super::branch::Names;
+use super::digest::Digest;
+use super::leaves::{self, LeafRow};
+use super::view::{Direction, FeatureView, features};
+use super::{dependence, swarm, tree_svg};
+use crate::report::format;
+use crate::report::templates::{STYLE, fill};
+use anyhow::Result;
+use serde::Serialize;
+use tera::Context;
+use valor_learn::learner::explain::{Attribution, Listing};
+
+const EXPLAIN_STYLE: &str = include_str!("../../../../../reports/templates/explain.css");
+/// Features in the first table.
+const LEADING: usize = 15;
+/// Rows of the summary plot.
+const SUMMARY: usize = 12;
+/// Features with a dependence plot.
+const PLOTS: usize = 6;
+
+/// What the page is about.
+pub struct About<'a> {
+    /// The method, as files spell it.
+    pub method: &'a str,
+    /// How contributions are computed.
+    pub attribution: Attribution,
+    /// The file whose rows are explained.
+    pub data: &'a str,
+    /// Identity of the model's run.
+    pub id: &'a str,
+    /// What the ids of accounts are: a column, or row numbers.
+    pub ids: &'a str,
+    /// What all accounts start from, outcome units.
+    pub base: f64,
+    /// What a reader should know.
+    pub notes: &'a [String],
+    /// Of a tree to decide by, the tree.
+    pub tree: Option<&'a Listing>,
+}
+
+#[derive(Serialize)]
+struct FeatureRow {
+    name: String,
+    mean: String,
+    /// Of the largest, per cent.
+    share: f64,
+    direction: &'static str,
+    class: &'static str,
+    effects: Vec<(String, String, bool)>,
+}
+
+#[derive(Serialize)]
+struct Plot {
+    name: String,
+    svg: String,
+    beyond: usize,
+}
+
+#[derive(Serialize)]
+struct TreePage {
+    svg: String,
+    leaves: Vec<LeafRow>,
+}
+
+#[derive(Serialize)]
+struct Group {
+    heading: &'static str,
+    stories: Vec<Story>,
+}
+
+/// The page.
+pub fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
+    let views = features(digest);
+    let moved: Vec<&FeatureView> = views.iter().filter(|view| view.mean_absolute > 0.0).collect();
+    let rows = feature_rows(&moved, unit);
+    let leading: Vec<FeatureView> = moved.iter().take(SUMMARY).map(|view| (*view).clone()).collect();
+    let (summary, beyond) = swarm::summary(&leading, &digest.features, &digest.sample, unit);
+    let plot = |view: &FeatureView| {
+        let feature = &digest.features[view.place];
+        let (svg, beyond) = dependence::draw(feature, &digest.sample, view.place, unit);
+        Plot { name: feature.readable(), svg, beyond }
+    };
+    let tree = about.tree.map(|listing| {
+        let names = Names(&digest.features);
+        TreePage {
+            svg: tree_svg::draw(listing, &names, unit, usize::MAX),
+            leaves: leaves::table(listing, &names, unit),
+        }
+    });
+    let mut context = Context::new();
+    context.insert("style", &format!("{STYLE}{EXPLAIN_STYLE}"));
+    context.insert("method", about.method);
+    context.insert("attribution", about.attribution.name());
+    context.insert("additive", &(about.attribution == Attribution::Shapley));
+    context.insert("data", about.data);
+    context.insert("id", about.id);
+    context.insert("ids", about.ids);
+    context.insert("notes", about.notes);
+    context.insert("facts", &facts(about, digest, unit));
+    context.insert("leading", &rows[..rows.len().min(LEADING)]);
+    context.insert("others", &rows[rows.len().min(LEADING)..]);
+    context.insert("silent", &(views.len() - moved.len()));
+    context.insert("sampled", &format::count(digest.sample.len()));
+    context.insert("whole", &(digest.sample.len() == digest.rows));
+    context.insert("summary", &summary);
+    context.insert("beyond", &beyond);
+    context.insert("plots", &leading.iter().take(PLOTS).map(plot).collect::<Vec<Plot>>());
+    context.insert("groups", &groups(about, digest, unit));
+    context.insert("tree", &tree);
+    fill("explain.html", &context)
+}
+
+fn facts(about: &About, digest: &Digest, unit: &Unit) -> Vec<(String, String)> {
+    let mean = digest.uplift / digest.rows.max(1) as f64;
+    let places = decimals([mean, about.base]);
+    let share = 100.0 * digest.above as f64 / digest.rows.max(1) as f64;
+    vec![
+        ("accounts".to_string(), format::count(digest.rows)),
+        ("mean uplift".to_string(), unit.signed(mean, places)),
+        ("uplift above 0".to_string(), format!("{share:.0} %")),
+        ("all accounts start from".to_string(), unit.signed(about.base, places)),
+    ]
+}
+
+fn feature_rows(views: &[&FeatureView], unit: &Unit) -> Vec<FeatureRow> {
+    let largest = views.first().map_or(1.0, |view| view.mean_absolute);
+    let amounts =
+        views.iter().flat_map(|view| view.effects.iter().map(|(_, mean)| *mean).chain([view.mean_absolute]));
+    let places = decimals(amounts);
+    let row = |view: &&FeatureView| FeatureRow {
+        name: view.name.replace('_', " "),
+        mean: unit.amount(view.mean_absolute, places),
+        share: 100.0 * view.mean_absolute / largest,
+        direction: words(view.direction),
+        class: class(view.direction),
+        effects: view
+            .effects
+            .iter()
+            .map(|(name, mean)| (name.clone(), unit.signed(*mean, places), *mean > 0.0))
+            .collect(),
+    };
+    views.iter().map(row).collect()
+}
+
+fn words(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Raises => "the higher, the more persuadable",
+        Direction::Lowers => "the higher, the less persuadable",
+        Direction::Mixed => "no single direction",
+        Direction::Levels => "depends on the level",
+        Direction::None => "does nothing",
+    }
+}
+
+fn class(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Raises => "raises",
+        Direction::Lowers => "lowers",
+        Direction::Mixed | Direction::Levels | Direction::None => "unclear",
+    }
+}
+
+fn groups(about: &About, digest: &Digest, unit: &Unit) -> Vec<Group> {
+    let accounts = digest.accounts().into_iter().filter(|(_, accounts)| !accounts.is_empty());
+    let group = |(heading, accounts): (&'static str, Vec<&super::account::Account>)| Group {
+        heading,
+        stories: accounts.iter().map(|account| account.story(&digest.features, about.base, unit)).collect(),
+    };
+    accounts.map(group).collect()
+}

@@ -1,0 +1,137 @@
+//! Small tables, letter by letter.
+
+use super::differences::Differences;
+use super::table::Table;
+use super::view::cell::FailureView;
+use super::view::cell::{CellView, ReferenceView, SeedCounts};
+use super::view::contrasts::{ContrastView, Side, contrast, with_baseline};
+use super::view::estimate::Estimate;
+use super::view::resample::Resamples;
+use super::view::{Block, MetricView, View};
+use std::collections::BTreeMap;
+use valor_runs::record::LastFinite;
+use valor_runs::spec::Decision;
+use valor_stats::metrics::Direction;
+use valor_stats::stats::SeedInterval;
+
+fn estimate(values: &[f64]) -> Estimate {
+    let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
+    let absent = "not resampled".to_string();
+    Estimate::over_seeds(seeds, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
+}
+
+/// Of two seeds; those that did not finish diverged, so many of them.
+fn method(name: &str, [found, diverged]: [usize; 2], values: &[f64]) -> CellView {
+    let seeds = SeedCounts { found, failed: 2 - found, diverged, asked: 2 };
+    let reason = || seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string());
+    let defined = if values.is_empty() { Estimate::absent(reason()) } else { estimate(values) };
+    CellView {
+        dataset: "b2b_mimic".to_string(),
+        method: name.to_string(),
+        backbone: "tarnet".to_string(),
+        components: vec!["ziln".to_string()],
+        seeds,
+        metrics: BTreeMap::from([("auuc".to_string(), defined)]),
+        importance: None,
+        measured: BTreeMap::new(),
+        times: None,
+    }
+}
+
+/// A divergence with the losses before it, or a crash.
+fn failure(method: &str, total: Option<f64>) -> FailureView {
+    let last = total.map(|total| LastFinite { total, terms: [("mse".to_string(), 1e-9)].into() });
+    FailureView {
+        dataset: "b2b_mimic".to_string(),
+        method: method.to_string(),
+        seed: 1,
+        id: "0123456789abcdef".to_string(),
+        class: if last.is_some() { "diverged" } else { "killed" }.to_string(),
+        message: "it ended".to_string(),
+        epoch: last.as_ref().map(|_| 3),
+        step: last.as_ref().map(|_| 17),
+        term: last.as_ref().map(|_| "mse".to_string()),
+        last,
+    }
+}
+
+/// Without resampled rows and verdicts.
+fn compared(cells: &[CellView]) -> Vec<ContrastView> {
+    let resamples = Resamples::default();
+    let sides: Vec<Side> = cells.iter().map(|cell| Side { cell, resamples: &resamples }).collect();
+    let questions = with_baseline("TARNet", &sides);
+    questions.iter().filter_map(|question| contrast(question, "auuc", &[&sides])).collect()
+}
+
+fn view() -> View {
+    let cells = vec![
+        method("TARNet", [2, 0], &[0.4, 0.42]),
+        method("A & B", [2, 0], &[-0.1, -0.12]),
+        method("C", [1, 0], &[0.9]),
+        method("D", [0, 0], &[]),
+        method("E", [1, 1], &[0.3]),
+        method("F", [0, 2], &[]),
+    ];
+    let random = Estimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
+    View {
+        averages: Vec::new(),
+        contrasts: compared(&cells),
+        experiment: "tiny".to_string(),
+        profile: "quick".to_string(),
+        caption: Some("not evidence".to_string()),
+        question: String::new(),
+        baseline: "TARNet".to_string(),
+        seeds: vec![1, 2],
+        decision: Decision::silent(&["auuc".to_string()]),
+        declared: 5,
+        primary: vec!["auuc".to_string()],
+        claims: Vec::new(),
+        effects: Vec::new(),
+        left_out: Vec::new(),
+        tuning: None,
+        metrics: vec![MetricView {
+            name: "auuc".to_string(),
+            formula: String::new(),
+            unit: String::new(),
+            direction: Direction::Higher,
+            source: String::new(),
+            in_table: true,
+        }],
+        blocks: vec![Block {
+            dataset: "b2b_mimic".to_string(),
+            cells,
+            references: vec![ReferenceView {
+                dataset: "b2b_mimic".to_string(),
+                ranker: "random".to_string(),
+                metrics: BTreeMap::from([("auuc".to_string(), random)]),
+            }],
+            ..Block::default()
+        }],
+        failures: vec![failure("D", None), failure("F", Some(37.25))],
+        paper: None,
+        machine: Default::default(),
+    }
+}
+
+#[test]
+fn markdown() {
+    let view = view();
+    let table = Table::new(&view);
+    let text = super::markdown::render(&view, &table, &Differences::new(&view, &table));
+    assert_eq!(text, include_str!("../../../fixtures/report/table.md"));
+}
+
+#[test]
+fn latex() {
+    let view = view();
+    let text = super::tex::render(&view, &Table::new(&view));
+    assert_eq!(text, include_str!("../../../fixtures/report/table.tex"));
+}
+
+#[test]
+fn comma_separated() {
+    let text = super::csv::render(&view()).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), include_str!("../../../fixtures/report/table.csv"));
+    let text = super::csv::contrasts(&view()).unwrap();
+    assert_eq!(String::from_utf8(text).unwrap(), include_str!("../../../fixtures/report/contrasts.csv"));
+}

@@ -1,0 +1,110 @@
+//! index.html above several reports: what was asked, how much is done, what leads.
+
+use super::format;
+use super::templates::{self, SCRIPT, STYLE};
+use super::view::View;
+use anyhow::Result;
+use serde::Serialize;
+use tera::Context;
+use valor_runs::store::folder_name;
+
+/// A report as the index shows it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IndexLine {
+    /// The report, from the folder of the index.
+    pub href: String,
+    /// The experiment.
+    pub experiment: String,
+    /// Its profile.
+    pub profile: String,
+    /// What a reader should know about the profile.
+    pub caption: Option<String>,
+    /// First paragraph of the question.
+    pub question: String,
+    /// Runs that finished.
+    pub found: usize,
+    /// Runs that diverged or crashed.
+    pub failed: usize,
+    /// Asked runs.
+    pub asked: usize,
+    /// Methods.
+    pub methods: usize,
+    /// The primary metric.
+    pub metric: String,
+    /// The complete method with the best primary metric on each dataset: dataset, method, mean.
+    pub best: Vec<[String; 3]>,
+}
+
+impl IndexLine {
+    /// Of a report.
+    pub fn new(view: &View) -> Self {
+        let counts = || view.blocks.iter().flat_map(|block| &block.cells).map(|cell| cell.seeds);
+        let metric = view.metrics.first();
+        let best = view.blocks.iter().filter_map(|block| {
+            let metric = metric?;
+            let complete = block.cells.iter().filter(|cell| cell.seeds.found == cell.seeds.asked);
+            let means = complete.filter_map(|cell| Some((cell, cell.metrics.get(&metric.name)?.mean?)));
+            let merit = |value: f64| metric.direction.merit(value);
+            let (cell, mean) = means.max_by(|a, b| merit(a.1).total_cmp(&merit(b.1)))?;
+            let mean = format::number(mean, format::decimals([mean]));
+            Some([block.dataset.clone(), cell.method.clone(), mean])
+        });
+        Self {
+            href: format!(
+                "{}/{}/index.html",
+                encoded(&folder_name(&view.experiment)),
+                encoded(&folder_name(&view.profile))
+            ),
+            experiment: view.experiment.clone(),
+            profile: view.profile.clone(),
+            caption: view.caption.clone(),
+            question: view.question.split("\n\n").next().unwrap_or_default().trim().to_string(),
+            found: counts().map(|seeds| seeds.found).sum(),
+            failed: counts().map(|seeds| seeds.failed).sum(),
+            asked: counts().map(|seeds| seeds.asked).sum(),
+            methods: view.blocks.first().map_or(0, |block| block.cells.len()),
+            metric: metric.map(|metric| metric.name.clone()).unwrap_or_default(),
+            best: best.collect(),
+        }
+    }
+}
+
+/// A name as a part of an address.
+fn encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    name.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// The page; every line links to `EXPERIMENT/PROFILE/index.html` beside it.
+pub fn render(lines: &[IndexLine]) -> Result<String> {
+    let mut context = Context::new();
+    context.insert("style", STYLE);
+    context.insert("script", SCRIPT);
+    context.insert("lines", lines);
+    templates::fill("index.html", &context)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample::{Sample, diverge};
+
+    #[test]
+    fn an_index_says_what_was_asked_what_is_done_and_what_leads() {
+        let mut material = Sample::default().material();
+        material.experiment.name = "a <b>".to_string();
+        diverge(&mut material.cells[0].runs[0]);
+        let view = View::new(&material).unwrap();
+        let line = IndexLine::new(&view);
+        assert_eq!((line.found, line.failed, line.asked, line.methods), (8, 1, 9, 3));
+        assert_eq!(
+            (line.href.as_str(), line.question.as_str()),
+            ("a%20-b~a329faaed71b3682/quick/index.html", "Which component helps?")
+        );
+        assert_ne!(line.best[0][1], "TARNet", "not all of its seeds finished");
+        let page = render(&[line.clone(), line]).unwrap();
+        assert!(page.contains("a &lt;b&gt;") && page.contains("8/9 (1 failed)") && !page.contains("<b>"));
+    }
+}

@@ -1,0 +1,263 @@
+//! summary.json: the report for programs. docs/reference/report.md describes every field.
+
+use super::paper::PaperView;
+use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
+use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
+use super::view::contrasts::ContrastView;
+use super::view::effects::EffectsView;
+use super::view::estimate::Estimate;
+use super::view::importance::ImportanceView;
+use super::view::times::Times;
+use super::view::tuning::TuningView;
+use super::view::{Block, Machine, MetricView, TestRows, View};
+use anyhow::Result;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use valor_runs::record::{Measured, RowCounts};
+use valor_stats::stats::Interval;
+
+/// Version of the format.
+pub const SUMMARY_VERSION: u32 = 5;
+
+/// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
+pub fn render(view: &View) -> Result<String> {
+    Ok(serde_json::to_string_pretty(&Summary::new(view))? + "\n")
+}
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    version: u32,
+    experiment: &'a str,
+    profile: &'a str,
+    caption: Option<&'a str>,
+    question: &'a str,
+    baseline: &'a str,
+    seeds: &'a [u64],
+    decision: DecisionSummary<'a>,
+    claims: Vec<ClaimSummary<'a>>,
+    tuning: Option<&'a TuningView>,
+    metrics: &'a [MetricView],
+    datasets: Vec<Dataset<'a>>,
+    cells: Vec<Cell<'a>>,
+    reference: Vec<Reference<'a>>,
+    contrasts: Vec<Contrast<'a>>,
+    left_out: Vec<Contrast<'a>>,
+    effects: &'a [EffectsView],
+    failures: &'a [FailureView],
+    paper: Option<&'a PaperView>,
+    measured: &'a Machine,
+}
+
+impl<'a> Summary<'a> {
+    fn new(view: &'a View) -> Self {
+        Self {
+            version: SUMMARY_VERSION,
+            experiment: &view.experiment,
+            profile: &view.profile,
+            caption: view.caption.as_deref(),
+            question: &view.question,
+            baseline: &view.baseline,
+            seeds: &view.seeds,
+            decision: DecisionSummary::new(view),
+            claims: view.claims.iter().map(ClaimSummary::new).collect(),
+            tuning: view.tuning.as_ref(),
+            metrics: &view.metrics,
+            datasets: view.blocks.iter().map(Dataset::new).collect(),
+            cells: view.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),
+            reference: view.blocks.iter().flat_map(|block| &block.references).map(Reference::new).collect(),
+            contrasts: view.contrasts.iter().map(Contrast::new).collect(),
+            left_out: view.left_out.iter().map(Contrast::new).collect(),
+            effects: &view.effects,
+            failures: &view.failures,
+            paper: view.paper.as_ref(),
+            measured: &view.machine,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Dataset<'a> {
+    name: &'a str,
+    rows: Option<RowCounts>,
+    test: Option<TestSummary>,
+    notes: &'a [String],
+}
+
+impl<'a> Dataset<'a> {
+    fn new(block: &'a Block) -> Self {
+        let test = block.test.map(|test| TestSummary::new(test, block));
+        Self { name: &block.dataset, rows: block.rows, test, notes: &block.notes }
+    }
+}
+
+#[derive(Serialize)]
+struct TestSummary {
+    observed_effect: Option<f64>,
+    observed_effect_error: Option<f64>,
+    observed_effect_interval: Option<[f64; 2]>,
+    observed_effect_z: Option<f64>,
+    hardly_there: bool,
+    rows: usize,
+    treated: usize,
+    zeros: f64,
+    true_effect: Option<f64>,
+    splits: usize,
+}
+
+impl TestSummary {
+    fn new(test: TestRows, block: &Block) -> Self {
+        let observed = test.observed;
+        Self {
+            observed_effect: observed.map(|found| found.effect),
+            observed_effect_error: observed.and_then(|found| found.standard_error),
+            observed_effect_interval: observed.and_then(|found| found.interval),
+            observed_effect_z: observed.and_then(|found| found.z),
+            hardly_there: block.totals.observed.is_some_and(|found| found.is_hardly_there()),
+            rows: test.rows,
+            treated: test.treated,
+            zeros: test.zeros,
+            true_effect: test.true_effect,
+            splits: test.splits,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Cell<'a> {
+    dataset: &'a str,
+    method: &'a str,
+    backbone: &'a str,
+    components: &'a [String],
+    seeds_found: usize,
+    seeds_failed: usize,
+    seeds_diverged: usize,
+    seeds_asked: usize,
+    status: CellStatus,
+    metrics: BTreeMap<&'a str, Metric<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    importance: Option<&'a ImportanceView>,
+    measured: CellMeasured<'a>,
+}
+
+impl<'a> Cell<'a> {
+    fn new(cell: &'a CellView) -> Self {
+        Self {
+            dataset: &cell.dataset,
+            method: &cell.method,
+            backbone: &cell.backbone,
+            components: &cell.components,
+            seeds_found: cell.seeds.found,
+            seeds_failed: cell.seeds.failed,
+            seeds_diverged: cell.seeds.diverged,
+            seeds_asked: cell.seeds.asked,
+            status: cell.seeds.status(),
+            metrics: metrics(&cell.metrics),
+            importance: cell.importance.as_ref(),
+            measured: CellMeasured { mean: cell.times.as_ref(), per_seed: &cell.measured },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CellMeasured<'a> {
+    mean: Option<&'a Times>,
+    per_seed: &'a BTreeMap<u64, Measured>,
+}
+
+#[derive(Serialize)]
+struct Reference<'a> {
+    dataset: &'a str,
+    ranker: &'a str,
+    metrics: BTreeMap<&'a str, Metric<'a>>,
+}
+
+impl<'a> Reference<'a> {
+    fn new(row: &'a ReferenceView) -> Self {
+        Self { dataset: &row.dataset, ranker: &row.ranker, metrics: metrics(&row.metrics) }
+    }
+}
+
+#[derive(Serialize)]
+struct Metric<'a> {
+    mean: Option<f64>,
+    sd: Option<f64>,
+    ci: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_reason: Option<&'a str>,
+    ci_rows: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_rows_reason: Option<&'a str>,
+    sd_rows: Option<f64>,
+    ci_both: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_both_reason: Option<&'a str>,
+    per_seed: &'a BTreeMap<u64, f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+impl<'a> Metric<'a> {
+    fn new(estimate: &'a Estimate) -> Self {
+        Self {
+            mean: estimate.mean,
+            sd: estimate.sd,
+            ci: estimate.ci.as_ref().ok(),
+            ci_reason: estimate.ci.as_ref().err().map(String::as_str),
+            ci_rows: estimate.ci_rows.as_ref().ok(),
+            ci_rows_reason: estimate.ci_rows.as_ref().err().map(String::as_str),
+            sd_rows: estimate.sd_rows,
+            ci_both: estimate.ci_both.as_ref().ok(),
+            ci_both_reason: estimate.ci_both.as_ref().err().map(String::as_str),
+            per_seed: &estimate.per_seed,
+            reason: estimate.reason.as_deref(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Contrast<'a> {
+    dataset: Option<&'a str>,
+    method: &'a str,
+    baseline: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    component: Option<&'a str>,
+    metric: &'a str,
+    difference: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    seeds_paired: usize,
+    ci: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_reason: Option<&'a str>,
+    ci_rows: Option<&'a Interval>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ci_rows_reason: Option<&'a str>,
+    share_above_zero: Option<f64>,
+    #[serde(flatten)]
+    decided: VerdictSummary<'a>,
+}
+
+impl<'a> Contrast<'a> {
+    fn new(contrast: &'a ContrastView) -> Self {
+        Self {
+            dataset: contrast.dataset.as_deref(),
+            method: &contrast.method,
+            baseline: &contrast.baseline,
+            component: contrast.component.as_deref(),
+            metric: &contrast.metric,
+            difference: contrast.difference,
+            reason: contrast.reason.as_deref(),
+            seeds_paired: contrast.seeds_paired,
+            ci: contrast.ci.as_ref().ok(),
+            ci_reason: contrast.ci.as_ref().err().map(String::as_str),
+            ci_rows: contrast.ci_rows.as_ref().ok(),
+            ci_rows_reason: contrast.ci_rows.as_ref().err().map(String::as_str),
+            share_above_zero: contrast.share_above_zero,
+            decided: VerdictSummary::new(contrast),
+        }
+    }
+}
+
+fn metrics(estimates: &BTreeMap<String, Estimate>) -> BTreeMap<&str, Metric<'_>> {
+    estimates.iter().map(|(name, estimate)| (name.as_str(), Metric::new(estimate))).collect()
+}

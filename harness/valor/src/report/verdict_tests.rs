@@ -1,0 +1,443 @@
+//! Verdicts, claims and effects of planted values: what readers and programs see of them.
+
+use super::sample::{Sample, diverge};
+use super::view::View;
+use super::view::claims::ClaimView;
+use super::view::contrasts::ContrastView;
+use super::{Differences, Material, Outcome, RunMaterial, Table};
+use serde_json::Value;
+use valor_runs::record::MetricValue;
+use valor_runs::spec::{
+    Chain, Claim, Decision, Equivalence, Family, Group, Margin, Over, Pair, Scope, Statement, Test,
+};
+use valor_stats::stats::{Answer, Verdict};
+
+/// A method: name, backbone, components, value by seed; the same on every dataset.
+pub(super) type Planted<'a> = (&'static str, &'static str, &'a [&'a str], [f64; 5]);
+
+const NOISE: [f64; 5] = [0.010, -0.012, 0.004, -0.007, 0.005];
+const OTHER: [f64; 5] = [-0.004, 0.002, 0.009, -0.001, -0.006];
+
+pub(super) fn level(mean: f64) -> [f64; 5] {
+    NOISE.map(|noise| mean + noise)
+}
+
+/// The same seeds with so much noise of its own.
+pub(super) fn apart(mean: f64, own: f64) -> [f64; 5] {
+    std::array::from_fn(|seed| mean + NOISE[seed] + own * OTHER[seed])
+}
+
+/// Runs whose recorded values are planted. Every seed has rows of its own, so that seeds alone decide.
+pub(super) fn material(methods: &[Planted], datasets: &[&'static str], metric: &'static str) -> Material {
+    let sample = Sample {
+        rows: 200,
+        datasets: datasets.to_vec(),
+        methods: methods.iter().map(|(name, backbone, ..)| (*name, *backbone)).collect(),
+        seeds: vec![1, 2, 3, 4, 5],
+        split_per_seed: true,
+        metrics: vec![metric],
+        ..Default::default()
+    };
+    let mut material = sample.material();
+    for cell in &mut material.cells {
+        let (_, _, components, values) = methods[cell.method];
+        material.experiment.methods[cell.method].components =
+            components.iter().map(ToString::to_string).collect();
+        cell.runs.iter_mut().zip(values).for_each(|(run, value)| plant(run, metric, value));
+    }
+    material.experiment.claims.clear();
+    material
+}
+
+fn plant(run: &mut RunMaterial, metric: &str, value: f64) {
+    if let Outcome::Found { record, .. } = &mut run.outcome {
+        record.metrics.insert(metric.to_string(), MetricValue { value: Some(value), reason: None });
+    }
+}
+
+pub(super) fn view(material: &Material) -> View {
+    View::new(material).unwrap()
+}
+
+fn word(material: &Material, method: &str) -> Verdict {
+    of(&view(material), method).decided.as_ref().unwrap().verdict
+}
+
+pub(super) fn of<'a>(view: &'a View, method: &str) -> &'a ContrastView {
+    view.contrasts.iter().find(|contrast| contrast.method == method).unwrap()
+}
+
+fn claimed(mut material: Material, statement: Statement) -> ClaimView {
+    let metric = material.experiment.metrics[0].clone();
+    let (id, text) = ("c".to_string(), "A claim.".to_string());
+    material.experiment.claims =
+        vec![Claim { id, text, source: None, metric, datasets: Vec::new(), statement }];
+    view(&material).claims.remove(0)
+}
+
+pub(super) fn better(better: &str, than: &str, by: Margin, at_most: Option<Margin>) -> Statement {
+    let pairs = vec![Pair { better: better.to_string(), than: than.to_string() }];
+    Statement::Better { pairs, over: Over::Each, by, at_most }
+}
+
+pub(super) const NONE: Margin = Margin::Absolute(0.0);
+
+pub(super) fn four() -> Material {
+    let methods: [Planted; 5] = [
+        ("base", "tarnet", &[], level(0.3)),
+        ("high", "tarnet", &["ziln"], apart(0.35, 0.5)),
+        ("low", "tarnet", &["wr"], apart(0.25, 0.5)),
+        ("same", "t-learner", &[], apart(0.3005, 0.1)),
+        ("noisy", "t-learner", &["ziln"], apart(0.31, 8.0)),
+    ];
+    material(&methods, &["world"], "auuc")
+}
+
+#[test]
+fn words_follow_the_planted_differences() {
+    let material = four();
+    assert_eq!(word(&material, "high"), Verdict::Better);
+    assert_eq!(word(&material, "low"), Verdict::Worse);
+    assert_eq!(word(&material, "same"), Verdict::Equivalent);
+    assert_eq!(word(&material, "noisy"), Verdict::Inconclusive);
+    let view = view(&material);
+    let high = of(&view, "high").decided.as_ref().unwrap();
+    assert_eq!((high.family, high.declared, high.over), (4, true, "seeds"));
+    assert!((high.margin - 0.05 * 0.3).abs() < 1e-9 && high.probability_better.unwrap() > 0.999);
+    assert!(high.p.unwrap() < high.p_adjusted.unwrap() && high.detectable.unwrap() > 0.0);
+    assert!(of(&view, "high").ci_both.as_ref().unwrap_err().contains("no common rows"));
+}
+
+#[test]
+fn what_is_better_depends_on_the_metric() {
+    let methods: [Planted; 3] = [
+        ("base", "tarnet", &[], level(3.0)),
+        ("smaller", "tarnet", &["ziln"], level(2.0)),
+        ("larger", "tarnet", &["wr"], apart(4.0, 1.0)),
+    ];
+    let smaller_is_better = material(&methods, &["world"], "pehe");
+    assert_eq!(word(&smaller_is_better, "larger"), Verdict::Worse);
+    let found = view(&smaller_is_better);
+    let smaller = of(&found, "smaller");
+    assert!(smaller.difference.unwrap() < -0.99 && smaller.ci.as_ref().unwrap().high < 0.0);
+    let claim = claimed(smaller_is_better, better("base", "larger", Margin::Share(0.2), None));
+    assert_eq!(claim.verdict, Answer::Supported, "{claim:?}");
+    assert!(claim.parts[0].value.unwrap() < 0.0 && claim.parts[0].relative.unwrap() < -0.2, "{claim:?}");
+
+    let nearer_zero: [Planted; 2] =
+        [("base", "tarnet", &[], level(-3.0)), ("other", "tarnet", &["ziln"], apart(1.0, 1.0))];
+    let material = material(&nearer_zero, &["world"], "ate.error");
+    assert_eq!(word(&material, "other"), Verdict::Better);
+    assert!(of(&view(&material), "other").difference.unwrap() > 3.9);
+}
+
+#[test]
+fn differences_without_variance_are_equivalent_or_open() {
+    let methods: [Planted; 3] = [
+        ("base", "tarnet", &[], level(0.25)),
+        ("copy", "tarnet", &["ziln"], level(0.25)),
+        ("shifted", "tarnet", &["wr"], NOISE.map(|noise| 0.25 + noise + 0.5)),
+    ];
+    let mut material = material(&methods, &["world"], "auuc");
+    assert_eq!(word(&material, "copy"), Verdict::Equivalent);
+    // exact in binary, so that all differences are the same number
+    for (cell, shift) in [(0, 0.0), (2, 0.5)] {
+        for (index, run) in material.cells[cell].runs.iter_mut().enumerate() {
+            plant(run, "auuc", index as f64 + shift);
+        }
+    }
+    let found = view(&material);
+    let shifted = of(&found, "shifted").decided.as_ref().unwrap();
+    assert_eq!((shifted.verdict, shifted.p), (Verdict::Inconclusive, None));
+    assert_eq!(shifted.reason.as_deref(), Some("no variance to test against"));
+}
+
+#[test]
+fn failures_are_inconclusive_with_a_reason_and_still_count() {
+    let mut material = four();
+    material.cells[1].runs.iter_mut().for_each(diverge);
+    material.cells[2].runs[1..].iter_mut().for_each(diverge);
+    diverge(&mut material.cells[3].runs[0]);
+    let found = view(&material);
+    let decided = |method: &str| of(&found, method).decided.as_ref().unwrap();
+    assert_eq!(decided("high").reason.as_deref(), Some("high: failed to converge"));
+    assert_eq!(decided("low").reason.as_deref(), Some("an interval needs at least 2 pairs, found 1"));
+    assert_eq!(
+        (decided("high").verdict, decided("low").verdict),
+        (Verdict::Inconclusive, Verdict::Inconclusive)
+    );
+    assert_eq!((decided("same").family, of(&found, "same").seeds_paired), (4, 4));
+    let claim = claimed(material, better("high", "base", NONE, None));
+    assert_eq!(claim.verdict, Answer::Inconclusive);
+    assert!(claim.evidence.contains("failed to converge") && claim.needed.is_some(), "{claim:?}");
+}
+
+#[test]
+fn one_method_or_one_seed_decides_nothing() {
+    let single = material(&[("base", "tarnet", &[], level(0.3))], &["world"], "auuc");
+    let found = view(&single);
+    assert!(found.contrasts.is_empty() && found.left_out.is_empty() && found.effects.is_empty());
+    let one_seed = Sample { seeds: vec![7], ..Default::default() }.view();
+    assert!(one_seed.contrasts.iter().all(|contrast| {
+        contrast
+            .decided
+            .as_ref()
+            .is_none_or(|decided| decided.verdict == Verdict::Inconclusive && decided.reason.is_some())
+    }));
+    assert_eq!(one_seed.claims[0].verdict, Answer::Inconclusive);
+}
+
+#[test]
+fn rows_and_seeds_decide_together_where_rows_are_shared() {
+    let found = Sample::default().view();
+    let one =
+        found.contrasts.iter().find(|one| one.metric == "auuc.true" && one.method == "T-learner").unwrap();
+    let (both, seeds) = (one.ci_both.as_ref().unwrap(), one.ci.as_ref().unwrap());
+    assert_eq!(
+        (both.over.as_str(), one.decided.as_ref().unwrap().over),
+        ("seeds and test rows", "seeds and test rows")
+    );
+    let sources = one.variance.as_ref().unwrap();
+    let rows = sources.rows.clone().unwrap();
+    assert!(rows > 0.0 && sources.seeds > 0.0 && sources.datasets.is_none());
+    assert!(both.low < one.difference.unwrap() && one.difference.unwrap() < both.high && seeds.n == 3);
+    let cell = &found.blocks[0].cells[0].metrics["auuc"];
+    assert!(cell.sd_rows.unwrap() > 0.0 && cell.ci_both.is_ok());
+    let two = Sample { datasets: vec!["a", "b"], ..Default::default() }.view();
+    let average = two.contrasts.iter().find(|one| one.dataset.is_none()).unwrap();
+    assert!(average.variance.as_ref().unwrap().over_datasets.is_some());
+}
+
+fn chain() -> Vec<Planted<'static>> {
+    vec![
+        ("T", "tarnet", &[], level(0.30)),
+        ("T z", "tarnet", &["ziln"], apart(0.36, 0.3)),
+        ("T zw", "tarnet", &["ziln", "wr"], apart(0.38, 0.2)),
+        ("T zgw", "tarnet", &["ziln", "gti", "wr"], apart(0.3802, 0.1)),
+        ("D", "dragonnet", &[], level(0.20)),
+        ("D z", "dragonnet", &["ziln"], apart(0.26, 0.25)),
+        ("D zw", "dragonnet", &["ziln", "wr"], apart(0.28, 0.3)),
+        ("D zgw", "dragonnet", &["ziln", "gti", "wr"], apart(0.2802, 0.2)),
+    ]
+}
+
+#[test]
+fn a_component_is_left_out_of_the_full_model() {
+    let mut material = material(&chain(), &["a", "b"], "auuc");
+    material.experiment.decision.contrasts = vec![Family::LeaveOneOut];
+    let found = view(&material);
+    let average: Vec<_> = found.left_out.iter().filter(|contrast| contrast.dataset.is_none()).collect();
+    let names: Vec<_> = average
+        .iter()
+        .map(|one| (one.method.as_str(), one.baseline.as_str(), one.component.as_deref()))
+        .collect();
+    assert_eq!(names, [("T zw", "T zgw", Some("gti")), ("D zw", "D zgw", Some("gti"))]);
+    let decided = average[0].decided.as_ref().unwrap();
+    assert_eq!((decided.declared, decided.family, decided.verdict), (true, 2, Verdict::Equivalent));
+    assert!(found.contrasts.iter().all(|contrast| !contrast.decided.as_ref().unwrap().declared));
+    let text = super::claims::left_out(&found);
+    assert_eq!((text.len(), text[0].rows.len(), text[0].rows[0][4].as_str()), (1, 2, "equivalent"));
+}
+
+#[test]
+fn effects_are_what_was_planted() {
+    let found = view(&material(&chain(), &["a", "b"], "auuc"));
+    let additive = &found.effects[0];
+    assert_eq!(additive.formula, "auuc ~ backbone:dataset:seed + ziln + wr + gti");
+    assert_eq!((additive.rows, additive.blocks, additive.interactions), (80, 20, false));
+    for (term, planted) in additive.terms.iter().zip([0.06, 0.02, 0.0]) {
+        let ci = term.ci.as_ref().unwrap();
+        assert!((term.estimate.unwrap() - planted).abs() < 0.005 && ci.low < ci.high, "{term:?}");
+        assert_eq!(term.ci_backbones.as_ref().unwrap().n, 2);
+    }
+    assert!(additive.terms[0].p_adjusted.unwrap() < 1e-6);
+    assert_eq!(found.effects.len(), 1, "no pair occurs that is not one of the two alone");
+}
+
+#[test]
+fn components_that_come_together_are_one_switch_and_pairs_have_effects() {
+    let methods: [Planted; 4] = [
+        ("none", "tarnet", &[], level(0.30)),
+        ("zf", "tarnet", &["ziln", "focal"], apart(0.34, 0.1)),
+        ("w", "tarnet", &["wr"], apart(0.33, 0.1)),
+        ("zfw", "tarnet", &["ziln", "focal", "wr"], apart(0.40, 0.1)),
+    ];
+    let found = view(&material(&methods, &["a"], "auuc"));
+    let names =
+        |index: usize| found.effects[index].terms.iter().map(|term| term.name.as_str()).collect::<Vec<_>>();
+    assert_eq!((names(0), names(1)), (vec!["ziln+focal", "wr"], vec!["ziln+focal", "wr", "ziln+focal:wr"]));
+    let pair = found.effects[1].terms[2].estimate.unwrap();
+    assert!((pair - 0.03).abs() < 0.003, "{pair}");
+    assert!(found.effects[1].terms.iter().all(|term| term.ci_backbones.is_none()), "one backbone");
+}
+
+#[test]
+fn a_gain_is_claimed_by_a_number_a_share_or_a_range() {
+    let answer = |statement| claimed(four(), statement).verdict;
+    let share = |percent: f64| Margin::Share(percent / 100.0);
+    assert_eq!(answer(better("high", "base", NONE, None)), Answer::Supported);
+    assert_eq!(answer(better("low", "base", NONE, None)), Answer::Refuted);
+    assert_eq!(
+        answer(better("same", "base", NONE, None)),
+        Answer::TooSmall,
+        "nothing says that it is a loss"
+    );
+    assert_eq!(answer(better("noisy", "base", NONE, None)), Answer::Inconclusive);
+    assert_eq!(answer(better("high", "base", Margin::Absolute(0.04), None)), Answer::Supported);
+    assert_eq!(answer(better("high", "base", Margin::Absolute(0.06), None)), Answer::Refuted);
+    assert_eq!(answer(better("high", "base", share(12.0), None)), Answer::Supported);
+    assert_eq!(answer(better("high", "base", share(25.0), None)), Answer::Refuted);
+    assert_eq!(answer(better("high", "base", share(10.0), Some(share(25.0)))), Answer::Supported);
+    assert_eq!(answer(better("high", "base", share(1.0), Some(share(5.0)))), Answer::Refuted);
+    assert_eq!(answer(better("high", "base", share(16.0), Some(share(17.0)))), Answer::Inconclusive);
+}
+
+#[test]
+fn an_open_claim_says_what_would_decide_it() {
+    let claim = claimed(four(), better("noisy", "base", NONE, None));
+    let needed = claim.needed.unwrap();
+    assert!(needed.starts_with("About ") && needed.contains("seeds instead of 5"), "{needed}");
+    assert!(
+        claim.evidence.contains("noisy minus base: 0.01") && claim.evidence.contains("p = "),
+        "{}",
+        claim.evidence
+    );
+    let decided = claimed(four(), better("high", "base", NONE, None));
+    assert_eq!(decided.needed, None);
+}
+
+#[test]
+fn claims_about_backbones_hold_for_each_or_on_average() {
+    let pairs = |last: &str| -> Vec<Pair> {
+        [("T zw", "T"), (last, "D")].map(|(a, b)| Pair { better: a.to_string(), than: b.to_string() }).into()
+    };
+    let claim = |last: &str, over| {
+        let (pairs, by, at_most) = (pairs(last), NONE, None);
+        claimed(material(&chain(), &["a", "b"], "auuc"), Statement::Better { pairs, over, by, at_most })
+    };
+    let both = claim("D zw", Over::Each);
+    assert_eq!((both.verdict, both.parts.len()), (Answer::Supported, 2));
+    assert!(both.evidence.starts_with("Of 2 parts 2 supported."), "{}", both.evidence);
+    let one = claim("D", Over::Each);
+    assert_eq!(one.verdict, Answer::TooSmall, "a method is not better than itself: {one:?}");
+    let average = claim("D", Over::Average);
+    assert_eq!((average.verdict, average.parts.len()), (Answer::Supported, 1));
+}
+
+#[test]
+fn steps_are_compared_with_each_other() {
+    let step = |step| {
+        let methods = ["T", "T z", "T zw", "T zgw"].map(str::to_string).to_vec();
+        claimed(material(&chain(), &["a"], "auuc"), Statement::LargestStep(vec![Chain { methods, step }]))
+    };
+    let (first, last) = (step(0), step(2));
+    assert_eq!((first.verdict, first.parts.len()), (Answer::Supported, 3));
+    assert_eq!(last.verdict, Answer::Refuted);
+    assert!(first.statement.contains("largest step of T \u{2192} T z"), "{}", first.statement);
+}
+
+#[test]
+fn the_best_method_of_every_backbone_has_a_component() {
+    let group = |prefix: &str, with: [&str; 2]| {
+        let name = |rest: &str| format!("{prefix}{rest}");
+        let without =
+            ["", " z", " zw", " zgw"].iter().filter(|rest| !with.contains(rest)).map(|rest| name(rest));
+        Group { with: with.map(name).to_vec(), without: without.collect() }
+    };
+    let claim = |with| {
+        let groups = vec![group("T", with), group("D", with)];
+        let component = "wr".to_string();
+        claimed(material(&chain(), &["a"], "auuc"), Statement::EveryBestHas { component, groups })
+    };
+    assert_eq!(claim([" zw", " zgw"]).verdict, Answer::Supported);
+    assert_eq!(claim(["", " z"]).verdict, Answer::Refuted);
+    assert_eq!(claim([" z", " zw"]).verdict, Answer::TooSmall, "the best without it is as good");
+}
+
+#[test]
+fn spreads_are_claimed_of_every_method() {
+    let spread = |limit, methods: &[&str]| {
+        let methods = methods.iter().map(ToString::to_string).collect();
+        claimed(four(), Statement::SpreadAtMost { limit, methods })
+    };
+    assert_eq!(spread(0.05, &["base", "high", "low", "same"]).verdict, Answer::Supported);
+    assert_eq!(spread(0.01, &["base", "noisy"]).verdict, Answer::Refuted);
+    let open = spread(0.02, &["base", "high"]);
+    assert_eq!(open.verdict, Answer::Inconclusive);
+    assert!(open.needed.is_some_and(|needed| needed.contains("seeds")));
+}
+
+#[test]
+fn a_claim_on_a_dataset_that_the_profile_leaves_out_stays_open() {
+    let mut material = four();
+    let statement = better("high", "base", NONE, None);
+    let datasets = vec!["elsewhere".to_string()];
+    let text = |text: &str| text.to_string();
+    material.experiment.claims = vec![Claim {
+        id: text("c"),
+        text: text("C."),
+        source: None,
+        metric: text("auuc"),
+        datasets,
+        statement,
+    }];
+    let claim = view(&material).claims.remove(0);
+    assert_eq!(
+        (claim.verdict, claim.evidence.as_str()),
+        (Answer::Inconclusive, "Not in this profile: elsewhere.")
+    );
+}
+
+#[test]
+fn tests_by_signs_take_the_place_of_t() {
+    let mut material = material(&chain(), &["a", "b"], "auuc");
+    material.experiment.decision = Decision {
+        test: Test::SignFlip,
+        contrasts: vec![Family::LeaveOneOut],
+        datasets: Scope::Average,
+        equivalence: Equivalence::All(NONE),
+        ..Decision::silent(&["auuc".to_string()])
+    };
+    let found = view(&material);
+    let average = found.contrasts.iter().find(|one| one.method == "T z" && one.dataset.is_none()).unwrap();
+    assert_eq!(average.decided.as_ref().unwrap().p, Some(2.0 / 1024.0), "all ten differences have one sign");
+}
+
+#[test]
+fn pages_and_files_show_answers_with_markup_escaped() {
+    let mut material = four();
+    let text = "Is <b>high</b> | better?".to_string();
+    let statement = better("high", "base", NONE, None);
+    material.experiment.claims = vec![Claim {
+        id: "c".to_string(),
+        text,
+        source: Some("a <i>book</i>".to_string()),
+        metric: "auuc".to_string(),
+        datasets: Vec::new(),
+        statement,
+    }];
+    let view = view(&material);
+    let table = Table::new(&view);
+    let differences = Differences::new(&view, &table);
+    let html = super::html::render(&view, &table, &differences).unwrap();
+    assert!(
+        html.contains("Is &lt;b&gt;high&lt;/b&gt;")
+            && html.contains("a &lt;i&gt;book")
+            && !html.contains("<b>high")
+    );
+    assert!(html.contains(">supported</span>") && html.contains("verdict better\">better"));
+    let markdown = super::markdown::render(&view, &table, &differences);
+    assert!(
+        markdown.contains("## Claims\n\n- **supported** c: Is \\<b\\>high")
+            && markdown.contains("equivalent")
+    );
+    let found: Value = serde_json::from_str(&super::summary::render(&view).unwrap()).unwrap();
+    assert_eq!(
+        (&found["claims"][0]["verdict"], &found["contrasts"][0]["verdict"]),
+        (&"supported".into(), &"better".into())
+    );
+    assert_eq!((&found["decision"]["family"], &found["decision"]["metrics"][0]), (&4.into(), &"auuc".into()));
+    assert!(found["claims"][0]["parts"][0]["interval"][0].as_f64().unwrap() > 0.0);
+    let csv = String::from_utf8(super::csv::contrasts(&view).unwrap()).unwrap();
+    assert!(csv.lines().nth(1).unwrap().contains(",better,1,"), "{csv}");
+}
