@@ -31,7 +31,7 @@ backbones = ["s-learner", "t-learner", "tarnet", "dragonnet", "cfr-wass", "cfr-m
 components = [[], ["ziln", "focal", "wr"], ["ziln", "focal", "gti", "wr"], ["rerum"]]
 
 [[grid]]
-backbones = ["tarnet"]
+backbones = ["dragonnet"]
 objectives = ["squared error"]
 
 [[objective]]
@@ -187,13 +187,12 @@ fn another(value: &Value) -> Option<Value> {
 fn check_default(file: &File, key: &str, default: &Value) {
     let stated =
         file.with(&format!("{key}={default}")).unwrap_or_else(|error| panic!("{key} = {default}: {error}"));
-    assert_eq!(file.plain(), stated, "{key}: the reference says {default}, the code another default");
+    assert!(file.plain() == stated, "{key}: the reference says {default}, the code another default");
     if let Some(other) = another(default)
         && let Ok(changed) = file.with(&format!("{key}={other}"))
     {
-        assert_ne!(
-            file.plain(),
-            changed,
+        assert!(
+            file.plain() != changed,
             "{key} = {other} changes nothing, so nothing is known of its default"
         );
     }
@@ -351,11 +350,11 @@ fn every_option_of_a_term_stands_in_the_reference_with_its_default() {
         let default = value(default).unwrap_or_else(|| panic!("{term}.{option}: {default} is no value"));
         let plain = file.with(&terms(&term, "")).unwrap();
         let written = file.with(&terms(&term, &format!("{option} = {default}"))).unwrap();
-        assert_eq!(plain, written, "{term}.{option}: the reference says {default}, the code another default");
+        assert!(plain == written, "{term}.{option}: the reference says {default}, the code another default");
         if let Some(other) = another(&default)
             && let Ok(changed) = file.with(&terms(&term, &format!("{option} = {other}")))
         {
-            assert_ne!(plain, changed, "{term}.{option} = {other} changes nothing");
+            assert!(plain != changed, "{term}.{option} = {other} changes nothing");
         }
         stated.last_mut().unwrap().1.push(option);
     }
