@@ -207,6 +207,31 @@ fn nothing_names_documents_that_are_gone() {
     }
 }
 
+/// Words of a document that end in `.rs`: files, as documents name them.
+fn sources(document: &str) -> impl Iterator<Item = &str> {
+    let in_path = |letter: char| letter.is_alphanumeric() || "_-/.".contains(letter);
+    document.split(move |letter: char| !in_path(letter)).filter(|word| word.ends_with(".rs"))
+}
+
+/// A file is named from its room: `nets/tarnet.rs` is `harness/learn/src/nets/tarnet.rs`.
+#[test]
+fn files_that_documents_name_are_there() {
+    let there = all_written(&[".rs"]).into_iter();
+    let there: Vec<String> = there.map(|path| path.to_str().unwrap().replace("/src/", "/")).collect();
+    let mut documents = Vec::new();
+    written(&root().join("docs"), &[".md"], &mut documents);
+    for path in documents {
+        for source in sources(&fs::read_to_string(&path).unwrap()) {
+            let end = format!("/{}", source.replace("/src/", "/"));
+            assert!(
+                there.iter().any(|file| file.ends_with(&end)),
+                "{}: {source} is not there",
+                path.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn the_readme_is_a_page() {
     let readme = read("README.md");
