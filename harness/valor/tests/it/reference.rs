@@ -421,6 +421,48 @@ fn every_key_of_records_and_summaries_stands_in_the_reference_with_the_version_o
     }
 }
 
+#[test]
+fn every_key_that_commands_print_stands_in_the_reference() {
+    let workspace = Workspace::new();
+    let run = workspace.succeed("run experiments/small.toml --results results --json");
+    let fit = "fit experiments/small.toml --method TARNet --seed 1 --out model.safetensors --json";
+    let trees = "fit experiments/trees.toml --method ZILN-Tree --seed 1 --out trees.safetensors --json";
+    workspace.write(
+        "experiments/trees.toml",
+        "[[dataset]]\nname = \"mimic\"\nb2b-mimic = { rows = 600 }\n[[method]]\nbackbone = \"ziln-forest\"\n",
+    );
+    workspace.succeed("data export b2b-mimic --rows 300 --out rows.csv");
+    let ids: Vec<String> = workspace
+        .records("results")
+        .into_values()
+        .map(|record| record["id"].as_str().unwrap().to_string())
+        .collect();
+    let compare = format!("compare {} {} --results results --json", ids[0], ids[ids.len() - 1]);
+    let fitted = [workspace.succeed(fit), workspace.succeed(trees)];
+    let commands = [
+        "plan experiments/small.toml --results results --json",
+        "status experiments/small.toml --results results --json",
+        &compare,
+        "score model.safetensors rows.csv --out scores.csv --json",
+        "metrics scores.csv --score uplift --treatment treatment --outcome outcome --effect effect --json",
+        "explain trees.safetensors rows.csv --out why --json",
+        "data describe experiments/small.toml --json",
+        "doctor --json",
+    ];
+    let document = read("docs/reference/command-line.md")
+        + &read("docs/reference/results.md")
+        + &read("docs/reference/report.md");
+    let known: BTreeSet<&str> = quoted(&document).into_iter().flat_map(words).collect();
+    let printed = commands.iter().map(|command| workspace.succeed(command));
+    for text in fitted.into_iter().chain([run]).chain(printed) {
+        let mut keys = BTreeSet::new();
+        keys_within(&serde_json::from_str(&text).unwrap(), &mut keys);
+        for key in keys.iter().filter(|key| !key.contains(['.', '@'])) {
+            assert!(known.contains(key.as_str()), "the reference does not explain the key '{key}' of {text}");
+        }
+    }
+}
+
 fn words(code: &str) -> impl Iterator<Item = &str> {
     code.split(|letter: char| !letter.is_alphanumeric() && letter != '_' && letter != '-')
 }
