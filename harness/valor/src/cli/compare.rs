@@ -1,11 +1,12 @@
 //! `valor compare`: what differs between two runs, or between two cells.
 
 use super::DONE;
-use crate::report::{Compared, Difference, MetricDifference, Side, common_rows};
+
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use valor_analysis::compare::{Compared, ComparedRuns, Difference, MetricDifference, common_rows};
 use valor_base::error::choices;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
@@ -57,7 +58,7 @@ type Entries = BTreeMap<String, Entry>;
 type Rows = BTreeMap<String, Arc<EvaluationRows>>;
 
 /// The runs of a side, and the rows that they were judged on.
-fn side(arguments: &Arguments, reader: &Reader, name: &str) -> anyhow::Result<(Side, Rows)> {
+fn side(arguments: &Arguments, reader: &Reader, name: &str) -> anyhow::Result<(ComparedRuns, Rows)> {
     let entries = reader.entries();
     let found = match cell(arguments, entries, name)? {
         Some(found) => found,
@@ -69,7 +70,7 @@ fn side(arguments: &Arguments, reader: &Reader, name: &str) -> anyhow::Result<(S
         rows.insert(run.record.evaluation.clone(), run.rows);
         runs.push((run.record, run.predictions));
     }
-    Ok((Side { name: name.to_string(), runs }, rows))
+    Ok((ComparedRuns { name: name.to_string(), runs }, rows))
 }
 
 /// The recorded runs of `FILE:DATASET:METHOD`; nothing if it is not written so.
