@@ -6,7 +6,7 @@ use super::view::cell::{CellStatus, CellView};
 use super::{Differences, Extras, Material, Outcome, PredictionFormat, Table, write};
 use serde_json::{Value, json};
 use std::path::Path;
-use valor_runs::record::Failure;
+use valor_runs::record::{Failure, FailureClass};
 
 fn summary(material: &Material) -> Value {
     serde_json::from_str(&super::summary::render(&View::new(material).unwrap()).unwrap()).unwrap()
@@ -21,7 +21,7 @@ fn page(material: &Material) -> String {
 fn crash(material: &mut Material, cell: usize, run: usize) {
     let failure = Failure {
         id: "x".to_string(),
-        class: "out-of-memory".to_string(),
+        class: FailureClass::OutOfMemory,
         message: "killed <b>& gone</b>".to_string(),
     };
     material.cells[cell].runs[run].outcome = Outcome::Failed(failure);
