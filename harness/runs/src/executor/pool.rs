@@ -82,7 +82,10 @@ impl Pool<'_> {
         };
         let outcome = yard.run();
         yard.end();
-        outcome
+        outcome.and_then(|()| match &yard.writer {
+            Some(writer) => writer.bury_dead(&mut yard.observer, now()),
+            None => Ok(()),
+        })
     }
 }
 

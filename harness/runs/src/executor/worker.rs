@@ -96,6 +96,7 @@ pub fn work(
         }
         let outlook = worker.look()?;
         if outlook.left() == 0 {
+            worker.writer.bury_dead(&mut worker.observer, now())?;
             return Ok(worker.tally);
         }
         match worker.take(&outlook)? {

@@ -191,3 +191,143 @@ impl Hand<'_> {
         linked.with_context(|| format!("cannot write {}", place.display()))
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make the files they need")]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+    use std::sync::Barrier;
+
+    /// A store, and folders for the work of so many owners.
+    fn store(owners: usize) -> (tempfile::TempDir, Layout, Vec<(String, PathBuf)>) {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        owned::make(&layout).unwrap();
+        let owner = |number: usize| {
+            let name = format!("{number:032x}");
+            let work = layout.part(Part::Staging).join(&name);
+            fs::create_dir(&work).unwrap();
+            (name, work)
+        };
+        let owners = (1..=owners).map(owner).collect();
+        (folder, layout, owners)
+    }
+
+    fn hand<'a>(layout: &'a Layout, (owner, work): &'a (String, PathBuf)) -> Hand<'a> {
+        Hand { layout, work, owner }
+    }
+
+    #[test]
+    fn of_many_takers_one_wins_and_a_run_is_never_without_a_claim() {
+        let takers = 12;
+        let (_folder, layout, owners) = store(takers + 1);
+        for round in 0..60_u64 {
+            let id = format!("{round:016x}");
+            assert!(hand(&layout, &owners[takers]).claim(&id, 1).unwrap());
+            let dead = find(&layout, &id).unwrap();
+            let barrier = Barrier::new(takers);
+            let won: Vec<bool> = std::thread::scope(|scope| {
+                let threads: Vec<_> = owners[..takers]
+                    .iter()
+                    .enumerate()
+                    .map(|(place, owner)| {
+                        let (hand, barrier, dead, id) = (hand(&layout, owner), &barrier, &dead, &id);
+                        scope.spawn(move || {
+                            barrier.wait();
+                            // Some saw the dead claim, others come only now.
+                            let won = match place % 2 {
+                                0 => hand.take_over(dead, 2).unwrap(),
+                                _ => hand.claim(id, 1).unwrap(),
+                            };
+                            assert!(won == hand.holds(id) || !won);
+                            won
+                        })
+                    })
+                    .collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+            });
+            let winners: Vec<usize> = (0..takers).filter(|place| won[*place]).collect();
+            assert_eq!(winners.len(), 1, "{winners:?}");
+            assert_eq!(find(&layout, &id).unwrap().claim().unwrap().owner, owners[winners[0]].0);
+            assert!(winners.iter().all(|winner| winner % 2 == 0), "claimed what was claimed");
+        }
+        assert_eq!(fs::read_dir(layout.part(Part::Claims)).unwrap().count(), 60 + 1, "turns are left");
+        assert!(owners.iter().all(|(_, work)| fs::read_dir(work).unwrap().count() == 0));
+    }
+
+    #[test]
+    fn of_many_claims_of_a_free_run_one_wins() {
+        let (_folder, layout, owners) = store(8);
+        for round in 0..60_u64 {
+            let id = format!("{round:016x}");
+            let barrier = Barrier::new(owners.len());
+            let won = std::thread::scope(|scope| {
+                let claim = |owner| {
+                    let (hand, barrier, id) = (hand(&layout, owner), &barrier, &id);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        hand.claim(id, 1).unwrap()
+                    })
+                };
+                let threads: Vec<_> = owners.iter().map(claim).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).filter(|won| *won).count()
+            });
+            assert_eq!(won, 1);
+        }
+    }
+
+    #[test]
+    fn what_another_has_claimed_meanwhile_is_neither_taken_nor_given_back() {
+        let (_folder, layout, owners) = store(3);
+        let [first, second, third] = [0, 1, 2].map(|place| hand(&layout, &owners[place]));
+        let id = "0123456789abcdef";
+        assert!(first.claim(id, 1).unwrap() && !second.claim(id, 1).unwrap());
+        let dead = find(&layout, id).unwrap();
+        assert!(second.take_over(&dead, 2).unwrap());
+        // Who saw the first one dead comes late, and the first one wakes.
+        assert!(!third.take_over(&dead, 2).unwrap());
+        first.release(id, first.owner);
+        assert!(second.holds(id) && !first.holds(id));
+        assert_eq!(find(&layout, id).unwrap().claim().unwrap().attempt, 2);
+        second.release(id, second.owner);
+        assert!(find(&layout, id).is_none() && third.claim(id, 1).unwrap());
+    }
+
+    #[test]
+    fn a_claim_that_cannot_be_written_is_an_error_and_nobodys() {
+        let (_folder, layout, owners) = store(2);
+        let id = "0123456789abcdef";
+        fs::remove_dir(&owners[0].1).unwrap();
+        assert!(hand(&layout, &owners[0]).claim(id, 1).is_err());
+        assert!(find(&layout, id).is_none());
+        let second = hand(&layout, &owners[1]);
+        assert!(second.claim(id, 1).unwrap());
+        let dead = find(&layout, id).unwrap();
+        assert!(hand(&layout, &owners[0]).take_over(&dead, 2).is_err());
+        assert!(second.holds(id));
+        // Where no turn can be written a claim is given back all the same.
+        fs::remove_dir(&owners[1].1).unwrap();
+        second.release(id, second.owner);
+        assert!(find(&layout, id).is_none());
+    }
+
+    #[test]
+    fn a_turn_that_died_with_its_owner_is_freed_after_the_lease() {
+        let (_folder, layout, owners) = store(2);
+        let id = "0123456789abcdef";
+        let (first, second) = (hand(&layout, &owners[0]), hand(&layout, &owners[1]));
+        assert!(first.claim(id, 1).unwrap());
+        assert!(first.link(id, &layout.turn(id), 0).unwrap());
+        let dead = find(&layout, id).unwrap();
+        assert!(!second.take_over(&dead, 2).unwrap(), "somebody has the turn");
+        let (mut observer, start) = (Observer::default(), Instant::now());
+        let lease = owner::LEASE.as_secs();
+        for second_of in 0..lease {
+            second.free_turns(&mut observer, start + std::time::Duration::from_secs(second_of)).unwrap();
+            assert!(layout.turn(id).exists());
+        }
+        second.free_turns(&mut observer, start + std::time::Duration::from_secs(lease)).unwrap();
+        assert!(!layout.turn(id).exists() && second.take_over(&dead, 2).unwrap());
+    }
+}

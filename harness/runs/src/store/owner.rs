@@ -312,3 +312,110 @@ pub(super) fn bury(layout: &Layout, name: &str) -> anyhow::Result<Option<PathBuf
     atomic::remove_file(&layout.owner(name));
     Ok(work)
 }
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make the files they need")]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Layout) {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        owned::make(&layout).unwrap();
+        (folder, layout)
+    }
+
+    const NAME: &str = "0123456789abcdef0123456789abcdef";
+
+    /// The file of an owner of another machine.
+    fn foreign(layout: &Layout, lease: u64, count: u64) {
+        let machine = Machine { host: "far".to_string(), boot: "another".to_string(), device: 1 };
+        let head = serde_json::to_string(&About { machine, lease }).unwrap();
+        fs::write(layout.owner(NAME), format!("{head}\n{}", beat(count))).unwrap();
+    }
+
+    #[test]
+    fn an_owner_lives_as_long_as_any_process_holds_it() {
+        let (_folder, layout) = store();
+        let parent = Guard::new(&layout, LEASE).unwrap();
+        let name = parent.name.clone();
+        let worker = Guard::join(&layout, &name).unwrap();
+        assert!(!is_gone(&layout, &name));
+        drop(worker);
+        assert!(
+            !is_gone(&layout, &name),
+            "nobody takes what it claimed before its parent knows why it ended"
+        );
+        drop(parent);
+        assert!(is_gone(&layout, &name), "nobody holds it");
+        let mut observer = Observer::default();
+        assert!(observer.is_dead(&layout, &name, Instant::now()), "at the first look");
+        assert_eq!(bury(&layout, &name).unwrap(), None);
+        assert!(beats(&layout).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_heart_beats_until_its_owner_is_dropped() {
+        let (_folder, layout) = store();
+        let owner = Owner::start(&layout, Guard::new(&layout, Duration::from_secs(1)).unwrap());
+        let (first, start) = (content(&layout, &owner.name), Instant::now());
+        while content(&layout, &owner.name) == first {
+            assert!(start.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(host(&layout, &owner.name), words(&first).unwrap().1.machine.host);
+        let name = owner.name.clone();
+        drop(owner);
+        assert!(!layout.owner(&name).exists());
+    }
+
+    #[test]
+    fn a_heart_that_stands_still_for_its_lease_is_dead_by_the_observers_clock_alone() {
+        let (_folder, layout) = store();
+        let (mut observer, start) = (Observer::default(), Instant::now());
+        let mut look = |second: u64| observer.is_dead(&layout, NAME, start + Duration::from_secs(second));
+        for second in 0..100 {
+            foreign(&layout, 30, second);
+            // What its clock says is not asked.
+            let file = OpenOptions::new().write(true).open(layout.owner(NAME)).unwrap();
+            let far = Duration::from_secs(second % 2 * 4_000_000_000);
+            file.set_modified(std::time::SystemTime::UNIX_EPOCH + far).unwrap();
+            assert!(!look(second), "it beats");
+        }
+        for second in 100..129 {
+            assert!(!look(second), "second {second}");
+        }
+        assert!(look(129));
+        foreign(&layout, 30, 100);
+        assert!(!look(130), "it wakes");
+    }
+
+    #[test]
+    fn an_observer_that_stood_still_itself_does_not_count_that_time() {
+        let (_folder, layout) = store();
+        foreign(&layout, 60, 1);
+        let (mut observer, start) = (Observer::default(), Instant::now());
+        let mut look = |second: u64| observer.is_dead(&layout, NAME, start + Duration::from_secs(second));
+        assert!(!look(0) && !look(10_000) && !look(20_000));
+        assert!((0..39).all(|second| !look(20_001 + second)) && look(20_040));
+    }
+
+    #[test]
+    fn what_another_has_seen_dead_is_dead_until_it_beats() {
+        let (_folder, layout) = store();
+        foreign(&layout, 60, 1);
+        let mut observer = Observer::believing(beats(&layout).unwrap());
+        assert!(observer.is_dead(&layout, NAME, Instant::now()));
+        foreign(&layout, 60, 2);
+        assert!(!observer.is_dead(&layout, NAME, Instant::now()));
+    }
+
+    #[test]
+    fn an_owner_that_is_just_being_made_is_asked_for_no_lock() {
+        let (_folder, layout) = store();
+        for text in ["", "{\"host\":", "no owner\n"] {
+            fs::write(layout.owner(NAME), text).unwrap();
+            assert!(!is_gone(&layout, NAME), "{text}");
+        }
+    }
+}
