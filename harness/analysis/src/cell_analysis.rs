@@ -85,7 +85,7 @@ fn failure(run: &RunEvidence, dataset: &str, method: &str) -> Option<FailureView
             Status::Diverged(fall) => ("diverged", &fall.message, Some(fall)),
             Status::Finished { .. } => return None,
         },
-        Outcome::Failed(failure) => (failure.class.as_str(), &failure.message, None),
+        Outcome::Failed(failure) => (failure.class.word(), &failure.message, None),
         Outcome::Missing => return None,
     };
     Some(FailureView {

@@ -4,8 +4,8 @@ use super::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use valor_runs::record::{EvaluationRows, Failure};
-use valor_runs::spec::Experiment;
+use valor_runs::record::{EvaluationRows, Failure, FailureClass};
+use valor_runs::spec::{Cell, Experiment, PlannedRun};
 use valor_runs::store::{Reader, Store};
 
 /// The rows of each found run, by evaluation id.
@@ -20,14 +20,13 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
     let reader = store.reader()?;
     let mut rows = Rows::new();
     let mut cells = Vec::new();
-    for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
-        let asked = experiment.seeds.iter().map(|&seed| (seed, identity.id(seed)));
-        let asked: Vec<(u64, String)> = asked.collect();
-        let read = |(seed, id): (u64, String)| {
-            let (outcome, rows) = outcome(store, &reader, &id);
-            (RunEvidence { seed, id, outcome }, rows)
+    for asked in experiment.runs().chunk_by(|one, other| one.cell == other.cell) {
+        let read = |run: &PlannedRun| {
+            let (outcome, rows) = outcome(store, &reader, &run.id);
+            (RunEvidence { seed: run.seed, id: run.id.clone(), outcome }, rows)
         };
-        let found: Vec<_> = asked.into_par_iter().map(read).collect();
+        let Cell { dataset, method } = asked[0].cell;
+        let found: Vec<_> = asked.par_iter().map(read).collect();
         rows.extend(found.iter().filter_map(|(_, rows)| rows.clone()));
         cells.push(CellEvidence { dataset, method, runs: found.into_iter().map(|(run, _)| run).collect() });
     }
@@ -56,7 +55,7 @@ fn outcome(store: &Store, reader: &Reader, id: &str) -> (Outcome, Option<(String
             (Outcome::Found { record: Box::new(run.record), predictions: run.predictions }, Some(rows))
         }
         Some(Err(damage)) => {
-            let class = "damaged".to_string();
+            let class = FailureClass::Damaged;
             (Outcome::Failed(Failure { id: id.to_string(), class, message: damage.reason }), None)
         }
         None => (store.failure(id).map_or(Outcome::Missing, Outcome::Failed), None),

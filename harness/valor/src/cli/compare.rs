@@ -11,7 +11,7 @@ use valor_base::error::choices;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
 use valor_runs::record::EvaluationRows;
-use valor_runs::spec;
+use valor_runs::spec::{self, Cell};
 use valor_runs::store::{Entry, Reader, Store};
 
 /// Fewest letters of an id.
@@ -94,9 +94,8 @@ fn cell<'a>(
         place("dataset", dataset, experiment.datasets.iter().map(|data| data.name.as_str()).collect())?;
     let method =
         place("method", method, experiment.methods.iter().map(|method| method.name.as_str()).collect())?;
-    let identity = experiment.identity(dataset, method);
-    let ids = experiment.seeds.iter().map(|seed| identity.id(*seed));
-    let found: Vec<&Entry> = ids.filter_map(|id| entries.get(&id)).collect();
+    let runs = experiment.runs().into_iter().filter(|run| run.cell == Cell { dataset, method });
+    let found: Vec<&Entry> = runs.filter_map(|run| entries.get(&run.id)).collect();
     if found.is_empty() {
         return Err(input_error!(
             "'{name}': none of its {} runs is recorded in {}",

@@ -8,7 +8,7 @@ use valor_analysis::cell::{CellStatus, CellView};
 use valor_analysis::sample::{NONE, better, four, weak};
 use valor_analysis::sample::{Sample, diverge};
 use valor_analysis::{Evidence, Outcome};
-use valor_runs::record::Failure;
+use valor_runs::record::{Failure, FailureClass};
 use valor_runs::spec::Claim;
 
 fn summary(evidence: &Evidence) -> Value {
@@ -24,7 +24,7 @@ fn page(evidence: &Evidence) -> String {
 fn crash(evidence: &mut Evidence, cell: usize, run: usize) {
     let failure = Failure {
         id: "x".to_string(),
-        class: "out-of-memory".to_string(),
+        class: FailureClass::OutOfMemory,
         message: "killed <b>& gone</b>".to_string(),
     };
     evidence.cells[cell].runs[run].outcome = Outcome::Failed(failure);
