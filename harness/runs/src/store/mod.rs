@@ -1,6 +1,5 @@
 //! The run store: the only writer of results. A run folder is there if and only if the run is complete.
 
-mod atomic;
 pub mod columns;
 mod folder;
 mod garbage;
@@ -15,7 +14,7 @@ pub use folder::Folder;
 pub use garbage::Garbage;
 pub use layout::{FIGURES, REPORT_FILES, folder_name};
 pub use owned::Stranger;
-pub use scratch::{Scratch, replace_file};
+pub use scratch::{Replacement, Scratch, replace_file};
 pub use verify::{Damage, Entry, Reader, Run};
 
 use crate::record::{Failure, Record};
@@ -24,6 +23,7 @@ use layout::Layout;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use valor_io::atomic;
 
 /// A results folder to read.
 #[derive(Clone, Debug)]

@@ -20,7 +20,6 @@ mod report;
 mod run;
 mod score;
 mod status;
-mod writer;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
