@@ -1,6 +1,5 @@
 //! The run store: the only writer of results. A run folder is there if and only if the run is complete.
 
-mod atomic;
 mod claims;
 pub mod columns;
 mod folder;
@@ -20,7 +19,7 @@ pub use garbage::Garbage;
 pub use layout::{FIGURES, REPORT_FILES, folder_name};
 pub use owned::Stranger;
 pub use owner::{Beats, LEASE, LEASES, Observer};
-pub use scratch::{Scratch, replace_file};
+pub use scratch::{Replacement, Scratch, replace_file};
 pub use state::{KnownRun, RunState, known};
 pub use verify::{Damage, Entry, Reader, Run};
 
@@ -36,6 +35,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+use valor_io::atomic;
 
 /// A results folder to read.
 #[derive(Clone, Debug)]

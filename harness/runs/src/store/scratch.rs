@@ -79,16 +79,6 @@ impl Scratch {
         Ok(self.path.join(name))
     }
 
-    /// The one new file inside, to be written and then published.
-    pub fn single(&self) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).create_new(true).open(self.path.join(layout::SINGLE))
-    }
-
-    /// Puts that file in its place, whatever stands there.
-    pub fn publish_single(&self, place: &Path) -> io::Result<()> {
-        atomic::rename(&self.path.join(layout::SINGLE), place)
-    }
-
     /// Removes the folders for work inside `parent` that nobody holds, and says which.
     pub fn sweep(parent: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
@@ -181,19 +171,51 @@ fn clear(folder: &Path, depth: usize) -> bool {
     left
 }
 
+/// A file in a folder for work beside its place, which it takes when it is whole. Dropped before, it is gone; what stopped
+/// processes had left there is removed first.
+#[derive(Debug)]
+pub struct Replacement {
+    work: Scratch,
+    file: File,
+    place: PathBuf,
+}
+
+impl Replacement {
+    /// # Errors
+    ///
+    /// Where no file can be written there.
+    pub fn new(place: &Path) -> io::Result<Self> {
+        let folder = atomic::folder_of(place);
+        Scratch::sweep(folder);
+        let work = Scratch::new(folder)?;
+        let file = atomic::create_new(&work.path.join(layout::SINGLE))?;
+        Ok(Self { work, file, place: place.to_path_buf() })
+    }
+
+    /// The file to write.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Puts it in its place, whatever stands there.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made durable or put there; then the old file is there.
+    pub fn publish(self) -> io::Result<()> {
+        atomic::place(&self.file, &self.work.path.join(layout::SINGLE), &self.place)
+    }
+}
+
 /// Writes one file that takes the place of `place` when it is whole.
 ///
 /// # Errors
 ///
 /// Where no file can be written there, or `fill` fails.
 pub fn replace_file(place: &Path, fill: impl FnOnce(&File) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let folder = atomic::folder_of(place);
-    Scratch::sweep(folder);
-    let work = Scratch::new(folder)?;
-    let file = work.single()?;
-    fill(&file)?;
-    file.sync_all()?;
-    work.publish_single(place).with_context(|| format!("cannot write {}", place.display()))
+    let new = Replacement::new(place)?;
+    fill(new.file())?;
+    new.publish().with_context(|| format!("cannot write {}", place.display()))
 }
 
 #[cfg(test)]

@@ -191,6 +191,7 @@ pub(super) fn same(one: &Path, other: &Path) -> bool {
 }
 
 /// Commit and state of the checkout that the experiment file stands in, and the time.
+#[expect(clippy::disallowed_methods, reason = "a run's start is recorded apart from its numbers")]
 pub(super) fn provenance(experiment: &Experiment) -> Provenance {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").arg("-C").arg(spec::root(&experiment.path)).args(arguments).output();
@@ -198,42 +199,8 @@ pub(super) fn provenance(experiment: &Experiment) -> Provenance {
         Some(String::from_utf8_lossy(&output.stdout).trim().to_string())
     };
     Provenance {
-        started: utc_now(),
+        started: valor_io::time::rfc3339(SystemTime::now()),
         commit: git(&["rev-parse", "HEAD"]).unwrap_or_default(),
         dirty: git(&["status", "--porcelain"]).is_some_and(|status| !status.is_empty()),
-    }
-}
-
-/// The time in RFC 3339, UTC, whole seconds.
-#[expect(clippy::disallowed_methods, reason = "a run's start is recorded apart from its numbers")]
-fn utc_now() -> String {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (days, second) = ((since / 86_400) as i64, since % 86_400);
-    let (year, month, day) = civil(days);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
-}
-
-/// Year, month and day of a day counted from 1970-01-01 (H. Hinnant, chrono-compatible low-level date algorithms).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_index = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
-    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::civil;
-
-    #[test]
-    fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(19_782), (2024, 2, 29));
-        assert_eq!(civil(20_778), (2026, 11, 21));
     }
 }

@@ -21,7 +21,6 @@ mod run;
 mod score;
 mod status;
 mod work;
-mod writer;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;

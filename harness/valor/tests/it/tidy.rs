@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates below `harness/`; each may use those before it that ARCHITECTURE.md gives it, which its Cargo.toml holds.
-const CRATES: &[&str] = &["base", "stats", "data", "learn", "runs", "analysis", "page", "valor"];
+const CRATES: &[&str] = &["base", "io", "stats", "data", "learn", "runs", "analysis", "page", "valor"];
 
 /// External crates that one crate of ours has for some of its modules only.
 const ROOMS: &[(&str, &[&str])] = &[

@@ -1,6 +1,7 @@
 //! What is exported reads back as it was.
 
 use super::*;
+use crate::cli::output::format as format_of;
 use tempfile::TempDir;
 use valor_data::table::{Limits, Propensity, TableSpec};
 use valor_data::{DataSpec, Feature, Truth, load};
@@ -67,7 +68,7 @@ fn every_format_reads_back_exactly() {
     for name in ["t.csv", "t.csv.gz", "t.parquet"] {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(name);
-        export(&dataset(), Format::of(&path).unwrap(), &path).unwrap();
+        export(&dataset(), format_of(&path).unwrap(), &path).unwrap();
         assert_eq!(files(folder.path()), [name], "nothing else is left");
         assert_eq!(format!("{:?}", read_back(folder.path(), name)), format!("{:?}", dataset()));
     }
@@ -98,7 +99,7 @@ fn columns_come_in_the_promised_order() {
 fn what_cannot_be_written_is_refused_and_leaves_nothing() {
     let folder = TempDir::new().unwrap();
     let refusal = |path: &Path| {
-        let error = Format::of(path).and_then(|format| export(&dataset(), format, path)).unwrap_err();
+        let error = format_of(path).and_then(|format| export(&dataset(), format, path)).unwrap_err();
         assert!(valor_base::error::is_input(&error));
         error.to_string()
     };
