@@ -28,14 +28,17 @@ test: setup             ## every test
 fuzz: setup             ## every kind of file that is read, altered 100,000 times each
 	VALOR_FUZZ=100000 cargo test --release --test fuzz -- --nocapture --test-threads 1
 
-simulation: setup       ## do intervals cover, do tests keep their size: the tables of METHODS.md, 7.8
+simulation: setup       ## do intervals cover, do tests keep their size: the tables of docs/methods/simulation.md
 	cargo test --release -p valor-stats --lib simulation -- --ignored --nocapture
 
-bench: setup            ## the speed figures of README.md
+bench: setup            ## the speed figures of docs/performance.md
 	cargo bench --profile release
+
+published:              ## results/published/README.md from the reports beside it
+	python3 scripts/published.py
 
 check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test fuzz simulation bench check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test fuzz simulation bench published check

@@ -86,9 +86,7 @@ impl<T> Arms<T> {
     pub fn map<U>(self, mut apply: impl FnMut(T) -> U) -> Arms<U> {
         match self {
             Arms::One(only) => Arms::One(apply(only)),
-            Arms::Two { control, treated } => {
-                Arms::Two { control: apply(control), treated: apply(treated) }
-            }
+            Arms::Two { control, treated } => Arms::Two { control: apply(control), treated: apply(treated) },
         }
     }
 
@@ -134,9 +132,7 @@ impl<T> Arms<T> {
     pub fn named(&self) -> impl Iterator<Item = (Option<&'static str>, &T)> {
         let (first, second) = match self {
             Arms::One(only) => ((None, only), None),
-            Arms::Two { control, treated } => {
-                ((Some("control"), control), Some((Some("treated"), treated)))
-            }
+            Arms::Two { control, treated } => ((Some("control"), control), Some((Some("treated"), treated))),
         };
         std::iter::once(first).chain(second)
     }

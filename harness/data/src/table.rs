@@ -31,6 +31,7 @@ use std::fs::File;
 use std::path::Path;
 use valor_base::error::shown;
 use valor_base::input_error;
+use valor_io::table::Format;
 
 /// A declared file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,7 +130,7 @@ impl TableSpec {
     /// Refuses options out of range and roles that exclude each other, naming the key.
     pub fn validate(&self) -> anyhow::Result<()> {
         let path = self.path.as_deref().ok_or_else(|| input_error!("table: the key 'path' is missing"))?;
-        Format::of(path).map_err(|error| input_error!("table: path = {error}"))?;
+        format_of(path).map_err(|error| input_error!("table: path = {error}"))?;
         self.reading().validate(&format!("table {path}"))?;
         self.validate_values(path)?;
         self.validate_truth(path)?;
@@ -281,7 +282,7 @@ impl TableSpec {
         if self.columns.is_empty() {
             return Ok(());
         }
-        if Format::of(path)? == Format::Parquet {
+        if format_of(path)? == Format::Parquet {
             return Err(input_error!(
                 "table {path}: columns: a Parquet file names its columns; allowed for CSV files without a header"
             ));
@@ -369,7 +370,7 @@ fn read<'a>(
     reading: &Reading,
     collector: impl FnOnce(Place<'a>) -> Collector<'a>,
 ) -> anyhow::Result<Collector<'a>> {
-    match Format::of(path)? {
+    match format_of(path)? {
         Format::Csv => csv::read(file, columns, (path, reading), collector),
         Format::CsvGz => {
             csv::read(flate2::read::MultiGzDecoder::new(file), columns, (path, reading), collector)
@@ -378,24 +379,9 @@ fn read<'a>(
     }
 }
 
-/// How the rows are stored, by the ending of the path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Format {
-    Csv,
-    CsvGz,
-    Parquet,
-}
-
-impl Format {
-    fn of(path: &str) -> anyhow::Result<Self> {
-        let name = path.to_lowercase();
-        match () {
-            () if name.ends_with(".csv") => Ok(Self::Csv),
-            () if name.ends_with(".csv.gz") => Ok(Self::CsvGz),
-            () if name.ends_with(".parquet") => Ok(Self::Parquet),
-            () => Err(input_error!("'{path}': allowed are files ending in .csv, .csv.gz or .parquet")),
-        }
-    }
+/// How the rows of a file are stored, by the ending of its path.
+fn format_of(path: &str) -> anyhow::Result<Format> {
+    Format::of(format_args!("'{path}'"), path)
 }
 
 /// Where a cell stands, for error messages. Rows count from 1, blank lines too, as in a spreadsheet; in a CSV file the header is

@@ -75,7 +75,7 @@ impl Given {
             treated,
         };
         Self {
-            residuals: data.treatment.iter().zip(&data.outcome).take(train).map(residual).collect(),
+            residuals: data.assigned().iter().zip(&data.outcome).take(train).map(residual).collect(),
             kinds: vec![ColumnKind::Number; data.numeric.columns],
             train: (0..train as u32).collect(),
             data,
@@ -86,7 +86,7 @@ impl Given {
         Rows {
             features: &self.data.numeric,
             kinds: &self.kinds,
-            treatment: &self.data.treatment,
+            treatment: self.data.assigned(),
             outcome: &self.data.outcome,
             train: &self.train,
         }
@@ -200,8 +200,8 @@ fn judge(data: &Dataset, scores: &[f64]) -> Vec<(&'static str, f64)> {
     let first = data.rows() - scores.len();
     let truth = data.truth.as_ref().unwrap();
     let judged = Judged {
-        effect: Some(&truth.effect[first..]),
-        ..Judged::new(scores, &data.treatment[first..], &data.outcome[first..])
+        effect: truth.effect.as_ref().map(|effect| &effect[first..]),
+        ..Judged::new(scores, &data.assigned()[first..], &data.outcome[first..])
     };
     let prepared = metrics::Prepared::new(&judged).unwrap();
     ["auuc.true", "krcc"]

@@ -4,7 +4,7 @@ use super::columns::Columns;
 use super::csv::{Cells, Records};
 use super::features::Features;
 use super::parquet::{BATCH, BatchRow, Batches, Which};
-use super::{Format, Place, Reading};
+use super::{Place, Reading, format_of};
 use crate::{Dataset, Feature, Matrix};
 use arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -13,6 +13,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use valor_io::table::Format;
 
 /// A file being read.
 pub struct Stream<'a> {
@@ -77,7 +78,7 @@ impl<'a> Stream<'a> {
         categorical: Vec<&'a str>,
     ) -> anyhow::Result<Self> {
         let name = path.display().to_string();
-        let format = Format::of(&name)?;
+        let format = format_of(&name)?;
         let file = super::open(&name, path, "")?;
         let columns = Columns::of_features(numeric, categorical);
         reading.validate(&name)?;

@@ -1,4 +1,4 @@
-//! One table of types and roles: what FORMAT.md says of each, in every format.
+//! One table of types and roles: what docs/reference/experiments.md says of each, in every format.
 
 use super::role::{Family, Role};
 use super::tests::{comparable, folder, gzip, parquet_bytes};
@@ -214,7 +214,7 @@ fn csv(texts: [&str; 2], gap: bool) -> String {
 const ROLES: [Role; 7] =
     [Role::Treatment, Role::Outcome, Role::Effect, Role::Group, Role::Time, Role::Numeric, Role::Categorical];
 
-/// FORMAT.md, 1.2: which families a role takes.
+/// docs/reference/experiments.md, Datasets: which families a role takes.
 fn takes(role: Role, family: Family) -> bool {
     match role {
         Role::Outcome | Role::Effect | Role::Propensity | Role::Numeric | Role::Score => {

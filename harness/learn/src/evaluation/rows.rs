@@ -149,7 +149,7 @@ mod tests {
             outcome: vec![0.5, 1.0],
             ..EvaluationRows::default()
         };
-        // b3sum of the names and values, as the reference spells them.
+        // b3sum of the names and values, as docs/reference/results.md spells them.
         let bytes = [
             b"row\0".as_slice(),
             &[1, 0, 0, 0, 2, 0, 0, 0],

@@ -1,4 +1,4 @@
-//! How a saved model scores, written into its file: for readers who have the file and FORMAT.md, 5, alone.
+//! How a saved model scores, written into its file: for readers who have the file and docs/reference/models.md alone.
 
 use super::TrainedSpec;
 use super::trees::TreeSteps;

@@ -1,6 +1,6 @@
 //! What a network computes, written down: the steps from inputs to expectations that a model file tells its readers.
 //!
-//! Names and equations of the operations stand in FORMAT.md, 5.3 and 5.4. Every constant comes from where the network takes it.
+//! Names and equations of the operations stand in docs/reference/models.md. Every constant comes from where the network takes it.
 
 use super::efin::SMALLEST_NORM;
 use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_SQUARE};

@@ -1,4 +1,4 @@
-//! What METHODS.md, section 4, finds of terms.
+//! What docs/methods/ finds of terms.
 
 use super::by_arm::{centred, squared_distances};
 use super::cases::{Case, common, fixtures, single, value};

@@ -167,7 +167,7 @@ fn the_sparse_ranking_sum_does_not_depend_on_the_block_width() {
     assert!((loss(0.01) - loss(1.0)).abs() < 1e-12);
 }
 
-/// The table of METHODS.md, 4.3: where the focal loss of rows that buy with a known probability is least.
+/// The table of docs/methods/objectives.md, Focal conversion: where the focal loss of rows that buy with a known probability is least.
 #[test]
 fn the_focal_loss_is_least_away_from_the_truth() {
     let probabilities: Vec<f64> = (1..1000).map(|thousandth| f64::from(thousandth) / 1000.0).collect();

@@ -3,7 +3,7 @@
 use super::layout::{FIGURES, REPORT_FILES, is_figure};
 use super::{atomic, owned, scratch::Scratch};
 use anyhow::{Context, Result, ensure};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -97,12 +97,7 @@ impl Folder {
             if figure.is_some() {
                 fs::create_dir_all(self.inside().join(FIGURES))?;
             }
-            let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-            let mut buffer = BufWriter::new(&file);
-            fill(&mut buffer)?;
-            buffer.flush()?;
-            drop(buffer);
-            Ok(file.sync_all()?)
+            atomic::write_new(&path, fill)
         };
         put().with_context(|| format!("cannot write {}", place.display()))?;
         Ok(place)

@@ -9,8 +9,6 @@ use valor_learn::evaluation::EvaluationRows;
 use valor_learn::learner::{Scorer, SplitGains};
 use valor_stats::metrics;
 
-/// What the ranking is judged by.
-const METRIC: &str = "auuc";
 /// Test rows that are scored anew for each feature, at least and at most.
 const ROWS: [usize; 2] = [1_000, 10_000];
 /// Within these bounds as many as make so many visits of a row to a tree.
@@ -71,7 +69,8 @@ impl Sample {
     fn auuc(&self, scorer: &dyn Scorer, features: &Matrix) -> Option<f64> {
         let score: Vec<f64> = scorer.score(features).into_iter().map(f64::from).collect();
         let ranked = metrics::Prepared::new(&self.rows.judged(&score)).ok()?;
-        metrics::find(METRIC).ok()?.compute(&ranked).ok()
+        let judge = metrics::usual(self.rows.question()).importance;
+        metrics::find(judge).ok()?.compute(&ranked).ok()
     }
 
     fn shuffled(&self, column: usize, seeds: &Seeds) -> Matrix {

@@ -80,7 +80,7 @@ impl Direction {
 pub struct Metric {
     /// Unique name.
     pub name: &'static str,
-    /// Definition; symbols as in METHODS.md.
+    /// Definition; symbols as in docs/methods/metrics.md.
     pub formula: &'static str,
     /// Unit of the value.
     pub unit: &'static str,
@@ -189,6 +189,42 @@ pub fn registry() -> &'static [Metric] {
 /// Those that judge models of a question, in the same order.
 pub fn of_question(question: Question) -> impl Iterator<Item = &'static Metric> {
     METRICS.iter().filter(move |metric| metric.question() == question)
+}
+
+/// What is shown and decided by where nothing else is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Usual {
+    /// Metrics of a table, first the primary one.
+    pub table: &'static [&'static str],
+    /// What tuning decides by, on validation rows.
+    pub tuning: &'static str,
+    /// What the importance of features is a loss of.
+    pub importance: &'static str,
+}
+
+/// Those of a question.
+pub fn usual(question: Question) -> Usual {
+    match question {
+        Question::Uplift => {
+            Usual { table: &["auuc", "qini", "lift@30", "krcc"], tuning: "qini", importance: "auuc" }
+        }
+        Question::Value => Usual { table: &["gini", "spearman", "nmae"], tuning: "gini", importance: "gini" },
+    }
+}
+
+/// The metric called `name`, which must judge models of a question.
+///
+/// # Errors
+///
+/// As [`find`]; an input error with those of the question where it judges others.
+pub fn find_for(question: Question, name: &str) -> anyhow::Result<&'static Metric> {
+    let metric = find(name)?;
+    if metric.question() == question {
+        return Ok(metric);
+    }
+    let names: Vec<&str> = of_question(question).map(|metric| metric.name).collect();
+    let (judged, rows) = (metric.question().rows(), question.rows());
+    Err(input_error!("metric '{name}' judges {judged}; for {rows} allowed are {}", names.join(", ")))
 }
 
 /// The metric called `name`.

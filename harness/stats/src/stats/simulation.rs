@@ -1,6 +1,6 @@
 //! Do intervals cover, do tests keep their size, is a detectable difference detected? By simulation.
 //!
-//! A small version runs with the tests. `make simulation` runs 20,000 repetitions and prints the tables of METHODS.md, 7.8.
+//! A small version runs with the tests. `make simulation` runs 20,000 repetitions and prints the tables of docs/methods/simulation.md.
 
 use super::*;
 use rand::Rng;

@@ -4,7 +4,7 @@ mod export;
 mod source;
 mod text;
 
-use super::output::Format;
+use super::output;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use source::Source;
@@ -98,7 +98,7 @@ fn describe_sources(arguments: &DescribeArguments) -> anyhow::Result<()> {
 }
 
 fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
-    let format = Format::of(&arguments.out)?;
+    let format = output::format(&arguments.out)?;
     let sources = chosen(&arguments.source)?;
     let [source] = sources.as_slice() else {
         let names: Vec<&str> = sources.iter().map(|source| source.data.name.as_str()).collect();

@@ -1,11 +1,10 @@
 //! `valor score`: a model's predictions for the rows of a file of any size.
 
 use super::common::{read_model, same};
-use super::output::{Format, Staged};
+use super::output::{self, Staged};
 use super::progress::Rows;
 use super::reading::ReadingArguments;
 use super::run::listen;
-use super::writer::{self, Writer};
 use super::{DONE, INTERRUPTED};
 use anyhow::Context;
 use arrow::array::{ArrayRef, Float32Array, RecordBatch};
@@ -13,13 +12,15 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use clap::Args;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
 use valor_data::table::stream::{Chunk, Stream};
-use valor_learn::learner::{Predictions, device};
+use valor_io::table::Writer;
+use valor_learn::learner::device;
 use valor_learn::model::{Model, Ready};
 use valor_runs::trial::peak_memory;
 
@@ -49,7 +50,7 @@ pub(super) struct Arguments {
 /// Scores all rows and sets the exit code.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let Arguments { data, out, .. } = arguments;
-    let format = Format::of(out)?;
+    let format = output::format(out)?;
     let device = device::resolve(&arguments.device)?;
     let model = read_model(&arguments.model)?;
     device::fix_threads();
@@ -63,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     }
     let output = Output::new(arguments, &ready, stream.schema())?;
     let staged = Staged::new(out)?;
-    let writer = Writer::new(format, staged.file(), &output.schema).map_err(|error| staged.refuse(error))?;
+    let writer = output::writer(format, &staged, &output.schema)?;
     let interrupted = listen();
     let mut work = Work { ready, stream, output, unseen: BTreeMap::new(), rows: Rows::new() };
     let whole = work.all(writer, &staged, &|| interrupted.load(Ordering::Relaxed));
@@ -107,11 +108,8 @@ impl Output {
         }
         let carried =
             Schema::new(kept.iter().map(|place| columns.fields()[*place].clone()).collect::<Vec<_>>());
-        match Format::of(&arguments.out)? {
-            Format::Csv | Format::CsvGz => writer::check_text(&carried),
-            Format::Parquet => writer::check_unique(&carried),
-        }
-        .map_err(|fault| input_error!("{data}: {fault}"))?;
+        let fits = output::format(&arguments.out)?.check(&carried);
+        fits.map_err(|fault| input_error!("{data}: {fault}"))?;
         let added = scores.into_iter().map(|name| Arc::new(Field::new(name, DataType::Float32, false)));
         let fields: Vec<Arc<Field>> = carried.fields().iter().cloned().chain(added).collect();
         Ok(Self { schema: Arc::new(Schema::new(fields)), kept, left_out })
@@ -130,7 +128,12 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Chunk by chunk to the end; false if it was interrupted.
-    fn all(&mut self, mut writer: Writer, staged: &Staged, stop: &dyn Fn() -> bool) -> anyhow::Result<bool> {
+    fn all(
+        &mut self,
+        mut writer: Writer<&File>,
+        staged: &Staged,
+        stop: &dyn Fn() -> bool,
+    ) -> anyhow::Result<bool> {
         while let Some(chunk) = self.stream.next_chunk()? {
             if stop() {
                 return Ok(false);
@@ -144,19 +147,12 @@ impl Work<'_> {
     }
 
     fn scored(&mut self, chunk: &Chunk) -> anyhow::Result<RecordBatch> {
-        let Predictions {
-            uplift,
-            expected_control,
-            expected_treated,
-            conversion_control,
-            conversion_treated,
-        } = self.ready.score(&chunk.features)?;
+        let said = self.ready.score(&chunk.features)?;
         for (name, count) in self.ready.unseen(&chunk.features) {
             *self.unseen.entry(name.to_string()).or_default() += count;
         }
-        let scores = [Some(uplift), Some(expected_control), Some(expected_treated)];
-        let scores = scores.into_iter().chain([conversion_control, conversion_treated]).flatten();
-        let scores = scores.map(|values| Arc::new(Float32Array::from(values)) as ArrayRef);
+        let scores =
+            said.into_columns().into_iter().map(|values| Arc::new(Float32Array::from(values)) as ArrayRef);
         let carried = self.output.kept.iter().map(|place| chunk.columns.column(*place).clone());
         RecordBatch::try_new(self.output.schema.clone(), carried.chain(scores).collect())
             .context("the scores do not fit the rows")

@@ -1,6 +1,5 @@
 //! What every model said of every test row, as CSV or Parquet, for statistics that the report does not have.
 
-use super::material::{Material, Outcome};
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
@@ -11,7 +10,10 @@ use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use valor_analysis::evidence::{Evidence, Outcome};
 use valor_base::escape::csv as escape;
+use valor_base::question::{Arms, Question};
+use valor_data::Treatment;
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_runs::store::Folder;
 
@@ -38,8 +40,8 @@ struct Run<'a> {
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn export(material: &Material, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
-    let runs = runs(material)?;
+pub fn export(evidence: &Evidence, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
+    let runs = runs(evidence)?;
     match format {
         PredictionFormat::Csv => folder.write_with("predictions.csv", |file| write_csv(&runs, file)),
         PredictionFormat::Parquet => {
@@ -48,24 +50,24 @@ pub fn export(material: &Material, folder: &Folder, format: PredictionFormat) ->
     }
 }
 
-fn runs(material: &Material) -> Result<Vec<Run<'_>>> {
+fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
     let mut runs = Vec::new();
-    for cell in &material.cells {
+    for cell in &evidence.cells {
         for run in &cell.runs {
             let Outcome::Found { record, predictions: Some(predictions) } = &run.outcome else { continue };
-            let rows = material.evaluations.get(&record.evaluation).with_context(|| {
+            let rows = evidence.evaluations.get(&record.evaluation).with_context(|| {
                 format!("run {}: its evaluation rows {} are not in the store", run.id, record.evaluation)
             })?;
             ensure!(
-                predictions.uplift.len() == rows.row.len(),
+                predictions.rows() == rows.row.len(),
                 "run {}: {} predictions for {} rows",
                 run.id,
-                predictions.uplift.len(),
+                predictions.rows(),
                 rows.row.len()
             );
             runs.push(Run {
-                dataset: &material.experiment.datasets[cell.dataset].name,
-                method: &material.experiment.methods[cell.method].name,
+                dataset: &evidence.experiment.datasets[cell.dataset].name,
+                method: &evidence.experiment.methods[cell.method].name,
                 seed: run.seed,
                 rows,
                 predictions,
@@ -75,46 +77,97 @@ fn runs(material: &Material) -> Result<Vec<Run<'_>>> {
     Ok(runs)
 }
 
-/// The columns of a run, in order. Unknown ones are null.
-fn columns(run: &Run) -> Vec<(&'static str, ArrayRef)> {
-    let count = run.rows.row.len();
-    let text = |value: &str| Arc::new(StringArray::from(vec![value; count])) as ArrayRef;
-    let known = |values: &Option<Vec<f64>>| -> ArrayRef {
-        Arc::new(
-            values.as_ref().map_or_else(|| Float64Array::new_null(count), |values| values.clone().into()),
-        )
-    };
-    let said = |values: Option<&Vec<f32>>| -> ArrayRef {
-        Arc::new(values.map_or_else(|| Float32Array::new_null(count), |values| values.clone().into()))
-    };
-    vec![
-        ("dataset", text(run.dataset)),
-        ("method", text(run.method)),
-        ("seed", Arc::new(UInt64Array::from(vec![run.seed; count]))),
-        ("row", Arc::new(UInt32Array::from(run.rows.row.clone()))),
-        ("treatment", Arc::new(BooleanArray::from(run.rows.treatment.clone()))),
-        ("outcome", Arc::new(Float64Array::from(run.rows.outcome.clone()))),
-        ("propensity", known(&run.rows.propensity)),
-        ("effect", known(&run.rows.effect)),
-        ("uplift", said(Some(&run.predictions.uplift))),
-        ("predicted_control", said(Some(&run.predictions.expected_control))),
-        ("predicted_treated", said(Some(&run.predictions.expected_treated))),
-        ("predicted_conversion_control", said(run.predictions.conversion_control.as_ref())),
-        ("predicted_conversion_treated", said(run.predictions.conversion_treated.as_ref())),
-    ]
+/// The cells of a column; those that are not known are null, and empty in a CSV file.
+enum Cells<'a> {
+    Text(&'a str),
+    Number(u64),
+    Rows(&'a [u32]),
+    Flags(&'a [bool]),
+    Doubles(Option<&'a Vec<f64>>),
+    Singles(Option<&'a Vec<f32>>),
+}
+
+impl Cells<'_> {
+    /// So many rows of it.
+    fn array(&self, count: usize) -> ArrayRef {
+        match self {
+            Cells::Text(text) => Arc::new(StringArray::from(vec![*text; count])),
+            Cells::Number(number) => Arc::new(UInt64Array::from(vec![*number; count])),
+            Cells::Rows(rows) => Arc::new(UInt32Array::from(rows.to_vec())),
+            Cells::Flags(flags) => Arc::new(BooleanArray::from(flags.to_vec())),
+            Cells::Doubles(None) => Arc::new(Float64Array::new_null(count)),
+            Cells::Doubles(Some(values)) => Arc::new(Float64Array::from((*values).clone())),
+            Cells::Singles(None) => Arc::new(Float32Array::new_null(count)),
+            Cells::Singles(Some(values)) => Arc::new(Float32Array::from((*values).clone())),
+        }
+    }
+
+    /// One of them as text.
+    fn text(&self, index: usize) -> String {
+        match self {
+            Cells::Text(text) => escape::text(text).into_owned(),
+            Cells::Number(number) => number.to_string(),
+            Cells::Rows(rows) => rows[index].to_string(),
+            Cells::Flags(flags) => u8::from(flags[index]).to_string(),
+            Cells::Doubles(values) => values.map(|values| values[index].to_string()).unwrap_or_default(),
+            Cells::Singles(values) => values.map(|values| values[index].to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+/// The columns of a run, in order: the same of every run of a question.
+fn columns<'a>(run: &Run<'a>) -> Vec<(&'static str, Cells<'a>)> {
+    let (rows, said) = (run.rows, run.predictions);
+    let conversion = said.conversion.as_ref();
+    let mut columns = vec![
+        ("dataset", Cells::Text(run.dataset)),
+        ("method", Cells::Text(run.method)),
+        ("seed", Cells::Number(run.seed)),
+        ("row", Cells::Rows(&rows.row)),
+    ];
+    if let Some(treatment) = &rows.treatment {
+        columns.push(("treatment", Cells::Flags(&treatment.assigned)));
+    }
+    columns.push(("outcome", Cells::Doubles(Some(&rows.outcome))));
+    match (&rows.treatment, &said.expected) {
+        (Some(treatment), Arms::Two { control, treated }) => columns.extend([
+            ("propensity", Cells::Doubles(treatment.propensity.as_ref())),
+            ("effect", Cells::Doubles(rows.effect.as_ref())),
+            (Question::Uplift.score(), Cells::Singles(Some(&said.score))),
+            ("predicted_control", Cells::Singles(Some(control))),
+            ("predicted_treated", Cells::Singles(Some(treated))),
+            ("predicted_conversion_control", Cells::Singles(conversion.and_then(Arms::control))),
+            ("predicted_conversion_treated", Cells::Singles(conversion.and_then(Arms::treated))),
+        ]),
+        (_, _) => {
+            let conversion = conversion.and_then(|conversion| conversion.named().next());
+            columns.extend([
+                (Question::Value.score(), Cells::Singles(Some(&said.score))),
+                ("predicted_conversion", Cells::Singles(conversion.map(|(_, column)| column))),
+            ]);
+        }
+    }
+    columns
 }
 
 fn batch(run: &Run) -> Result<RecordBatch> {
-    let nullable = columns(run).into_iter().map(|(name, column)| (name, column, true));
+    let count = run.rows.row.len();
+    let nullable = columns(run).into_iter().map(|(name, cells)| (name, cells.array(count), true));
     Ok(RecordBatch::try_from_iter_with_nullable(nullable)?)
 }
 
-fn empty() -> (EvaluationRows, Predictions) {
-    (EvaluationRows::default(), Predictions::default())
+/// Rows and predictions of the same question as the runs, without any row: what the header is made of.
+fn empty(runs: &[Run]) -> (EvaluationRows, Predictions) {
+    let question = runs.first().map_or(Question::Uplift, |run| run.rows.question());
+    let treatment = match question {
+        Question::Uplift => Some(Treatment::default()),
+        Question::Value => None,
+    };
+    (EvaluationRows { treatment, ..EvaluationRows::default() }, Predictions::none(question))
 }
 
 fn write_parquet(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
-    let (rows, predictions) = empty();
+    let (rows, predictions) = empty(runs);
     let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
     let properties =
         WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
@@ -127,38 +180,16 @@ fn write_parquet(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
 }
 
 fn write_csv(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
-    let (rows, predictions) = empty();
+    let (rows, predictions) = empty(runs);
     let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
     let mut writer = csv::Writer::from_writer(file);
     writer.write_record(columns(&nothing).iter().map(|(name, _)| *name))?;
     for run in runs {
+        let columns = columns(run);
         for index in 0..run.rows.row.len() {
-            writer.write_record(line(run, index))?;
+            writer.write_record(columns.iter().map(|(_, cells)| cells.text(index)))?;
         }
     }
     writer.flush()?;
     Ok(())
-}
-
-/// One line; what is unknown is empty.
-fn line(run: &Run, index: usize) -> [String; 13] {
-    let known = |values: &Option<Vec<f64>>| {
-        values.as_ref().map(|values| values[index].to_string()).unwrap_or_default()
-    };
-    let said = |values: Option<&Vec<f32>>| values.map(|values| values[index].to_string()).unwrap_or_default();
-    [
-        escape::text(run.dataset).into_owned(),
-        escape::text(run.method).into_owned(),
-        run.seed.to_string(),
-        run.rows.row[index].to_string(),
-        u8::from(run.rows.treatment[index]).to_string(),
-        run.rows.outcome[index].to_string(),
-        known(&run.rows.propensity),
-        known(&run.rows.effect),
-        said(Some(&run.predictions.uplift)),
-        said(Some(&run.predictions.expected_control)),
-        said(Some(&run.predictions.expected_treated)),
-        said(run.predictions.conversion_control.as_ref()),
-        said(run.predictions.conversion_treated.as_ref()),
-    ]
 }

@@ -8,6 +8,7 @@
 mod bad_input;
 mod bad_tables;
 mod browser;
+mod claims;
 mod cli;
 mod compare;
 mod data;
@@ -19,6 +20,7 @@ mod known_answers;
 mod model_files;
 mod models;
 mod owned;
+mod reference;
 mod resume;
 mod same_numbers;
 mod setup;

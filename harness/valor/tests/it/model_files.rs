@@ -1,4 +1,4 @@
-//! A model file can be read from itself and FORMAT.md, 5, alone; one that contradicts what is computed is refused.
+//! A model file can be read from itself and docs/reference/models.md alone; one that contradicts what is computed is refused.
 
 use crate::models::{SCORES, accounts, columns, fixture};
 use crate::workspace::Workspace;
@@ -44,7 +44,7 @@ fn kept_models() -> Vec<String> {
     names
 }
 
-/// Against scripts/fixtures/numpy_score.py, which knows FORMAT.md and the files.
+/// Against scripts/fixtures/numpy_score.py, which knows docs/reference/models.md and the files.
 #[test]
 fn who_reads_the_file_and_the_page_scores_the_same() {
     for name in kept_models() {
@@ -64,11 +64,12 @@ fn every_backbone_and_every_kind_of_trees_is_among_the_models_that_others_read()
         let (_, header) = parts(&bytes);
         serde_json::from_str::<Value>(header["__metadata__"]["valor"].as_str().unwrap()).unwrap()
     });
-    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../FORMAT.md")).unwrap();
-    let page = page.split("## 5. Model files").nth(1).unwrap().split("\n## 6.").next().unwrap();
+    let page =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/models.md"))
+            .unwrap();
     for about in abouts {
         assert_eq!(about["version"], valor_learn::model::MODEL_VERSION);
-        explained(&about["scoring"], page);
+        explained(&about["scoring"], &page);
     }
 }
 

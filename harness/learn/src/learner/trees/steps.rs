@@ -1,6 +1,6 @@
 //! How trees answer, written down: what a model file tells its readers.
 //!
-//! Names and equations stand in FORMAT.md, 5.6. Every constant comes from where the trees take it.
+//! Names and equations stand in docs/reference/models.md, Trees. Every constant comes from where the trees take it.
 
 use super::TreesSpec;
 use super::saved::{EFFECT, OUTCOME, SHARE, START, TREATMENT, TREES};

@@ -1,34 +1,34 @@
 //! Writes a dataset as CSV or Parquet: a whole file or none.
 
-use crate::cli::output::{Format, Staged};
-use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt8Array};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression as ParquetCompression;
-use parquet::file::properties::WriterProperties;
-use rayon::prelude::*;
+use crate::cli::output::Staged;
+use arrow::array::{Float32Array, Float64Array, RecordBatch, StringArray, UInt8Array};
 use std::collections::BTreeSet;
-use std::io::{BufWriter, Write};
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 use valor_base::input_error;
+use valor_base::question::Arms;
 use valor_data::{Dataset, FeatureKind, MISSING, Matrix};
+use valor_io::table::{Columns, Format, Packing, Writer};
 
 /// Writes a whole file or none.
 pub(super) fn export(dataset: &Dataset, format: Format, path: &Path) -> anyhow::Result<()> {
     let columns = columns(dataset)?;
     let staged = Staged::new(path)?;
-    let rows = dataset.rows();
-    match format {
-        Format::Csv => write_csv(&columns, rows, BufWriter::new(staged.file())).map(drop),
-        Format::CsvGz => write_gzip(&columns, rows, BufWriter::new(staged.file())),
-        Format::Parquet => write_parquet(&columns, rows, staged.file()),
-    }
-    .map_err(|error| staged.refuse(error))?;
+    let put = || -> anyhow::Result<()> {
+        let mut writer =
+            Writer::new(format, Packing::Snappy, staged.file(), &batch(&columns, 0..0)?.schema())?;
+        let rows = dataset.rows();
+        for start in (0..rows).step_by(BATCH) {
+            writer.write(&batch(&columns, start..(start + BATCH).min(rows))?)?;
+        }
+        writer.finish().map(drop)
+    };
+    put().map_err(|error| staged.refuse(error))?;
     staged.publish()
 }
+
+/// Rows that are written at a time.
+const BATCH: usize = 65_536;
 
 /// A named column of the file.
 struct Column<'a> {
@@ -43,7 +43,7 @@ enum Cells<'a> {
     Real(&'a [f64]),
 }
 
-/// Features, treatment, outcome, then the truth where it is known.
+/// Features, the treatment where there is one, outcome, then the truth where it is known.
 fn columns(dataset: &Dataset) -> anyhow::Result<Vec<Column<'_>>> {
     let mut columns: Vec<Column> = dataset
         .features
@@ -58,12 +58,15 @@ fn columns(dataset: &Dataset) -> anyhow::Result<Vec<Column<'_>>> {
             Column { name: &feature.name, cells }
         })
         .collect();
-    columns.push(Column { name: "treatment", cells: Cells::Treatment(&dataset.treatment) });
+    if let Some(treatment) = &dataset.treatment {
+        columns.push(Column { name: "treatment", cells: Cells::Treatment(&treatment.assigned) });
+    }
     columns.push(Column { name: "outcome", cells: Cells::Real(&dataset.outcome) });
     if let Some(truth) = &dataset.truth {
-        let effect = ("effect", Some(&truth.effect));
-        let control = ("expected_control", truth.expected_control.as_ref());
-        let treated = ("expected_treated", truth.expected_treated.as_ref());
+        let expected = truth.expected.as_ref();
+        let effect = ("effect", truth.effect.as_ref());
+        let control = ("expected_control", expected.and_then(Arms::control));
+        let treated = ("expected_treated", expected.and_then(Arms::treated));
         let known = [effect, control, treated].into_iter();
         columns.extend(known.filter_map(|(name, cells)| Some(Column { name, cells: Cells::Real(cells?) })));
     }
@@ -77,92 +80,32 @@ fn columns(dataset: &Dataset) -> anyhow::Result<Vec<Column<'_>>> {
     }
 }
 
-/// Rows that are formatted at a time.
-const CHUNK: usize = 4096;
-
-fn write_csv<W: Write>(columns: &[Column], rows: usize, mut out: W) -> anyhow::Result<W> {
-    let mut header = csv::Writer::from_writer(Vec::new());
-    header.write_record(columns.iter().map(|column| column.name))?;
-    out.write_all(&header.into_inner()?)?;
-    let chunks: Vec<Range<usize>> =
-        (0..rows).step_by(CHUNK).map(|start| start..(start + CHUNK).min(rows)).collect();
-    for batch in chunks.chunks(16) {
-        let texts: Vec<anyhow::Result<Vec<u8>>> =
-            batch.par_iter().map(|rows| csv_rows(columns, rows.clone())).collect();
-        for text in texts {
-            out.write_all(&text?)?;
-        }
-    }
-    out.flush()?;
-    Ok(out)
-}
-
-fn write_gzip(columns: &[Column], rows: usize, out: impl Write) -> anyhow::Result<()> {
-    write_csv(columns, rows, GzEncoder::new(out, Compression::default()))?.finish()?.flush()?;
-    Ok(())
-}
-
-/// The shortest text that reads back as the same number; nothing for a missing value.
-fn csv_rows(columns: &[Column], rows: Range<usize>) -> anyhow::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut cell = Vec::new();
-    for row in rows {
-        for column in columns {
-            cell.clear();
-            match &column.cells {
-                Cells::Numeric { matrix, column } => match matrix.row(row)[*column] {
-                    value if value.is_nan() => {}
-                    value => write!(cell, "{value}")?,
-                },
-                Cells::Categorical { levels, codes } => {
-                    cell.extend(level(levels, codes[row]).unwrap_or_default().bytes());
-                }
-                Cells::Treatment(treatment) => write!(cell, "{}", u8::from(treatment[row]))?,
-                Cells::Real(values) => write!(cell, "{}", values[row])?,
-            }
-            writer.write_field(&cell)?;
-        }
-        writer.write_record(None::<&[u8]>)?;
-    }
-    Ok(writer.into_inner()?)
-}
-
 fn level(levels: &[String], code: u32) -> Option<&str> {
     if code == MISSING { None } else { levels.get(code as usize).map(String::as_str) }
 }
 
-fn write_parquet(columns: &[Column], rows: usize, out: impl Write + Send) -> anyhow::Result<()> {
-    let properties = WriterProperties::builder().set_compression(ParquetCompression::SNAPPY).build();
-    let first = batch(columns, 0..rows.min(CHUNK))?;
-    let mut writer = ArrowWriter::try_new(out, first.schema(), Some(properties))?;
-    writer.write(&first)?;
-    for start in (CHUNK..rows).step_by(CHUNK) {
-        writer.write(&batch(columns, start..(start + CHUNK).min(rows))?)?;
-    }
-    writer.close()?;
-    Ok(())
-}
-
+/// Some rows of the columns.
 fn batch(columns: &[Column], rows: Range<usize>) -> anyhow::Result<RecordBatch> {
-    let arrays = columns.iter().map(|column| {
-        let array: ArrayRef = match &column.cells {
+    let mut batch = Columns::default();
+    for Column { name, cells } in columns {
+        match cells {
             Cells::Numeric { matrix, column } => {
                 let cells = rows.clone().map(|row| matrix.row(row)[*column]);
-                Arc::new(cells.map(|value| (!value.is_nan()).then_some(value)).collect::<Float32Array>())
+                let known = cells.map(|value| (!value.is_nan()).then_some(value));
+                batch.add_partial(name, known.collect::<Float32Array>());
             }
             Cells::Categorical { levels, codes } => {
-                Arc::new(codes[rows.clone()].iter().map(|code| level(levels, *code)).collect::<StringArray>())
+                let texts = codes[rows.clone()].iter().map(|code| level(levels, *code));
+                batch.add_partial(name, texts.collect::<StringArray>());
             }
-            Cells::Treatment(treatment) => Arc::new(UInt8Array::from_iter_values(
-                treatment[rows.clone()].iter().map(|arm| u8::from(*arm)),
-            )),
-            Cells::Real(values) => {
-                Arc::new(Float64Array::from_iter_values(values[rows.clone()].iter().copied()))
+            Cells::Treatment(treatment) => {
+                let arms = treatment[rows.clone()].iter().map(|arm| u8::from(*arm));
+                batch.add(name, UInt8Array::from_iter_values(arms));
             }
-        };
-        (column.name, array, matches!(column.cells, Cells::Numeric { .. } | Cells::Categorical { .. }))
-    });
-    Ok(RecordBatch::try_from_iter_with_nullable(arrays)?)
+            Cells::Real(values) => batch.add(name, Float64Array::from(values[rows.clone()].to_vec())),
+        }
+    }
+    batch.batch()
 }
 
 #[cfg(test)]

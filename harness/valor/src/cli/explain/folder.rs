@@ -3,6 +3,7 @@
 use crate::cli::output::Staged;
 use std::path::{Path, PathBuf};
 use valor_base::input_error;
+use valor_io::atomic;
 
 /// A folder, made if it was not there. Dropped before anything is in it, it is gone again.
 pub(super) struct Folder {
@@ -43,7 +44,7 @@ impl Drop for Folder {
     fn drop(&mut self) {
         if self.made {
             // Only an empty folder can be removed so.
-            let _ = std::fs::remove_dir(&self.path);
+            let _ = atomic::remove_empty(&self.path);
         }
     }
 }

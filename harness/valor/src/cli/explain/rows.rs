@@ -1,10 +1,8 @@
 //! All rows of a file, a chunk at a time, into two tables and a digest.
 
 use super::column;
-use crate::cli::output::{Format, Staged};
+use crate::cli::output::{Staged, writer};
 use crate::cli::progress::Rows;
-use crate::cli::writer::{Writer, as_text};
-use crate::report::explain::{Digest, Feature, Part};
 use anyhow::Context;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt64Array};
 use arrow::compute::can_cast_types;
@@ -12,8 +10,10 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use valor_analysis::explain::{Digest, Feature, Part};
 use valor_base::input_error;
 use valor_data::table::stream::{Chunk, Stream};
+use valor_io::table::{Format, as_text};
 use valor_learn::model::{Explained, Explanations};
 
 /// What is written.
@@ -117,10 +117,8 @@ impl<'a> Work<'a> {
         [csv, parquet]: [&Staged; 2],
         stop: &dyn Fn() -> bool,
     ) -> anyhow::Result<bool> {
-        let mut text =
-            Writer::new(Format::Csv, csv.file(), &self.schema).map_err(|error| csv.refuse(error))?;
-        let mut packed = Writer::new(Format::Parquet, parquet.file(), &self.schema)
-            .map_err(|error| parquet.refuse(error))?;
+        let mut text = writer(Format::Csv, csv, &self.schema)?;
+        let mut packed = writer(Format::Parquet, parquet, &self.schema)?;
         while let Some(chunk) = self.stream.next_chunk()? {
             if stop() {
                 return Ok(false);

@@ -1,9 +1,10 @@
 //! What is exported reads back as it was.
 
 use super::*;
+use crate::cli::output::format as format_of;
 use tempfile::TempDir;
 use valor_data::table::{Limits, Propensity, TableSpec};
-use valor_data::{DataSpec, Feature, Truth, load};
+use valor_data::{DataSpec, Feature, Treatment, Truth, load};
 
 /// Awkward numbers, a level with a comma and quotes, missing values.
 fn dataset() -> Dataset {
@@ -20,10 +21,9 @@ fn dataset() -> Dataset {
             },
         ],
         numeric: Matrix { rows: 8, columns: 1, values: numbers.to_vec() },
-        treatment: [true, false].repeat(4),
+        treatment: Some(Treatment { assigned: [true, false].repeat(4), propensity: Some(vec![0.5; 8]) }),
         outcome: vec![0.0, 1e-300, 0.1 + 0.2, 1e22, 0.0, 1.0, 2.0, 3.5],
-        propensity: Some(vec![0.5; 8]),
-        truth: Some(Truth { effect: [-0.25, 1.0 / 3.0].repeat(4), ..Truth::default() }),
+        truth: Some(Truth { effect: Some([-0.25, 1.0 / 3.0].repeat(4)), ..Truth::default() }),
         ..Dataset::default()
     }
 }
@@ -33,7 +33,7 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         path: Some(name.into()),
         columns: vec![],
         content: None,
-        treatment: "treatment".into(),
+        treatment: Some("treatment".into()),
         treated: vec!["1".into()],
         control: vec!["0".into()],
         drop: vec![],
@@ -67,7 +67,7 @@ fn every_format_reads_back_exactly() {
     for name in ["t.csv", "t.csv.gz", "t.parquet"] {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join(name);
-        export(&dataset(), Format::of(&path).unwrap(), &path).unwrap();
+        export(&dataset(), format_of(&path).unwrap(), &path).unwrap();
         assert_eq!(files(folder.path()), [name], "nothing else is left");
         assert_eq!(format!("{:?}", read_back(folder.path(), name)), format!("{:?}", dataset()));
     }
@@ -91,14 +91,14 @@ fn columns_come_in_the_promised_order() {
     assert_eq!(text.lines().count(), 10_001);
     let numbers: Vec<f32> = last[..100].iter().map(|cell| *cell as f32).collect();
     assert_eq!(numbers, rows.numeric.row(9_999));
-    assert_eq!(last[101..103], [rows.outcome[9_999], rows.truth.unwrap().effect[9_999]]);
+    assert_eq!(last[101..103], [rows.outcome[9_999], rows.truth.unwrap().effect.unwrap()[9_999]]);
 }
 
 #[test]
 fn what_cannot_be_written_is_refused_and_leaves_nothing() {
     let folder = TempDir::new().unwrap();
     let refusal = |path: &Path| {
-        let error = Format::of(path).and_then(|format| export(&dataset(), format, path)).unwrap_err();
+        let error = format_of(path).and_then(|format| export(&dataset(), format, path)).unwrap_err();
         assert!(valor_base::error::is_input(&error));
         error.to_string()
     };

@@ -1,0 +1,161 @@
+//! Whether there is a total that shares can be taken of: average effects on the test rows, dataset by dataset.
+
+use valor_runs::record::EvaluationRows;
+use valor_runs::spec::{Decision, Experiment, Margin};
+use valor_stats::metrics::{self, Judged, Total};
+use valor_stats::stats::{AverageEffect, HARDLY_THERE};
+
+/// Average effects on the test rows of every dataset of an experiment.
+///
+/// The rule: where an average effect lies within three standard errors of 0, shares of it decide nothing. The area that is
+/// not divided by it stands before the share, and takes its place in every verdict.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Totals {
+    datasets: Vec<DatasetTotals>,
+}
+
+/// Those of one dataset; of several splits the weakest.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DatasetTotals {
+    /// Dataset, as the experiment names it.
+    pub dataset: String,
+    /// The difference in means.
+    pub observed: Option<AverageEffect>,
+    /// With inverse-propensity weights, where propensities are known or estimated.
+    pub inverse: Option<AverageEffect>,
+    /// The mean true effect, where it is known.
+    pub of_truth: Option<AverageEffect>,
+}
+
+impl DatasetTotals {
+    /// Of all test parts of a dataset.
+    pub fn of<'a>(dataset: &str, splits: impl Iterator<Item = &'a EvaluationRows> + Clone) -> Self {
+        let observed = splits
+            .clone()
+            .filter_map(|rows| AverageEffect::of(&rows.treatment.as_ref()?.assigned, &rows.outcome).ok());
+        let inverse = splits.clone().filter_map(|rows| {
+            let treatment = rows.treatment.as_ref()?;
+            AverageEffect::inverse(&treatment.assigned, &rows.outcome, treatment.propensity.as_ref()?).ok()
+        });
+        let of_truth = splits.filter_map(|rows| AverageEffect::of_true(rows.effect.as_ref()?).ok());
+        Self {
+            dataset: dataset.to_string(),
+            observed: weakest(observed),
+            inverse: weakest(inverse),
+            of_truth: weakest(of_truth),
+        }
+    }
+
+    /// Of one set of judged rows.
+    pub fn of_rows(name: &str, rows: &Judged) -> Self {
+        let (treatment, outcome) = (rows.treatment, rows.outcome);
+        let inverse = |propensity| AverageEffect::inverse(treatment?, outcome, propensity).ok();
+        Self {
+            dataset: name.to_string(),
+            observed: treatment.and_then(|treatment| AverageEffect::of(treatment, outcome).ok()),
+            inverse: rows.propensity.and_then(inverse),
+            of_truth: rows.effect.and_then(|effect| AverageEffect::of_true(effect).ok()),
+        }
+    }
+
+    /// The total that a metric is a share of, where it is hardly there.
+    fn hardly_there(&self, metric: &str) -> Option<&AverageEffect> {
+        let (total, _) = metrics::find(metric).ok()?.share_of()?;
+        let found = match total {
+            Total::Observed => &self.observed,
+            Total::Inverse => &self.inverse,
+            Total::True => &self.of_truth,
+        };
+        found.as_ref().filter(|found| found.is_hardly_there())
+    }
+
+    /// Why a metric says nothing here; nothing if it does.
+    pub fn warning(&self, metric: &str) -> Option<String> {
+        let found = self.hardly_there(metric)?;
+        let (_, area) = metrics::find(metric).ok()?.share_of()?;
+        Some(format!(
+            "{metric} is a share of a total that is hardly there: the average effect on the test rows of {} is {}, less than \
+             {HARDLY_THERE:.0}; {area} decides in its place",
+            self.dataset,
+            found.distance()
+        ))
+    }
+}
+
+fn weakest(found: impl Iterator<Item = AverageEffect>) -> Option<AverageEffect> {
+    let strength = |found: &AverageEffect| match (found.z, found.standard_error) {
+        (Some(z), _) => z.abs(),
+        (None, Some(_)) if found.effect != 0.0 => f64::INFINITY,
+        (None, _) => 0.0,
+    };
+    found.min_by(|a, b| strength(a).total_cmp(&strength(b)))
+}
+
+impl Totals {
+    /// Of all datasets.
+    pub fn new(datasets: Vec<DatasetTotals>) -> Self {
+        Self { datasets }
+    }
+
+    /// Those of a dataset.
+    pub fn of(&self, dataset: &str) -> Option<&DatasetTotals> {
+        self.datasets.iter().find(|totals| totals.dataset == dataset)
+    }
+
+    /// Why a metric decides nothing on these datasets taken together: one of them is enough.
+    pub fn warning(&self, metric: &str, datasets: &[&str]) -> Option<String> {
+        datasets.iter().find_map(|dataset| self.of(dataset)?.warning(metric))
+    }
+
+    /// The metric that decides in the place of this one on these datasets: itself, or its area.
+    pub fn deciding<'a>(&self, metric: &'a str, datasets: &[&str]) -> &'a str {
+        match metrics::find(metric).ok().and_then(metrics::Metric::share_of) {
+            Some((_, area)) if self.warning(metric, datasets).is_some() => area,
+            Some(_) | None => metric,
+        }
+    }
+
+    /// The experiment with the area before every share of its table that decides nothing on one of its datasets.
+    pub fn leading(&self, asked: &Experiment) -> Experiment {
+        let datasets: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+        let mut shown: Vec<String> = Vec::new();
+        for metric in &asked.metrics {
+            let first = self.deciding(metric, &datasets);
+            for name in [first, metric.as_str()] {
+                let later = name != metric && asked.metrics.iter().any(|other| other == name);
+                if !later && !shown.iter().any(|known| known == name) {
+                    shown.push(name.to_string());
+                }
+            }
+        }
+        Experiment { metrics: shown, ..asked.clone() }
+    }
+
+    /// The metrics that the experiment's verdicts rest on.
+    pub fn primary(&self, asked: &Experiment) -> Vec<String> {
+        let datasets: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+        let mut primary: Vec<String> = Vec::new();
+        for metric in &asked.decision.metrics {
+            let deciding = self.deciding(metric, &datasets).to_string();
+            if !primary.contains(&deciding) {
+                primary.push(deciding);
+            }
+        }
+        primary
+    }
+}
+
+/// The region of practical equivalence of a metric. An area that stands in for a share has that of the share, where it is
+/// relative; a number in units of the share says nothing of the area, and nothing is then called equivalent.
+pub fn equivalence(decision: &Decision, asked: &[String], metric: &str) -> Margin {
+    let stands_in = |share: &&String| {
+        metrics::find(share).ok().and_then(metrics::Metric::share_of).is_some_and(|(_, area)| area == metric)
+    };
+    match asked.iter().find(stands_in).filter(|_| !asked.iter().any(|name| name == metric)) {
+        None => decision.equivalence.of(metric),
+        Some(share) => match decision.equivalence.of(share) {
+            Margin::Share(share) => Margin::Share(share),
+            Margin::Absolute(_) => Margin::Absolute(0.0),
+        },
+    }
+}

@@ -1,0 +1,6 @@
+//! Files, once each: written whole or not at all, named columns as CSV or Parquet, tables for people, moments in time.
+
+pub mod atomic;
+pub mod csv;
+pub mod table;
+pub mod time;

@@ -1,0 +1,299 @@
+//! Named columns as CSV or Parquet, a batch of rows at a time.
+
+use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, RecordBatch, StringArray};
+use arrow::compute::{can_cast_types, cast};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
+use flate2::write::GzEncoder;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::WriterProperties;
+use rayon::prelude::*;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::io::Write;
+use std::sync::Arc;
+use valor_base::input_error;
+
+/// How rows are stored, by the ending of a file's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `.csv`.
+    Csv,
+    /// `.csv.gz`.
+    CsvGz,
+    /// `.parquet`.
+    Parquet,
+}
+
+impl Format {
+    /// The format of a file by its name, of which `place` says where it stands.
+    ///
+    /// # Errors
+    ///
+    /// An input error where the ending is another.
+    pub fn of(place: impl Display, name: &str) -> anyhow::Result<Self> {
+        let name = name.to_lowercase();
+        match () {
+            () if name.ends_with(".csv") => Ok(Self::Csv),
+            () if name.ends_with(".csv.gz") => Ok(Self::CsvGz),
+            () if name.ends_with(".parquet") => Ok(Self::Parquet),
+            () => Err(input_error!("{place}: allowed are files ending in .csv, .csv.gz or .parquet")),
+        }
+    }
+
+    /// Refuses, in words, columns that a file of this format cannot hold: lists in CSV, equal names in Parquet, whose readers
+    /// find columns by name.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong and which format can hold it.
+    pub fn check(self, schema: &Schema) -> Result<(), String> {
+        match self {
+            Self::Csv | Self::CsvGz => check_text(schema),
+            Self::Parquet => check_unique(schema),
+        }
+    }
+}
+
+fn check_text(schema: &Schema) -> Result<(), String> {
+    let strange = |kind: &DataType| {
+        let nested = kind.is_nested() && !matches!(kind, DataType::Dictionary(_, _));
+        nested || !can_cast_types(kind, &DataType::Utf8)
+    };
+    match schema.fields().iter().find(|field| strange(field.data_type())) {
+        Some(field) => Err(format!(
+            "the column '{}' is of type {}, which a CSV file cannot hold; write a .parquet file",
+            field.name(),
+            field.data_type()
+        )),
+        None => Ok(()),
+    }
+}
+
+fn check_unique(schema: &Schema) -> Result<(), String> {
+    let mut seen = BTreeSet::new();
+    match schema.fields().iter().find(|field| !seen.insert(field.name())) {
+        Some(field) => Err(format!(
+            "the column '{}' is there twice, which a Parquet file cannot hold; write a .csv file",
+            field.name()
+        )),
+        None => Ok(()),
+    }
+}
+
+/// How the pages of a Parquet file are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    /// Not at all: what is stored is read often, and looked through before it is decoded.
+    Plain,
+    /// Snappy, for files that other programs read.
+    Snappy,
+    /// Snappy with so many rows in a group: what is held in memory until it is written.
+    SnappyGroups(usize),
+    /// Zstandard, for files that are kept.
+    Zstd,
+}
+
+impl Packing {
+    fn properties(self) -> WriterProperties {
+        let builder = WriterProperties::builder();
+        match self {
+            Self::Plain => builder,
+            Self::Snappy => builder.set_compression(Compression::SNAPPY),
+            Self::SnappyGroups(rows) => {
+                builder.set_compression(Compression::SNAPPY).set_max_row_group_row_count(Some(rows))
+            }
+            Self::Zstd => builder.set_compression(Compression::ZSTD(ZstdLevel::default())),
+        }
+        .build()
+    }
+}
+
+/// Named columns of one length, in order.
+#[derive(Default)]
+pub struct Columns {
+    fields: Vec<Field>,
+    cells: Vec<ArrayRef>,
+}
+
+impl Columns {
+    /// Adds a column of which every cell is known.
+    pub fn add(&mut self, name: &str, cells: impl Array + 'static) {
+        self.push(name, Arc::new(cells), false);
+    }
+
+    /// Adds a column of which cells may be missing.
+    pub fn add_partial(&mut self, name: &str, cells: impl Array + 'static) {
+        self.push(name, Arc::new(cells), true);
+    }
+
+    fn push(&mut self, name: &str, cells: ArrayRef, nullable: bool) {
+        self.fields.push(Field::new(name, cells.data_type().clone(), nullable));
+        self.cells.push(cells);
+    }
+
+    /// All of them.
+    ///
+    /// # Errors
+    ///
+    /// Columns of different lengths, or a missing cell where each is known.
+    pub fn batch(self) -> anyhow::Result<RecordBatch> {
+        Ok(RecordBatch::try_new(Arc::new(Schema::new(self.fields)), self.cells)?)
+    }
+}
+
+/// A file of named columns that is being written.
+pub struct Writer<W: Write + Send>(Kind<W>);
+
+enum Kind<W: Write + Send> {
+    Csv(W),
+    CsvGz(GzEncoder<W>),
+    Parquet(Box<ArrowWriter<W>>),
+}
+
+impl<W: Write + Send> Writer<W> {
+    /// Begins a file; `packing` is for Parquet.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn new(format: Format, packing: Packing, mut out: W, schema: &SchemaRef) -> anyhow::Result<Self> {
+        let header = || -> anyhow::Result<Vec<u8>> {
+            let mut header = ::csv::Writer::from_writer(Vec::new());
+            header.write_record(schema.fields().iter().map(|field| field.name()))?;
+            Ok(header.into_inner()?)
+        };
+        Ok(Self(match format {
+            Format::Csv => {
+                out.write_all(&header()?)?;
+                Kind::Csv(out)
+            }
+            Format::CsvGz => {
+                let mut out = GzEncoder::new(out, flate2::Compression::default());
+                out.write_all(&header()?)?;
+                Kind::CsvGz(out)
+            }
+            Format::Parquet => {
+                let properties = Some(packing.properties());
+                Kind::Parquet(Box::new(ArrowWriter::try_new(out, schema.clone(), properties)?))
+            }
+        }))
+    }
+
+    /// Writes rows that have the columns of the file.
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be written.
+    pub fn write(&mut self, rows: &RecordBatch) -> anyhow::Result<()> {
+        match &mut self.0 {
+            Kind::Csv(out) => write_text(out, rows),
+            Kind::CsvGz(out) => write_text(out, rows),
+            Kind::Parquet(parquet) => Ok(parquet.write(rows)?),
+        }
+    }
+
+    /// Writes what the end of a file needs; what it was written to.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn finish(self) -> anyhow::Result<W> {
+        let mut out = match self.0 {
+            Kind::Csv(out) => out,
+            Kind::CsvGz(out) => out.finish()?,
+            Kind::Parquet(parquet) => parquet.into_inner()?,
+        };
+        out.flush()?;
+        Ok(out)
+    }
+}
+
+/// A whole Parquet file.
+///
+/// # Errors
+///
+/// As [`Columns::batch`].
+pub fn parquet(columns: Columns, packing: Packing) -> anyhow::Result<Vec<u8>> {
+    let rows = columns.batch()?;
+    let mut writer = Writer::new(Format::Parquet, packing, Vec::new(), &rows.schema())?;
+    writer.write(&rows)?;
+    writer.finish()
+}
+
+/// Rows of CSV that one thread makes at a time.
+const STRETCH: usize = 4096;
+
+/// A column whose cells become text one by one.
+enum Cells {
+    /// Numbers are written as the shortest text that reads back as the same number.
+    Singles(Float32Array),
+    Doubles(Float64Array),
+    Texts(StringArray),
+}
+
+impl Cells {
+    fn new(column: &ArrayRef) -> anyhow::Result<Self> {
+        if let Some(values) = column.as_primitive_opt::<Float32Type>() {
+            return Ok(Self::Singles(values.clone()));
+        }
+        if let Some(values) = column.as_primitive_opt::<Float64Type>() {
+            return Ok(Self::Doubles(values.clone()));
+        }
+        Ok(Self::Texts(as_text(column)?.as_string::<i32>().clone()))
+    }
+
+    /// A missing cell is empty.
+    fn write(&self, row: usize, text: &mut Vec<u8>) -> std::io::Result<()> {
+        match self {
+            Self::Singles(values) if values.is_valid(row) => write!(text, "{}", values.value(row)),
+            Self::Doubles(values) if values.is_valid(row) => write!(text, "{}", values.value(row)),
+            Self::Texts(values) if values.is_valid(row) => text.write_all(values.value(row).as_bytes()),
+            Self::Singles(_) | Self::Doubles(_) | Self::Texts(_) => Ok(()),
+        }
+    }
+}
+
+/// A column as text. Moments with a zone are written in UTC: names of zones need a list of their rules, which the moments do not.
+///
+/// # Errors
+///
+/// A type that cannot be text, lists say.
+pub fn as_text(column: &ArrayRef) -> anyhow::Result<ArrayRef> {
+    let in_utc = match column.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            cast(&cast(column, &DataType::Int64)?, &DataType::Timestamp(*unit, Some("+00:00".into())))?
+        }
+        _ => column.clone(),
+    };
+    Ok(cast(&in_utc, &DataType::Utf8)?)
+}
+
+fn write_text(out: &mut impl Write, rows: &RecordBatch) -> anyhow::Result<()> {
+    let columns = rows.columns().iter().map(Cells::new).collect::<anyhow::Result<Vec<Cells>>>()?;
+    let stretch = |start: usize| -> anyhow::Result<Vec<u8>> {
+        let mut lines = ::csv::Writer::from_writer(Vec::new());
+        let mut cell = Vec::new();
+        for row in start..(start + STRETCH).min(rows.num_rows()) {
+            for column in &columns {
+                cell.clear();
+                column.write(row, &mut cell)?;
+                lines.write_field(&cell)?;
+            }
+            lines.write_record(None::<&[u8]>)?;
+        }
+        Ok(lines.into_inner()?)
+    };
+    let starts: Vec<usize> = (0..rows.num_rows()).step_by(STRETCH).collect();
+    // As many stretches at a time as there are threads: no more of the text is in memory than is made at once.
+    for starts in starts.chunks(rayon::current_num_threads()) {
+        let texts: Vec<anyhow::Result<Vec<u8>>> = starts.par_iter().map(|start| stretch(*start)).collect();
+        for text in texts {
+            out.write_all(&text?)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
