@@ -21,7 +21,7 @@ fn facts(found: &Description) -> Vec<(&'static str, String)> {
     };
     let of_all = |whole: String, value: fn(&ArmSummary) -> String| match &found.arms {
         ArmSummaries::Two { .. } => format!("{whole} ({})", per_arm(value)),
-        ArmSummaries::One { .. } => format!("{whole} (no treatment)"),
+        ArmSummaries::One { .. } => whole,
     };
     let mut facts = Vec::new();
     if let Some(contrast) = &found.contrast {
