@@ -223,7 +223,7 @@ fn verdict(
     let rule = Rule { level: LEVEL, power: POWER, family, margin };
     let none = Decided {
         verdict: Verdict::Inconclusive,
-        reason: view.gain.as_ref().err().cloned(),
+        reason: view.gain.as_ref().err().map(|undefined| undefined.0.clone()),
         over: "seeds",
         p,
         p_adjusted,

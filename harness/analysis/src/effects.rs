@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use valor_runs::spec::groups::{backbones, by_components};
 use valor_runs::spec::{Experiment, NamedMethod};
-use valor_stats::metrics::{self, Direction};
+use valor_stats::metrics::{self, Defined, Direction, Undefined};
 use valor_stats::stats::{
     Interval, POWER, Resampled, Rule, Studentised, Verdict, WithinBlocks, holm, seeds_and_rows, within_blocks,
 };
@@ -103,7 +103,7 @@ struct Court<'a> {
 /// Mean over datasets of the absolute mean of the baseline.
 fn level(asked: &Experiment, datasets: &[DatasetCells], metric: &str) -> f64 {
     let baseline =
-        |cells: &DatasetCells| Some(cells.find(&asked.baseline)?.cell.metrics.get(metric)?.mean?.abs());
+        |cells: &DatasetCells| Some(cells.find(&asked.baseline)?.cell.metrics.get(metric)?.value()?.abs());
     mean(datasets.iter().filter_map(baseline)).unwrap_or(0.0)
 }
 
@@ -129,7 +129,7 @@ fn rows<'a>(asked: &'a Experiment, datasets: &'a [DatasetCells<'a>], metric: &st
 }
 
 /// A coefficient under every resample of the test rows: it is a sum over cells of their seed-averaged values.
-fn resampled(rows: &[Row], weights: &[f64], metric: &str) -> Result<Resampled, String> {
+fn resampled(rows: &[Row], weights: &[f64], metric: &str) -> Defined<Resampled> {
     let mut datasets: BTreeMap<usize, Vec<(f64, &ResampledCell)>> = BTreeMap::new();
     for (row, weight) in rows.iter().zip(weights) {
         let cells = datasets.entry(row.cell.0).or_default();
@@ -146,21 +146,21 @@ fn resampled(rows: &[Row], weights: &[f64], metric: &str) -> Result<Resampled, S
     for row in rows {
         let seeds = seeds(row);
         if *finished.entry((row.backbone, row.cell.0)).or_insert_with(|| seeds.clone()) != seeds {
-            return Err(DIFFERENT_SEEDS.to_string());
+            return Err(Undefined::new(DIFFERENT_SEEDS));
         }
     }
     let mut parts = Vec::new();
     for cells in datasets.values() {
         let of_cell = |(weight, one): &(f64, &ResampledCell)| {
             let found = one.resamples.metrics.get(metric).cloned();
-            found.unwrap_or_else(|| Err("not resampled".to_string())).map(|found| (*weight, found))
+            found.unwrap_or_else(|| Err(Undefined::new("not resampled"))).map(|found| (*weight, found))
         };
         let found: Vec<(f64, Resampled)> = cells.iter().map(of_cell).collect::<Result<_, _>>()?;
         let terms: Vec<(f64, &Resampled)> = found.iter().map(|(weight, found)| (*weight, found)).collect();
-        parts.push(Resampled::sum(&terms).map_err(|error| format!("{error:#}"))?);
+        parts.push(Resampled::sum(&terms).map_err(|error| Undefined(format!("{error:#}")))?);
     }
-    let mean = Resampled::mean(&parts).map_err(|error| format!("{error:#}"))?;
-    Resampled::sum(&[(parts.len() as f64, &mean)]).map_err(|error| format!("{error:#}"))
+    let mean = Resampled::mean(&parts).map_err(|error| Undefined(format!("{error:#}")))?;
+    Resampled::sum(&[(parts.len() as f64, &mean)]).map_err(|error| Undefined(format!("{error:#}")))
 }
 
 /// What is switched on together: a name, and the components that all have to be there.
@@ -215,12 +215,12 @@ fn pairs(switches: &[Switch], rows: &[Row]) -> Vec<Switch> {
     found
 }
 
-fn fit(switches: &[Switch], rows: &[&Row]) -> Result<WithinBlocks, String> {
+fn fit(switches: &[Switch], rows: &[&Row]) -> Defined<WithinBlocks> {
     let blocks: Vec<usize> = rows.iter().map(|row| row.block).collect();
     let on = |row: &&Row| switches.iter().map(|switch| f64::from(u8::from(switch.is_on(row)))).collect();
     let columns: Vec<Vec<f64>> = rows.iter().map(on).collect();
     let values: Vec<f64> = rows.iter().map(|row| row.value).collect();
-    within_blocks(&blocks, &columns, &values).map_err(|undefined| undefined.to_string())
+    within_blocks(&blocks, &columns, &values)
 }
 
 fn model(
@@ -243,7 +243,7 @@ fn model(
     };
     let found = match (&court.warning, fit(switches, &all)) {
         (Some(reason), _) => return EffectsView { reason: Some(reason.clone()), ..empty },
-        (None, Err(reason)) => return EffectsView { reason: Some(reason), ..empty },
+        (None, Err(reason)) => return EffectsView { reason: Some(reason.0), ..empty },
         (None, Ok(found)) => found,
     };
     let alone = of_each_backbone(switches, rows);
@@ -264,7 +264,7 @@ fn model(
             ci: term.as_ref().and_then(|term| {
                 term.interval(&term.whole, "Student t, least squares within blocks", ("seeds", found.rows))
             }),
-            rows_reason: term.as_ref().and_then(|term| term.rows.clone().err()),
+            rows_reason: term.as_ref().and_then(|term| term.rows.clone().err().map(|undefined| undefined.0)),
             p: p_values[index],
             p_adjusted: adjusted,
             verdict: verdict.map(|(verdict, _)| verdict),
@@ -283,13 +283,12 @@ fn model(
 struct Term {
     whole: Studentised,
     /// Whether test rows are in it, or why not.
-    rows: Result<(), String>,
+    rows: Defined<()>,
 }
 
 fn term(found: &WithinBlocks, index: usize, (rows, metric): (&[Row], &str)) -> Option<Term> {
     let seeds = *found.coefficients[index].as_ref().ok()?;
-    let both = resampled(rows, &found.weights[index], metric)
-        .and_then(|rows| seeds_and_rows(&seeds, &rows).map_err(|undefined| undefined.to_string()));
+    let both = resampled(rows, &found.weights[index], metric).and_then(|rows| seeds_and_rows(&seeds, &rows));
     Some(match both {
         Ok(whole) => Term { whole, rows: Ok(()) },
         Err(reason) => Term { whole: seeds, rows: Err(reason) },

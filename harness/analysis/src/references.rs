@@ -3,8 +3,8 @@
 use super::cell::ReferenceView;
 use super::curve::curves;
 use super::curve::{Line, average};
+use super::estimate::MetricEstimate;
 use super::estimate::mean;
-use super::estimate::{Bounds, MetricEstimate};
 use super::judge::{judged, wide};
 use super::resample::{EstimationPlan, NO_COMMON_ROWS, row_interval};
 use anyhow::Result;
@@ -12,10 +12,13 @@ use std::collections::BTreeMap;
 use valor_base::seed::Seeds;
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_stats::metrics::curve::{qini_curve, uplift_curve};
-use valor_stats::metrics::{Judged, Metric, Prepared, RandomValue, random_reference};
+use valor_stats::metrics::{Defined, Judged, Metric, Prepared, RandomValue, Undefined, random_reference};
+use valor_stats::stats::Interval;
 
 /// Rows that the permutations of one random reference may rank altogether: fewer permutations of more rows.
 const PERMUTED_ROWS: usize = 10_000_000;
+/// Where a metric does not say why it has no value.
+const UNDEFINED: &str = "undefined";
 const RANDOM: &str = "random";
 const PROGNOSTIC: &str = "prognostic";
 const FITTED: &str = "prognostic (fitted)";
@@ -128,9 +131,11 @@ fn random(
 /// The expectation, with the standard deviation over permutations; several splits are averaged.
 fn expected(splits: &[BTreeMap<String, RandomValue>], metric: &Metric) -> MetricEstimate {
     let splits: Vec<&RandomValue> = splits.iter().filter_map(|split| split.get(metric.name)).collect();
-    let values = splits.iter().map(|split| split.value.value.ok_or_else(|| split.value.reason.clone()));
+    let reason =
+        |split: &RandomValue| Undefined(split.value.reason.clone().unwrap_or_else(|| UNDEFINED.to_string()));
+    let values = splits.iter().map(|split| split.value.value.ok_or_else(|| reason(split)));
     let variance = mean(splits.iter().filter_map(|split| split.sd).map(|sd| sd * sd));
-    let rows = Err("an expectation; its standard deviation is over permutations".to_string());
+    let rows = Err(Undefined::new("an expectation; its standard deviation is over permutations"));
     MetricEstimate { sd: variance.map(f64::sqrt), ..seedless(values, rows) }
 }
 
@@ -140,33 +145,33 @@ fn fixed(
     metrics: &[&'static Metric],
     plan: &EstimationPlan,
 ) -> BTreeMap<String, MetricEstimate> {
-    let resampled = if models.len() == 1 { plan.resample(models) } else { plan.refuse(NO_COMMON_ROWS) };
+    let resampled =
+        if models.len() == 1 { plan.resample(models) } else { plan.refuse(&Undefined::new(NO_COMMON_ROWS)) };
     let estimate = |metric: &&'static Metric| {
-        let value = |model: &Prepared| metric.compute(model).map_err(|undefined| Some(undefined.to_string()));
+        let value = |model: &Prepared| metric.compute(model);
         let rows = resampled.metrics.get(metric.name).map(|found| row_interval(metric.name, found));
-        let rows = rows.unwrap_or_else(|| Err(NO_COMMON_ROWS.to_string()));
+        let rows = rows.unwrap_or_else(|| Err(Undefined::new(NO_COMMON_ROWS)));
         (metric.name.to_string(), seedless(models.iter().map(value), rows))
     };
     metrics.iter().map(estimate).collect()
 }
 
 /// The mean over splits, without anything over seeds.
-fn seedless(splits: impl Iterator<Item = Result<f64, Option<String>>>, ci_rows: Bounds) -> MetricEstimate {
+fn seedless(splits: impl Iterator<Item = Defined<f64>>, ci_rows: Defined<Interval>) -> MetricEstimate {
     let (values, reasons): (Vec<_>, Vec<_>) = splits.partition(Result::is_ok);
     match mean(values.into_iter().flatten()) {
         None => {
-            let reason = reasons.into_iter().find_map(|reason| reason.err().flatten());
-            MetricEstimate::absent(reason.unwrap_or_else(|| "undefined".to_string()))
+            let reason = reasons.into_iter().find_map(Result::err);
+            MetricEstimate::absent(reason.unwrap_or_else(|| Undefined::new(UNDEFINED)))
         }
-        mean => MetricEstimate {
-            mean,
+        Some(mean) => MetricEstimate {
+            mean: Ok(mean),
             sd: None,
-            ci: Err("a ranking without seeds".to_string()),
+            ci: Err(Undefined::new("a ranking without seeds")),
             ci_rows,
-            ci_both: Err("a ranking without seeds".to_string()),
+            ci_both: Err(Undefined::new("a ranking without seeds")),
             sd_rows: None,
             per_seed: BTreeMap::new(),
-            reason: None,
         },
     }
 }

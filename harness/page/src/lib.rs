@@ -4,6 +4,7 @@
 pub mod amount;
 pub mod canvas;
 pub mod figure;
+pub mod forest;
 pub mod format;
 pub mod panel;
 pub mod standalone;

@@ -7,7 +7,7 @@ use crate::contrasts::{ContrastView, Question};
 use crate::estimate::LEVEL;
 use crate::linear_contrast::{LinearContrast, Orientation, Place, Pooled, Tested, pooled};
 use valor_runs::spec::{Chain, Group, Margin, Over, Pair};
-use valor_stats::metrics::Direction;
+use valor_stats::metrics::{Direction, Undefined};
 use valor_stats::stats::{Answer, POWER, Rule, Studentised};
 
 /// One metric on chosen datasets, and what answers rest on.
@@ -100,7 +100,10 @@ impl Judge<'_> {
     fn at_least(&self, pairs: &[&Pair], what: String, (by, at_most): (Margin, Option<Margin>)) -> Draft {
         let gain = self.gain(pairs, None);
         let Some(level) = self.level(pairs) else {
-            let reason = gain.reason.unwrap_or_else(|| "nothing to compare with".to_string());
+            let reason = gain
+                .mean
+                .err()
+                .map_or_else(|| "nothing to compare with".to_string(), |undefined| undefined.0);
             return Draft::Done(Part::untested(what, reason));
         };
         let shares =
@@ -176,7 +179,7 @@ impl Judge<'_> {
     /// The mean of what is compared with.
     fn level(&self, pairs: &[&Pair]) -> Option<f64> {
         let terms: Vec<Terms> = pairs.iter().map(|pair| vec![(1.0, pair.than.as_str())]).collect();
-        self.sum(&terms, Orientation::Metric).mean
+        self.sum(&terms, Orientation::Metric).mean.ok()
     }
 
     /// Sums of methods, averaged over the sums and the datasets.
@@ -230,7 +233,7 @@ impl Judge<'_> {
                 let what = format!(
                     "{with}, the best with {component}, minus {without}, the best without (one of {tries} pairs)"
                 );
-                let level = self.sum(&[vec![(1.0, without.as_str())]], Orientation::Metric).mean;
+                let level = self.sum(&[vec![(1.0, without.as_str())]], Orientation::Metric).mean.ok();
                 let margin = level.map_or(0.0, |level| self.deciding.margin(self.metric, level));
                 self.positive(what, vec![(1.0, with.as_str()), (-1.0, without.as_str())], (tries, margin))
             }
@@ -260,8 +263,8 @@ impl Judge<'_> {
         if self.direction == Direction::Lower { -1.0 } else { 1.0 }
     }
 
-    fn untested(&self, what: String, gain: &Pooled, reason: &str) -> Part {
-        let (value, pairs) = (gain.mean.map(|mean| self.sign() * mean), gain.pairs);
+    fn untested(&self, what: String, gain: &Pooled, reason: &Undefined) -> Part {
+        let (value, pairs) = (gain.mean.clone().ok().map(|mean| self.sign() * mean), gain.pairs);
         Part { value, pairs, ..Part::untested(what, reason.to_string()) }
     }
 
@@ -283,9 +286,14 @@ impl Judge<'_> {
     /// A comparison that stands elsewhere, with its p and its verdict.
     fn looked_up(&self, what: String, question: &Question, found: &ContrastView) -> Part {
         let (Some(decided), Ok(gain)) = (&found.decided, &found.gain) else {
-            let reason = found.gain.as_ref().err().or(found.reason.as_ref()).cloned();
+            let reason = found
+                .gain
+                .as_ref()
+                .err()
+                .or(found.difference.as_ref().err())
+                .map(|undefined| undefined.0.clone());
             let part = Part::untested(what, reason.unwrap_or_else(|| "nothing was decided".to_string()));
-            return Part { value: found.difference, pairs: found.seeds_paired, ..part };
+            return Part { value: found.difference.clone().ok(), pairs: found.seeds_paired, ..part };
         };
         let verdict = Answer::from(decided.verdict);
         let pair = Pair { better: question.method.to_string(), than: question.against.to_string() };
@@ -293,13 +301,13 @@ impl Judge<'_> {
         let rule = Rule { level: LEVEL, power: POWER, family: decided.family, margin: decided.margin };
         Part {
             verdict,
-            value: found.difference,
+            value: found.difference.clone().ok(),
             interval: found.interval().as_ref().ok().map(|interval| [interval.low, interval.high]),
             over: decided.over,
             p: decided.p,
             p_adjusted: decided.p_adjusted,
             family: Some((decided.family_name.clone(), decided.family)),
-            relative: found.difference.zip(level).map(|(difference, level)| difference / level),
+            relative: found.difference.clone().ok().zip(level).map(|(difference, level)| difference / level),
             pairs: found.seeds_paired,
             detectable: decided.detectable,
             reason: None,

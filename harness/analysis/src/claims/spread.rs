@@ -23,8 +23,8 @@ fn part(metric: &str, cell: &CellView, limit: f64, rule: &Rule) -> Part {
     let (verdict, (low, high)) = match (verdict, interval) {
         (Ok(verdict), Ok(interval)) => (verdict, interval),
         (Err(undefined), _) | (_, Err(undefined)) => {
-            let reason = cell.metrics.get(metric).and_then(|found| found.reason.clone());
-            return Part::untested(what, reason.unwrap_or_else(|| undefined.to_string()));
+            let reason = cell.metrics.get(metric).and_then(|found| found.mean.clone().err());
+            return Part::untested(what, reason.unwrap_or(undefined).0);
         }
     };
     Part {

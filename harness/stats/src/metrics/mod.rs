@@ -31,7 +31,9 @@ mod properties;
 
 pub use judged::{Judged, Prepared};
 pub use reference::{RandomValue, random_reference};
-pub use registry::{Direction, Metric, MetricValue, Total, Undefined, Value, evaluate, find, registry};
+pub use registry::{
+    Defined, Direction, Metric, MetricValue, Total, Undefined, Value, evaluate, find, registry,
+};
 pub use resample::{Resampler, Weighted, WeightedForm};
 pub use stretch::{LANES, Lanes};
 pub use summary::{Summary, summary};

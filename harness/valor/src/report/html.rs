@@ -132,7 +132,7 @@ struct TimesRow<'a> {
 fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'a>> {
     let primary = analysis.metrics.first();
     let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
-    let quality = primary.and_then(|metric| charts::quality(&metric.name, metric.direction, &block.cells));
+    let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
     let curves = charts::curves(&block.uplift, &block.qini);
     Ok(BlockPage {
         dataset: &block.dataset,
@@ -164,7 +164,7 @@ fn facts(block: &Block) -> Vec<String> {
 
 fn test_facts(test: &TestRows) -> Vec<String> {
     let mut facts = vec![
-        format!("{:.1} % treated", 100.0 * test.treated as f64 / test.rows.max(1) as f64),
+        format!("{:.1} % treated", 100.0 * test.treated_share()),
         format!("{:.1} % zero outcomes", 100.0 * test.zeros),
     ];
     let number = |value: f64| format::number(value, format::decimals([value])).replace('-', "\u{2212}");
