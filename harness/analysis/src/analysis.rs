@@ -186,7 +186,7 @@ impl Decisions {
             };
             places.iter().flat_map(of_place).collect()
         };
-        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), (&comparisons, &family));
+        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &family);
         Self {
             contrasts: shown(&baseline),
             left_out: shown(&without),

@@ -6,8 +6,9 @@ use super::curve::{Curves, Deciles, Losses};
 use super::estimate::mean;
 use super::evidence::{Evidence, Outcome};
 use super::metric::MetricView;
-use super::references::{Judgement, ORACLE, References, references};
+use super::references::{References, references};
 use super::resample::EstimationPlan;
+use super::shown::{CURVES, CurveKind, Judgement, ORACLE};
 use super::totals::DatasetTotals;
 use valor_runs::record::{EvaluationRows, RowCounts};
 use valor_stats::metrics::Direction;
@@ -30,10 +31,8 @@ pub struct Block {
     pub cells: Vec<CellView>,
     /// References.
     pub references: Vec<ReferenceView>,
-    /// Uplift curves.
-    pub uplift: Curves,
-    /// Qini curves.
-    pub qini: Curves,
+    /// Curves of all methods and references, one entry per kind.
+    pub curves: Vec<Curves>,
     /// Uplift by decile.
     pub deciles: Vec<Deciles>,
     /// Loss curves.
@@ -145,10 +144,14 @@ impl Block {
 fn drawn(cells: Vec<CellAnalysis>, references: References) -> Block {
     let share =
         cells.iter().map(|cell| &cell.share).find(|share| !share.is_empty()).cloned().unwrap_or_default();
-    let curves = |methods, references| Curves { share: share.clone(), methods, references };
+    let curves = |kind: &CurveKind| Curves {
+        title: kind.title,
+        share: share.clone(),
+        methods: cells.iter().filter_map(|cell| cell.curves.get(kind.title).cloned()).collect(),
+        references: references.curves.get(kind.title).cloned().unwrap_or_default(),
+    };
     Block {
-        uplift: curves(cells.iter().filter_map(|cell| cell.uplift.clone()).collect(), references.uplift),
-        qini: curves(cells.iter().filter_map(|cell| cell.qini.clone()).collect(), references.qini),
+        curves: CURVES.iter().map(curves).collect(),
         deciles: cells.iter().filter_map(|cell| cell.deciles.clone()).collect::<Vec<Deciles>>(),
         losses: cells.iter().filter_map(|cell| cell.losses.clone()).collect::<Vec<Losses>>(),
         cells: cells.into_iter().map(|cell| cell.view).collect(),

@@ -163,9 +163,9 @@ fn nothing_rests_on_a_share_of_a_total_that_is_hardly_there() {
     assert!(area.difference.is_ok() && area.ci_both.is_ok(), "{area:?}");
     let (gain, number) = (&found.claims[0], &found.claims[1]);
     assert_eq!(gain.parts[0].p_adjusted, area.decided.as_ref().unwrap().p_adjusted);
-    let (instead, why) = gain.instead.as_ref().unwrap();
-    assert_eq!(instead, "auuc.area");
-    assert!(why.starts_with("auuc is a share of a total that is hardly there"), "{why}");
+    let instead = gain.instead.as_ref().unwrap();
+    assert_eq!(instead.metric, "auuc.area");
+    assert!(instead.why.starts_with("auuc is a share of a total that is hardly there"), "{instead:?}");
     assert_eq!(
         (number.verdict, number.parts[0].p),
         (Answer::Inconclusive, None),

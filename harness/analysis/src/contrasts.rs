@@ -2,7 +2,7 @@
 
 use super::decided::Decided;
 use super::estimate::{LEVEL, MetricEstimate, mean};
-use super::linear_contrast::{DatasetCells, LinearContrast, Orientation, Place, Pooled, Tested, pooled};
+use super::linear_contrast::{DatasetCells, LinearContrast, Orientation, Place, Tested, pooled};
 use valor_stats::metrics::{self, Defined, Direction};
 use valor_stats::stats::Interval;
 
@@ -137,16 +137,8 @@ pub fn contrast(question: &Question, metric: &str, place: &Place) -> Option<Cont
         [one] => Some(one.dataset.to_string()),
         _ => None,
     };
-    Some(view(question, (metric, dataset), pooled(&values), (pooled(&gains).tested, level)))
-}
-
-fn view(
-    question: &Question,
-    (metric, dataset): (&str, Option<String>),
-    found: Pooled,
-    (gain, level): (Defined<Tested>, Option<f64>),
-) -> ContrastView {
-    ContrastView {
+    let found = pooled(&values);
+    Some(ContrastView {
         dataset,
         method: question.method.to_string(),
         baseline: question.against.to_string(),
@@ -154,26 +146,28 @@ fn view(
         metric: metric.to_string(),
         difference: found.mean,
         ci_both: found.ci_both,
-        variance: found.tested.as_ref().ok().map(sources),
+        variance: found.tested.as_ref().ok().map(Sources::of),
         ci: found.ci,
         ci_rows: found.ci_rows,
         share_above_zero: found.share_above_zero,
         seeds_paired: found.pairs,
-        gain,
+        gain: pooled(&gains).tested,
         level,
         decided: None,
         undecided: None,
-    }
+    })
 }
 
-/// What each source adds to the variance of the mean; that between datasets is what theirs have beyond the others.
-fn sources(tested: &Tested) -> Sources {
-    let within = tested.whole.standard_error().powi(2);
-    Sources {
-        seeds: tested.seeds.error.powi(2),
-        rows: tested.rows.clone(),
-        datasets: tested.datasets.map(|datasets| (datasets.error.powi(2) - within).max(0.0)),
-        over_datasets: tested.datasets.and_then(|datasets| datasets.interval(LEVEL).ok()),
+impl Sources {
+    /// What each source adds to the variance of the mean; that between datasets is what theirs have beyond the others.
+    fn of(tested: &Tested) -> Self {
+        let within = tested.whole.standard_error().powi(2);
+        Self {
+            seeds: tested.seeds.error.powi(2),
+            rows: tested.rows.clone(),
+            datasets: tested.datasets.map(|datasets| (datasets.error.powi(2) - within).max(0.0)),
+            over_datasets: tested.datasets.and_then(|datasets| datasets.interval(LEVEL).ok()),
+        }
     }
 }
 
@@ -200,7 +194,7 @@ mod tests {
         } else {
             let values = values.iter().map(|(seed, value)| (*seed, Ok(*value)));
             let absent = Undefined::new("not asked");
-            MetricEstimate::over_seeds(values, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
+            MetricEstimate::over_seeds(values, SeedInterval::StudentT, &Err(absent.clone()), Err(absent))
         };
         let resampled = if values.is_empty() {
             Err(Undefined::new("no seed finished"))

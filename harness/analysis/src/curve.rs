@@ -57,6 +57,8 @@ pub struct Line {
 /// Curves that share their abscissae.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curves {
+    /// What they are.
+    pub title: &'static str,
     /// Share of rows, best first, 0 to 1.
     pub share: Vec<f64>,
     /// Methods.

@@ -34,7 +34,8 @@ impl MetricEstimate {
     pub fn over_seeds(
         values: impl Iterator<Item = (u64, Defined<f64>)>,
         method: SeedInterval,
-        rows: (&Defined<Resampled>, Defined<Interval>),
+        resampled: &Defined<Resampled>,
+        ci_rows: Defined<Interval>,
     ) -> Self {
         let mut per_seed = BTreeMap::new();
         let mut reason = None;
@@ -53,10 +54,10 @@ impl MetricEstimate {
         Self {
             mean: Ok(estimate.mean),
             sd: estimate.sd,
-            ci_both: over_both(estimate.mean, &ci, &rows.1),
+            ci_both: over_both(estimate.mean, &ci, &ci_rows),
             ci,
-            sd_rows: rows.0.as_ref().ok().and_then(|rows| rows.variance().ok()).map(f64::sqrt),
-            ci_rows: rows.1,
+            sd_rows: resampled.as_ref().ok().and_then(|rows| rows.variance().ok()).map(f64::sqrt),
+            ci_rows,
             per_seed,
         }
     }
@@ -115,7 +116,8 @@ mod tests {
         MetricEstimate::over_seeds(
             (1..).zip(values.iter().cloned()),
             SeedInterval::StudentT,
-            (&Err(Undefined::new("not asked")), Err(Undefined::new("not asked"))),
+            &Err(Undefined::new("not asked")),
+            Err(Undefined::new("not asked")),
         )
     }
 

@@ -1,51 +1,30 @@
 //! Rankings that no method made, judged on the same rows.
 
 use super::cell::ReferenceView;
-use super::curve::curves;
-use super::curve::{Line, average};
+use super::curve::{Line, average, curves};
 use super::estimate::MetricEstimate;
 use super::estimate::mean;
-use super::judge::{judged, wide};
+use super::judge::judged;
 use super::resample::{EstimationPlan, NO_COMMON_ROWS, row_interval};
+use super::shown::{CURVES, Judgement, RANDOM, RANKERS, rankers};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use valor_base::seed::Seeds;
-use valor_runs::record::{EvaluationRows, Predictions};
-use valor_stats::metrics::curve::{qini_curve, uplift_curve};
-use valor_stats::metrics::{Defined, Judged, Metric, Prepared, RandomValue, Undefined, random_reference};
+use valor_runs::record::EvaluationRows;
+use valor_stats::metrics::{Defined, Metric, Prepared, RandomValue, Undefined, random_reference};
 use valor_stats::stats::Interval;
 
 /// Rows that the permutations of one random reference may rank altogether: fewer permutations of more rows.
 const PERMUTED_ROWS: usize = 10_000_000;
 /// Where a metric does not say why it has no value.
 const UNDEFINED: &str = "undefined";
-const RANDOM: &str = "random";
-const PROGNOSTIC: &str = "prognostic";
-const FITTED: &str = "prognostic (fitted)";
-const LOG_RATIO: &str = "log-ratio";
-/// The ranking by the true effect.
-pub const ORACLE: &str = "oracle";
-
-/// In the order of the table: from knowing nothing to knowing everything.
-pub const RANKERS: [&str; 5] = [RANDOM, PROGNOSTIC, FITTED, LOG_RATIO, ORACLE];
-
-/// Test rows of a dataset with what the baseline method said of them, a prediction per seed.
-pub struct Judgement<'a> {
-    /// The rows.
-    pub rows: &'a EvaluationRows,
-    /// The baseline method's predictions.
-    pub baseline: Vec<&'a Predictions>,
-}
-
 /// The reference rows of a dataset, and their curves.
 #[derive(Default)]
 pub struct References {
     /// For the table.
     pub views: Vec<ReferenceView>,
-    /// Uplift curves.
-    pub uplift: Vec<Line>,
-    /// Qini curves.
-    pub qini: Vec<Line>,
+    /// Curves by title.
+    pub curves: BTreeMap<&'static str, Vec<Line>>,
 }
 
 /// Judges the references on every split of a dataset; several splits are averaged.
@@ -65,51 +44,12 @@ pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) ->
             _ => fixed(&models, &metrics, plan),
         };
         found.views.push(ReferenceView { dataset: dataset.to_string(), ranker: name.to_string(), metrics });
-        found.uplift.push(Line { name: name.to_string(), values: average(&curves(&models, uplift_curve)) });
-        found.qini.push(Line { name: name.to_string(), values: average(&curves(&models, qini_curve)) });
+        for kind in &CURVES {
+            let line = Line { name: name.to_string(), values: average(&curves(&models, kind.of)) };
+            found.curves.entry(kind.title).or_default().push(line);
+        }
     }
     Ok(found)
-}
-
-/// Scores by name; the constant score of `random` has the curve of its expectation.
-fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, Prepared>> {
-    let rows = split.rows;
-    let plain = |score: &[f64]| Prepared::new(&judged(rows, score));
-    let mut found = BTreeMap::from([(RANDOM, plain(&vec![0.0; rows.outcome.len()])?)]);
-    if let Some(control) = &rows.expected_control {
-        found.insert(PROGNOSTIC, plain(control)?);
-    } else if let Some(control) = fitted(&split.baseline) {
-        found.insert(FITTED, plain(&control)?);
-    }
-    if let (Some(control), Some(treated)) = (&rows.expected_control, &rows.expected_treated) {
-        let ratio = |(control, treated): (&f64, &f64)| floor(*treated).ln() - floor(*control).ln();
-        found.insert(LOG_RATIO, plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?);
-    }
-    if let Some(effect) = &rows.effect {
-        let oracle = Judged {
-            predicted_uplift: Some(effect),
-            predicted_control: rows.expected_control.as_deref(),
-            predicted_treated: rows.expected_treated.as_deref(),
-            ..judged(rows, effect)
-        };
-        found.insert(ORACLE, Prepared::new(&oracle)?);
-    }
-    Ok(found)
-}
-
-/// An expectation of zero has no logarithm: it counts as the smallest positive number.
-fn floor(expectation: f64) -> f64 {
-    expectation.max(f64::MIN_POSITIVE)
-}
-
-/// The outcome that the baseline method expects without treatment, averaged over its seeds.
-fn fitted(baseline: &[&Predictions]) -> Option<Vec<f64>> {
-    let seeds: Vec<Vec<f64>> =
-        baseline.iter().map(|predictions| wide(&predictions.expected_control)).collect();
-    let rows = seeds.first()?.len();
-    let score: Vec<f64> =
-        (0..rows).filter_map(|row| mean(seeds.iter().filter_map(|seed| seed.get(row).copied()))).collect();
-    score.iter().all(|value| value.is_finite()).then_some(score)
 }
 
 /// Expectations; of the metrics of the table also their spread over permutations.

@@ -1,6 +1,7 @@
 //! What is estimated, and how much the test rows decide: a bootstrap that draws rows once for all models.
 
 use super::estimate::LEVEL;
+use super::shown::CURVES;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use valor_base::seed::Seeds;
@@ -19,8 +20,8 @@ pub struct Resamples {
     pub evaluation: String,
     /// By metric, or why there are none.
     pub metrics: BTreeMap<String, Defined<Resampled>>,
-    /// The uplift curve and the Qini curve of every resample; none where rows are not resampled.
-    pub curves: [Vec<Vec<f64>>; 2],
+    /// By title the curve of every resample; none where rows are not resampled.
+    pub curves: BTreeMap<&'static str, Vec<Vec<f64>>>,
 }
 
 /// Resamples unless rows and runs are too many.
@@ -95,7 +96,8 @@ impl EstimationPlan {
             found.ok_or_else(|| Undefined::new(self.refusal(metric).unwrap_or(NO_WEIGHTS)))
         };
         let metrics = self.names.iter().map(|name| (name.clone(), found(name))).collect();
-        Resamples { metrics, curves: resampled.curves, evaluation: String::new() }
+        let curves = CURVES.iter().map(|kind| kind.title).zip(resampled.curves).collect();
+        Resamples { metrics, curves, evaluation: String::new() }
     }
 
     /// The same reason for every metric.

@@ -89,7 +89,7 @@ impl<'a> FinishedRuns<'a> {
             let values =
                 self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, name)));
             let estimate =
-                MetricEstimate::over_seeds(values, plan.over_seeds, (rows, row_interval(name, rows)));
+                MetricEstimate::over_seeds(values, plan.over_seeds, rows, row_interval(name, rows));
             (name.clone(), estimate)
         };
         resamples.metrics.iter().map(estimate).collect()

@@ -9,5 +9,6 @@ pub mod format;
 pub mod panel;
 pub mod standalone;
 pub mod svg;
+pub mod swarm;
 pub mod templates;
 mod thin;

@@ -68,13 +68,21 @@ enum Bounds {
     Between(Studentised, Studentised),
 }
 
+/// How large a gain is claimed to be.
+pub struct Margins {
+    /// At least.
+    pub by: Margin,
+    /// At most, where that is claimed.
+    pub at_most: Option<Margin>,
+}
+
 /// Methods with their factors.
 type Terms<'a> = Vec<(f64, &'a str)>;
 
 impl Judge<'_> {
     /// One part per pair, or one for their average.
-    pub fn better(&self, pairs: &[Pair], over: Over, margins: (Margin, Option<Margin>)) -> Vec<Draft> {
-        let plain = margins.0.value() == 0.0 && margins.1.is_none();
+    pub fn better(&self, pairs: &[Pair], over: Over, margins: &Margins) -> Vec<Draft> {
+        let plain = margins.by.value() == 0.0 && margins.at_most.is_none();
         let each = |pair: &Pair| {
             let what = format!("{} minus {}", pair.better, pair.than);
             match plain && pair.better != pair.than {
@@ -97,7 +105,8 @@ impl Judge<'_> {
     }
 
     /// A gain of at least so much, and at most so much, averaged over pairs and datasets.
-    fn at_least(&self, pairs: &[&Pair], what: String, (by, at_most): (Margin, Option<Margin>)) -> Draft {
+    fn at_least(&self, pairs: &[&Pair], what: String, margins: &Margins) -> Draft {
+        let Margins { by, at_most } = *margins;
         let gain = self.gain(pairs, None);
         let Some(level) = self.level(pairs) else {
             let reason = gain
@@ -208,7 +217,7 @@ impl Judge<'_> {
                 return self.looked(name(step), &chain.methods[step + 1], &chain.methods[step]);
             }
             let both: Terms = terms(chain.step, 1.0).into_iter().chain(terms(step, -1.0)).collect();
-            self.positive(format!("{} less the {}", name(chain.step), name(step)), both, (1, 0.0))
+            self.positive(format!("{} less the {}", name(chain.step), name(step)), both, 1, 0.0)
         });
         steps.collect()
     }
@@ -235,7 +244,7 @@ impl Judge<'_> {
                 );
                 let level = self.sum(&[vec![(1.0, without.as_str())]], Orientation::Metric).mean.ok();
                 let margin = level.map_or(0.0, |level| self.deciding.margin(self.metric, level));
-                self.positive(what, vec![(1.0, with.as_str()), (-1.0, without.as_str())], (tries, margin))
+                self.positive(what, vec![(1.0, with.as_str()), (-1.0, without.as_str())], tries, margin)
             }
             (None, _) | (_, None) => {
                 let names = group.with.first().or(group.without.first()).cloned().unwrap_or_default();
@@ -248,7 +257,7 @@ impl Judge<'_> {
     }
 
     /// A sum above zero, picked from so many.
-    fn positive(&self, what: String, terms: Terms, (tries, margin): (usize, f64)) -> Draft {
+    fn positive(&self, what: String, terms: Terms, tries: usize, margin: f64) -> Draft {
         let gain = self.sum(&[terms], Orientation::Gain(self.direction));
         let tested = match &gain.tested {
             Ok(tested) => tested.clone(),

@@ -16,7 +16,7 @@ use crate::cell::CellView;
 use crate::comparisons::{Asker, Comparisons};
 use crate::evidence::Evidence;
 use crate::linear_contrast::{DatasetCells, Place, ResampledCell};
-use crate::references::ORACLE;
+use crate::shown::ORACLE;
 use compare::{Ours, compare};
 use serde::Serialize;
 use source::{Column, Flag, Printed, Sheet};

@@ -18,7 +18,7 @@ use valor_stats::stats::SeedInterval;
 fn estimate(values: &[f64]) -> MetricEstimate {
     let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
     let absent = Undefined::new("not resampled");
-    MetricEstimate::over_seeds(seeds, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
+    MetricEstimate::over_seeds(seeds, SeedInterval::StudentT, &Err(absent.clone()), Err(absent))
 }
 
 /// Of two seeds; those that did not finish diverged, so many of them.

@@ -133,7 +133,7 @@ fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) 
     let primary = analysis.metrics.first();
     let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
     let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
-    let curves = charts::curves(&block.uplift, &block.qini);
+    let curves = charts::curves(&block.curves);
     Ok(BlockPage {
         dataset: &block.dataset,
         facts: facts(block),

@@ -12,7 +12,7 @@ pub use quality::quality;
 pub use seeds::seeds;
 
 use valor_analysis::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
-use valor_analysis::references::RANKERS;
+use valor_analysis::shown::RANKERS;
 use valor_page::figure::{Figure, TitledPanel};
 use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use valor_page::svg::{SERIES, Style};
@@ -20,17 +20,22 @@ use valor_page::svg::{SERIES, Style};
 /// As the oracle's curve is drawn.
 const TRUTH: Style = Style::Reference(RANKERS.len() - 1);
 
-/// Uplift beside Qini curves: all methods if a panel can hold them, else one figure per backbone or part of it,
-/// on common axes.
-pub fn curves(uplift: &Curves, qini: &Curves) -> Vec<Figure> {
-    let figure = |(uplift_group, qini_group): (Vec<&Band>, Vec<&Band>)| Figure {
-        legend: curve_legend(&uplift_group, &uplift.references),
-        panels: vec![
-            curve_figure("Uplift curve", uplift, &uplift_group),
-            curve_figure("Qini curve", qini, &qini_group),
-        ],
+/// The kinds of curves beside each other: all methods if a panel can hold them, else one figure per backbone or part of it, on
+/// common axes.
+pub fn curves(kinds: &[Curves]) -> Vec<Figure> {
+    let parted: Vec<(&Curves, Vec<Vec<&Band>>)> =
+        kinds.iter().map(|curves| (curves, groups(&curves.methods))).collect();
+    let count = parted.iter().map(|(_, groups)| groups.len()).min().unwrap_or(0);
+    let figure = |index: usize| Figure {
+        legend: parted
+            .first()
+            .map_or_else(Vec::new, |(curves, groups)| curve_legend(&groups[index], &curves.references)),
+        panels: parted
+            .iter()
+            .map(|(curves, groups)| curve_figure(curves.title, curves, &groups[index]))
+            .collect(),
     };
-    groups(&uplift.methods).into_iter().zip(groups(&qini.methods)).map(figure).collect()
+    (0..count).map(figure).collect()
 }
 
 /// All methods if they fit, else those of each backbone, in even parts.
@@ -255,7 +260,7 @@ mod tests {
 
     fn some(methods: Vec<Band>) -> Curves {
         let references = vec![Line { name: "random".to_string(), values: vec![0.0, 1.0] }];
-        Curves { share: vec![0.0, 1.0], methods, references }
+        Curves { title: "Qini curve", share: vec![0.0, 1.0], methods, references }
     }
 
     fn names(figure: &Figure) -> Vec<&str> {
@@ -265,10 +270,10 @@ mod tests {
     #[test]
     fn few_methods_share_a_panel_and_many_are_parted_evenly_by_backbone() {
         let few = some(vec![band("A", "tarnet", 1.0), band("B", "t-learner", 2.0)]);
-        assert_eq!(curves(&few, &few).iter().map(names).collect::<Vec<_>>(), [["A", "B", "random"]]);
+        assert_eq!(curves(&[few.clone(), few]).iter().map(names).collect::<Vec<_>>(), [["A", "B", "random"]]);
         let many = ["a", "b", "c", "d", "e", "f"].map(|name| band(name, "tarnet", 1.0));
         let many = some(many.into_iter().chain([band("z", "t-learner", 3.0)]).collect());
-        let figures = curves(&many, &many);
+        let figures = curves(&[many.clone(), many]);
         let parts: Vec<_> = figures.iter().map(names).collect();
         assert_eq!(
             parts,
@@ -281,7 +286,7 @@ mod tests {
     #[test]
     fn a_curve_panel_holds_bands_references_and_means() {
         let data = some(vec![band("A", "tarnet", 1.0)]);
-        let panel = &curves(&data, &data)[0].panels[1].panel;
+        let panel = &curves(&[data.clone(), data])[0].panels[1].panel;
         let layers = [
             Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.9, 1.1)]),
             Layer::Line(Style::Reference(0), vec![(0.0, 0.0), (1.0, 1.0)]),
@@ -301,7 +306,7 @@ mod tests {
             simultaneous: 3.0,
         };
         let data = some(vec![Band { rows: Some(rows), ..band("A", "tarnet", 1.0) }]);
-        let panel = &curves(&data, &data)[0].panels[0].panel;
+        let panel = &curves(&[data.clone(), data])[0].panels[0].panel;
         let outer = Layer::Band(Style::Outer(0), vec![(0.0, 0.0, 0.0), (1.0, -0.5, 2.5)]);
         let inner = Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.0, 2.0)]);
         assert_eq!(panel.layers[..2], [outer, inner]);

@@ -1,0 +1,84 @@
+//! What frames the metrics of a ranking: the curves that are drawn, and the rankings that no method made. All of both is chosen
+//! here.
+
+use super::estimate::mean;
+use super::judge::{judged, wide};
+use anyhow::Result;
+use std::collections::BTreeMap;
+use valor_runs::record::{EvaluationRows, Predictions};
+use valor_stats::metrics::curve::{CurvePoint, qini_curve, uplift_curve};
+use valor_stats::metrics::{Judged, Prepared};
+
+/// A curve of a ranking.
+pub struct CurveKind {
+    /// For the reader.
+    pub title: &'static str,
+    /// Its points in so many steps.
+    pub of: fn(&Prepared, usize) -> Vec<CurvePoint>,
+}
+
+/// In the order of the page, which is that of resampled curves.
+pub const CURVES: [CurveKind; 2] = [
+    CurveKind { title: "Uplift curve", of: uplift_curve },
+    CurveKind { title: "Qini curve", of: qini_curve },
+];
+
+/// A ranking that knows nothing.
+pub const RANDOM: &str = "random";
+const PROGNOSTIC: &str = "prognostic";
+const FITTED: &str = "prognostic (fitted)";
+const LOG_RATIO: &str = "log-ratio";
+/// The ranking by the true effect.
+pub const ORACLE: &str = "oracle";
+
+/// In the order of the table: from knowing nothing to knowing everything.
+pub const RANKERS: [&str; 5] = [RANDOM, PROGNOSTIC, FITTED, LOG_RATIO, ORACLE];
+
+/// Test rows of a dataset with what the baseline method said of them, a prediction per seed.
+pub struct Judgement<'a> {
+    /// The rows.
+    pub rows: &'a EvaluationRows,
+    /// The baseline method's predictions.
+    pub baseline: Vec<&'a Predictions>,
+}
+
+/// Scores by name; the constant score of `random` has the curve of its expectation.
+pub fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, Prepared>> {
+    let rows = split.rows;
+    let plain = |score: &[f64]| Prepared::new(&judged(rows, score));
+    let mut found = BTreeMap::from([(RANDOM, plain(&vec![0.0; rows.outcome.len()])?)]);
+    if let Some(control) = &rows.expected_control {
+        found.insert(PROGNOSTIC, plain(control)?);
+    } else if let Some(control) = fitted(&split.baseline) {
+        found.insert(FITTED, plain(&control)?);
+    }
+    if let (Some(control), Some(treated)) = (&rows.expected_control, &rows.expected_treated) {
+        let ratio = |(control, treated): (&f64, &f64)| floor(*treated).ln() - floor(*control).ln();
+        found.insert(LOG_RATIO, plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?);
+    }
+    if let Some(effect) = &rows.effect {
+        let oracle = Judged {
+            predicted_uplift: Some(effect),
+            predicted_control: rows.expected_control.as_deref(),
+            predicted_treated: rows.expected_treated.as_deref(),
+            ..judged(rows, effect)
+        };
+        found.insert(ORACLE, Prepared::new(&oracle)?);
+    }
+    Ok(found)
+}
+
+/// An expectation of zero has no logarithm: it counts as the smallest positive number.
+fn floor(expectation: f64) -> f64 {
+    expectation.max(f64::MIN_POSITIVE)
+}
+
+/// The outcome that the baseline method expects without treatment, averaged over its seeds.
+fn fitted(baseline: &[&Predictions]) -> Option<Vec<f64>> {
+    let seeds: Vec<Vec<f64>> =
+        baseline.iter().map(|predictions| wide(&predictions.expected_control)).collect();
+    let rows = seeds.first()?.len();
+    let score: Vec<f64> =
+        (0..rows).filter_map(|row| mean(seeds.iter().filter_map(|seed| seed.get(row).copied()))).collect();
+    score.iter().all(|value| value.is_finite()).then_some(score)
+}
