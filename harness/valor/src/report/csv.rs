@@ -5,8 +5,10 @@ use valor_analysis::Analysis;
 use valor_analysis::cell::{CellStatus, CellView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::decided::Decided;
-use valor_analysis::estimate::{Bounds, MetricEstimate};
+use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_base::escape::csv::text;
+use valor_stats::metrics::Defined;
+use valor_stats::stats::Interval;
 
 const HEADER: [&str; 22] = [
     "dataset",
@@ -68,14 +70,14 @@ pub fn render(analysis: &Analysis) -> Result<Vec<u8>> {
     for block in &analysis.blocks {
         for cell in &block.cells {
             for (metric, estimate) in &cell.metrics {
-                let reason = estimate.reason.clone().or_else(|| cell.seeds.unconverged());
-                writer.write_record(method(cell).into_iter().chain(numbers(metric, estimate, reason)))?;
+                let absent = reason(&estimate.mean).map(str::to_string).or_else(|| cell.seeds.unconverged());
+                writer.write_record(method(cell).into_iter().chain(numbers(metric, estimate, absent)))?;
             }
         }
         for row in &block.references {
             for (metric, estimate) in &row.metrics {
-                let reason = estimate.reason.clone();
-                writer.write_record(reference(row).into_iter().chain(numbers(metric, estimate, reason)))?;
+                let absent = reason(&estimate.mean).map(str::to_string);
+                writer.write_record(reference(row).into_iter().chain(numbers(metric, estimate, absent)))?;
             }
         }
     }
@@ -103,7 +105,7 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
         text(&contrast.method).into_owned(),
         text(&contrast.baseline).into_owned(),
         text(&contrast.metric).into_owned(),
-        optional(contrast.difference),
+        optional(contrast.value()),
         contrast.seeds_paired.to_string(),
         low,
         high,
@@ -123,7 +125,7 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
         number(|decided| Some(decided.margin)),
         number(|decided| decided.probability_better),
         number(|decided| decided.detectable),
-        text(contrast.reason.as_deref().or(contrast.undecided.as_deref()).unwrap_or_default()).into_owned(),
+        text(reason(&contrast.difference).or(contrast.undecided.as_deref()).unwrap_or_default()).into_owned(),
     ]
 }
 
@@ -160,7 +162,7 @@ fn numbers(metric: &str, estimate: &MetricEstimate, reason: Option<String>) -> V
     let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
     vec![
         text(metric).into_owned(),
-        optional(estimate.mean),
+        optional(estimate.value()),
         optional(estimate.sd),
         low,
         high,
@@ -179,7 +181,7 @@ fn optional(value: Option<f64>) -> String {
 }
 
 /// Low, high, method, resamples; empty where there is no interval.
-fn bounds(bounds: &Bounds) -> [String; 4] {
+fn bounds(bounds: &Defined<Interval>) -> [String; 4] {
     match bounds {
         Ok(interval) => [
             interval.low.to_string(),

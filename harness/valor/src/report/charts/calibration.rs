@@ -5,9 +5,6 @@ use valor_page::figure::{Figure, TitledPanel};
 use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use valor_page::svg::Style;
 
-/// Half-width of a 95 % interval in standard errors.
-const REACH: f64 = 1.96;
-
 /// A small panel per method, each with its own axes: predictions of different objectives differ in scale.
 pub fn calibration(methods: &[Deciles]) -> Figure {
     let mut legend = vec![
@@ -47,13 +44,12 @@ fn figure(method: &Deciles) -> TitledPanel {
 }
 
 fn interval(point: &DecilePoint) -> Option<(f64, f64, f64)> {
-    let (observed, reach) = (point.observed?, REACH * point.standard_error?);
-    Some((point.predicted, observed - reach, observed + reach))
+    point.interval().map(|(low, high)| (point.predicted, low, high))
 }
 
 /// Everything drawn at a decile.
 fn heights(point: &DecilePoint) -> Vec<f64> {
-    let interval = interval(point).map(|(_, low, high)| [low, high]);
+    let interval = point.interval().map(|(low, high)| [low, high]);
     interval.into_iter().flatten().chain(point.observed).chain(point.truth).collect()
 }
 
@@ -77,12 +73,13 @@ mod tests {
             truth: Some(0.5),
         };
         let points = vec![point(1, Some(3.0), 2.0), point(2, None, 1.0)];
-        let plate = calibration(&[Deciles { name: "A".to_string(), points }]);
-        let panel = &plate.panels[0].panel;
-        assert_eq!(panel.layers[1], Layer::Bars(Style::Interval, vec![(2.0, 3.0 - 1.96, 3.0 + 1.96)]));
+        let plotted = calibration(&[Deciles { name: "A".to_string(), points }]);
+        let panel = &plotted.panels[0].panel;
+        let Layer::Bars(Style::Interval, bars) = &panel.layers[1] else { panic!() };
+        assert!(bars.len() == 1 && bars[0].0 == 2.0 && (bars[0].2 - 3.0 - 1.96).abs() < 1e-4, "{bars:?}");
         assert_eq!(panel.layers[2], Layer::Marks(Style::Mark, vec![(2.0, 0.5), (1.0, 0.5)]));
         assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(2.0, 3.0)]));
-        assert_eq!(plate.legend.len(), 4);
+        assert_eq!(plotted.legend.len(), 4);
     }
 
     #[test]
