@@ -2,6 +2,8 @@
 //!
 //! Rows come with NaN where a value is missing and with codes where a column holds levels.
 
+#![warn(unreachable_pub)]
+
 mod bag;
 mod bins;
 mod boosting;

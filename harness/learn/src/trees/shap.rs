@@ -231,7 +231,7 @@ impl Path {
 }
 
 /// Places and weights of the rule on [0, 1] that is exact for polynomials of degree `2 count - 1`.
-pub fn gauss_legendre(count: usize) -> Vec<(f64, f64)> {
+pub(super) fn gauss_legendre(count: usize) -> Vec<(f64, f64)> {
     let n = count.max(1) as f64;
     let place = |index: usize| {
         // Newton's method on Legendre's polynomial, from Tricomi's guess.

@@ -335,7 +335,7 @@ impl Node {
 }
 
 /// Adds what the leaf of every row says to what the row has. A row hears the trees in their order, however many rows there are.
-pub fn ask<'t, Leaf: 't, Sum>(
+pub(super) fn ask<'t, Leaf: 't, Sum>(
     trees: impl Iterator<Item = (&'t Tree, &'t [Leaf])> + Clone,
     rows: &[&[f32]],
     sums: &mut [Sum],
