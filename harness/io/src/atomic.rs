@@ -1,10 +1,11 @@
 //! Writing so that a file or folder is either there and whole, or not there. Alone renames, removes and syncs.
 
 use anyhow::Context;
-use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::fs::{AtFlags, CWD, RenameFlags, StatxFlags, renameat_with, statx};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Writes and syncs a new file.
@@ -64,6 +65,31 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     }
 }
 
+/// Gives a file a second name where nothing has that name; whether it did.
+pub fn link_new(from: &Path, to: &Path) -> io::Result<bool> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(true),
+        // Over NFS the answer may be lost and the question asked again: the number of names says what happened.
+        Err(_) if fs::symlink_metadata(from).is_ok_and(|found| found.nlink() == 2) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Copies a small file to a place where nothing stands; whether it did. Others may see it before it is whole.
+pub fn copy_new(from: &Path, to: &Path) -> io::Result<bool> {
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(to) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    let put = fs::read(from).and_then(|bytes| file.write_all(&bytes)).and_then(|()| file.sync_all());
+    if put.is_err() {
+        remove_file(to);
+    }
+    put.map(|()| true)
+}
+
 /// Lets two folders change places in one step; where the file system cannot, in two, with the first one's place empty between.
 pub fn exchange(new: &Path, old: &Path) -> io::Result<()> {
     match renameat_with(CWD, new, CWD, old, RenameFlags::EXCHANGE) {
@@ -84,6 +110,12 @@ pub fn exchange(new: &Path, old: &Path) -> io::Result<()> {
 pub fn publish(staged: &Path, place: &Path) -> anyhow::Result<()> {
     rename_new(staged, place).with_context(|| format!("cannot write {}", place.display()))?;
     sync_folder(folder_of(place))
+}
+
+/// Asks the server of a folder what is in it now: over NFS what was not there may else be taken to be still not there for a while.
+pub fn refresh(folder: &Path) {
+    // Where it cannot be asked nothing is remembered either.
+    let _ = statx(CWD, folder, AtFlags::STATX_FORCE_SYNC, StatxFlags::BASIC_STATS);
 }
 
 /// Makes the names in a folder durable.

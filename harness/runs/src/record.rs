@@ -168,15 +168,104 @@ impl EvaluationRows {
 pub struct Failure {
     /// Id of the run.
     pub id: String,
-    /// `panicked`, `killed`, `out-of-memory`, `disk`, `input`, `error`; `damaged`: what is stored is not believed.
-    pub class: String,
+    /// What kind of crash it was.
+    pub class: FailureClass,
     /// What happened, for the reader.
     pub message: String,
+}
+
+/// What kind of crash ended a run. Files spell it as [`FailureClass::word`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum FailureClass {
+    /// The program panicked.
+    Panicked,
+    /// The process was ended by a signal, or without a word.
+    Killed,
+    /// Memory was asked for that is not there.
+    OutOfMemory,
+    /// The run was found and could not be written.
+    Disk,
+    /// The user's input is wrong: the data file changed meanwhile, say.
+    Input,
+    /// Anything else that was said.
+    Error,
+    /// What is stored is not believed.
+    Damaged,
+    /// A word of another version.
+    Other(String),
+}
+
+impl FailureClass {
+    /// The word in files and tables.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Panicked => "panicked",
+            Self::Killed => "killed",
+            Self::OutOfMemory => "out-of-memory",
+            Self::Disk => "disk",
+            Self::Input => "input",
+            Self::Error => "error",
+            Self::Damaged => "damaged",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// What an error that ended a run is: the user's, or anything else.
+    pub fn of(error: &anyhow::Error) -> Self {
+        if valor_base::error::is_input(error) { Self::Input } else { Self::Error }
+    }
+
+    /// What a panic is by its text.
+    pub fn of_panic(text: &str) -> Self {
+        let text = text.to_lowercase();
+        let memory = ["out of memory", "not enough memory", "can't allocate memory"];
+        if memory.iter().any(|words| text.contains(words)) { Self::OutOfMemory } else { Self::Panicked }
+    }
+}
+
+impl From<String> for FailureClass {
+    fn from(word: String) -> Self {
+        let known = [
+            Self::Panicked,
+            Self::Killed,
+            Self::OutOfMemory,
+            Self::Disk,
+            Self::Input,
+            Self::Error,
+            Self::Damaged,
+        ];
+        known.into_iter().find(|class| class.word() == word).unwrap_or(Self::Other(word))
+    }
+}
+
+impl From<FailureClass> for String {
+    fn from(class: FailureClass) -> Self {
+        class.word().to_string()
+    }
+}
+
+impl std::fmt::Display for FailureClass {
+    fn fmt(&self, text: &mut std::fmt::Formatter) -> std::fmt::Result {
+        text.write_str(self.word())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_of_failures_are_the_words_of_files_and_other_words_stay() {
+        for word in ["panicked", "killed", "out-of-memory", "disk", "input", "error", "damaged", "lost"] {
+            let class = FailureClass::from(word.to_string());
+            assert_eq!((class.word(), matches!(class, FailureClass::Other(_))), (word, word == "lost"));
+            let text = format!("{{\"id\":\"0123456789abcdef\",\"class\":\"{word}\",\"message\":\"\"}}");
+            let failure: Failure = serde_json::from_str(&text).unwrap();
+            assert_eq!((serde_json::to_string(&failure).unwrap(), failure.class), (text, class));
+        }
+        assert_eq!(FailureClass::of_panic("CUDA out of memory."), FailureClass::OutOfMemory);
+    }
 
     #[test]
     fn the_content_of_rows_is_a_hash_of_every_value_and_of_which_columns_are_known() {

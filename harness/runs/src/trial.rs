@@ -9,9 +9,8 @@ mod tests;
 pub use prepare::Prepared;
 
 use crate::record::{EvaluationRows, Importance, Measured, RECORD_VERSION, Record, RowCounts};
-use crate::spec::RunSpec;
+use crate::spec::{self, Cell, Experiment, RunSpec};
 use anyhow::Context as _;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -25,8 +24,8 @@ use valor_learn::learner::{
 use valor_learn::model::{About, MODEL_VERSION, Model};
 use valor_stats::metrics::{self, Judged, MetricValue};
 
-/// A cell and the seeds to train, as one process hands it to another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A cell and the seeds to train.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// Where the rows come from.
     pub data: DataSpec,
@@ -45,7 +44,7 @@ pub struct Job {
 }
 
 /// Facts about this run of the program, for the record.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// Start, RFC 3339 in UTC.
     pub started: String,
@@ -70,7 +69,29 @@ pub struct Cache {
     prepared: Option<Prepared>,
 }
 
+/// Where and for whom an experiment's jobs are done: the same for all of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// `auto`, `cpu`, `cuda:0`.
+    pub device: String,
+    /// For the records.
+    pub provenance: Provenance,
+}
+
 impl Job {
+    /// The job of some seeds of a cell.
+    pub fn new(experiment: &Experiment, cell: Cell, seeds: Vec<u64>, place: &Place) -> Self {
+        Self {
+            data: experiment.dataset(cell).spec.clone(),
+            split: experiment.split.clone(),
+            method: experiment.method(cell).spec.clone(),
+            seeds,
+            root: spec::root(&experiment.path),
+            device: place.device.clone(),
+            provenance: place.provenance.clone(),
+        }
+    }
+
     /// The spec of one of its runs.
     pub fn run(&self, seed: u64) -> RunSpec {
         RunSpec::new(&self.data, &self.split, &self.method, seed)

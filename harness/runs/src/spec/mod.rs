@@ -105,27 +105,71 @@ pub enum PaperTable {
     Table2,
 }
 
+/// A cell of the table: one dataset with one method, by their places in an experiment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cell {
+    /// Place among the experiment's datasets.
+    pub dataset: usize,
+    /// Place among the experiment's methods.
+    pub method: usize,
+}
+
+/// A run as an experiment asks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedRun {
+    /// Its cell.
+    pub cell: Cell,
+    /// Its seed.
+    pub seed: u64,
+    /// Its identity.
+    pub id: String,
+}
+
 impl Experiment {
-    /// The run of one cell with one seed, by index of dataset and method.
-    pub fn run(&self, dataset: usize, method: usize, seed: u64) -> RunSpec {
-        RunSpec::new(&self.datasets[dataset].spec, &self.split, &self.methods[method].spec, seed)
+    /// The dataset of a cell.
+    pub fn dataset(&self, cell: Cell) -> &NamedData {
+        &self.datasets[cell.dataset]
     }
 
-    /// The ids of one cell's runs, by index of dataset and method.
-    pub fn identity(&self, dataset: usize, method: usize) -> CellIdentity {
-        CellIdentity::new(&self.datasets[dataset].spec, &self.split, &self.methods[method].spec)
+    /// The method of a cell.
+    pub fn method(&self, cell: Cell) -> &NamedMethod {
+        &self.methods[cell.method]
     }
 
-    /// The ids of all cells' runs, in the order of `cells`.
-    pub fn identities(&self) -> Vec<CellIdentity> {
-        let cells: Vec<(usize, usize)> = self.cells().collect();
-        cells.into_par_iter().map(|(dataset, method)| self.identity(dataset, method)).collect()
+    /// The run of one cell with one seed.
+    pub fn run(&self, cell: Cell, seed: u64) -> RunSpec {
+        RunSpec::new(&self.dataset(cell).spec, &self.split, &self.method(cell).spec, seed)
     }
 
-    /// All cells, dataset by dataset, as indices of dataset and method.
-    pub fn cells(&self) -> impl Iterator<Item = (usize, usize)> {
+    /// All cells in the order of the table: dataset by dataset.
+    pub fn cells(&self) -> impl Iterator<Item = Cell> {
         let methods = self.methods.len();
-        (0..self.datasets.len()).flat_map(move |dataset| (0..methods).map(move |method| (dataset, method)))
+        (0..self.datasets.len())
+            .flat_map(move |dataset| (0..methods).map(move |method| Cell { dataset, method }))
+    }
+
+    /// All runs in the order of the table, a cell's seeds together. Everything that goes over cells times seeds goes over this.
+    pub fn runs(&self) -> Vec<PlannedRun> {
+        self.planned(|cell| CellIdentity::new(&self.dataset(cell).spec, &self.split, &self.method(cell).spec))
+    }
+
+    /// The same runs with the ids that they would have whatever a data file holds.
+    pub fn runs_of_any_content(&self) -> Vec<PlannedRun> {
+        self.planned(|cell| {
+            CellIdentity::of_any_content(&self.dataset(cell).spec, &self.split, &self.method(cell).spec)
+        })
+    }
+
+    fn planned(&self, identity: impl Fn(Cell) -> CellIdentity + Sync) -> Vec<PlannedRun> {
+        let cells: Vec<Cell> = self.cells().collect();
+        // A cell may hold thousands of candidates, and is hashed once for all its seeds.
+        let of_cell = |cell: Cell| {
+            let identity = identity(cell);
+            let run = |&seed: &u64| PlannedRun { cell, seed, id: identity.id(seed) };
+            self.seeds.iter().map(run).collect::<Vec<_>>()
+        };
+        let runs: Vec<Vec<PlannedRun>> = cells.into_par_iter().map(of_cell).collect();
+        runs.concat()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::layout::{self, Layout, Part, RUN_FILES};
 use super::owned::{self, Stranger, list};
-use super::{atomic, scratch, verify};
+use super::{atomic, claims, scratch, verify};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 pub struct Garbage {
     /// Folders of runs that are not asked for.
     pub runs: Vec<PathBuf>,
-    /// Rows that no run was judged on, notes of failures, what was set aside, what older versions left in `staging`.
+    /// Rows that no run was judged on, notes of failures, what was set aside, what older versions left in `staging`, claims of runs
+    /// that are recorded or whose owners are gone.
     pub others: Vec<PathBuf>,
     /// What is left alone, and why.
     pub strangers: Vec<Stranger>,
@@ -21,8 +22,11 @@ pub struct Garbage {
 /// Looks for it; removes nothing. `asked` are the ids of all runs that count.
 pub(super) fn find(layout: &Layout, asked: &BTreeSet<String>) -> anyhow::Result<Garbage> {
     let mut garbage = Garbage { strangers: owned::strangers(layout)?, ..Garbage::default() };
-    let mut used = Some(BTreeSet::new());
     let entries = verify::entries(layout)?;
+    let claims = claims::list(layout)?;
+    // A worker that lives may have written the rows of a run that it is about to record.
+    let at_work = claims.values().any(|found| claims::held_on(layout, found).is_some());
+    let mut used = (!at_work).then(BTreeSet::new);
     for entry in entries.values() {
         if garbage.is_strange(&entry.folder) {
             continue;
@@ -48,6 +52,13 @@ pub(super) fn find(layout: &Layout, asked: &BTreeSet<String>) -> anyhow::Result<
     }
     garbage.rows_and_notes(layout, used.as_ref(), &|id| asked.contains(id) && !entries.contains_key(id))?;
     garbage.remains(layout)?;
+    for found in claims.values() {
+        let over = entries.contains_key(&found.id) || claims::held_on(layout, found).is_none();
+        let path = layout.claim(&found.id);
+        if over && !garbage.is_strange(&path) {
+            garbage.others.push(path);
+        }
+    }
     Ok(garbage)
 }
 
@@ -127,7 +138,12 @@ impl Garbage {
                 let id = name.to_str().and_then(|name| name.split('.').next()).unwrap_or_default();
                 let kept = match part {
                     Part::Evaluations => used.is_none_or(|used| used.contains(id)),
-                    Part::Failures | Part::Runs | Part::Staging | Part::SetAside => waits(id),
+                    Part::Failures
+                    | Part::Runs
+                    | Part::Staging
+                    | Part::SetAside
+                    | Part::Claims
+                    | Part::Owners => waits(id),
                 };
                 if !kept && !self.is_strange(&path) {
                     self.others.push(path);

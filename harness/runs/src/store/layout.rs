@@ -14,6 +14,14 @@ pub(super) const PREDICTIONS: &str = "predictions.parquet";
 pub(super) const SUMS: &str = "checksums.b3";
 pub(super) const RUN_FILES: [&str; 3] = [RECORD, PREDICTIONS, SUMS];
 
+/// The folder of owners among the claims.
+pub(super) const OWNERS: &str = "owners";
+/// What ends the name of a turn.
+pub(super) const TURN: &str = ".turn";
+/// What ends the name of a claim while it is written.
+const CLAIM: &str = ".claim";
+/// Letters of an owner's name.
+pub(super) const OWNER: usize = 32;
 /// Letters of an id.
 const ID: usize = 16;
 /// Longest part of a path that is made of a name; a file system allows 255 bytes.
@@ -49,10 +57,22 @@ pub(super) enum Part {
     Staging,
     /// Runs that were found damaged.
     SetAside,
+    /// Runs that are being trained.
+    Claims,
+    /// Who trains them.
+    Owners,
 }
 
 impl Part {
-    pub const ALL: [Self; 5] = [Self::Runs, Self::Evaluations, Self::Failures, Self::Staging, Self::SetAside];
+    pub const ALL: [Self; 7] = [
+        Self::Runs,
+        Self::Evaluations,
+        Self::Failures,
+        Self::Staging,
+        Self::SetAside,
+        Self::Claims,
+        Self::Owners,
+    ];
 
     /// Name of the folder.
     pub fn name(self) -> &'static str {
@@ -62,6 +82,8 @@ impl Part {
             Self::Failures => "failures",
             Self::Staging => "staging",
             Self::SetAside => "set-aside",
+            Self::Claims => "claims",
+            Self::Owners => "claims/owners",
         }
     }
 
@@ -72,7 +94,7 @@ impl Part {
             Self::Runs => id_of(name).is_some(),
             Self::Evaluations => stem(".parquet"),
             Self::Failures => stem(".json"),
-            Self::Staging => super::scratch::names(name) || older_stage(name),
+            Self::Staging => is_owner(name) || super::scratch::names(name) || older_stage(name),
             Self::SetAside => {
                 let name = match name.rsplit_once('.') {
                     Some((name, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -80,6 +102,8 @@ impl Part {
                 };
                 id_of(name).is_some() || name.strip_suffix(".parquet").is_some_and(is_id)
             }
+            Self::Claims => is_id(name.strip_suffix(TURN).unwrap_or(name)) || name == OWNERS,
+            Self::Owners => is_owner(name),
         }
     }
 }
@@ -115,6 +139,21 @@ impl Layout {
         self.part(Part::Failures).join(format!("{id}.json"))
     }
 
+    /// Who trains a run.
+    pub fn claim(&self, id: &str) -> PathBuf {
+        self.part(Part::Claims).join(id)
+    }
+
+    /// Who is changing the claim of a run.
+    pub fn turn(&self, id: &str) -> PathBuf {
+        self.part(Part::Claims).join(format!("{id}{TURN}"))
+    }
+
+    /// The file of an owner.
+    pub fn owner(&self, name: &str) -> PathBuf {
+        self.part(Part::Owners).join(name)
+    }
+
     /// Places for what is set aside, the first that is free to be taken.
     pub fn set_aside(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         let folder = self.part(Part::SetAside);
@@ -128,7 +167,21 @@ impl Layout {
 
 /// Whether this is the id of a run or of an evaluation: 16 hex digits.
 pub(super) fn is_id(text: &str) -> bool {
-    text.len() == ID && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    text.len() == ID && is_hex(text)
+}
+
+/// Whether this is the name of an owner: 32 hex digits.
+pub(super) fn is_owner(text: &str) -> bool {
+    text.len() == OWNER && is_hex(text)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+}
+
+/// What a claim is called while it is written.
+pub(super) fn claim_file(id: &str) -> String {
+    format!("{id}{CLAIM}")
 }
 
 /// The id in a run folder's name.
@@ -149,6 +202,7 @@ pub(super) fn is_written(name: &str) -> bool {
         || REPORT_FILES.contains(&name)
         || name == SINGLE
         || is_figure(name)
+        || name.strip_suffix(CLAIM).is_some_and(is_id)
         || Part::Evaluations.names(name)
         || Part::Failures.names(name)
 }
@@ -229,6 +283,9 @@ mod tests {
         );
         assert!(Part::Failures.names(&format!("{id}.json")) && !Part::Failures.names("notes.json"));
         assert!(Part::Staging.names(&format!("41.{id}")) && Part::Staging.names(&format!("41.{id}.json")));
+        assert!(Part::Staging.names(&id.repeat(2)) && Part::Owners.names(&id.repeat(2)));
+        assert!(Part::Claims.names(id) && Part::Claims.names(&format!("{id}.turn")));
+        assert!(!Part::Claims.names("notes") && !Part::Claims.names(".turn") && !Part::Owners.names(id));
         assert!(!Part::Staging.names("notes.txt") && !Part::Staging.names(&format!(".{id}")));
         for name in
             [format!("x-{id}"), format!("x-{id}.12"), format!("{id}.parquet"), format!("{id}.parquet.3")]

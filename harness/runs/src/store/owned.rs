@@ -1,9 +1,10 @@
 //! What belongs to the program in a results folder: folders that it made and marked, names that it gives. The rest is left alone.
 
-use super::atomic;
-use super::layout::{Layout, Part};
-use super::scratch::Scratch;
+use super::layout::{self, Layout, OWNERS, Part};
+use super::scratch::{self, Scratch};
+use super::{atomic, claims, owner};
 use anyhow::Context;
+use std::collections::BTreeSet;
 use std::fs::{self, DirEntry, FileType, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -97,7 +98,8 @@ pub(super) fn make(layout: &Layout) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
         Err(error) => return Err(refuse(error)),
     }
-    for part in [Part::Runs, Part::Evaluations, Part::Failures, Part::Staging] {
+    let parts = [Part::Runs, Part::Evaluations, Part::Failures, Part::Staging, Part::Claims, Part::Owners];
+    for part in parts {
         make_part(layout, part)?;
     }
     Ok(())
@@ -138,7 +140,10 @@ fn strange(part: Part, entry: &DirEntry) -> Option<&'static str> {
     }
     let fits = match part {
         Part::Runs => is(FileType::is_dir),
-        Part::Evaluations | Part::Failures => is(FileType::is_file),
+        Part::Evaluations | Part::Failures | Part::Owners => is(FileType::is_file),
+        // The folder of owners stands among the claims.
+        Part::Claims if name == OWNERS => is(FileType::is_dir),
+        Part::Claims => is(FileType::is_file),
         Part::Staging | Part::SetAside => true,
     };
     (!fits).then_some("is not the kind of thing that valor writes there")
@@ -172,10 +177,32 @@ pub(super) fn set_aside(layout: &Layout, path: &Path) -> anyhow::Result<Option<P
     anyhow::bail!("{} cannot be set aside: every name is taken", path.display())
 }
 
-/// A folder for work in progress in the store, after those that nobody holds have been swept.
-pub(super) fn work(layout: &Layout) -> anyhow::Result<(Scratch, Vec<PathBuf>)> {
+/// Removes what dead processes of this machine have left of work in progress, and says which folders that were. Of other machines
+/// nothing is removed: their processes are seen by their heartbeats alone, which takes a while.
+pub(super) fn sweep(layout: &Layout) -> anyhow::Result<Vec<PathBuf>> {
     let staging = layout.part(Part::Staging);
-    let swept = Scratch::sweep(&staging);
-    let scratch = Scratch::new(&staging).with_context(|| format!("cannot write {}", staging.display()))?;
-    Ok((scratch, swept))
+    let mut swept = Scratch::sweep(&staging);
+    let claims = claims::list(layout)?;
+    let claiming: BTreeSet<String> = claims.values().filter_map(|found| Some(found.claim()?.owner)).collect();
+    let name = |entry: &DirEntry| entry.file_name().to_string_lossy().into_owned();
+    let mut owners: BTreeSet<String> = list(&layout.part(Part::Owners))?.iter().map(name).collect();
+    owners.retain(|owner| layout::is_owner(owner));
+    // An owner's file is made before its folder and removed after it: a folder without one is nobody's.
+    let stages = list(&staging)?;
+    let nobodys = stages.iter().map(name).filter(|name| layout::is_owner(name) && !owners.contains(name));
+    for path in nobodys.map(|name| staging.join(name)) {
+        if scratch::remove(&path) {
+            swept.push(path);
+        }
+    }
+    for name in owners.iter().filter(|name| owner::is_gone(layout, name)) {
+        if claiming.contains(name) {
+            // Its claims say that it died of them; the file stays as long as they do.
+            swept.extend(owner::clear(layout, name));
+        } else {
+            swept.extend(owner::bury(layout, name)?);
+        }
+    }
+    swept.sort();
+    Ok(swept)
 }

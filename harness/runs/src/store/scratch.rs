@@ -1,8 +1,10 @@
 //! Folders for work in progress: held by a lock on a file inside while their maker lives, removed by the next start.
 //!
 //! The lock is the kernel's and hangs on the open file: it ends with the process, whatever ends that, and it is seen from other
-//! containers and namespaces of the machine, where a process number says nothing.
+//! containers and namespaces of the machine, where a process number says nothing. Of another machine, whose locks may not be seen
+//! here, nothing is removed.
 
+use super::owner::Machine;
 use super::{atomic, layout};
 use anyhow::{Context, ensure};
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -16,6 +18,8 @@ const DRAWN: usize = 12;
 const LOCK: &str = "lock";
 const MARK: &str =
     "Work in progress of valor. Its next start removes this folder if nobody holds a lock on this file.\n";
+/// Largest text of a lock, in bytes.
+const LARGEST: u64 = 4096;
 /// How deep folders stand in a folder for work: a report in it, its figures in that.
 const DEEPEST: usize = 3;
 /// Tries until a folder of one's own: others may sweep one that is not locked yet.
@@ -25,8 +29,8 @@ const TRIES: usize = 100;
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
-    /// Open as long as the folder is in use.
-    _lock: File,
+    /// Open as long as the folder is in use; none where the file of an owner says who lives.
+    _lock: Option<File>,
 }
 
 /// Whether a folder for work has such a name.
@@ -43,7 +47,7 @@ impl Scratch {
             // From here on the lock says whose it is.
             let path = made.keep();
             match claim(&path) {
-                Ok(Some(lock)) => return Ok(Self { path, _lock: lock }),
+                Ok(Some(lock)) => return Ok(Self { path, _lock: Some(lock) }),
                 Ok(None) => {}
                 Err(error) => {
                     remove(&path);
@@ -52,6 +56,12 @@ impl Scratch {
             }
         }
         Err(io::Error::other("every new folder was taken away"))
+    }
+
+    /// The folder of an owner, who is locked elsewhere.
+    pub(super) fn of_an_owner(path: PathBuf) -> io::Result<Self> {
+        fs::create_dir(&path)?;
+        Ok(Self { path, _lock: None })
     }
 
     /// Where it is.
@@ -110,26 +120,33 @@ fn claim(path: &Path) -> io::Result<Option<File>> {
     if lock.metadata()?.nlink() == 0 {
         return Ok(None);
     }
-    lock.write_all(MARK.as_bytes())?;
+    let machine = serde_json::to_string(&Machine::of(&lock)?)?;
+    lock.write_all(format!("{MARK}{machine}\n").as_bytes())?;
     Ok(Some(lock))
 }
 
 /// The lock of a folder whose maker is gone.
 fn seize(path: &Path) -> Option<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-    let mut lock = OpenOptions::new().read(true).custom_flags(flags).open(path.join(LOCK)).ok()?;
+    // Over NFS only a file that is open for writing can be locked against others.
+    let mut lock =
+        OpenOptions::new().read(true).write(true).custom_flags(flags).open(path.join(LOCK)).ok()?;
     if !lock.metadata().ok()?.is_file() {
         return None;
     }
     lock.try_lock().ok()?;
     let mut mark = String::new();
-    (&mut lock).take(MARK.len() as u64 + 1).read_to_string(&mut mark).ok()?;
-    let whole = MARK.starts_with(&mark) && lock.metadata().ok()?.nlink() > 0;
-    whole.then_some(lock)
+    (&mut lock).take(LARGEST).read_to_string(&mut mark).ok()?;
+    let ours = match mark.strip_prefix(MARK) {
+        // Written before the machine stood there, or not to its end.
+        None | Some("") => MARK.starts_with(&mark),
+        Some(machine) => Machine::of(&lock).ok()?.sees_locks_of(&serde_json::from_str(machine).ok()?),
+    };
+    (ours && lock.metadata().ok()?.nlink() > 0).then_some(lock)
 }
 
 /// Removes what the program writes into such folders, then the folder; whether that was all. Never through links.
-fn remove(path: &Path) -> bool {
+pub(super) fn remove(path: &Path) -> bool {
     let others = clear(path, DEEPEST);
     if others {
         return false;
@@ -228,6 +245,23 @@ mod tests {
         assert_eq!(count(parent.path()), 1);
         drop(living);
         assert_eq!(count(parent.path()), 0);
+    }
+
+    #[test]
+    fn what_another_machine_works_on_is_kept_whatever_its_lock_says() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join(".valor-work-abcdefghijkl");
+        fs::create_dir(&folder).unwrap();
+        let machine = |boot: &str, file: &File| {
+            let machine = Machine { boot: boot.to_string(), ..Machine::of(file).unwrap() };
+            let text = format!("{MARK}{}\n", serde_json::to_string(&machine).unwrap());
+            fs::write(folder.join(LOCK), text).unwrap();
+        };
+        let file = File::create(folder.join(LOCK)).unwrap();
+        machine("another-boot", &file);
+        assert!(Scratch::sweep(parent.path()).is_empty() && folder.exists());
+        machine(&Machine::of(&file).unwrap().boot, &file);
+        assert_eq!(Scratch::sweep(parent.path()), [folder]);
     }
 
     #[test]

@@ -1,19 +1,18 @@
 //! What several verbs share: which experiment is meant, what is known of its runs, and facts for the records.
 
 use clap::Args;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use valor_base::escape::shell;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
 use valor_learn::model::Model;
-use valor_runs::record::Status;
 use valor_runs::spec::{self, Experiment};
-use valor_runs::store::{Damage, Entry, Reader, Store, Stranger, Writer};
+use valor_runs::store::{KnownRun, LEASE, LEASES, RunState, Stranger, Writer};
 use valor_runs::trial::Provenance;
 
 /// An experiment file with its profile and assignments.
@@ -46,6 +45,33 @@ pub(super) struct Asked {
     pub results: PathBuf,
 }
 
+/// How long others wait for a worker that says nothing.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Lease {
+    /// Seconds for which a worker's heartbeat may stand still before workers of other machines take its runs
+    #[arg(long, value_name = "SECONDS", default_value_t = LEASE.as_secs())]
+    lease: u64,
+}
+
+impl Lease {
+    /// As a duration.
+    ///
+    /// # Errors
+    ///
+    /// An input error where it is too short or too long.
+    pub fn duration(&self) -> anyhow::Result<Duration> {
+        match LEASES.contains(&self.lease) {
+            true => Ok(Duration::from_secs(self.lease)),
+            false => Err(input_error!(
+                "--lease {}: allowed are {} to {} seconds",
+                self.lease,
+                LEASES.start(),
+                LEASES.end()
+            )),
+        }
+    }
+}
+
 impl Asked {
     /// The experiment as it is meant.
     pub fn load(&self) -> anyhow::Result<Experiment> {
@@ -56,6 +82,24 @@ impl Asked {
     pub fn with(&self, experiment: &Path) -> Self {
         let chosen = Chosen { experiment: experiment.to_path_buf(), ..self.chosen.clone() };
         Self { chosen, results: self.results.clone() }
+    }
+
+    /// The words that repeat this choice, as a program takes them.
+    pub fn words(&self) -> Vec<OsString> {
+        let Chosen { experiment, profile, sets } = &self.chosen;
+        // In one word with its option, so that nothing that begins with a dash is an option.
+        let joined = |option: &str, value: &OsStr| {
+            let mut word = OsString::from(format!("--{option}="));
+            word.push(value);
+            word
+        };
+        let mut words = vec![joined("results", self.results.as_os_str())];
+        words.extend(profile.iter().map(|profile| joined("profile", profile.as_ref())));
+        words.extend(sets.iter().map(|set| joined("set", set.as_ref())));
+        // So is one that is a path.
+        let plain = experiment.is_absolute() || !experiment.as_os_str().as_encoded_bytes().starts_with(b"-");
+        words.push(if plain { experiment.into() } else { Path::new(".").join(experiment).into() });
+        words
     }
 
     /// The words that repeat this choice, as a shell reads them.
@@ -75,122 +119,24 @@ impl Asked {
     }
 }
 
-/// One asked run and what is known of it.
-pub(super) struct Known {
-    /// Index of its dataset.
-    pub dataset: usize,
-    /// Index of its method.
-    pub method: usize,
-    /// Its seed.
-    pub seed: u64,
-    /// Its identity.
-    pub id: String,
-    /// What is known.
-    pub state: State,
-}
-
-impl Known {
-    /// As `plan` and `run` print it.
-    pub fn as_json(&self, experiment: &Experiment) -> serde_json::Value {
-        serde_json::json!({
-            "dataset": experiment.datasets[self.dataset].name,
-            "method": experiment.methods[self.method].name,
-            "seed": self.seed,
-            "id": self.id,
-            "state": self.state.word(),
-            "why": self.state.why(),
-        })
-    }
-}
-
-/// What is known of an asked run.
-pub(super) enum State {
-    /// Recorded, and believed.
-    Done(Entry, Status),
-    /// Recorded, and not what was written.
-    Damaged(Damage),
-    /// Crashed when last tried.
-    Failed(String),
-    /// Never recorded, as long as the data file holds what it holds now; here is the run of the same cell and seed that was
-    /// recorded when it held something else, if there is one.
-    Missing(Option<Entry>),
-}
-
-impl State {
-    /// One word.
-    pub fn word(&self) -> &'static str {
-        match self {
-            State::Done(..) => "done",
-            State::Damaged(_) => "damaged",
-            State::Failed(_) => "failed",
-            State::Missing(_) => "missing",
-        }
-    }
-
-    /// Why it is not done.
-    pub fn why(&self) -> String {
-        match self {
-            State::Done(entry, _) => entry.folder.display().to_string(),
-            State::Damaged(damage) => damage.reason.clone(),
-            State::Failed(message) => message.clone(),
-            State::Missing(None) => "no record of this spec and seed".to_string(),
-            State::Missing(Some(entry)) => {
-                format!("the data file has changed since {} was recorded", entry.folder.display())
-            }
-        }
-    }
-}
-
-/// What is known of every asked run, in the order of the table. Every recorded one is looked at.
-pub(super) fn known(experiment: &Experiment, store: &Store) -> anyhow::Result<Vec<Known>> {
-    let reader = store.reader()?;
-    let mut asked = Vec::new();
-    for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
-        asked.extend(experiment.seeds.iter().map(|&seed| (dataset, method, seed, identity.id(seed))));
-    }
-    let look = |(dataset, method, seed, id): (usize, usize, u64, String)| {
-        let state = match reader.run(&id) {
-            Some(Ok(run)) => State::Done(run.entry, run.record.status),
-            Some(Err(damage)) => State::Damaged(damage),
-            None => store.failure(&id).map_or(State::Missing(None), |failure| {
-                State::Failed(format!("{}: {}", failure.class, failure.message))
-            }),
-        };
-        Known { dataset, method, seed, id, state }
-    };
-    let mut runs: Vec<Known> = asked.into_par_iter().map(look).collect();
-    find_earlier(experiment, &reader, &mut runs);
-    Ok(runs)
-}
-
-/// Of missing runs on a data file, those that were recorded when the file held something else.
-fn find_earlier(experiment: &Experiment, reader: &Reader, runs: &mut [Known]) {
-    let on_file = |run: &Known| experiment.datasets[run.dataset].spec.content().is_some();
-    let mut wanted: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
-    for (place, run) in runs.iter().enumerate() {
-        if matches!(run.state, State::Missing(_)) && on_file(run) {
-            let spec = experiment.run(run.dataset, run.method, run.seed);
-            wanted.entry(spec.slug()).or_default().insert(spec.id_of_any_content(), place);
-        }
-    }
-    for entry in reader.entries().values() {
-        // A folder is called slug-id; a slug says which runs it can be at all.
-        let name = entry.folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let slug = name.strip_suffix(&entry.id).and_then(|name| name.strip_suffix('-'));
-        let Some(wanted) = slug.and_then(|slug| wanted.get(slug)) else { continue };
-        // What cannot be read is no such run; others say so.
-        let Some(Ok(run)) = reader.run(&entry.id) else { continue };
-        if let Some(place) = wanted.get(&run.record.spec.id_of_any_content()) {
-            runs[*place].state = State::Missing(Some(entry.clone()));
-        }
-    }
+/// A run as `plan` and `run` print it.
+pub(super) fn as_json(experiment: &Experiment, known: &KnownRun) -> serde_json::Value {
+    let KnownRun { run, state } = known;
+    serde_json::json!({
+        "dataset": experiment.dataset(run.cell).name,
+        "method": experiment.method(run.cell).name,
+        "seed": run.seed,
+        "id": run.id,
+        "state": state.word(),
+        "why": state.why(),
+    })
 }
 
 /// What is said of runs that were recorded when data files held something else; nothing where there are none.
-pub(super) fn changed(experiment: &Experiment, runs: &[Known]) -> Vec<String> {
+pub(super) fn changed(experiment: &Experiment, runs: &[KnownRun]) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for run in runs.iter().filter(|run| matches!(run.state, State::Missing(Some(_)))) {
-        *counts.entry(experiment.datasets[run.dataset].spec.place()).or_default() += 1;
+    for known in runs.iter().filter(|known| matches!(known.state, RunState::Missing(Some(_)))) {
+        *counts.entry(experiment.dataset(known.run.cell).spec.place()).or_default() += 1;
     }
     let line = |(file, count): (&str, usize)| {
         let (runs, they) = match count {

@@ -1,16 +1,17 @@
 //! `valor compare`: what differs between two runs, or between two cells.
 
 use super::DONE;
-use crate::report::{Compared, Difference, MetricDifference, Side, common_rows};
+
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use valor_analysis::compare::{Compared, ComparedRuns, Difference, MetricDifference, common_rows};
 use valor_base::error::choices;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
 use valor_runs::record::EvaluationRows;
-use valor_runs::spec;
+use valor_runs::spec::{self, Cell};
 use valor_runs::store::{Entry, Reader, Store};
 
 /// Fewest letters of an id.
@@ -57,7 +58,7 @@ type Entries = BTreeMap<String, Entry>;
 type Rows = BTreeMap<String, Arc<EvaluationRows>>;
 
 /// The runs of a side, and the rows that they were judged on.
-fn side(arguments: &Arguments, reader: &Reader, name: &str) -> anyhow::Result<(Side, Rows)> {
+fn side(arguments: &Arguments, reader: &Reader, name: &str) -> anyhow::Result<(ComparedRuns, Rows)> {
     let entries = reader.entries();
     let found = match cell(arguments, entries, name)? {
         Some(found) => found,
@@ -69,7 +70,7 @@ fn side(arguments: &Arguments, reader: &Reader, name: &str) -> anyhow::Result<(S
         rows.insert(run.record.evaluation.clone(), run.rows);
         runs.push((run.record, run.predictions));
     }
-    Ok((Side { name: name.to_string(), runs }, rows))
+    Ok((ComparedRuns { name: name.to_string(), runs }, rows))
 }
 
 /// The recorded runs of `FILE:DATASET:METHOD`; nothing if it is not written so.
@@ -93,9 +94,8 @@ fn cell<'a>(
         place("dataset", dataset, experiment.datasets.iter().map(|data| data.name.as_str()).collect())?;
     let method =
         place("method", method, experiment.methods.iter().map(|method| method.name.as_str()).collect())?;
-    let identity = experiment.identity(dataset, method);
-    let ids = experiment.seeds.iter().map(|seed| identity.id(*seed));
-    let found: Vec<&Entry> = ids.filter_map(|id| entries.get(&id)).collect();
+    let runs = experiment.runs().into_iter().filter(|run| run.cell == Cell { dataset, method });
+    let found: Vec<&Entry> = runs.filter_map(|run| entries.get(&run.id)).collect();
     if found.is_empty() {
         return Err(input_error!(
             "'{name}': none of its {} runs is recorded in {}",

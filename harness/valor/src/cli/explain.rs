@@ -8,7 +8,7 @@ use super::common::{read_model, same, tell_notes};
 use super::reading::ReadingArguments;
 use super::run::listen;
 use super::{DONE, INTERRUPTED};
-use crate::report::explain::{self, Digest, Direction, Feature, Unit};
+use crate::report::explain;
 use clap::Args;
 use folder::Folder;
 use rows::{Ids, Work};
@@ -16,12 +16,14 @@ use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use valor_analysis::explain::{Digest, Direction, Feature, features};
 use valor_base::error::did_you_mean;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
 use valor_data::table::stream::Stream;
 use valor_learn::learner::device;
 use valor_learn::model::{Explained, Model};
+use valor_page::amount::Unit;
 use valor_runs::trial::peak_memory;
 
 /// Which model to explain, on which rows.
@@ -163,7 +165,7 @@ fn render(
 fn tell(arguments: &Arguments, model: &Model, explained: &Explained, work: &Work) -> anyhow::Result<u8> {
     let (rows, seconds) = (work.progress.count(), work.progress.seconds());
     let speed = rows as f64 / seconds.max(1e-9);
-    let views = explain::features(&work.digest);
+    let views = features(&work.digest);
     if arguments.json {
         let features: Vec<serde_json::Value> = views
             .iter()

@@ -13,9 +13,8 @@ use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
 use valor_learn::learner::device;
 use valor_learn::model::Model;
-use valor_runs::executor::Plan;
-use valor_runs::spec::Experiment;
-use valor_runs::trial;
+use valor_runs::spec::{Cell, Experiment};
+use valor_runs::trial::{self, Job, Place};
 
 /// What to train and where to keep it.
 #[derive(Args)]
@@ -52,8 +51,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     // Tried before the training, so that no training is lost to a folder that cannot be written.
     drop(Staged::new(out)?);
     device::fix_threads();
-    let plan = Plan { workers: 1, device, provenance: provenance(&experiment) };
-    let job = plan.job(&experiment, cell, &[arguments.seed]);
+    let place = Place { device, provenance: provenance(&experiment) };
+    let job = Job::new(&experiment, cell, vec![arguments.seed], &place);
     let bar = Bar::new(&format!("{}, seed {}", arguments.method, arguments.seed));
     let model = trial::fit(&job, &mut |done, total| bar.show(done as f64 / total.max(1) as f64));
     bar.close();
@@ -70,8 +69,8 @@ fn check_ending(out: &Path) -> anyhow::Result<()> {
     Err(input_error!("--out {}: allowed are files ending in .safetensors", out.display()))
 }
 
-/// Index of dataset and method.
-fn cell(experiment: &Experiment, arguments: &Arguments) -> anyhow::Result<(usize, usize)> {
+/// The cell that is meant.
+fn cell(experiment: &Experiment, arguments: &Arguments) -> anyhow::Result<Cell> {
     let datasets: Vec<&str> = experiment.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
     let methods: Vec<&str> = experiment.methods.iter().map(|method| method.name.as_str()).collect();
     let dataset = match (&arguments.dataset, datasets.len()) {
@@ -83,7 +82,7 @@ fn cell(experiment: &Experiment, arguments: &Arguments) -> anyhow::Result<(usize
             return Err(input_error!("{path} has {count} datasets; choose one with --dataset: {names}"));
         }
     };
-    Ok((dataset, find("--method", &arguments.method, &methods)?))
+    Ok(Cell { dataset, method: find("--method", &arguments.method, &methods)? })
 }
 
 fn find(option: &str, name: &str, allowed: &[&str]) -> anyhow::Result<usize> {

@@ -7,8 +7,8 @@ use clap::Args;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use valor_base::error::InputError;
-use valor_runs::spec::{self, CellIdentity, Experiment};
-use valor_runs::store::Store;
+use valor_runs::spec::{self, Experiment, PlannedRun};
+use valor_runs::store::{LEASE, Store};
 
 /// Where to look and whether to remove.
 #[derive(Args)]
@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     }
     let mut left = Vec::new();
     if garbage.paths().next().is_some() {
-        let writer = store.prepare()?;
+        let writer = store.prepare(LEASE)?;
         swept(&writer);
         left = writer.remove(&garbage)?;
     }
@@ -99,16 +99,15 @@ impl AskedRuns {
                 None => dataset.spec.resolve(&root).with_context(|| experiment.path.display().to_string())?,
             }
         }
-        for ((dataset, method), identity) in experiment.cells().zip(experiment.identities()) {
-            let spec = &experiment.datasets[dataset].spec;
-            if spec.file(&root).is_some() && spec.content().is_none() {
-                let method = &experiment.methods[method].spec;
-                let identity = CellIdentity::of_any_content(spec, &experiment.split, method);
-                self.unresolved.extend(experiment.seeds.iter().map(|seed| identity.id(*seed)));
-            } else {
-                self.ids.extend(experiment.seeds.iter().map(|seed| identity.id(*seed)));
-            }
-        }
+        let unresolved = |run: &PlannedRun| {
+            let spec = &experiment.dataset(run.cell).spec;
+            spec.file(&root).is_some() && spec.content().is_none()
+        };
+        let known = experiment.runs().into_iter().filter(|run| !unresolved(run));
+        self.ids.extend(known.map(|run| run.id));
+        let any = experiment.datasets.iter().any(|dataset| dataset.spec.content().is_none());
+        let unknown = any.then(|| experiment.runs_of_any_content()).unwrap_or_default();
+        self.unresolved.extend(unknown.into_iter().filter(unresolved).map(|run| run.id));
         Ok(())
     }
 

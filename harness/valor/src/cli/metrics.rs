@@ -1,11 +1,11 @@
 //! `valor metrics`: every metric of a file of scores, whoever made them.
 
 use super::reading::ReadingArguments;
-use crate::report::DatasetTotals;
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
+use valor_analysis::DatasetTotals;
 use valor_base::input_error;
 use valor_data::table::{self, Propensity, Scored, TableSpec};
 use valor_stats::metrics::{Direction, Judged, Metric, MetricValue, Summary, summary};

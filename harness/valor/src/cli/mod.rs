@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod score;
 mod status;
+mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use std::io::Write;
@@ -43,6 +44,9 @@ enum Verb {
     /// Trains what is missing
     #[command(after_help = "Example:\n  valor run experiments/table2.toml --profile quick --workers 2")]
     Run(run::Arguments),
+    /// Trains what is missing as one worker, beside others on any machines that share the results folder
+    #[command(after_help = "Example:\n  valor work experiments/table2.toml --profile quick")]
+    Work(work::Arguments),
     /// Trains one method with one seed and keeps the model
     #[command(
         after_help = "Example:\n  valor fit experiments/table2.toml --dataset \"world 1\" --method TARNet --seed 42 --out model.safetensors"
@@ -93,9 +97,6 @@ enum Verb {
         /// The experiment file
         experiment: std::path::PathBuf,
     },
-    /// Trains jobs read from standard input
-    #[command(hide = true)]
-    Work,
 }
 
 /// Exit code of a verb that did what was asked.
@@ -111,7 +112,7 @@ const INTERRUPTED: u8 = 130;
 pub fn main(cuda: Result<(), String>) -> ExitCode {
     write_errors_at_size_limits();
     let verb = Cli::parse().verb;
-    if !matches!(verb, Verb::Run(_) | Verb::Work) {
+    if !matches!(verb, Verb::Run(_) | Verb::Work(_)) {
         end_quietly_on_broken_pipes();
     }
     // `println!` panics where standard output takes no more, on a full disk say: an error like any other.
@@ -131,6 +132,7 @@ fn run(verb: Verb, cuda: Result<(), String>) -> anyhow::Result<u8> {
     match verb {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Run(arguments) => run::run(&arguments),
+        Verb::Work(arguments) => work::run(&arguments),
         Verb::Fit(arguments) => fit::run(&arguments),
         Verb::Score(arguments) => score::run(&arguments),
         Verb::Explain(arguments) => explain::run(&arguments),
@@ -149,7 +151,6 @@ fn run(verb: Verb, cuda: Result<(), String>) -> anyhow::Result<u8> {
             names.iter().for_each(|name| println!("{}", line(name)));
             DONE
         }),
-        Verb::Work => valor_runs::executor::work().map(|()| DONE),
     }
 }
 

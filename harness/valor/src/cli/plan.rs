@@ -1,12 +1,12 @@
 //! `valor plan`: every cell and seed, its id, done or missing, and why.
 
 use super::DONE;
-use super::common::{Asked, Known, changed, known};
+use super::common::{self, Asked, changed};
 use clap::Args;
 use serde_json::json;
 use valor_base::escape::terminal::line as shown;
 use valor_runs::spec::Experiment;
-use valor_runs::store::Store;
+use valor_runs::store::{KnownRun, Store, known};
 
 /// What to plan.
 #[derive(Args)]
@@ -30,8 +30,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     Ok(DONE)
 }
 
-fn as_json(asked: &Asked, experiment: &Experiment, runs: &[Known]) -> serde_json::Value {
-    let run = |run: &Known| run.as_json(experiment);
+fn as_json(asked: &Asked, experiment: &Experiment, runs: &[KnownRun]) -> serde_json::Value {
+    let run = |run: &KnownRun| common::as_json(experiment, run);
     json!({
         "experiment": experiment.name,
         "profile": experiment.profile,
@@ -41,7 +41,7 @@ fn as_json(asked: &Asked, experiment: &Experiment, runs: &[Known]) -> serde_json
     })
 }
 
-fn print(asked: &Asked, experiment: &Experiment, runs: &[Known]) {
+fn print(asked: &Asked, experiment: &Experiment, runs: &[KnownRun]) {
     let methods: Vec<String> = experiment.methods.iter().map(|method| shown(&method.name)).collect();
     let width = methods.iter().map(|method| method.chars().count()).max().unwrap_or(0);
     let (name, profile) = (shown(&experiment.name), shown(&experiment.profile));
@@ -49,13 +49,13 @@ fn print(asked: &Asked, experiment: &Experiment, runs: &[Known]) {
     let mut text = format!("{name} ({profile}): {}, results in {}\n", shown(&file), shown(&results));
     for (index, dataset) in experiment.datasets.iter().enumerate() {
         text.push_str(&format!("\n{}\n", shown(&dataset.name)));
-        for run in runs.iter().filter(|run| run.dataset == index) {
-            let (method, why) = (&methods[run.method], shown(&run.state.why()));
-            let (id, seed, word) = (&run.id, run.seed, run.state.word());
+        for KnownRun { run, state } in runs.iter().filter(|known| known.run.cell.dataset == index) {
+            let (method, why) = (&methods[run.cell.method], shown(&state.why()));
+            let (id, seed, word) = (&run.id, run.seed, state.word());
             text.push_str(&format!("  {method:<width$}  seed {seed:<4} {id}  {word:<8} {why}\n"));
         }
     }
-    let done = runs.iter().filter(|run| run.state.word() == "done").count();
+    let done = runs.iter().filter(|run| run.state.is_done()).count();
     println!("{text}");
     for line in changed(experiment, runs) {
         println!("note: {line}");

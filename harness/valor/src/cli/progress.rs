@@ -5,8 +5,7 @@ use std::io::IsTerminal;
 use std::time::Instant;
 use valor_base::escape::terminal::line as shown;
 use valor_learn::learner::Status;
-use valor_runs::record::Record;
-use valor_runs::trial::Job;
+use valor_runs::executor::Event;
 
 /// Steps of a bar.
 const FINE: u64 = 1000;
@@ -14,9 +13,10 @@ const FINE: u64 = 1000;
 /// All workers and the experiment.
 pub(super) struct Progress {
     bars: Option<Bars>,
+    /// Runs that are recorded or failed here, and those that are left.
     runs: usize,
     done: usize,
-    /// Per worker: seeds of its job and how far it is.
+    /// Per worker: how many seeds it trains and how far it is.
     lanes: Vec<(usize, f64)>,
     start: Instant,
 }
@@ -36,45 +36,63 @@ impl Progress {
         progress
     }
 
-    /// A worker took a job.
-    pub fn start(&mut self, worker: usize, job: &Job) {
-        self.lanes[worker] = (job.seeds.len(), 0.0);
-        if let Some(bars) = &self.bars {
-            bars.workers[worker].set_message(name(job));
+    /// Without bars, where nothing is trained yet.
+    pub fn silent() -> Self {
+        Self { bars: None, runs: 0, done: 0, lanes: Vec::new(), start: now() }
+    }
+
+    /// Shows what a worker says.
+    pub fn hear(&mut self, worker: usize, event: &Event) {
+        match event {
+            Event::Started { method, seeds, left } => {
+                // Others may have recorded some meanwhile.
+                self.runs = self.done + left;
+                self.lane(worker, |lane| *lane = (seeds.len(), 0.0));
+                let seeds: Vec<String> = seeds.iter().map(ToString::to_string).collect();
+                self.message(worker, format!("{method}, seeds {}", seeds.join(" ")));
+            }
+            Event::Progress { done, total } => {
+                self.lane(worker, |lane| lane.1 = *done as f64 / (*total).max(1) as f64);
+            }
+            Event::Finished => {
+                self.done += self.lanes.get(worker).map_or(0, |lane| lane.0);
+                self.lane(worker, |lane| *lane = (0, 0.0));
+                self.message(worker, String::new());
+            }
+            Event::Recorded { slug, status, .. } => self.recorded(slug, status),
+            Event::Failed { slug, class, message, .. } => {
+                self.line(&format!("{slug} failed ({class}): {message}"));
+            }
+            Event::Told { text } => self.line(text),
+            Event::Waiting { runs } => {
+                self.line(&format!("waiting for {runs} runs that other workers train; Ctrl-C stops waiting"))
+            }
+            Event::Ready { .. } | Event::Refused { .. } | Event::Settled { .. } | Event::Ended => {}
         }
-        self.show(worker);
     }
 
-    /// A worker came further.
-    pub fn advance(&mut self, worker: usize, done: usize, total: usize) {
-        self.lanes[worker].1 = done as f64 / total.max(1) as f64;
-        self.show(worker);
-    }
-
-    /// A worker is done with its job.
-    pub fn finish(&mut self, worker: usize) {
-        self.done += self.lanes[worker].0;
-        self.lanes[worker] = (0, 0.0);
-        if let Some(bars) = &self.bars {
-            bars.workers[worker].set_message("");
+    fn lane(&mut self, worker: usize, change: impl FnOnce(&mut (usize, f64))) {
+        if worker >= self.lanes.len() {
+            self.lanes.resize(worker + 1, (0, 0.0));
         }
+        change(&mut self.lanes[worker]);
         self.show(worker);
     }
 
-    /// A run is recorded.
-    pub fn found(&self, record: &Record) {
-        let ending = match &record.status {
+    fn message(&self, worker: usize, text: String) {
+        if let Some(bar) = self.bars.as_ref().and_then(|bars| bars.workers.get(worker)) {
+            bar.set_message(text);
+        }
+    }
+
+    fn recorded(&self, slug: &str, status: &Status) {
+        let ending = match status {
             Status::Finished { .. } => "recorded".to_string(),
             Status::Diverged(fall) => {
                 format!("diverged in epoch {}, step {}: {}; recorded", fall.epoch, fall.step, fall.message)
             }
         };
-        self.line(&format!("{} {ending} ({})", record.spec.slug(), self.time_left()));
-    }
-
-    /// A run failed.
-    pub fn failed(&self, slug: &str, why: (&str, &str)) {
-        self.line(&format!("{slug} failed ({}): {}", why.0, why.1));
+        self.line(&format!("{slug} {ending} ({})", self.time_left()));
     }
 
     /// Takes the bars away.
@@ -87,7 +105,9 @@ impl Progress {
 
     fn show(&self, worker: usize) {
         if let Some(bars) = &self.bars {
-            bars.workers[worker].set_position((self.lanes[worker].1 * FINE as f64) as u64);
+            if let Some(bar) = bars.workers.get(worker) {
+                bar.set_position((self.lanes[worker].1 * FINE as f64) as u64);
+            }
             bars.experiment.set_position((self.share() * FINE as f64) as u64);
             bars.experiment.set_message(format!("{}/{} runs, {}", self.done, self.runs, self.time_left()));
         }
@@ -209,11 +229,6 @@ fn left(share: f64, spent: f64) -> String {
 
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-fn name(job: &Job) -> String {
-    let seeds: Vec<String> = job.seeds.iter().map(ToString::to_string).collect();
-    format!("{}, seeds {}", job.method.slug(), seeds.join(" "))
 }
 
 fn human(seconds: f64) -> String {

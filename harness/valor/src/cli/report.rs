@@ -80,13 +80,13 @@ impl Report {
             Some(_) | None => String::new(),
         };
         let command = format!("valor run {0} && valor report {0}{out_option}", asked.options());
-        let material = report::collect(experiment, &store, &command)?;
+        let evidence = valor_analysis::collect(experiment, &store, &command)?;
         let predictions = arguments.predictions.map(|format| match format {
             Format::Csv => PredictionFormat::Csv,
             Format::Parquet => PredictionFormat::Parquet,
         });
         let extras = Extras { figures: arguments.figures, predictions };
-        let written = report::write(&material, out, extras)?;
+        let written = report::write(&evidence, out, extras)?;
         if let Some(predictions) = &written.predictions {
             println!("{}", predictions.display());
         }

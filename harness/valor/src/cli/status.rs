@@ -1,13 +1,13 @@
 //! `valor status`: how much of an experiment is done.
 
 use super::DONE;
-use super::common::{Asked, Known, State, changed, known};
+use super::common::{Asked, changed};
 use clap::Args;
 use serde_json::json;
 use valor_base::escape::terminal::line as shown;
 use valor_learn::learner::Status;
 use valor_runs::spec::Experiment;
-use valor_runs::store::Store;
+use valor_runs::store::{KnownRun, RunState, Store, known};
 
 /// What to count.
 #[derive(Args)]
@@ -26,6 +26,7 @@ struct Counts {
     diverged: usize,
     damaged: usize,
     failed: usize,
+    claimed: usize,
     missing: usize,
 }
 
@@ -36,15 +37,10 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     let runs = known(&experiment, &store)?;
     let mut total = Counts::default();
     let mut cells = Vec::new();
-    // Runs stand in the order of cells, a cell's seeds together.
-    for ((dataset, method), of_cell) in experiment.cells().zip(runs.chunks(experiment.seeds.len())) {
-        let counts = count(of_cell.iter());
+    for of_cell in runs.chunk_by(|one, other| one.run.cell == other.run.cell) {
+        let (counts, cell) = (count(of_cell), of_cell[0].run.cell);
         total.add(&counts);
-        cells.push((
-            experiment.datasets[dataset].name.as_str(),
-            experiment.methods[method].name.as_str(),
-            counts,
-        ));
+        cells.push((experiment.dataset(cell).name.as_str(), experiment.method(cell).name.as_str(), counts));
     }
     if arguments.json {
         let cell = |(dataset, method, counts): &(&str, &str, Counts)| {
@@ -68,53 +64,68 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 
 fn as_json(
     arguments: &Arguments,
-    (experiment, runs): (&Experiment, &[Known]),
+    (experiment, runs): (&Experiment, &[KnownRun]),
     total: &Counts,
     cells: &[serde_json::Value],
 ) -> serde_json::Value {
-    let damaged = runs.iter().filter(|run| matches!(run.state, State::Damaged(_)));
-    let damaged = damaged.map(|run| {
+    let named = |known: &KnownRun| {
         json!({
-            "dataset": experiment.datasets[run.dataset].name,
-            "method": experiment.methods[run.method].name,
-            "seed": run.seed,
-            "id": run.id,
-            "why": run.state.why(),
+            "dataset": experiment.dataset(known.run.cell).name,
+            "method": experiment.method(known.run.cell).name,
+            "seed": known.run.seed,
+            "id": known.run.id,
         })
-    });
+    };
+    let (mut claimed, mut damaged) = (Vec::new(), Vec::new());
+    for known in runs {
+        let mut run = named(known);
+        match &known.state {
+            RunState::Claimed(host) => {
+                run["host"] = json!(host);
+                claimed.push(run);
+            }
+            RunState::Damaged(damage) => {
+                run["why"] = json!(damage.reason);
+                damaged.push(run);
+            }
+            RunState::Done(..) | RunState::Failed(_) | RunState::Missing(_) => {}
+        }
+    }
     json!({
         "experiment": experiment.name,
         "profile": experiment.profile,
         "results": arguments.asked.results,
         "total": total.as_json(),
         "cells": cells,
-        "damaged": damaged.collect::<Vec<_>>(),
+        "claimed": claimed,
+        "damaged": damaged,
         "changed": changed(experiment, runs),
     })
 }
 
-fn print(experiment: &Experiment, runs: &[Known], cells: &[(&str, &str, Counts)]) {
+fn print(experiment: &Experiment, runs: &[KnownRun], cells: &[(&str, &str, Counts)]) {
     for (dataset, method, counts) in cells {
         println!("{:<14} {:<32} {}", shown(dataset), shown(method), counts.text());
     }
-    for run in runs.iter().filter(|run| matches!(run.state, State::Damaged(_))) {
-        let (dataset, method) =
-            (&experiment.datasets[run.dataset].name, &experiment.methods[run.method].name);
-        let why = run.state.why();
-        println!("damaged: {}, {}, seed {}: {}", shown(dataset), shown(method), run.seed, shown(&why));
+    let told = |known: &&KnownRun| matches!(known.state, RunState::Damaged(_) | RunState::Claimed(_));
+    for KnownRun { run, state } in runs.iter().filter(told) {
+        let (dataset, method) = (&experiment.dataset(run.cell).name, &experiment.method(run.cell).name);
+        let (word, why) = (state.word(), state.why());
+        println!("{word}: {}, {}, seed {}: {}", shown(dataset), shown(method), run.seed, shown(&why));
     }
 }
 
-fn count<'a>(runs: impl Iterator<Item = &'a Known>) -> Counts {
+fn count(runs: &[KnownRun]) -> Counts {
     let mut counts = Counts::default();
-    for run in runs {
+    for known in runs {
         counts.asked += 1;
-        match &run.state {
-            State::Done(_, Status::Finished { .. }) => counts.finished += 1,
-            State::Done(_, Status::Diverged(_)) => counts.diverged += 1,
-            State::Damaged(_) => counts.damaged += 1,
-            State::Failed(_) => counts.failed += 1,
-            State::Missing(_) => counts.missing += 1,
+        match &known.state {
+            RunState::Done(_, Status::Finished { .. }) => counts.finished += 1,
+            RunState::Done(_, Status::Diverged(_)) => counts.diverged += 1,
+            RunState::Claimed(_) => counts.claimed += 1,
+            RunState::Damaged(_) => counts.damaged += 1,
+            RunState::Failed(_) => counts.failed += 1,
+            RunState::Missing(_) => counts.missing += 1,
         }
     }
     counts
@@ -127,6 +138,7 @@ impl Counts {
         self.diverged += other.diverged;
         self.damaged += other.damaged;
         self.failed += other.failed;
+        self.claimed += other.claimed;
         self.missing += other.missing;
     }
 
@@ -137,6 +149,7 @@ impl Counts {
             "diverged": self.diverged,
             "damaged": self.damaged,
             "failed": self.failed,
+            "claimed": self.claimed,
             "missing": self.missing,
         })
     }
@@ -147,6 +160,7 @@ impl Counts {
             (self.diverged, "diverged"),
             (self.damaged, "damaged"),
             (self.failed, "failed"),
+            (self.claimed, "claimed"),
             (self.missing, "missing"),
         ];
         for (count, word) in parts {

@@ -1,17 +1,17 @@
 //! Averages over datasets as text: Markdown and HTML print these strings.
 
 use super::claims::TextTable;
-use super::format;
-use super::view::View;
-use super::view::averages::Average;
+use valor_analysis::Analysis;
+use valor_analysis::averages::Average;
+use valor_page::format;
 
 /// Every method, averaged over datasets; nothing where there is one dataset.
-pub fn table(view: &View) -> Option<TextTable> {
-    let first = view.averages.first()?;
-    let shown = view.metrics.iter().filter(|metric| first.metrics.contains_key(&metric.name));
+pub fn table(analysis: &Analysis) -> Option<TextTable> {
+    let first = analysis.averages.first()?;
+    let shown = analysis.metrics.iter().filter(|metric| first.metrics.contains_key(&metric.name));
     let names: Vec<&str> = shown.map(|metric| metric.name.as_str()).collect();
     let decimals = |name: &str| {
-        let averages = view.averages.iter().filter_map(|row| row.metrics.get(name)?.mean);
+        let averages = analysis.averages.iter().filter_map(|row| row.metrics.get(name)?.mean);
         format::decimals(averages)
     };
     let decimals: Vec<usize> = names.iter().map(|name| decimals(name)).collect();
@@ -20,9 +20,9 @@ pub fn table(view: &View) -> Option<TextTable> {
         std::iter::once(method.to_string()).chain(cells).collect()
     };
     Some(TextTable {
-        title: format!("Averages over {} datasets", view.blocks.len()),
+        title: format!("Averages over {} datasets", analysis.blocks.len()),
         columns: ["Method"].iter().chain(&names).map(ToString::to_string).collect(),
-        rows: view
+        rows: analysis
             .averages
             .iter()
             .map(|average| {

@@ -1,11 +1,12 @@
 //! Claims, components that were left out, and effects of components as text: Markdown and HTML print these strings.
 
-use super::format;
-use super::view::View;
-use super::view::claims::{ClaimView, p_text};
-use super::view::contrasts::ContrastView;
-use super::view::effects::{EffectView, EffectsView};
+use super::claim_words;
 use serde::Serialize;
+use valor_analysis::Analysis;
+use valor_analysis::claims::ClaimView;
+use valor_analysis::contrasts::ContrastView;
+use valor_analysis::effects::{EffectView, EffectsView};
+use valor_page::format::{self, p_text};
 use valor_stats::stats::Interval;
 
 /// A claim for the reader.
@@ -30,23 +31,24 @@ pub struct ClaimText {
 }
 
 impl ClaimText {
-    /// All claims of a view.
-    pub fn all(view: &View) -> Vec<Self> {
-        view.claims.iter().map(Self::new).collect()
+    /// All claims of a analysis.
+    pub fn all(analysis: &Analysis) -> Vec<Self> {
+        analysis.claims.iter().map(Self::new).collect()
     }
 
-    fn new(claim: &ClaimView) -> Self {
+    /// Of one claim.
+    pub fn new(claim: &ClaimView) -> Self {
         let several = claim.parts.len() > 1;
         let parts = claim.parts.iter().filter(|_| several);
         Self {
-            id: claim.id.clone(),
+            id: claim.claim.id.clone(),
             verdict: claim.verdict.word().to_string(),
-            text: claim.text.clone(),
-            source: claim.source.clone(),
-            statement: claim.statement.clone(),
-            evidence: claim.evidence.clone(),
-            needed: claim.needed.clone(),
-            parts: parts.map(|part| (part.verdict.word().to_string(), part.sentence())).collect(),
+            text: claim.claim.text.clone(),
+            source: claim.claim.source.clone(),
+            statement: claim_words::sentence(&claim.claim),
+            evidence: claim_words::evidence(claim),
+            needed: claim_words::needed(claim),
+            parts: parts.map(|part| (part.verdict.word().to_string(), claim_words::part(part))).collect(),
         }
     }
 }
@@ -65,12 +67,12 @@ pub struct TextTable {
 }
 
 /// Full models less one component, in the primary metrics, averaged over datasets if there are several.
-pub fn left_out(view: &View) -> Vec<TextTable> {
-    let several = view.blocks.len() > 1;
+pub fn left_out(analysis: &Analysis) -> Vec<TextTable> {
+    let several = analysis.blocks.len() > 1;
     let shown = |contrast: &&ContrastView| !several || contrast.dataset.is_none();
     let table = |metric: &String| {
         let found: Vec<&ContrastView> =
-            view.left_out.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
+            analysis.left_out.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
         let decimals = decimals(found.iter().filter_map(|contrast| contrast.difference));
         TextTable {
             title: format!("{metric}: a full model less one component"),
@@ -84,7 +86,7 @@ pub fn left_out(view: &View) -> Vec<TextTable> {
                 .to_string(),
         }
     };
-    view.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+    analysis.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
 }
 
 fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
@@ -103,9 +105,9 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
 }
 
 /// Effects of components in the primary metrics: alone and with their pairs.
-pub fn effects(view: &View) -> Vec<TextTable> {
-    let primary = |effects: &&EffectsView| view.primary.contains(&effects.metric);
-    view.effects.iter().filter(primary).map(effects_table).collect()
+pub fn effects(analysis: &Analysis) -> Vec<TextTable> {
+    let primary = |effects: &&EffectsView| analysis.primary.contains(&effects.metric);
+    analysis.effects.iter().filter(primary).map(effects_table).collect()
 }
 
 fn effects_table(effects: &EffectsView) -> TextTable {
@@ -167,8 +169,8 @@ fn ends(interval: &Interval, decimals: usize) -> String {
 }
 
 /// How the declared family reads.
-pub fn family(view: &View) -> String {
-    let kinds: Vec<&str> = view
+pub fn family(analysis: &Analysis) -> String {
+    let kinds: Vec<&str> = analysis
         .decision
         .contrasts
         .iter()
@@ -177,12 +179,12 @@ pub fn family(view: &View) -> String {
             valor_runs::spec::Family::LeaveOneOut => "every full model with itself less one component",
         })
         .collect();
-    let place = match (view.blocks.len(), view.decision.datasets) {
+    let place = match (analysis.blocks.len(), analysis.decision.datasets) {
         (1, _) => "",
         (_, valor_runs::spec::Scope::Average) => ", averaged over datasets",
         (_, valor_runs::spec::Scope::Each) => ", on each dataset",
     };
-    let test = match view.decision.test {
+    let test = match analysis.decision.test {
         valor_runs::spec::Test::StudentT => "Student t",
         valor_runs::spec::Test::SignFlip => "flipping signs",
         valor_runs::spec::Test::Wilcoxon => "Wilcoxon's signed ranks",
@@ -191,8 +193,8 @@ pub fn family(view: &View) -> String {
         "Declared family: {} in {}{place}: {} comparison{}, tested by {test}, corrected after Holm. All other comparisons are \
          corrected among those of the same kind, metric and dataset; those that only claims make, among all of claims.",
         kinds.join(" and "),
-        view.primary.join(", "),
-        view.declared,
-        if view.declared == 1 { "" } else { "s" }
+        analysis.primary.join(", "),
+        analysis.declared,
+        if analysis.declared == 1 { "" } else { "s" }
     )
 }

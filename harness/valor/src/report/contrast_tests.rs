@@ -1,38 +1,39 @@
 //! Differences from the baseline in the report of a synthetic experiment: what readers and programs see of them.
 
-use super::sample::{Sample, diverge};
-use super::view::View;
-use super::view::contrasts::ContrastView;
-use super::{Differences, Material, Outcome, Table};
+use super::{Differences, Table};
 use serde_json::{Value, json};
+use valor_analysis::Analysis;
+use valor_analysis::contrasts::ContrastView;
+use valor_analysis::sample::{Sample, diverge};
+use valor_analysis::{Evidence, Outcome};
 
-fn page(view: &View) -> String {
-    let table = Table::new(view);
-    super::html::render(view, &table, &Differences::new(view, &table)).unwrap()
+fn page(analysis: &Analysis) -> String {
+    let table = Table::new(analysis);
+    super::html::render(analysis, &table, &Differences::new(analysis, &table)).unwrap()
 }
 
-fn summary(view: &View) -> Value {
-    serde_json::from_str(&super::summary::render(view).unwrap()).unwrap()
+fn summary(analysis: &Analysis) -> Value {
+    serde_json::from_str(&super::summary::render(analysis).unwrap()).unwrap()
 }
 
-fn find<'a>(view: &'a View, dataset: Option<&str>, method: &str, metric: &str) -> &'a ContrastView {
+fn find<'a>(analysis: &'a Analysis, dataset: Option<&str>, method: &str, metric: &str) -> &'a ContrastView {
     let same = |contrast: &&ContrastView| {
         contrast.dataset.as_deref() == dataset && contrast.method == method && contrast.metric == metric
     };
-    view.contrasts.iter().find(same).unwrap()
+    analysis.contrasts.iter().find(same).unwrap()
 }
 
 fn two_worlds() -> Sample {
     Sample { datasets: vec!["world A", "world B"], ..Default::default() }
 }
 
-fn view(material: &Material) -> View {
-    View::new(material).unwrap()
+fn analysis(evidence: &Evidence) -> Analysis {
+    Analysis::new(evidence).unwrap()
 }
 
 #[test]
 fn contrasts_are_differences_of_the_cells_and_come_in_order() {
-    let found = summary(&two_worlds().view());
+    let found = summary(&two_worlds().analysis());
     let contrasts = found["contrasts"].as_array().unwrap();
     assert_eq!(contrasts.len(), 3 * 2 * 6, "two datasets and their average, two methods, six metrics");
     let mean = |cell: usize, metric: &str| found["cells"][cell]["metrics"][metric]["mean"].as_f64().unwrap();
@@ -57,10 +58,10 @@ fn contrasts_are_differences_of_the_cells_and_come_in_order() {
 
 #[test]
 fn a_method_that_repeats_the_baseline_differs_by_nothing() {
-    let mut material = Sample::default().material();
-    material.cells[1].runs = material.cells[0].runs.clone();
-    let view = view(&material);
-    let one = find(&view, Some("b2b-mimic"), "TARNet +ziln", "auuc");
+    let mut evidence = Sample::default().evidence();
+    evidence.cells[1].runs = evidence.cells[0].runs.clone();
+    let analysis = analysis(&evidence);
+    let one = find(&analysis, Some("b2b-mimic"), "TARNet +ziln", "auuc");
     let (ci, rows) = (one.ci.as_ref().unwrap(), one.ci_rows.as_ref().unwrap());
     assert_eq!((one.difference, ci.low, ci.high, rows.low, rows.high), (Some(0.0), 0.0, 0.0, 0.0, 0.0));
     assert_eq!(one.share_above_zero, Some(0.0));
@@ -68,10 +69,11 @@ fn a_method_that_repeats_the_baseline_differs_by_nothing() {
 
 #[test]
 fn rows_are_paired_so_the_interval_is_narrower_than_that_of_unrelated_rows() {
-    let view = Sample::default().view();
+    let analysis = Sample::default().analysis();
     let width = |interval: &valor_stats::stats::Interval| interval.high - interval.low;
-    let rows = |cell: usize| width(view.blocks[0].cells[cell].metrics["auuc.true"].ci_rows.as_ref().unwrap());
-    let one = find(&view, Some("b2b-mimic"), "T-learner", "auuc.true");
+    let rows =
+        |cell: usize| width(analysis.blocks[0].cells[cell].metrics["auuc.true"].ci_rows.as_ref().unwrap());
+    let one = find(&analysis, Some("b2b-mimic"), "T-learner", "auuc.true");
     let interval = one.ci_rows.as_ref().unwrap();
     assert!(width(interval) < rows(0).hypot(rows(2)));
     let difference = one.difference.unwrap();
@@ -80,9 +82,9 @@ fn rows_are_paired_so_the_interval_is_narrower_than_that_of_unrelated_rows() {
 
 #[test]
 fn without_a_common_split_seeds_are_paired_and_rows_are_not() {
-    let view = Sample { split_per_seed: true, ..two_worlds() }.view();
+    let analysis = Sample { split_per_seed: true, ..two_worlds() }.analysis();
     for dataset in [Some("world A"), None] {
-        let one = find(&view, dataset, "T-learner", "auuc");
+        let one = find(&analysis, dataset, "T-learner", "auuc");
         assert!(one.ci.is_ok() && one.share_above_zero.is_none());
         assert!(one.ci_rows.as_ref().unwrap_err().contains("no common rows"));
     }
@@ -90,27 +92,27 @@ fn without_a_common_split_seeds_are_paired_and_rows_are_not() {
 
 #[test]
 fn one_seed_has_differences_over_rows_only() {
-    let view = Sample { seeds: vec![7], ..Default::default() }.view();
-    let one = find(&view, Some("b2b-mimic"), "T-learner", "auuc");
+    let analysis = Sample { seeds: vec![7], ..Default::default() }.analysis();
+    let one = find(&analysis, Some("b2b-mimic"), "T-learner", "auuc");
     assert!(one.difference.is_some() && one.ci.is_err() && one.ci_rows.is_ok());
-    let html = page(&view);
+    let html = page(&analysis);
     assert!(html.contains("an interval needs at least 2 pairs, found 1") && !html.contains("NaN"));
 }
 
 #[test]
 fn failed_seeds_of_either_side_are_not_paired_and_readers_see_how_many_were() {
-    let mut material = Sample::default().material();
-    diverge(&mut material.cells[0].runs[0]);
-    diverge(&mut material.cells[1].runs[2]);
-    let found = view(&material);
+    let mut evidence = Sample::default().evidence();
+    diverge(&mut evidence.cells[0].runs[0]);
+    diverge(&mut evidence.cells[1].runs[2]);
+    let found = analysis(&evidence);
     let one = find(&found, Some("b2b-mimic"), "TARNet +ziln", "auuc");
     let value = |cell: usize| found.blocks[0].cells[cell].metrics["auuc"].per_seed[&2];
     assert_eq!((one.difference, one.seeds_paired), (Some(value(1) - value(0)), 1));
     assert!(page(&found).contains("(1/3)"));
-    for run in &mut material.cells[0].runs {
+    for run in &mut evidence.cells[0].runs {
         run.outcome = Outcome::Missing;
     }
-    let found = view(&material);
+    let found = analysis(&evidence);
     assert!(
         found.contrasts.iter().all(|contrast| contrast.reason.as_deref() == Some("TARNet: no seed finished"))
     );
@@ -120,13 +122,13 @@ fn failed_seeds_of_either_side_are_not_paired_and_readers_see_how_many_were() {
 
 #[test]
 fn the_page_and_the_markdown_show_the_average_and_a_single_method_shows_nothing() {
-    let view = two_worlds().view();
-    let (html, table) = (page(&view), Table::new(&view));
+    let analysis = two_worlds().analysis();
+    let (html, table) = (page(&analysis), Table::new(&analysis));
     assert!(html.contains("data-better=\"higher\">average</th>"));
     assert_eq!(html.matches("<details>").count(), 1, "metrics after the fourth");
     assert_eq!(html.matches("class=\"difference\"").count(), 6);
-    let differences = Differences::new(&view, &table);
-    let text = super::markdown::render(&view, &table, &differences);
+    let differences = Differences::new(&analysis, &table);
+    let text = super::markdown::render(&analysis, &table, &differences);
     let average = differences.metrics[0].rows[1].cells[2].value.clone().unwrap();
     let line = text.lines().rfind(|line| line.starts_with("| T-learner |")).unwrap();
     assert!(text.contains("averaged over datasets") && line.contains(&average), "{line}");
@@ -135,7 +137,7 @@ fn the_page_and_the_markdown_show_the_average_and_a_single_method_shows_nothing(
         "only the first four"
     );
 
-    let single = Sample { methods: vec![("TARNet", "tarnet")], ..Default::default() }.view();
+    let single = Sample { methods: vec![("TARNet", "tarnet")], ..Default::default() }.analysis();
     assert_eq!((summary(&single)["contrasts"].clone(), single.contrasts.len()), (json!([]), 0));
     assert!(page(&single).contains("TARNet is the only method"));
     let table = Table::new(&single);

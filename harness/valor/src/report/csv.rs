@@ -1,11 +1,11 @@
 //! table.csv and contrasts.csv: every number of the report at full precision, a line per row and metric.
 
-use super::view::View;
-use super::view::cell::{CellStatus, CellView, ReferenceView};
-use super::view::comparisons::Decided;
-use super::view::contrasts::ContrastView;
-use super::view::estimate::{Bounds, Estimate};
 use anyhow::Result;
+use valor_analysis::Analysis;
+use valor_analysis::cell::{CellStatus, CellView, ReferenceView};
+use valor_analysis::contrasts::ContrastView;
+use valor_analysis::decided::Decided;
+use valor_analysis::estimate::{Bounds, MetricEstimate};
 use valor_base::escape::csv::text;
 
 const HEADER: [&str; 22] = [
@@ -62,10 +62,10 @@ const CONTRASTS: [&str; 25] = [
 ];
 
 /// The table as CSV.
-pub fn render(view: &View) -> Result<Vec<u8>> {
+pub fn render(analysis: &Analysis) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(HEADER)?;
-    for block in &view.blocks {
+    for block in &analysis.blocks {
         for cell in &block.cells {
             for (metric, estimate) in &cell.metrics {
                 let reason = estimate.reason.clone().or_else(|| cell.seeds.unconverged());
@@ -83,10 +83,10 @@ pub fn render(view: &View) -> Result<Vec<u8>> {
 }
 
 /// The contrasts as CSV.
-pub fn contrasts(view: &View) -> Result<Vec<u8>> {
+pub fn contrasts(analysis: &Analysis) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(CONTRASTS)?;
-    for contrast in view.contrasts.iter().chain(&view.left_out) {
+    for contrast in analysis.contrasts.iter().chain(&analysis.left_out) {
         writer.write_record(contrast_fields(contrast))?;
     }
     Ok(writer.into_inner()?)
@@ -155,7 +155,7 @@ fn reference(row: &ReferenceView) -> Vec<String> {
     fields
 }
 
-fn numbers(metric: &str, estimate: &Estimate, reason: Option<String>) -> Vec<String> {
+fn numbers(metric: &str, estimate: &MetricEstimate, reason: Option<String>) -> Vec<String> {
     let [low, high, method, _] = bounds(&estimate.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
     vec![

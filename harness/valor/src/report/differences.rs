@@ -1,12 +1,12 @@
 //! Differences from the baseline as text, rounded once: Markdown and HTML print these strings.
 
-use super::format;
 use super::table::{Note, Notes, Table};
-use super::view::View;
-use super::view::claims::p_text;
-use super::view::contrasts::ContrastView;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use valor_analysis::Analysis;
+use valor_analysis::contrasts::ContrastView;
+use valor_page::format;
+use valor_page::format::p_text;
 use valor_stats::metrics::Direction;
 
 /// Metrics that stand in the foreground: the first of the table.
@@ -66,15 +66,15 @@ pub struct Difference {
 }
 
 impl Differences {
-    /// Rounds the contrasts of a view, with the decimals of its table.
-    pub fn new(view: &View, table: &Table) -> Self {
+    /// Rounds the contrasts of a analysis, with the decimals of its table.
+    pub fn new(analysis: &Analysis, table: &Table) -> Self {
         let mut notes = Notes::default();
         let mut metrics = Vec::new();
         for column in &table.columns {
-            let of_metric = || view.contrasts.iter().filter(|contrast| contrast.metric == column.name);
+            let of_metric = || analysis.contrasts.iter().filter(|contrast| contrast.metric == column.name);
             let mut rows: Vec<DifferenceRow> = Vec::new();
             for contrast in of_metric() {
-                let cell = rounded(contrast, column.decimals, asked(view, contrast), &mut notes);
+                let cell = rounded(contrast, column.decimals, asked(analysis, contrast), &mut notes);
                 match rows.iter_mut().find(|row| row.name == contrast.method) {
                     Some(row) => row.cells.push(cell),
                     None => rows.push(DifferenceRow { name: contrast.method.clone(), cells: vec![cell] }),
@@ -85,7 +85,7 @@ impl Differences {
                     name: column.name.clone(),
                     better: column.better,
                     decimals: column.decimals,
-                    columns: columns(view),
+                    columns: columns(analysis),
                     rows,
                 });
             }
@@ -102,16 +102,16 @@ impl Differences {
     }
 }
 
-fn columns(view: &View) -> Vec<String> {
-    let mut columns: Vec<String> = view.blocks.iter().map(|block| block.dataset.clone()).collect();
+fn columns(analysis: &Analysis) -> Vec<String> {
+    let mut columns: Vec<String> = analysis.blocks.iter().map(|block| block.dataset.clone()).collect();
     if columns.len() > 1 {
         columns.push(AVERAGE.to_string());
     }
     columns
 }
 
-fn asked(view: &View, contrast: &ContrastView) -> usize {
-    view.seeds.len() * if contrast.dataset.is_some() { 1 } else { view.blocks.len() }
+fn asked(analysis: &Analysis, contrast: &ContrastView) -> usize {
+    analysis.seeds.len() * if contrast.dataset.is_some() { 1 } else { analysis.blocks.len() }
 }
 
 fn rounded(contrast: &ContrastView, decimals: usize, asked: usize, notes: &mut Notes) -> Difference {

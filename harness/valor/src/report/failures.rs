@@ -1,9 +1,9 @@
 //! Runs without a result as text: Markdown and HTML print these strings.
 
-use super::format;
-use super::view::View;
-use super::view::cell::FailureView;
 use serde::Serialize;
+use valor_analysis::Analysis;
+use valor_analysis::cell::FailureView;
+use valor_page::format;
 use valor_runs::record::LastFinite;
 
 /// A run without a result.
@@ -33,8 +33,8 @@ pub const COLUMNS: [&str; 8] =
 
 impl FailureRow {
     /// Every failure of a report, in its order. What is not known is empty.
-    pub fn all(view: &View) -> Vec<Self> {
-        view.failures.iter().map(Self::new).collect()
+    pub fn all(analysis: &Analysis) -> Vec<Self> {
+        analysis.failures.iter().map(Self::new).collect()
     }
 
     fn new(failure: &FailureView) -> Self {

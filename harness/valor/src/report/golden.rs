@@ -2,29 +2,30 @@
 
 use super::differences::Differences;
 use super::table::Table;
-use super::view::cell::FailureView;
-use super::view::cell::{CellView, ReferenceView, SeedCounts};
-use super::view::contrasts::{ContrastView, Side, contrast, with_baseline};
-use super::view::estimate::Estimate;
-use super::view::resample::Resamples;
-use super::view::{Block, MetricView, View};
 use std::collections::BTreeMap;
+use valor_analysis::cell::FailureView;
+use valor_analysis::cell::{CellView, ReferenceView, SeedCounts};
+use valor_analysis::contrasts::{ContrastView, contrast, with_baseline};
+use valor_analysis::estimate::MetricEstimate;
+use valor_analysis::linear_contrast::{DatasetCells, Place, ResampledCell};
+use valor_analysis::resample::Resamples;
+use valor_analysis::{Analysis, Block, MetricView};
 use valor_runs::record::LastFinite;
 use valor_runs::spec::Decision;
 use valor_stats::metrics::Direction;
 use valor_stats::stats::SeedInterval;
 
-fn estimate(values: &[f64]) -> Estimate {
+fn estimate(values: &[f64]) -> MetricEstimate {
     let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
     let absent = "not resampled".to_string();
-    Estimate::over_seeds(seeds, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
+    MetricEstimate::over_seeds(seeds, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
 }
 
 /// Of two seeds; those that did not finish diverged, so many of them.
 fn method(name: &str, [found, diverged]: [usize; 2], values: &[f64]) -> CellView {
     let seeds = SeedCounts { found, failed: 2 - found, diverged, asked: 2 };
     let reason = || seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string());
-    let defined = if values.is_empty() { Estimate::absent(reason()) } else { estimate(values) };
+    let defined = if values.is_empty() { MetricEstimate::absent(reason()) } else { estimate(values) };
     CellView {
         dataset: "b2b_mimic".to_string(),
         method: name.to_string(),
@@ -58,12 +59,14 @@ fn failure(method: &str, total: Option<f64>) -> FailureView {
 /// Without resampled rows and verdicts.
 fn compared(cells: &[CellView]) -> Vec<ContrastView> {
     let resamples = Resamples::default();
-    let sides: Vec<Side> = cells.iter().map(|cell| Side { cell, resamples: &resamples }).collect();
-    let questions = with_baseline("TARNet", &sides);
-    questions.iter().filter_map(|question| contrast(question, "auuc", &[&sides])).collect()
+    let cells = cells.iter().map(|cell| ResampledCell { cell, resamples: &resamples }).collect();
+    let cells = DatasetCells { dataset: "b2b_mimic", cells };
+    let questions = with_baseline("TARNet", &cells);
+    let place = Place { datasets: vec![&cells] };
+    questions.iter().filter_map(|question| contrast(question, "auuc", &place)).collect()
 }
 
-fn view() -> View {
+fn analysis() -> Analysis {
     let cells = vec![
         method("TARNet", [2, 0], &[0.4, 0.42]),
         method("A & B", [2, 0], &[-0.1, -0.12]),
@@ -72,8 +75,8 @@ fn view() -> View {
         method("E", [1, 1], &[0.3]),
         method("F", [0, 2], &[]),
     ];
-    let random = Estimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
-    View {
+    let random = MetricEstimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
+    Analysis {
         averages: Vec::new(),
         contrasts: compared(&cells),
         experiment: "tiny".to_string(),
@@ -115,23 +118,23 @@ fn view() -> View {
 
 #[test]
 fn markdown() {
-    let view = view();
-    let table = Table::new(&view);
-    let text = super::markdown::render(&view, &table, &Differences::new(&view, &table));
+    let analysis = analysis();
+    let table = Table::new(&analysis);
+    let text = super::markdown::render(&analysis, &table, &Differences::new(&analysis, &table));
     assert_eq!(text, include_str!("../../../fixtures/report/table.md"));
 }
 
 #[test]
 fn latex() {
-    let view = view();
-    let text = super::tex::render(&view, &Table::new(&view));
+    let analysis = analysis();
+    let text = super::tex::render(&analysis, &Table::new(&analysis));
     assert_eq!(text, include_str!("../../../fixtures/report/table.tex"));
 }
 
 #[test]
 fn comma_separated() {
-    let text = super::csv::render(&view()).unwrap();
+    let text = super::csv::render(&analysis()).unwrap();
     assert_eq!(String::from_utf8(text).unwrap(), include_str!("../../../fixtures/report/table.csv"));
-    let text = super::csv::contrasts(&view()).unwrap();
+    let text = super::csv::contrasts(&analysis()).unwrap();
     assert_eq!(String::from_utf8(text).unwrap(), include_str!("../../../fixtures/report/contrasts.csv"));
 }

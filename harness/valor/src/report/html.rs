@@ -1,67 +1,106 @@
 //! index.html: one self-contained page that needs no network, and no JavaScript to be read.
 
 use super::averages;
-use super::charts::{self, Figure, Plate, panel, svg, svg::Style};
-use super::claims::{self, ClaimText};
+use super::charts;
+use super::claims::{self, ClaimText, TextTable};
 use super::differences::{Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
-use super::format;
 use super::importance::ImportancePage;
 use super::paper::PaperText;
 use super::table::{Table, TableBlock};
-use super::templates::{self, SCRIPT, STYLE};
 use super::tuning::{REMARK, TuningText};
-use super::view::cell::CellView;
-use super::view::{Block, TestRows, View};
 use anyhow::Result;
 use serde::Serialize;
-use tera::Context;
+use valor_analysis::block::TestRows;
+use valor_analysis::cell::CellView;
+use valor_analysis::machine::Machine;
+use valor_analysis::{Analysis, Block, MetricView};
+use valor_page::figure::{Figure, FigurePage};
+use valor_page::format;
+use valor_page::templates::{self, SCRIPT, STYLE};
+
+/// What `report.html` and its sections ask for, by name.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: &'static str,
+    script: &'static str,
+    experiment: &'a str,
+    profile: &'a str,
+    caption: &'a Option<String>,
+    question: Vec<&'a str>,
+    baseline: &'a str,
+    seeds: &'a [u64],
+    table: &'a Table,
+    blocks: Vec<BlockPage<'a>>,
+    averages: Option<TextTable>,
+    differences: &'a Differences,
+    /// Metrics in the foreground.
+    primary: usize,
+    forest: Option<FigurePage>,
+    paper: Option<PaperText>,
+    metrics: &'a [MetricView],
+    failures: Vec<FailureRow>,
+    failure_columns: [&'static str; 8],
+    /// Dataset, method and how many runs nothing is known of.
+    missing: Vec<(&'a str, &'a str, usize)>,
+    claims: Vec<ClaimText>,
+    family: String,
+    components: Vec<TextTable>,
+    effects: Vec<FigurePage>,
+    machine: &'a Machine,
+    tuning: TuningText,
+    /// Whether no run has ended yet.
+    nothing: bool,
+    tuning_remark: &'static str,
+    importance: Vec<ImportancePage>,
+    /// Whether seeds have test rows of their own.
+    own_splits: bool,
+    has_truth: bool,
+}
 
 /// The page.
-pub fn render(view: &View, table: &Table, differences: &Differences) -> Result<String> {
-    let blocks = view.blocks.iter().zip(&table.blocks).map(|(block, rows)| block_page(view, block, rows));
-    let mut context = Context::new();
-    context.insert("style", STYLE);
-    context.insert("script", SCRIPT);
-    context.insert("experiment", &view.experiment);
-    context.insert("profile", &view.profile);
-    context.insert("caption", &view.caption);
-    context.insert("question", &paragraphs(&view.question));
-    context.insert("baseline", &view.baseline);
-    context.insert("seeds", &view.seeds);
-    context.insert("table", table);
-    context.insert("blocks", &blocks.collect::<Result<Vec<_>>>()?);
-    context.insert("averages", &averages::table(view));
-    context.insert("differences", differences);
-    context.insert("primary", &PRIMARY);
-    context.insert("forest", &charts::forest(&view.contrasts).map(plate).transpose()?);
-    context.insert("paper", &PaperText::new(view));
-    context.insert("metrics", &view.metrics);
-    context.insert("failures", &FailureRow::all(view));
-    context.insert("failure_columns", &COLUMNS);
-    context.insert("missing", &missing(view));
-    context.insert("claims", &ClaimText::all(view));
-    context.insert("family", &claims::family(view));
-    context.insert("components", &[claims::left_out(view), claims::effects(view)].concat());
-    context.insert("effects", &effects(view)?);
-    context.insert("machine", &view.machine);
-    context.insert("tuning", &TuningText::new(view));
-    context.insert("nothing", &view.is_of_nothing());
-    context.insert("tuning_remark", REMARK);
-    context.insert("importance", &ImportancePage::all(view)?);
-    let own_splits = |block: &Block| block.test.is_some_and(|test| test.splits > 1);
-    context.insert("own_splits", &view.blocks.iter().any(own_splits));
-    context.insert(
-        "has_truth",
-        &view.blocks.iter().any(|block| block.references.iter().any(|row| row.ranker == "oracle")),
-    );
-    templates::fill("report.html", &context)
+pub fn render(analysis: &Analysis, table: &Table, differences: &Differences) -> Result<String> {
+    let blocks = analysis.blocks.iter().zip(&table.blocks);
+    let blocks = blocks.map(|(block, rows)| block_page(analysis, block, rows));
+    let page = Page {
+        style: STYLE,
+        script: SCRIPT,
+        experiment: &analysis.experiment,
+        profile: &analysis.profile,
+        caption: &analysis.caption,
+        question: paragraphs(&analysis.question),
+        baseline: &analysis.baseline,
+        seeds: &analysis.seeds,
+        table,
+        blocks: blocks.collect::<Result<_>>()?,
+        averages: averages::table(analysis),
+        differences,
+        primary: PRIMARY,
+        forest: charts::forest(&analysis.contrasts).map(Figure::page).transpose()?,
+        paper: PaperText::new(analysis),
+        metrics: &analysis.metrics,
+        failures: FailureRow::all(analysis),
+        failure_columns: COLUMNS,
+        missing: missing(analysis),
+        claims: ClaimText::all(analysis),
+        family: claims::family(analysis),
+        components: [claims::left_out(analysis), claims::effects(analysis)].concat(),
+        effects: effects(analysis)?,
+        machine: &analysis.machine,
+        tuning: TuningText::new(analysis),
+        nothing: analysis.is_of_nothing(),
+        tuning_remark: REMARK,
+        importance: ImportancePage::all(analysis)?,
+        own_splits: analysis.blocks.iter().any(|block| block.test.is_some_and(|test| test.splits > 1)),
+        has_truth: analysis.blocks.iter().any(Block::has_oracle),
+    };
+    templates::fill("report.html", &page)
 }
 
 /// Effects of components in the primary metrics.
-fn effects(view: &View) -> Result<Vec<PlatePage>> {
-    let plates = view.primary.iter().filter_map(|metric| charts::effects(&view.effects, metric));
-    plates.map(plate).collect()
+fn effects(analysis: &Analysis) -> Result<Vec<FigurePage>> {
+    let figures = analysis.primary.iter().filter_map(|metric| charts::effects(&analysis.effects, metric));
+    figures.map(Figure::page).collect()
 }
 
 #[derive(Serialize)]
@@ -70,35 +109,13 @@ struct BlockPage<'a> {
     facts: Vec<String>,
     notes: &'a [String],
     table: &'a TableBlock,
-    curves: Vec<PlatePage>,
-    deciles: PlatePage,
-    calibration: PlatePage,
-    losses: PlatePage,
-    seeds: Option<PlatePage>,
-    quality: Option<PlatePage>,
+    curves: Vec<FigurePage>,
+    deciles: FigurePage,
+    calibration: FigurePage,
+    losses: FigurePage,
+    seeds: Option<FigurePage>,
+    quality: Option<FigurePage>,
     times: Vec<TimesRow<'a>>,
-}
-
-/// Panels with their legend.
-#[derive(Serialize)]
-pub struct PlatePage {
-    legend: Vec<LegendItem>,
-    figures: Vec<FigurePage>,
-}
-
-/// How something is drawn, what it is, and the classes that it is drawn by.
-#[derive(Serialize)]
-struct LegendItem {
-    swatch: String,
-    name: String,
-    draws: String,
-}
-
-#[derive(Serialize)]
-struct FigurePage {
-    heading: String,
-    svg: String,
-    remark: String,
 }
 
 #[derive(Serialize)]
@@ -112,8 +129,8 @@ struct TimesRow<'a> {
     devices: String,
 }
 
-fn block_page<'a>(view: &View, block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'a>> {
-    let primary = view.metrics.first();
+fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'a>> {
+    let primary = analysis.metrics.first();
     let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
     let quality = primary.and_then(|metric| charts::quality(&metric.name, metric.direction, &block.cells));
     let curves = charts::curves(&block.uplift, &block.qini);
@@ -122,29 +139,14 @@ fn block_page<'a>(view: &View, block: &'a Block, table: &'a TableBlock) -> Resul
         facts: facts(block),
         notes: &block.notes,
         table,
-        curves: curves.into_iter().map(plate).collect::<Result<_>>()?,
-        deciles: plate(charts::deciles(&block.deciles))?,
-        calibration: plate(charts::calibration(&block.deciles))?,
-        losses: plate(charts::losses(&block.losses))?,
-        seeds: seeds.map(plate).transpose()?,
-        quality: quality.map(plate).transpose()?,
+        curves: curves.into_iter().map(Figure::page).collect::<Result<_>>()?,
+        deciles: charts::deciles(&block.deciles).page()?,
+        calibration: charts::calibration(&block.deciles).page()?,
+        losses: charts::losses(&block.losses).page()?,
+        seeds: seeds.map(Figure::page).transpose()?,
+        quality: quality.map(Figure::page).transpose()?,
         times: block.cells.iter().filter_map(times).collect(),
     })
-}
-
-/// Draws the panels of a plate.
-pub fn plate(plate: Plate) -> Result<PlatePage> {
-    let figure = |figure: Figure| {
-        Ok(FigurePage { heading: figure.heading, svg: panel::draw(&figure.panel)?, remark: figure.remark })
-    };
-    Ok(PlatePage {
-        legend: plate.legend.into_iter().map(item).collect(),
-        figures: plate.figures.into_iter().map(figure).collect::<Result<_>>()?,
-    })
-}
-
-fn item((style, name): (Style, String)) -> LegendItem {
-    LegendItem { swatch: svg::swatch(style), name, draws: style.draws() }
 }
 
 fn facts(block: &Block) -> Vec<String> {
@@ -191,15 +193,10 @@ fn times(cell: &CellView) -> Option<TimesRow<'_>> {
 }
 
 /// Cells with runs of which nothing is known: dataset, method, how many.
-fn missing(view: &View) -> Vec<(String, String, usize)> {
-    let cells = view.blocks.iter().flat_map(|block| &block.cells);
-    cells
-        .map(|cell| {
-            let missing = cell.seeds.asked.saturating_sub(cell.seeds.found + cell.seeds.failed);
-            (cell.dataset.clone(), cell.method.clone(), missing)
-        })
-        .filter(|(_, _, missing)| *missing > 0)
-        .collect()
+fn missing(analysis: &Analysis) -> Vec<(&str, &str, usize)> {
+    let cells = analysis.blocks.iter().flat_map(|block| &block.cells);
+    let missing = cells.map(|cell| (cell.dataset.as_str(), cell.method.as_str(), cell.seeds.missing()));
+    missing.filter(|(_, _, missing)| *missing > 0).collect()
 }
 
 fn paragraphs(text: &str) -> Vec<&str> {

@@ -1,12 +1,12 @@
 //! The page's section on what features are worth to trees.
 
 use super::charts::importance::{DRAWN, importance};
-use super::format;
-use super::html::{PlatePage, plate};
-use super::view::importance::{ImportanceView, Spread};
-use super::view::{Block, View};
 use anyhow::Result;
 use serde::Serialize;
+use valor_analysis::importance::{ImportanceView, Spread};
+use valor_analysis::{Analysis, Block};
+use valor_page::figure::FigurePage;
+use valor_page::format;
 
 /// One method of trees on one dataset.
 #[derive(Serialize)]
@@ -15,7 +15,7 @@ pub struct ImportancePage {
     method: String,
     seeds: usize,
     rows: String,
-    plate: PlatePage,
+    plate: FigurePage,
     features: Vec<FeatureRow>,
     /// Features that are left out of the table.
     others: usize,
@@ -36,8 +36,8 @@ struct SpreadText {
 
 impl ImportancePage {
     /// Of every method of trees, dataset by dataset.
-    pub fn all(view: &View) -> Result<Vec<Self>> {
-        let cells = view.blocks.iter().flat_map(|block: &Block| &block.cells);
+    pub fn all(analysis: &Analysis) -> Result<Vec<Self>> {
+        let cells = analysis.blocks.iter().flat_map(|block: &Block| &block.cells);
         let known = cells.filter_map(|cell| cell.importance.as_ref().map(|found| (cell, found)));
         known.map(|(cell, found)| Self::new((&cell.dataset, &cell.method), found)).collect()
     }
@@ -46,7 +46,7 @@ impl ImportancePage {
         let shown = &found.features[..found.features.len().min(DRAWN)];
         let means = shown.iter().filter_map(|feature| feature.loss.map(|loss| loss.mean));
         let places = format::decimals(means).min(4);
-        let feature = |feature: &super::view::importance::FeatureImportanceView| FeatureRow {
+        let feature = |feature: &valor_analysis::importance::FeatureImportanceView| FeatureRow {
             name: feature.name.clone(),
             loss: feature.loss.map(|loss| text(loss, 1.0, places)),
             gain: text(feature.gain, 100.0, 1),
@@ -56,7 +56,7 @@ impl ImportancePage {
             method: method.to_string(),
             seeds: found.seeds,
             rows: format::count(found.rows),
-            plate: plate(importance(method, found))?,
+            plate: importance(method, found).page()?,
             features: shown.iter().map(feature).collect(),
             others: found.features.len() - shown.len(),
         })

@@ -1,11 +1,10 @@
 //! index.html above several reports: what was asked, how much is done, what leads.
 
-use super::format;
-use super::templates::{self, SCRIPT, STYLE};
-use super::view::View;
 use anyhow::Result;
 use serde::Serialize;
-use tera::Context;
+use valor_analysis::Analysis;
+use valor_page::format;
+use valor_page::templates::{self, SCRIPT, STYLE};
 use valor_runs::store::folder_name;
 
 /// A report as the index shows it.
@@ -37,10 +36,10 @@ pub struct IndexLine {
 
 impl IndexLine {
     /// Of a report.
-    pub fn new(view: &View) -> Self {
-        let counts = || view.blocks.iter().flat_map(|block| &block.cells).map(|cell| cell.seeds);
-        let metric = view.metrics.first();
-        let best = view.blocks.iter().filter_map(|block| {
+    pub fn new(analysis: &Analysis) -> Self {
+        let counts = || analysis.blocks.iter().flat_map(|block| &block.cells).map(|cell| cell.seeds);
+        let metric = analysis.metrics.first();
+        let best = analysis.blocks.iter().filter_map(|block| {
             let metric = metric?;
             let complete = block.cells.iter().filter(|cell| cell.seeds.found == cell.seeds.asked);
             let means = complete.filter_map(|cell| Some((cell, cell.metrics.get(&metric.name)?.mean?)));
@@ -52,17 +51,17 @@ impl IndexLine {
         Self {
             href: format!(
                 "{}/{}/index.html",
-                encoded(&folder_name(&view.experiment)),
-                encoded(&folder_name(&view.profile))
+                encoded(&folder_name(&analysis.experiment)),
+                encoded(&folder_name(&analysis.profile))
             ),
-            experiment: view.experiment.clone(),
-            profile: view.profile.clone(),
-            caption: view.caption.clone(),
-            question: view.question.split("\n\n").next().unwrap_or_default().trim().to_string(),
+            experiment: analysis.experiment.clone(),
+            profile: analysis.profile.clone(),
+            caption: analysis.caption.clone(),
+            question: analysis.question.split("\n\n").next().unwrap_or_default().trim().to_string(),
             found: counts().map(|seeds| seeds.found).sum(),
             failed: counts().map(|seeds| seeds.failed).sum(),
             asked: counts().map(|seeds| seeds.asked).sum(),
-            methods: view.blocks.first().map_or(0, |block| block.cells.len()),
+            methods: analysis.blocks.first().map_or(0, |block| block.cells.len()),
             metric: metric.map(|metric| metric.name.clone()).unwrap_or_default(),
             best: best.collect(),
         }
@@ -77,27 +76,31 @@ fn encoded(name: &str) -> String {
         .collect()
 }
 
+/// What `index.html` asks for, by name.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: &'static str,
+    script: &'static str,
+    lines: &'a [IndexLine],
+}
+
 /// The page; every line links to `EXPERIMENT/PROFILE/index.html` beside it.
 pub fn render(lines: &[IndexLine]) -> Result<String> {
-    let mut context = Context::new();
-    context.insert("style", STYLE);
-    context.insert("script", SCRIPT);
-    context.insert("lines", lines);
-    templates::fill("index.html", &context)
+    templates::fill("index.html", &Page { style: STYLE, script: SCRIPT, lines })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::sample::{Sample, diverge};
+    use valor_analysis::sample::{Sample, diverge};
 
     #[test]
     fn an_index_says_what_was_asked_what_is_done_and_what_leads() {
-        let mut material = Sample::default().material();
-        material.experiment.name = "a <b>".to_string();
-        diverge(&mut material.cells[0].runs[0]);
-        let view = View::new(&material).unwrap();
-        let line = IndexLine::new(&view);
+        let mut evidence = Sample::default().evidence();
+        evidence.experiment.name = "a <b>".to_string();
+        diverge(&mut evidence.cells[0].runs[0]);
+        let analysis = Analysis::new(&evidence).unwrap();
+        let line = IndexLine::new(&analysis);
         assert_eq!((line.found, line.failed, line.asked, line.methods), (8, 1, 9, 3));
         assert_eq!(
             (line.href.as_str(), line.question.as_str()),

@@ -7,20 +7,20 @@ use super::failures::{COLUMNS, FailureRow};
 use super::paper::{CellText, PaperText};
 use super::table::{Cell, Column, Note, Row, Table};
 use super::tuning::{REMARK, TuningText};
-use super::view::View;
+use valor_analysis::Analysis;
 use valor_base::escape::markdown::text as escape;
 use valor_stats::metrics::Direction;
 
 /// The table as Markdown.
-pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
-    let mut text = format!("# {} ({})\n\n", escape(&view.experiment), escape(&view.profile));
-    if let Some(caption) = &view.caption {
+pub fn render(analysis: &Analysis, table: &Table, differences: &Differences) -> String {
+    let mut text = format!("# {} ({})\n\n", escape(&analysis.experiment), escape(&analysis.profile));
+    if let Some(caption) = &analysis.caption {
         text += &format!("> {}\n\n", escape(caption));
     }
-    if view.is_of_nothing() {
+    if analysis.is_of_nothing() {
         text += "No run of this experiment is recorded: there is nothing to report yet.\n\n";
     }
-    let tuning = TuningText::new(view);
+    let tuning = TuningText::new(analysis);
     text += &format!("{}\n\n{}\n", table.legend, escape(&tuning.sentence));
     for block in &table.blocks {
         text += &format!("\n## {}\n\n", escape(&block.dataset));
@@ -38,18 +38,18 @@ pub fn render(view: &View, table: &Table, differences: &Differences) -> String {
         text.push('\n');
     }
     text += &notes(&table.notes);
-    text += &averages::table(view).map(|table| text_table(&table)).unwrap_or_default();
-    text + &claims(view)
-        + &contrasts(view, differences)
-        + &components(view)
-        + &beside_the_paper(view)
+    text += &averages::table(analysis).map(|table| text_table(&table)).unwrap_or_default();
+    text + &claims(analysis)
+        + &contrasts(analysis, differences)
+        + &components(analysis)
+        + &beside_the_paper(analysis)
         + &searched(&tuning)
-        + &failures(view)
+        + &failures(analysis)
 }
 
 /// Figures of the paper with ours, and what they are called.
-fn beside_the_paper(view: &View) -> String {
-    let Some(paper) = PaperText::new(view) else { return String::new() };
+fn beside_the_paper(analysis: &Analysis) -> String {
+    let Some(paper) = PaperText::new(analysis) else { return String::new() };
     let mut text = format!("\n## Beside the paper's {}\n", paper.title);
     for half in &paper.halves {
         let titles =
@@ -83,7 +83,7 @@ fn paper_cell(cell: &CellText) -> String {
 }
 
 /// Claims with their answers.
-fn claims(view: &View) -> String {
+fn claims(analysis: &Analysis) -> String {
     let line = |claim: ClaimText| {
         let source = claim.source.map(|source| format!(" ({})", escape(&source))).unwrap_or_default();
         let needed =
@@ -91,13 +91,13 @@ fn claims(view: &View) -> String {
         let (id, text, evidence) = (escape(&claim.id), escape(&claim.text), escape(&claim.evidence));
         format!("- **{}** {id}: {text}{source} {evidence}{needed}\n", claim.verdict)
     };
-    let lines: String = ClaimText::all(view).into_iter().map(line).collect();
+    let lines: String = ClaimText::all(analysis).into_iter().map(line).collect();
     if lines.is_empty() { lines } else { format!("\n## Claims\n\n{lines}") }
 }
 
 /// What components do: left out of a full model, and over backbones.
-fn components(view: &View) -> String {
-    let tables = claims::left_out(view).into_iter().chain(claims::effects(view));
+fn components(analysis: &Analysis) -> String {
+    let tables = claims::left_out(analysis).into_iter().chain(claims::effects(analysis));
     let text: String = tables.map(|table| text_table(&table)).collect();
     if text.is_empty() { text } else { format!("\n## Components\n{text}") }
 }
@@ -123,12 +123,13 @@ fn searched(tuning: &TuningText) -> String {
 }
 
 /// Every run without a result.
-fn failures(view: &View) -> String {
-    if view.failures.is_empty() {
+fn failures(analysis: &Analysis) -> String {
+    if analysis.failures.is_empty() {
         return String::new();
     }
     let line = |cells: [&str; 8]| cells.iter().map(|cell| format!(" {} |", escape(cell))).collect::<String>();
-    let rows: String = FailureRow::all(view).iter().map(|row| format!("|{}\n", line(row.cells()))).collect();
+    let rows: String =
+        FailureRow::all(analysis).iter().map(|row| format!("|{}\n", line(row.cells()))).collect();
     format!("\n## Failures\n\n|{}\n|{}\n{rows}", line(COLUMNS), ":--|".repeat(COLUMNS.len()))
 }
 
@@ -137,7 +138,7 @@ fn notes<'a>(notes: impl IntoIterator<Item = &'a Note>) -> String {
 }
 
 /// The first metrics, on the only dataset or averaged over all.
-fn contrasts(view: &View, differences: &Differences) -> String {
+fn contrasts(analysis: &Analysis, differences: &Differences) -> String {
     let shown: Vec<_> = differences.metrics.iter().take(PRIMARY).collect();
     let Some(first) = shown.first() else { return String::new() };
     let over = if first.columns.len() > 1 { ", averaged over datasets" } else { "" };
@@ -145,9 +146,9 @@ fn contrasts(view: &View, differences: &Differences) -> String {
         shown.iter().map(|metric| format!(" {}{} |", escape(&metric.name), arrow(metric.better))).collect();
     let mut text = format!(
         "\n## Differences from {}\n\nMethod minus {}{over} [95 % interval over paired seeds and test rows together, over seeds alone where rows have none: Student t] and verdict (p after Holm). {}\n\n| Method |{names}\n|:--|{}\n",
-        escape(&view.baseline),
-        escape(&view.baseline),
-        escape(&claims::family(view)),
+        escape(&analysis.baseline),
+        escape(&analysis.baseline),
+        escape(&claims::family(analysis)),
         "--:|".repeat(shown.len())
     );
     for (index, row) in first.rows.iter().enumerate() {

@@ -1,12 +1,9 @@
-//! The only reader that draws: from what was found to a page, tables and a summary. It never trains.
+//! From what the analysis says to a page, tables and a summary. It computes no statistic and never trains.
 
 mod averages;
 mod charts;
+mod claim_words;
 mod claims;
-mod collect;
-mod compare;
-#[cfg(test)]
-mod comparison_tests;
 #[cfg(test)]
 mod contrast_tests;
 mod csv;
@@ -14,47 +11,35 @@ mod differences;
 pub mod explain;
 mod failures;
 mod figures;
-mod format;
 #[cfg(test)]
 mod golden;
 mod html;
 mod importance;
 mod index;
 mod markdown;
-mod material;
 mod paper;
 mod predictions;
 #[cfg(test)]
 mod robust;
-#[cfg(test)]
-mod sample;
 mod summary;
 mod table;
-mod templates;
 #[cfg(test)]
 mod tests;
 mod tex;
 mod tuning;
-#[cfg(test)]
-mod verdict_tests;
 mod verdicts;
-pub mod view;
 
-pub use collect::collect;
-pub use compare::{Compared, Difference, MetricDifference, Side, common_rows};
 pub use index::IndexLine;
-pub use material::{CellMaterial, Material, Outcome, RunMaterial};
 pub use predictions::PredictionFormat;
-pub use view::totals::DatasetTotals;
 
 use anyhow::Result;
 use differences::Differences;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use table::Table;
+use valor_analysis::{Analysis, Evidence};
 use valor_base::error::cannot_write;
 use valor_runs::store::{Folder, replace_file};
-use view::View;
 
 /// The files of a report.
 #[derive(Clone, Debug, PartialEq)]
@@ -91,33 +76,33 @@ pub struct Extras {
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn write(material: &Material, out: &Path, extras: Extras) -> Result<Written> {
-    let view = View::new(material)?;
+pub fn write(evidence: &Evidence, out: &Path, extras: Extras) -> Result<Written> {
+    let analysis = Analysis::new(evidence)?;
     let folder = Folder::new(out)?;
     if extras.figures {
-        figures::write_figures(&view, &folder)?;
+        figures::write_figures(&analysis, &folder)?;
     }
-    let table = Table::new(&view);
-    let differences = Differences::new(&view, &table);
+    let table = Table::new(&analysis);
+    let differences = Differences::new(&analysis, &table);
     let written = Written {
-        line: IndexLine::new(&view),
+        line: IndexLine::new(&analysis),
         tables: [
-            folder.write("table.md", markdown::render(&view, &table, &differences).as_bytes())?,
-            folder.write("table.tex", tex::render(&view, &table).as_bytes())?,
-            folder.write("table.csv", &csv::render(&view)?)?,
+            folder.write("table.md", markdown::render(&analysis, &table, &differences).as_bytes())?,
+            folder.write("table.tex", tex::render(&analysis, &table).as_bytes())?,
+            folder.write("table.csv", &csv::render(&analysis)?)?,
         ],
-        contrasts: folder.write("contrasts.csv", &csv::contrasts(&view)?)?,
-        paper: view
+        contrasts: folder.write("contrasts.csv", &csv::contrasts(&analysis)?)?,
+        paper: analysis
             .paper
             .as_ref()
-            .map(|paper| folder.write("paper.tex", paper::tex(&view, paper).as_bytes()))
+            .map(|paper| folder.write("paper.tex", paper::tex(&analysis, paper).as_bytes()))
             .transpose()?,
         predictions: extras
             .predictions
-            .map(|format| predictions::export(material, &folder, format))
+            .map(|format| predictions::export(evidence, &folder, format))
             .transpose()?,
-        summary: folder.write("summary.json", summary::render(&view)?.as_bytes())?,
-        html: folder.write("index.html", html::render(&view, &table, &differences)?.as_bytes())?,
+        summary: folder.write("summary.json", summary::render(&analysis)?.as_bytes())?,
+        html: folder.write("index.html", html::render(&analysis, &table, &differences)?.as_bytes())?,
     };
     folder.publish()?;
     Ok(written)

@@ -1,6 +1,5 @@
 //! What every model said of every test row, as CSV or Parquet, for statistics that the report does not have.
 
-use super::material::{Material, Outcome};
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
@@ -11,6 +10,7 @@ use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
+use valor_analysis::evidence::{Evidence, Outcome};
 use valor_base::escape::csv as escape;
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_runs::store::Folder;
@@ -38,8 +38,8 @@ struct Run<'a> {
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn export(material: &Material, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
-    let runs = runs(material)?;
+pub fn export(evidence: &Evidence, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
+    let runs = runs(evidence)?;
     match format {
         PredictionFormat::Csv => folder.write_with("predictions.csv", |file| write_csv(&runs, file)),
         PredictionFormat::Parquet => {
@@ -48,12 +48,12 @@ pub fn export(material: &Material, folder: &Folder, format: PredictionFormat) ->
     }
 }
 
-fn runs(material: &Material) -> Result<Vec<Run<'_>>> {
+fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
     let mut runs = Vec::new();
-    for cell in &material.cells {
+    for cell in &evidence.cells {
         for run in &cell.runs {
             let Outcome::Found { record, predictions: Some(predictions) } = &run.outcome else { continue };
-            let rows = material.evaluations.get(&record.evaluation).with_context(|| {
+            let rows = evidence.evaluations.get(&record.evaluation).with_context(|| {
                 format!("run {}: its evaluation rows {} are not in the store", run.id, record.evaluation)
             })?;
             ensure!(
@@ -64,8 +64,8 @@ fn runs(material: &Material) -> Result<Vec<Run<'_>>> {
                 rows.row.len()
             );
             runs.push(Run {
-                dataset: &material.experiment.datasets[cell.dataset].name,
-                method: &material.experiment.methods[cell.method].name,
+                dataset: &evidence.experiment.datasets[cell.dataset].name,
+                method: &evidence.experiment.methods[cell.method].name,
                 seed: run.seed,
                 rows,
                 predictions,

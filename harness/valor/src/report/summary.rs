@@ -1,18 +1,20 @@
 //! summary.json: the report for programs. docs/reference/report.md describes every field.
 
-use super::paper::PaperView;
 use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
-use super::view::cell::{CellStatus, CellView, FailureView, ReferenceView};
-use super::view::contrasts::ContrastView;
-use super::view::effects::EffectsView;
-use super::view::estimate::Estimate;
-use super::view::importance::ImportanceView;
-use super::view::times::Times;
-use super::view::tuning::TuningView;
-use super::view::{Block, Machine, MetricView, TestRows, View};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use valor_analysis::block::TestRows;
+use valor_analysis::cell::{CellStatus, CellView, FailureView, ReferenceView};
+use valor_analysis::contrasts::ContrastView;
+use valor_analysis::effects::EffectsView;
+use valor_analysis::estimate::MetricEstimate;
+use valor_analysis::importance::ImportanceView;
+use valor_analysis::machine::Machine;
+use valor_analysis::paper::PaperView;
+use valor_analysis::times::Times;
+use valor_analysis::tuning::TuningView;
+use valor_analysis::{Analysis, Block, MetricView};
 use valor_runs::record::{Measured, RowCounts};
 use valor_stats::stats::Interval;
 
@@ -20,8 +22,8 @@ use valor_stats::stats::Interval;
 pub const SUMMARY_VERSION: u32 = 5;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
-pub fn render(view: &View) -> Result<String> {
-    Ok(serde_json::to_string_pretty(&Summary::new(view))? + "\n")
+pub fn render(analysis: &Analysis) -> Result<String> {
+    Ok(serde_json::to_string_pretty(&Summary::new(analysis))? + "\n")
 }
 
 #[derive(Serialize)]
@@ -49,28 +51,33 @@ struct Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    fn new(view: &'a View) -> Self {
+    fn new(analysis: &'a Analysis) -> Self {
         Self {
             version: SUMMARY_VERSION,
-            experiment: &view.experiment,
-            profile: &view.profile,
-            caption: view.caption.as_deref(),
-            question: &view.question,
-            baseline: &view.baseline,
-            seeds: &view.seeds,
-            decision: DecisionSummary::new(view),
-            claims: view.claims.iter().map(ClaimSummary::new).collect(),
-            tuning: view.tuning.as_ref(),
-            metrics: &view.metrics,
-            datasets: view.blocks.iter().map(Dataset::new).collect(),
-            cells: view.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),
-            reference: view.blocks.iter().flat_map(|block| &block.references).map(Reference::new).collect(),
-            contrasts: view.contrasts.iter().map(Contrast::new).collect(),
-            left_out: view.left_out.iter().map(Contrast::new).collect(),
-            effects: &view.effects,
-            failures: &view.failures,
-            paper: view.paper.as_ref(),
-            measured: &view.machine,
+            experiment: &analysis.experiment,
+            profile: &analysis.profile,
+            caption: analysis.caption.as_deref(),
+            question: &analysis.question,
+            baseline: &analysis.baseline,
+            seeds: &analysis.seeds,
+            decision: DecisionSummary::new(analysis),
+            claims: analysis.claims.iter().map(ClaimSummary::new).collect(),
+            tuning: analysis.tuning.as_ref(),
+            metrics: &analysis.metrics,
+            datasets: analysis.blocks.iter().map(Dataset::new).collect(),
+            cells: analysis.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),
+            reference: analysis
+                .blocks
+                .iter()
+                .flat_map(|block| &block.references)
+                .map(Reference::new)
+                .collect(),
+            contrasts: analysis.contrasts.iter().map(Contrast::new).collect(),
+            left_out: analysis.left_out.iter().map(Contrast::new).collect(),
+            effects: &analysis.effects,
+            failures: &analysis.failures,
+            paper: analysis.paper.as_ref(),
+            measured: &analysis.machine,
         }
     }
 }
@@ -197,7 +204,7 @@ struct Metric<'a> {
 }
 
 impl<'a> Metric<'a> {
-    fn new(estimate: &'a Estimate) -> Self {
+    fn new(estimate: &'a MetricEstimate) -> Self {
         Self {
             mean: estimate.mean,
             sd: estimate.sd,
@@ -258,6 +265,6 @@ impl<'a> Contrast<'a> {
     }
 }
 
-fn metrics(estimates: &BTreeMap<String, Estimate>) -> BTreeMap<&str, Metric<'_>> {
+fn metrics(estimates: &BTreeMap<String, MetricEstimate>) -> BTreeMap<&str, Metric<'_>> {
     estimates.iter().map(|(name, estimate)| (name.as_str(), Metric::new(estimate))).collect()
 }

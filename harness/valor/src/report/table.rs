@@ -1,10 +1,10 @@
 //! The main table as text, rounded once: Markdown, LaTeX and HTML print these strings.
 
-use super::format;
-use super::view::cell::{CellStatus, CellView, ReferenceView, SeedCounts};
-use super::view::estimate::{Bounds, Estimate};
-use super::view::{Block, MetricView, View};
 use serde::Serialize;
+use valor_analysis::cell::{CellStatus, CellView, ReferenceView, SeedCounts};
+use valor_analysis::estimate::{Bounds, MetricEstimate};
+use valor_analysis::{Analysis, Block, MetricView};
+use valor_page::format;
 use valor_stats::metrics::Direction;
 
 /// All blocks with the notes that their marks refer to.
@@ -96,12 +96,12 @@ pub struct Cell {
 }
 
 impl Table {
-    /// Rounds a view.
-    pub fn new(view: &View) -> Self {
-        let shown: Vec<&MetricView> = view.metrics.iter().filter(|metric| metric.in_table).collect();
-        let columns: Vec<Column> = shown.iter().map(|metric| column(view, metric)).collect();
+    /// Rounds a analysis.
+    pub fn new(analysis: &Analysis) -> Self {
+        let shown: Vec<&MetricView> = analysis.metrics.iter().filter(|metric| metric.in_table).collect();
+        let columns: Vec<Column> = shown.iter().map(|metric| column(analysis, metric)).collect();
         let mut notes = Notes::default();
-        let blocks = view
+        let blocks = analysis
             .blocks
             .iter()
             .map(|block| TableBlock {
@@ -122,18 +122,18 @@ impl Table {
             .collect();
         Self {
             blocks,
-            row_notes: row_notes(view, &columns),
+            row_notes: row_notes(analysis, &columns),
             columns,
             notes: notes.numbered(),
-            legend: legend(view),
+            legend: legend(analysis),
         }
     }
 }
 
 /// Names the methods behind the numbers, as the estimates carry them.
-fn legend(view: &View) -> String {
+fn legend(analysis: &Analysis) -> String {
     let estimates =
-        || view.blocks.iter().flat_map(|block| &block.cells).flat_map(|cell| cell.metrics.values());
+        || analysis.blocks.iter().flat_map(|block| &block.cells).flat_map(|cell| cell.metrics.values());
     let over_seeds = estimates().find_map(|estimate| estimate.ci.as_ref().ok());
     let mut text = "Mean \u{b1} standard deviation over seeds".to_string();
     if let Some(interval) = over_seeds {
@@ -142,9 +142,9 @@ fn legend(view: &View) -> String {
     text + "; for random, over permutations. Bold: best mean among methods whose seeds all finished."
 }
 
-fn column(view: &View, metric: &MetricView) -> Column {
-    let cells = view.blocks.iter().flat_map(|block| &block.cells).map(|cell| &cell.metrics);
-    let references = view.blocks.iter().flat_map(|block| &block.references).map(|row| &row.metrics);
+fn column(analysis: &Analysis, metric: &MetricView) -> Column {
+    let cells = analysis.blocks.iter().flat_map(|block| &block.cells).map(|cell| &cell.metrics);
+    let references = analysis.blocks.iter().flat_map(|block| &block.references).map(|row| &row.metrics);
     let means = cells.chain(references).filter_map(|metrics| metrics.get(&metric.name)?.mean);
     Column {
         name: metric.name.clone(),
@@ -192,7 +192,7 @@ fn reference_row(row: &ReferenceView, columns: &[Column], notes: &mut Notes) -> 
     Row { name: row.ranker.clone(), seeds: String::new(), incomplete: false, cells: cells.collect() }
 }
 
-fn rounded(estimate: &Estimate, decimals: usize) -> Cell {
+fn rounded(estimate: &MetricEstimate, decimals: usize) -> Cell {
     let text = |value: f64| format::number(value, decimals);
     let bounds =
         |bounds: &Bounds| bounds.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]);
@@ -207,8 +207,7 @@ fn rounded(estimate: &Estimate, decimals: usize) -> Cell {
 
 /// `4/5 (1 failed)`.
 fn seeds(counts: SeedCounts) -> String {
-    let missing = counts.asked.saturating_sub(counts.found + counts.failed);
-    let others: Vec<String> = [(counts.failed, "failed"), (missing, "missing")]
+    let others: Vec<String> = [(counts.failed, "failed"), (counts.missing(), "missing")]
         .iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, what)| format!("{count} {what}"))
@@ -250,10 +249,10 @@ fn totals(block: &Block, columns: &[Column]) -> Vec<String> {
     std::iter::once(average).chain(warnings.map(|warning| format!("Read with care: {warning}."))).collect()
 }
 
-fn row_notes(view: &View, columns: &[Column]) -> Vec<String> {
+fn row_notes(analysis: &Analysis, columns: &[Column]) -> Vec<String> {
     let mut notes = Vec::new();
     for column in columns {
-        let estimates = view
+        let estimates = analysis
             .blocks
             .iter()
             .flat_map(|block| &block.cells)

@@ -1,50 +1,53 @@
 //! The report of a synthetic experiment, whole: what a reader and a program see of good and bad runs.
 
-use super::sample::{Sample, diverge};
-use super::view::View;
-use super::view::cell::{CellStatus, CellView};
-use super::{Differences, Extras, Material, Outcome, PredictionFormat, Table, write};
+use super::{Differences, Extras, PredictionFormat, Table, write};
 use serde_json::{Value, json};
 use std::path::Path;
-use valor_runs::record::Failure;
+use valor_analysis::Analysis;
+use valor_analysis::cell::{CellStatus, CellView};
+use valor_analysis::sample::{NONE, better, four, weak};
+use valor_analysis::sample::{Sample, diverge};
+use valor_analysis::{Evidence, Outcome};
+use valor_runs::record::{Failure, FailureClass};
+use valor_runs::spec::Claim;
 
-fn summary(material: &Material) -> Value {
-    serde_json::from_str(&super::summary::render(&View::new(material).unwrap()).unwrap()).unwrap()
+fn summary(evidence: &Evidence) -> Value {
+    serde_json::from_str(&super::summary::render(&Analysis::new(evidence).unwrap()).unwrap()).unwrap()
 }
 
-fn page(material: &Material) -> String {
-    let view = View::new(material).unwrap();
-    let table = Table::new(&view);
-    super::html::render(&view, &table, &Differences::new(&view, &table)).unwrap()
+fn page(evidence: &Evidence) -> String {
+    let analysis = Analysis::new(evidence).unwrap();
+    let table = Table::new(&analysis);
+    super::html::render(&analysis, &table, &Differences::new(&analysis, &table)).unwrap()
 }
 
-fn crash(material: &mut Material, cell: usize, run: usize) {
+fn crash(evidence: &mut Evidence, cell: usize, run: usize) {
     let failure = Failure {
         id: "x".to_string(),
-        class: "out-of-memory".to_string(),
+        class: FailureClass::OutOfMemory,
         message: "killed <b>& gone</b>".to_string(),
     };
-    material.cells[cell].runs[run].outcome = Outcome::Failed(failure);
+    evidence.cells[cell].runs[run].outcome = Outcome::Failed(failure);
 }
 
 /// One diverged seed, one crashed cell, one missing seed.
-fn troubled() -> Material {
-    let mut material = Sample::default().material();
-    diverge(&mut material.cells[0].runs[1]);
+fn troubled() -> Evidence {
+    let mut evidence = Sample::default().evidence();
+    diverge(&mut evidence.cells[0].runs[1]);
     for run in 0..3 {
-        crash(&mut material, 1, run);
+        crash(&mut evidence, 1, run);
     }
-    material.cells[2].runs[0].outcome = Outcome::Missing;
-    material
+    evidence.cells[2].runs[0].outcome = Outcome::Missing;
+    evidence
 }
 
-fn cell(view: &View, index: usize) -> &CellView {
-    &view.blocks[0].cells[index]
+fn cell(analysis: &Analysis, index: usize) -> &CellView {
+    &analysis.blocks[0].cells[index]
 }
 
 #[test]
 fn a_failed_run_is_counted_shown_and_never_averaged() {
-    let (good, bad) = (Sample::default().view(), View::new(&troubled()).unwrap());
+    let (good, bad) = (Sample::default().analysis(), Analysis::new(&troubled()).unwrap());
     let counts = |index: usize| {
         let seeds = cell(&bad, index).seeds;
         (seeds.found, seeds.failed, seeds.asked, seeds.status())
@@ -72,12 +75,12 @@ fn a_failed_run_is_counted_shown_and_never_averaged() {
 
 #[test]
 fn incomplete_means_are_marked_everywhere_and_are_never_best() {
-    let view = View::new(&troubled()).unwrap();
-    let table = Table::new(&view);
+    let analysis = Analysis::new(&troubled()).unwrap();
+    let table = Table::new(&analysis);
     let texts = [
-        super::markdown::render(&view, &table, &Differences::new(&view, &table)),
-        super::tex::render(&view, &table),
-        super::html::render(&view, &table, &Differences::new(&view, &table)).unwrap(),
+        super::markdown::render(&analysis, &table, &Differences::new(&analysis, &table)),
+        super::tex::render(&analysis, &table),
+        super::html::render(&analysis, &table, &Differences::new(&analysis, &table)).unwrap(),
     ];
     for text in texts {
         for mark in ["2/3 (1 failed)", "0/3 (3 failed)", "2/3 (1 missing)"] {
@@ -89,17 +92,17 @@ fn incomplete_means_are_marked_everywhere_and_are_never_best() {
 
 #[test]
 fn failure_to_converge_reads_as_such_in_every_table() {
-    let mut material = Sample::default().material();
-    diverge(&mut material.cells[0].runs[1]);
-    for run in &mut material.cells[1].runs {
+    let mut evidence = Sample::default().evidence();
+    diverge(&mut evidence.cells[0].runs[1]);
+    for run in &mut evidence.cells[1].runs {
         diverge(run);
     }
-    let view = View::new(&material).unwrap();
-    let (table, csv) = (Table::new(&view), super::csv::render(&view).unwrap());
+    let analysis = Analysis::new(&evidence).unwrap();
+    let (table, csv) = (Table::new(&analysis), super::csv::render(&analysis).unwrap());
     let texts = [
-        super::markdown::render(&view, &table, &Differences::new(&view, &table)),
-        super::tex::render(&view, &table),
-        page(&material),
+        super::markdown::render(&analysis, &table, &Differences::new(&analysis, &table)),
+        super::tex::render(&analysis, &table),
+        page(&evidence),
         String::from_utf8(csv).unwrap(),
     ];
     for text in texts {
@@ -111,14 +114,14 @@ fn failure_to_converge_reads_as_such_in_every_table() {
     assert!(row[0].cells.iter().all(|cell| cell.mean.is_some() && cell.beside.is_some()));
     assert!(row[1].cells.iter().all(|cell| cell.mean.is_none() && cell.mark.is_none()));
     assert!(row[2].cells.iter().all(|cell| cell.instead.is_none() && cell.beside.is_none()));
-    let cells = &summary(&material)["cells"];
+    let cells = &summary(&evidence)["cells"];
     assert_eq!((&cells[0]["seeds_diverged"], &cells[1]["seeds_diverged"]), (&json!(1), &json!(3)));
     assert_eq!(cells[1]["metrics"]["auuc"]["reason"], "failed to converge");
 }
 
 #[test]
 fn the_best_complete_method_is_marked_whichever_way_is_better() {
-    let table = Table::new(&Sample::default().view());
+    let table = Table::new(&Sample::default().analysis());
     let best = |metric: &str| -> Vec<&str> {
         let column = table.columns.iter().position(|column| column.name == metric).unwrap();
         let rows = table.blocks[0].methods.iter().filter(|row| row.cells[column].best);
@@ -127,14 +130,14 @@ fn the_best_complete_method_is_marked_whichever_way_is_better() {
     assert_eq!(best("auuc.true"), ["TARNet"]);
     assert_eq!(best("pehe"), ["TARNet"]);
     let single = Sample { methods: vec![("TARNet", "tarnet")], ..Default::default() };
-    let table = Table::new(&single.view());
+    let table = Table::new(&single.analysis());
     assert!(table.blocks[0].methods[0].cells.iter().all(|cell| !cell.best), "nothing to be better than");
 }
 
 #[test]
 fn one_seed_has_a_mean_and_an_interval_over_rows_only() {
-    let view = Sample { seeds: vec![7], ..Default::default() }.view();
-    let estimate = &cell(&view, 0).metrics["auuc"];
+    let analysis = Sample { seeds: vec![7], ..Default::default() }.analysis();
+    let estimate = &cell(&analysis, 0).metrics["auuc"];
     assert!(estimate.mean.is_some() && estimate.sd.is_none() && estimate.ci.is_err());
     let rows = estimate.ci_rows.as_ref().unwrap();
     assert_eq!((rows.resamples, rows.n, rows.over.as_str()), (Some(2_000), 400, "test rows"));
@@ -143,59 +146,59 @@ fn one_seed_has_a_mean_and_an_interval_over_rows_only() {
 
 #[test]
 fn references_frame_the_methods_where_the_truth_is_known() {
-    let view = Sample::default().view();
-    let rankers: Vec<&str> = view.blocks[0].references.iter().map(|row| row.ranker.as_str()).collect();
+    let analysis = Sample::default().analysis();
+    let rankers: Vec<&str> = analysis.blocks[0].references.iter().map(|row| row.ranker.as_str()).collect();
     assert_eq!(rankers, ["random", "prognostic", "log-ratio", "oracle"]);
-    let metric = |ranker: usize, name: &str| view.blocks[0].references[ranker].metrics[name].clone();
+    let metric = |ranker: usize, name: &str| analysis.blocks[0].references[ranker].metrics[name].clone();
     assert!(metric(0, "auuc.true").mean.unwrap().abs() < 0.01 && metric(0, "auuc").sd.unwrap() > 0.0);
     assert_eq!(metric(3, "krcc").mean, Some(1.0));
     assert_eq!(metric(3, "pehe").mean, Some(0.0));
-    let best = cell(&view, 0).metrics["auuc.true"].mean.unwrap();
+    let best = cell(&analysis, 0).metrics["auuc.true"].mean.unwrap();
     assert!(metric(3, "auuc.true").mean.unwrap() > best && best > metric(0, "auuc.true").mean.unwrap());
 }
 
 #[test]
 fn without_truth_the_baseline_is_the_prognosis_and_absent_metrics_say_why() {
-    let material = Sample { truth: false, ..Default::default() }.material();
-    let view = View::new(&material).unwrap();
-    let rankers: Vec<&str> = view.blocks[0].references.iter().map(|row| row.ranker.as_str()).collect();
+    let evidence = Sample { truth: false, ..Default::default() }.evidence();
+    let analysis = Analysis::new(&evidence).unwrap();
+    let rankers: Vec<&str> = analysis.blocks[0].references.iter().map(|row| row.ranker.as_str()).collect();
     assert_eq!(rankers, ["random", "prognostic (fitted)"]);
-    let found = summary(&material);
+    let found = summary(&evidence);
     let krcc = &found["cells"][0]["metrics"]["krcc"];
     assert_eq!(
         (&krcc["mean"], krcc["reason"].as_str()),
         (&Value::Null, Some("the true effect is not known"))
     );
-    let html = page(&material);
+    let html = page(&evidence);
     assert!(html.contains("the true effect is not known") && !html.contains("<em>oracle</em>"));
 }
 
 #[test]
 fn own_splits_refuse_intervals_over_rows() {
-    let view = Sample { split_per_seed: true, ..Default::default() }.view();
-    let estimate = &cell(&view, 0).metrics["auuc"];
+    let analysis = Sample { split_per_seed: true, ..Default::default() }.analysis();
+    let estimate = &cell(&analysis, 0).metrics["auuc"];
     assert!(estimate.mean.is_some() && estimate.ci.is_ok());
     assert!(estimate.ci_rows.as_ref().unwrap_err().contains("no common rows"));
-    assert!(view.blocks[0].references[3].metrics["auuc"].ci_rows.is_err());
-    assert_eq!(view.blocks[0].test.unwrap().splits, 3);
+    assert!(analysis.blocks[0].references[3].metrics["auuc"].ci_rows.is_err());
+    assert_eq!(analysis.blocks[0].test.unwrap().splits, 3);
 }
 
 #[test]
 fn a_metric_that_is_newer_than_the_records_is_computed_from_predictions() {
     let whole = Sample::default();
-    let mut old = whole.material();
+    let mut old = whole.evidence();
     for run in old.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
         if let Outcome::Found { record, .. } = &mut run.outcome {
             record.metrics.remove("qini");
         }
     }
-    assert_eq!(summary(&old), summary(&whole.material()));
+    assert_eq!(summary(&old), summary(&whole.evidence()));
 }
 
 #[test]
 fn the_summary_is_deterministic_and_keeps_facts_of_the_machine_apart() {
-    let material = Sample::default().material();
-    let mut elsewhere = material.clone();
+    let evidence = Sample::default().evidence();
+    let mut elsewhere = evidence.clone();
     elsewhere.command = "another command".to_string();
     for run in elsewhere.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
         if let Outcome::Found { record, .. } = &mut run.outcome {
@@ -205,25 +208,25 @@ fn the_summary_is_deterministic_and_keeps_facts_of_the_machine_apart() {
             record.measured.commit = "fedcba".to_string();
         }
     }
-    let without_measured = |material: &Material| {
-        let mut found = summary(material);
+    let without_measured = |evidence: &Evidence| {
+        let mut found = summary(evidence);
         found.as_object_mut().unwrap().remove("measured");
         for cell in found["cells"].as_array_mut().unwrap() {
             cell.as_object_mut().unwrap().remove("measured");
         }
         found.to_string()
     };
-    assert_eq!(without_measured(&material), without_measured(&elsewhere));
-    assert_ne!(summary(&material), summary(&elsewhere));
+    assert_eq!(without_measured(&evidence), without_measured(&elsewhere));
+    assert_ne!(summary(&evidence), summary(&elsewhere));
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    assert_eq!(alone.install(|| summary(&material)), summary(&material));
+    assert_eq!(alone.install(|| summary(&evidence)), summary(&evidence));
 }
 
 #[test]
 fn numbers_survive_the_summary() {
-    let view = Sample::default().view();
-    let found = summary(&Sample::default().material());
-    let estimate = &cell(&view, 1).metrics["auuc"];
+    let analysis = Sample::default().analysis();
+    let found = summary(&Sample::default().evidence());
+    let estimate = &cell(&analysis, 1).metrics["auuc"];
     let written = &found["cells"][1]["metrics"]["auuc"];
     assert_eq!(written["mean"].as_f64(), estimate.mean);
     assert_eq!(written["per_seed"]["2"].as_f64(), Some(estimate.per_seed[&2]));
@@ -235,34 +238,34 @@ fn numbers_survive_the_summary() {
 
 #[test]
 fn mixed_devices_are_said() {
-    let mut material = Sample::default().material();
-    assert!(!page(&material).contains("mixes CPU and GPU"));
-    if let Outcome::Found { record, .. } = &mut material.cells[0].runs[0].outcome {
+    let mut evidence = Sample::default().evidence();
+    assert!(!page(&evidence).contains("mixes CPU and GPU"));
+    if let Outcome::Found { record, .. } = &mut evidence.cells[0].runs[0].outcome {
         record.measured.device = "cuda:0 (a card)".to_string();
     }
-    assert!(page(&material).contains("mixes CPU and GPU"));
-    assert_eq!(summary(&material)["measured"]["mixed_devices"], true);
+    assert!(page(&evidence).contains("mixes CPU and GPU"));
+    assert_eq!(summary(&evidence)["measured"]["mixed_devices"], true);
 }
 
 pub(super) const NASTY: &str = "<script>alert(1)</script> a&b 50% x_y \\ {z} $ # ~ ^ |\"'";
 
 #[test]
 fn markup_in_names_stays_text_and_the_page_is_well_formed() {
-    let mut material = Sample {
+    let mut evidence = Sample {
         datasets: vec![NASTY],
         methods: vec![(NASTY, "tarnet"), ("T-learner", "t-learner")],
         ..Default::default()
     }
-    .material();
-    material.experiment.question = NASTY.to_string();
-    material.command = NASTY.to_string();
-    crash(&mut material, 0, 0);
-    let html = page(&material);
+    .evidence();
+    evidence.experiment.question = NASTY.to_string();
+    evidence.command = NASTY.to_string();
+    crash(&mut evidence, 0, 0);
+    let html = page(&evidence);
     assert!(html.matches("<script").count() == 1 && !html.contains("<b>&"));
     assert!(html.contains("&lt;script&gt;"));
     assert_eq!(unbalanced(&html), None);
-    let view = View::new(&material).unwrap();
-    let tex = super::tex::render(&view, &Table::new(&view));
+    let analysis = Analysis::new(&evidence).unwrap();
+    let tex = super::tex::render(&analysis, &Table::new(&analysis));
     assert!(tex.contains(
         "a\\&b 50\\% x\\_y \\textbackslash{} \\{z\\} \\$ \\# \\textasciitilde{} \\textasciicircum{}"
     ));
@@ -305,8 +308,8 @@ pub(super) fn unbalanced(html: &str) -> Option<String> {
 
 #[test]
 fn a_loss_against_negative_values_and_no_runs_at_all_still_make_a_report() {
-    let mut material = Sample::default().material();
-    for run in material.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
+    let mut evidence = Sample::default().evidence();
+    for run in evidence.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
         if let Outcome::Found { record, .. } = &mut run.outcome {
             record
                 .metrics
@@ -314,23 +317,23 @@ fn a_loss_against_negative_values_and_no_runs_at_all_still_make_a_report() {
                 .for_each(|metric| metric.value = metric.value.map(|value| -value.abs()));
         }
     }
-    let html = page(&material);
+    let html = page(&evidence);
     assert!(html.contains("\u{2212}0."));
-    for run in material.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
+    for run in evidence.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
         run.outcome = Outcome::Missing;
     }
-    material.evaluations.clear();
-    let found = summary(&material);
+    evidence.evaluations.clear();
+    let found = summary(&evidence);
     assert_eq!(found["cells"][0]["status"], "missing");
     assert_eq!(found["reference"], serde_json::json!([]));
-    assert!(page(&material).contains("No finished run."));
+    assert!(page(&evidence).contains("No finished run."));
 }
 
 #[test]
 fn csv_and_summary_say_the_same() {
-    let material = troubled();
-    let found = summary(&material);
-    let text = super::csv::render(&View::new(&material).unwrap()).unwrap();
+    let evidence = troubled();
+    let found = summary(&evidence);
+    let text = super::csv::render(&Analysis::new(&evidence).unwrap()).unwrap();
     let mut reader = csv::Reader::from_reader(text.as_slice());
     let mut lines = 0;
     for line in reader.deserialize::<std::collections::BTreeMap<String, String>>() {
@@ -349,9 +352,9 @@ fn csv_and_summary_say_the_same() {
 #[test]
 fn files_are_written_and_predictions_come_out_as_they_went_in() {
     let folder = tempfile::tempdir().unwrap();
-    let material = troubled();
+    let evidence = troubled();
     let export = |predictions: Option<PredictionFormat>| {
-        write(&material, folder.path(), Extras { figures: false, predictions }).unwrap()
+        write(&evidence, folder.path(), Extras { figures: false, predictions }).unwrap()
     };
     let written = export(None);
     assert!(written.html.ends_with("index.html") && written.html.is_file());
@@ -362,7 +365,7 @@ fn files_are_written_and_predictions_come_out_as_they_went_in() {
     let rows: Vec<std::collections::BTreeMap<String, String>> =
         reader.deserialize().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 4 * 400);
-    let Outcome::Found { predictions: Some(said), .. } = &material.cells[0].runs[0].outcome else { panic!() };
+    let Outcome::Found { predictions: Some(said), .. } = &evidence.cells[0].runs[0].outcome else { panic!() };
     assert_eq!(rows[17]["uplift"].parse::<f32>().unwrap(), said.uplift[17]);
     assert_eq!(rows[17]["predicted_conversion_control"], "");
     let path = export(Some(PredictionFormat::Parquet)).predictions.unwrap();
@@ -377,4 +380,80 @@ fn parquet_rows(path: &Path) -> usize {
         .build()
         .unwrap();
     reader.map(|batch| batch.unwrap().num_rows()).sum()
+}
+
+#[test]
+fn pages_and_files_show_answers_with_markup_escaped() {
+    let mut evidence = four();
+    let text = "Is <b>high</b> | better?".to_string();
+    let statement = better("high", "base", NONE, None);
+    evidence.experiment.claims = vec![Claim {
+        id: "c".to_string(),
+        text,
+        source: Some("a <i>book</i>".to_string()),
+        metric: "auuc".to_string(),
+        datasets: Vec::new(),
+        statement,
+    }];
+    let analysis = Analysis::new(&evidence).unwrap();
+    let table = Table::new(&analysis);
+    let differences = Differences::new(&analysis, &table);
+    let html = super::html::render(&analysis, &table, &differences).unwrap();
+    assert!(
+        html.contains("Is &lt;b&gt;high&lt;/b&gt;")
+            && html.contains("a &lt;i&gt;book")
+            && !html.contains("<b>high")
+    );
+    assert!(html.contains(">supported</span>") && html.contains("verdict better\">better"));
+    let markdown = super::markdown::render(&analysis, &table, &differences);
+    assert!(
+        markdown.contains("## Claims\n\n- **supported** c: Is \\<b\\>high")
+            && markdown.contains("equivalent")
+    );
+    let found: Value = serde_json::from_str(&super::summary::render(&analysis).unwrap()).unwrap();
+    assert_eq!(
+        (&found["claims"][0]["verdict"], &found["contrasts"][0]["verdict"]),
+        (&"supported".into(), &"better".into())
+    );
+    assert_eq!((&found["decision"]["family"], &found["decision"]["metrics"][0]), (&4.into(), &"auuc".into()));
+    assert!(found["claims"][0]["parts"][0]["interval"][0].as_f64().unwrap() > 0.0);
+    let csv = String::from_utf8(super::csv::contrasts(&analysis).unwrap()).unwrap();
+    assert!(csv.lines().nth(1).unwrap().contains(",better,1,"), "{csv}");
+}
+
+#[test]
+fn readers_are_warned_of_a_share_of_a_total_that_is_hardly_there() {
+    let found = Analysis::new(&weak()).unwrap();
+    let table = Table::new(&found);
+    let differences = Differences::new(&found, &table);
+    for text in [
+        super::markdown::render(&found, &table, &differences),
+        super::html::render(&found, &table, &differences).unwrap(),
+        super::tex::render(&found, &table),
+    ] {
+        assert!(
+            text.contains("Average effect on the test rows: ") && text.contains("hardly there"),
+            "{text}"
+        );
+    }
+    assert!(table.blocks[0].methods.iter().all(|row| !row.cells[2].best), "no share is marked as best");
+    let summary: Value = serde_json::from_str(&super::summary::render(&found).unwrap()).unwrap();
+    let test = &summary["datasets"][0]["test"];
+    assert!(
+        test["hardly_there"] == true && test["observed_effect_z"].as_f64().unwrap().abs() < 3.0,
+        "{test}"
+    );
+    assert!(test["observed_effect_interval"][0].is_f64());
+}
+
+#[test]
+fn where_the_total_is_there_its_size_is_said_and_no_warning() {
+    let found = Sample::default().analysis();
+    let summary: Value = serde_json::from_str(&super::summary::render(&found).unwrap()).unwrap();
+    assert_eq!(summary["datasets"][0]["test"]["hardly_there"], false);
+    let table = Table::new(&found);
+    assert!(
+        table.blocks[0].totals.len() == 1
+            && table.blocks[0].totals[0].starts_with("Average effect on the test rows: ")
+    );
 }

@@ -1,20 +1,20 @@
 //! table.tex: the main table for a paper. Needs booktabs.
 
 use super::table::{Cell, Column, Row, Table};
-use super::view::View;
+use valor_analysis::Analysis;
 use valor_base::escape::tex::{comment, text as escape};
 use valor_stats::metrics::Direction;
 
 /// The table as LaTeX.
-pub fn render(view: &View, table: &Table) -> String {
+pub fn render(analysis: &Analysis, table: &Table) -> String {
     let columns = table.columns.len();
     let mut text = format!(
         "% {} ({})\n% {}\n",
-        comment(&view.experiment),
-        comment(&view.profile),
+        comment(&analysis.experiment),
+        comment(&analysis.profile),
         comment(&table.legend)
     );
-    if let Some(caption) = &view.caption {
+    if let Some(caption) = &analysis.caption {
         text += &format!("% {}\n", comment(caption));
     }
     text +=

@@ -1,9 +1,9 @@
 //! The search as text, rounded once: Markdown and HTML print these strings.
 
-use super::format;
-use super::view::View;
-use super::view::tuning::{KeptView, TunedView, TuningView};
 use serde::Serialize;
+use valor_analysis::Analysis;
+use valor_analysis::tuning::{KeptView, TunedView, TuningView};
+use valor_page::format;
 use valor_runs::spec::{Range, Scale};
 use valor_stats::metrics::Direction;
 
@@ -28,13 +28,13 @@ pub const REMARK: &str = "Kept values: median over the finished seeds [smallest,
     trained once.";
 
 impl TuningText {
-    /// Rounds a view.
-    pub fn new(view: &View) -> Self {
-        let Some(tuning) = &view.tuning else {
+    /// Rounds a analysis.
+    pub fn new(analysis: &Analysis) -> Self {
+        let Some(tuning) = &analysis.tuning else {
             return Self { sentence: UNTUNED.to_string(), ranges: vec![], columns: vec![], rows: vec![] };
         };
         let range =
-            |range: &super::view::tuning::RangeView| format!("{}: {}", range.key, spread(&range.range));
+            |range: &valor_analysis::tuning::RangeView| format!("{}: {}", range.key, spread(&range.range));
         let keys = tuning.ranges.iter().map(|range| range.key.clone());
         let fixed = ["Dataset", "Method", "Different candidates", "Default kept"].map(str::to_string);
         Self {
@@ -104,24 +104,24 @@ fn value(kept: &KeptView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Material;
-    use crate::report::material::Outcome;
-    use crate::report::sample::{Sample, diverge};
     use serde_json::{Value, json};
+    use valor_analysis::Evidence;
+    use valor_analysis::evidence::Outcome;
+    use valor_analysis::sample::{Sample, diverge};
     use valor_learn::learner::tuned::Key;
     use valor_learn::learner::{MethodSpec, TreesSpec, TunedSpec};
     use valor_learn::trees::ZilnForestSpec;
     use valor_runs::spec::Tuning;
 
     /// Three candidates; seeds 1 and 2 kept the second, seed 3 the method as it stands.
-    fn material() -> Material {
-        let mut material = Sample::default().material();
+    fn evidence() -> Evidence {
+        let mut evidence = Sample::default().evidence();
         let rate = Range::Between { low: 1e-4, high: 1e-2, scale: Scale::Log };
         let weight = Range::Among { values: vec![0.5, 2.0] };
         let ranges = [(Key::LearningRate, rate), (Key::Weight("ranking".to_string()), weight)];
-        material.experiment.tuning =
+        evidence.experiment.tuning =
             Some(Tuning { trials: 3, metric: "qini".to_string(), ranges: ranges.into() });
-        for method in &mut material.experiment.methods {
+        for method in &mut evidence.experiment.methods {
             let MethodSpec::Neural(spec) = method.spec.clone() else { panic!() };
             let candidates = [5e-4, 2e-3, 2e-3].map(|rate| {
                 let mut spec = spec.clone();
@@ -135,7 +135,7 @@ mod tests {
                 searched,
             });
         }
-        for run in material.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
+        for run in evidence.cells.iter_mut().flat_map(|cell| &mut cell.runs) {
             if let Outcome::Found { record, .. } = &mut run.outcome {
                 let (number, rate) = if run.seed < 3 { (1.0, 2e-3) } else { (0.0, 5e-4) };
                 let noted =
@@ -143,22 +143,22 @@ mod tests {
                 record.fitted.extend(noted.map(|(name, value)| (format!("tuning: {name}"), value)));
             }
         }
-        material
+        evidence
     }
 
-    fn page(material: &Material) -> String {
-        let view = View::new(material).unwrap();
-        let table = crate::report::Table::new(&view);
-        let differences = crate::report::Differences::new(&view, &table);
-        let markdown = crate::report::markdown::render(&view, &table, &differences);
-        markdown + &crate::report::html::render(&view, &table, &differences).unwrap()
+    fn page(evidence: &Evidence) -> String {
+        let analysis = Analysis::new(evidence).unwrap();
+        let table = crate::report::Table::new(&analysis);
+        let differences = crate::report::Differences::new(&analysis, &table);
+        let markdown = crate::report::markdown::render(&analysis, &table, &differences);
+        markdown + &crate::report::html::render(&analysis, &table, &differences).unwrap()
     }
 
     #[test]
     fn what_was_searched_and_kept_is_said() {
-        let mut material = material();
-        diverge(&mut material.cells[1].runs[0]);
-        let text = TuningText::new(&View::new(&material).unwrap());
+        let mut evidence = evidence();
+        diverge(&mut evidence.cells[1].runs[0]);
+        let text = TuningText::new(&Analysis::new(&evidence).unwrap());
         assert!(
             text.sentence.contains("same budget, 3 candidates") && text.sentence.ends_with("is highest.")
         );
@@ -175,7 +175,7 @@ mod tests {
             cells(1)[1..],
             ["1/2", "0.001250 [5.000e-4, 0.002000]; default 5.000e-4", "not in this method"]
         );
-        let page = page(&material);
+        let page = page(&evidence);
         assert!(
             page.contains("\n## Tuning\n")
                 && page.contains("<td>0.002000 [5.000e-4, 0.002000]; default 5.000e-4</td>")
@@ -185,30 +185,30 @@ mod tests {
 
     #[test]
     fn what_has_nothing_to_tune_is_named() {
-        let mut material = material();
-        let method = &mut material.experiment.methods[0];
+        let mut evidence = evidence();
+        let method = &mut evidence.experiment.methods[0];
         method.spec = MethodSpec::Trees(TreesSpec::ZilnForest(ZilnForestSpec::default()));
         let expected = format!("Not tuned, at default settings: {}.", method.name);
-        let text = TuningText::new(&View::new(&material).unwrap());
+        let text = TuningText::new(&Analysis::new(&evidence).unwrap());
         assert!(text.sentence.starts_with("Every network was tuned"), "{}", text.sentence);
         assert!(text.sentence.ends_with(&expected), "{}", text.sentence);
     }
 
     #[test]
     fn without_tuning_every_reader_is_told() {
-        let material = Sample::default().material();
-        assert_eq!(page(&material).matches("nothing was tuned.").count(), 3);
-        assert_eq!(summary(&material)["tuning"], Value::Null);
+        let evidence = Sample::default().evidence();
+        assert_eq!(page(&evidence).matches("nothing was tuned.").count(), 3);
+        assert_eq!(summary(&evidence)["tuning"], Value::Null);
     }
 
-    fn summary(material: &Material) -> Value {
-        let view = View::new(material).unwrap();
-        serde_json::from_str(&crate::report::summary::render(&view).unwrap()).unwrap()
+    fn summary(evidence: &Evidence) -> Value {
+        let analysis = Analysis::new(evidence).unwrap();
+        serde_json::from_str(&crate::report::summary::render(&analysis).unwrap()).unwrap()
     }
 
     #[test]
     fn the_summary_holds_the_search() {
-        let found = &summary(&material())["tuning"];
+        let found = &summary(&evidence())["tuning"];
         assert_eq!(
             (&found["trials"], &found["metric"], &found["direction"]),
             (&json!(3), &json!("qini"), &json!("higher"))
@@ -230,13 +230,13 @@ mod tests {
 
     #[test]
     fn cells_without_runs_still_have_a_row() {
-        let mut material = material();
-        material
+        let mut evidence = evidence();
+        evidence
             .cells
             .iter_mut()
             .flat_map(|cell| &mut cell.runs)
             .for_each(|run| run.outcome = Outcome::Missing);
-        let text = TuningText::new(&View::new(&material).unwrap());
+        let text = TuningText::new(&Analysis::new(&evidence).unwrap());
         assert_eq!(text.rows[0][3..5], ["0/0", "\u{2013}; default 5.000e-4"]);
     }
 }

@@ -1,11 +1,13 @@
 //! Verdicts and claims in summary.json.
 
-use super::view::View;
-use super::view::claims::{ClaimView, Part};
-use super::view::contrasts::{ContrastView, Sources};
+use super::claim_words;
 use serde::Serialize;
+use valor_analysis::Analysis;
+use valor_analysis::claims::{ClaimView, Part};
+use valor_analysis::contrasts::{ContrastView, Sources};
+use valor_analysis::estimate::{LEVEL, POWER};
 use valor_runs::spec::Decision;
-use valor_stats::stats::{Answer, Interval, POWER, Verdict};
+use valor_stats::stats::{Answer, Interval, Verdict};
 
 /// What verdicts rest on.
 #[derive(Serialize)]
@@ -19,13 +21,13 @@ pub struct DecisionSummary<'a> {
 }
 
 impl<'a> DecisionSummary<'a> {
-    /// That of a view.
-    pub fn new(view: &'a View) -> Self {
+    /// That of a analysis.
+    pub fn new(analysis: &'a Analysis) -> Self {
         Self {
-            declared: &view.decision,
-            primary: &view.primary,
-            family: view.declared,
-            level: super::view::estimate::LEVEL,
+            declared: &analysis.decision,
+            primary: &analysis.primary,
+            family: analysis.declared,
+            level: LEVEL,
             power: POWER,
         }
     }
@@ -111,26 +113,26 @@ pub struct ClaimSummary<'a> {
     source: Option<&'a str>,
     metric: &'a str,
     datasets: &'a [String],
-    statement: &'a str,
+    statement: String,
     verdict: Answer,
-    evidence: &'a str,
-    needed: Option<&'a str>,
+    evidence: String,
+    needed: Option<String>,
     parts: &'a [Part],
 }
 
 impl<'a> ClaimSummary<'a> {
-    /// That of a view's claim.
+    /// That of a analysis's claim.
     pub fn new(claim: &'a ClaimView) -> Self {
         Self {
-            id: &claim.id,
-            text: &claim.text,
-            source: claim.source.as_deref(),
-            metric: &claim.metric,
-            datasets: &claim.datasets,
-            statement: &claim.statement,
+            id: &claim.claim.id,
+            text: &claim.claim.text,
+            source: claim.claim.source.as_deref(),
+            metric: &claim.claim.metric,
+            datasets: &claim.claim.datasets,
+            statement: claim_words::sentence(&claim.claim),
             verdict: claim.verdict,
-            evidence: &claim.evidence,
-            needed: claim.needed.as_deref(),
+            evidence: claim_words::evidence(claim),
+            needed: claim_words::needed(claim),
             parts: &claim.parts,
         }
     }

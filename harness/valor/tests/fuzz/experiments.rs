@@ -27,8 +27,8 @@ fn altered_experiment_files_are_read_or_refused_by_name() {
         std::fs::write(&path, content)?;
         let experiment = valor_runs::spec::load(&path, None, &[])?;
         // What `plan` asks for each cell.
-        for (dataset, method) in experiment.cells().take(20) {
-            let run = experiment.run(dataset, method, 1);
+        for cell in experiment.cells().take(20) {
+            let run = experiment.run(cell, 1);
             assert_eq!(run.id().len(), 16);
             assert!(!run.slug().contains('/'));
         }

@@ -11,7 +11,7 @@ use valor_data::table::Reading;
 use valor_data::table::stream::Stream;
 use valor_learn::learner::Device;
 use valor_learn::model::Model;
-use valor_runs::executor::Plan;
+use valor_runs::trial::{Job, Place};
 
 const NAME: &str = "altered.safetensors";
 
@@ -65,9 +65,10 @@ fn models(folder: &Path) -> Vec<Vec<u8>> {
     std::fs::write(folder.join("rows.csv"), rows()).unwrap();
     std::fs::write(folder.join("models.toml"), EXPERIMENT).unwrap();
     let experiment = valor_runs::spec::load(&folder.join("models.toml"), None, &[]).unwrap();
-    let plan = Plan { workers: 1, device: "cpu".into(), provenance: Default::default() };
+    let place = Place { device: "cpu".into(), provenance: Default::default() };
     let cells: Vec<_> = experiment.cells().collect();
-    let fit = |cell| valor_runs::trial::fit(&plan.job(&experiment, cell, &[1]), &mut |_, _| {}).unwrap();
+    let job = |cell| Job::new(&experiment, cell, vec![1], &place);
+    let fit = |cell| valor_runs::trial::fit(&job(cell), &mut |_, _| {}).unwrap();
     cells.into_iter().map(|cell| fit(cell).to_bytes().unwrap()).collect()
 }
 

@@ -71,8 +71,8 @@ fn no_more_workers_than_cores_are_started() {
 fn a_status_counts() {
     let words = "status experiments/small.toml --results results";
     let status = printed(reported(), &format!("{words} --json --set seeds=[2,3,4]"));
-    assert_keys(&status, "cells changed damaged experiment profile results total");
-    let counts = |asked, finished| json!({ "asked": asked, "finished": finished, "diverged": 0, "damaged": 0, "failed": 0, "missing": asked - finished });
+    assert_keys(&status, "cells changed claimed damaged experiment profile results total");
+    let counts = |asked, finished| json!({ "asked": asked, "finished": finished, "diverged": 0, "damaged": 0, "failed": 0, "claimed": 0, "missing": asked - finished });
     assert_eq!(status["total"], counts(6, 2));
     assert_eq!(items(&status["cells"]).len(), 2);
     let mut cell = counts(3, 1);
@@ -201,7 +201,7 @@ fn a_run_ends_with_one_json_object() {
     let found = printed(&workspace, &words);
     assert_keys(
         &found,
-        "asked command experiment failed interrupted missing profile recorded results unrecorded",
+        "asked claimed command experiment failed interrupted missing profile recorded results unrecorded",
     );
     assert_eq!(
         [&found["asked"], &found["recorded"], &found["failed"], &found["missing"]].map(Value::as_u64),

@@ -8,6 +8,7 @@
 mod bad_input;
 mod bad_tables;
 mod browser;
+mod claims;
 mod cli;
 mod compare;
 mod data;

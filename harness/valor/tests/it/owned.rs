@@ -9,7 +9,8 @@ use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 const RUN: &str = "run experiments/small.toml --results results";
-const PARTS: [&str; 5] = ["staging", "runs", "evaluations", "failures", "set-aside"];
+const PARTS: [&str; 7] =
+    ["staging", "runs", "evaluations", "failures", "set-aside", "claims", "claims/owners"];
 
 fn heard(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
@@ -26,8 +27,9 @@ fn folders_with_files_of_others_are_not_used_and_the_reason_is_said() {
     for part in PARTS {
         let workspace = Workspace::new();
         workspace.write("precious/a", "keep");
-        fs::create_dir(workspace.path("results")).unwrap();
-        symlink(workspace.path("precious"), workspace.path(&format!("results/{part}"))).unwrap();
+        let place = workspace.path(&format!("results/{part}"));
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        symlink(workspace.path("precious"), place).unwrap();
         workspace.refuse(RUN, &[&format!("results/{part} is a link"), "--results"]);
         workspace.refuse("gc --yes", &["is a link"]);
     }
@@ -56,6 +58,9 @@ fn files_of_others_in_a_store_stay_and_are_told_of() {
         "results/evaluations/0123456789abcdef.parquet/a".to_string(),
         "results/failures/notes.json".to_string(),
         "results/set-aside/mine/a".to_string(),
+        "results/claims/notes.txt".to_string(),
+        "results/claims/0123456789abcdef/a".to_string(),
+        "results/claims/owners/notes.txt".to_string(),
     ];
     strange.iter().for_each(|path| workspace.write(path, "keep"));
     workspace.write("outside/record.json", "keep");
@@ -68,8 +73,14 @@ fn files_of_others_in_a_store_stay_and_are_told_of() {
     let removed = workspace.valor("gc --yes");
     for output in [&listed, &removed] {
         assert_eq!(output.status.code(), Some(0), "{output:?}");
-        for path in ["notes.txt", "a-b", "mine-0123456789abcdef", "linked-fedcba9876543210", "set-aside/mine"]
-        {
+        for path in [
+            "notes.txt",
+            "a-b",
+            "mine-0123456789abcdef",
+            "linked-fedcba9876543210",
+            "set-aside/mine",
+            "claims/owners/notes.txt",
+        ] {
             let line = |line: &str| line.starts_with("left as it is: ") && line.contains(path);
             assert!(heard(output).lines().any(line), "{path} is not in {}", heard(output));
         }

@@ -41,6 +41,8 @@ fn assert_as_uninterrupted(workspace: &Workspace) {
     assert_same(&workspace.summary(), summary);
     assert!(workspace.names("results/staging").is_empty(), "something is left in the staging folder");
     assert!(workspace.names("results/failures").is_empty(), "a failure is noted of a run that succeeded");
+    assert_eq!(Vec::from_iter(workspace.names("results/claims")), ["owners"], "a claim is left");
+    assert!(workspace.names("results/claims/owners").is_empty(), "an owner is left");
 }
 
 /// Waits until `enough` runs are recorded and a worker is at work.
@@ -71,7 +73,9 @@ fn workers(parent: u32) -> Vec<u32> {
     let numbers = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     let works = |process: &u32| {
         let command = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-        command.ends_with(b"\0work\0") && status(*process).is_some_and(|(_, found)| found == parent)
+        let work = b"\0work\0--child\0";
+        command.windows(work.len()).any(|words| words == work)
+            && status(*process).is_some_and(|(_, found)| found == parent)
     };
     numbers.filter(works).collect()
 }
@@ -133,6 +137,10 @@ fn killing_a_worker_fails_its_runs_until_the_next_time() {
     let killed = slow();
     let mut child = killed.command(&format!("{RUN} --workers 1")).spawn().unwrap();
     wait_for(&killed, &mut child, 1);
+    let start = Instant::now();
+    while killed.names("results/claims").len() < 2 {
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing is claimed");
+    }
     workers(child.id()).into_iter().for_each(|worker| signal("KILL", worker));
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{output:?}");

@@ -48,10 +48,12 @@ fn identities_stay_what_they_are() {
     let workspace = Workspace::with(SOURCES);
     workspace.write("experiments/rows.csv", "x,t,y\n1,1,2\n2,0,0\n");
     let experiment = spec::load(&workspace.path("experiments/small.toml"), None, &[]).unwrap();
-    let runs = experiment.cells().map(|(dataset, method)| experiment.run(dataset, method, 42));
+    let runs = experiment.cells().map(|cell| experiment.run(cell, 42));
     let found: Vec<(String, String)> = runs.map(|run| (run.id(), run.slug())).collect();
     let golden = GOLDEN.map(|(id, slug)| (id.to_string(), slug.to_string()));
     assert_eq!(found, golden);
+    let planned: Vec<String> = experiment.runs().into_iter().map(|run| run.id).collect();
+    assert_eq!(planned, GOLDEN.map(|(id, _)| id));
 }
 
 #[test]

@@ -6,19 +6,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The crates below `harness/`; each may use those before it that ARCHITECTURE.md gives it, which its Cargo.toml holds.
-const CRATES: &[&str] = &["base", "io", "stats", "data", "learn", "runs", "valor"];
+const CRATES: &[&str] = &["base", "io", "stats", "data", "learn", "runs", "analysis", "page", "valor"];
 
 /// External crates that one crate of ours has for some of its modules only.
 const ROOMS: &[(&str, &[&str])] = &[
     ("tch", &["nets", "objectives", "learner"]),
     ("safetensors", &["model"]),
-    ("plotters", &["report"]),
-    ("resvg", &["report"]),
-    ("tera", &["report"]),
     ("clap", &["cli", "main"]),
     ("clap_complete", &["cli"]),
     ("indicatif", &["cli"]),
 ];
+
+/// External crates that draw and fill pages, and the only crate that has them.
+const DRAWING: &[&str] = &["plotters", "resvg", "tera"];
+
+/// Types of the statistics that printers show. They call none of its functions: a number that is not there yet is decided in
+/// analysis.
+const PRINTED: &[&str] = &["Answer", "Direction", "Interval", "SeedInterval", "Verdict"];
 
 /// The only modules that write files, and what writing looks like.
 const WRITERS: &[&str] = &["store", "report", "cli"];
@@ -210,6 +214,56 @@ fn crates_use_only_crates_before_them_and_statistics_need_no_libtorch() {
     }
 }
 
+/// Every name of the paths that a file has below a crate: `stats`, `Interval` of `valor_stats::stats::Interval`.
+fn names_below<'a>(code: &'a str, package: &'a str) -> impl Iterator<Item = &'a str> {
+    let path = |rest: &'a str| {
+        let mut depth = 0_i32;
+        let end = rest.find(|letter: char| {
+            depth += i32::from(letter == '{') - i32::from(letter == '}');
+            let inside = is_name(letter) || letter == ':' || letter == '{' || letter == '}';
+            depth < 0 || !(inside || (depth > 0 && (letter == ',' || letter.is_whitespace())))
+        });
+        &rest[..end.unwrap_or(rest.len())]
+    };
+    let names = |path: &'a str| path.split(|letter| !is_name(letter)).filter(|name| !name.is_empty());
+    after(code, package).map(path).flat_map(names)
+}
+
+/// The program's part of a source file: what stands before its tests, as code.
+fn program(source: &Source) -> String {
+    let code = code(&source.text);
+    code.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn analysis_decides_page_draws_and_report_does_neither() {
+    for package in CRATES {
+        let used = dependencies(package);
+        let draws = DRAWING.iter().any(|name| used.iter().any(|used| used == name));
+        assert!(!draws || *package == "page", "{package} draws, which is left to page");
+        if *package == "page" {
+            let ours: Vec<_> = used.iter().filter(|name| name.starts_with("valor-")).collect();
+            assert_eq!(ours, ["valor-base"], "page knows no experiment and no number's meaning");
+        }
+    }
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let code = program(&source);
+        let name = source.path.display();
+        if source.package == "analysis"
+            && ["println!", "print!", "eprintln!"].iter().any(|one| code.contains(one))
+        {
+            wrong.push(format!("{name}: analysis prints nothing"));
+        }
+        if source.package == "valor" && source.module() == "report" {
+            let known = |used: &&str| !PRINTED.contains(used) && !["stats", "metrics"].contains(used);
+            let others = names_below(&code, "valor_stats::").filter(known);
+            wrong.extend(others.map(|used| format!("{name}: {used} belongs to analysis")));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn external_crates_stay_in_their_rooms() {
     let mut wrong = Vec::new();
@@ -288,6 +342,9 @@ fn the_scanner_reads_rust() {
     let text = "use crate::{data::{a, store}, spec};\n// crate::report\nlet a = \"crate::cli\\\"\"; let b = r#\"crate::cli\"#;\n\
                 let c = '\"'; fn f<'a>() { crate::stats::mean(); not_crate::cli::x(); $crate::error::E }\n/* crate::cli */";
     assert_eq!(used_modules(&code(text), 1), BTreeSet::from(["data", "error", "spec", "stats"]));
+    let text = "use valor_stats::stats::{Interval, mean}; let a: &valor_stats::metrics::Direction = b;";
+    let names = ["stats", "Interval", "mean", "metrics", "Direction"];
+    assert_eq!(names_below(text, "valor_stats::").collect::<Vec<_>>(), names);
     let text = "use super::super::report::View; use super::store;";
     assert_eq!(used_modules(text, 2), BTreeSet::from(["report"]));
 }

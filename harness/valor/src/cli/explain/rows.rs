@@ -3,7 +3,6 @@
 use super::column;
 use crate::cli::output::{Staged, writer};
 use crate::cli::progress::Rows;
-use crate::report::explain::{Digest, Feature, Part};
 use anyhow::Context;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch, UInt64Array};
 use arrow::compute::can_cast_types;
@@ -11,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use valor_analysis::explain::{Digest, Feature, Part};
 use valor_base::input_error;
 use valor_data::table::stream::{Chunk, Stream};
 use valor_io::table::{Format, as_text};

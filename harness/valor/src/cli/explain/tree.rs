@@ -3,10 +3,12 @@
 use super::Arguments;
 use super::folder::Folder;
 use crate::cli::DONE;
-use crate::report::explain::{Feature, Names, Unit, tree_svg, tree_text};
+use crate::report::explain::{Names, tree_svg, tree_text};
 use std::io::Write;
+use valor_analysis::explain::Feature;
 use valor_base::input_error;
 use valor_learn::model::Explained;
+use valor_page::amount::Unit;
 
 /// Levels that a drawing has room for.
 const DRAWN: usize = 5;

@@ -1,15 +1,15 @@
 //! Calibration of uplift: what a method predicted for its deciles against what was observed in them.
 
-use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
-use super::svg::Style;
-use super::{Figure, Plate};
-use crate::report::view::curve::{DecilePoint, Deciles};
+use valor_analysis::curve::{DecilePoint, Deciles};
+use valor_page::figure::{Figure, TitledPanel};
+use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::svg::Style;
 
 /// Half-width of a 95 % interval in standard errors.
 const REACH: f64 = 1.96;
 
 /// A small panel per method, each with its own axes: predictions of different objectives differ in scale.
-pub fn calibration(methods: &[Deciles]) -> Plate {
+pub fn calibration(methods: &[Deciles]) -> Figure {
     let mut legend = vec![
         (Style::Dot, "observed".to_string()),
         (Style::Interval, "95 % interval".to_string()),
@@ -18,16 +18,16 @@ pub fn calibration(methods: &[Deciles]) -> Plate {
     if methods.iter().flat_map(|method| &method.points).any(|point| point.truth.is_some()) {
         legend.push((Style::Mark, "true effect".to_string()));
     }
-    Plate { legend, figures: methods.iter().map(figure).collect() }
+    Figure { legend, panels: methods.iter().map(figure).collect() }
 }
 
-fn figure(method: &Deciles) -> Figure {
+fn figure(method: &Deciles) -> TitledPanel {
     let points = || method.points.iter();
     let x = range(points().map(|point| point.predicted));
     let y = range(points().flat_map(heights).chain([0.0]));
     let dots = points().filter_map(|point| Some((point.predicted, point.observed?)));
     let truth = points().filter_map(|point| Some((point.predicted, point.truth?)));
-    Figure {
+    TitledPanel {
         heading: method.name.clone(),
         panel: Panel {
             title: format!("Calibration of uplift: {}", method.name),
@@ -78,7 +78,7 @@ mod tests {
         };
         let points = vec![point(1, Some(3.0), 2.0), point(2, None, 1.0)];
         let plate = calibration(&[Deciles { name: "A".to_string(), points }]);
-        let panel = &plate.figures[0].panel;
+        let panel = &plate.panels[0].panel;
         assert_eq!(panel.layers[1], Layer::Bars(Style::Interval, vec![(2.0, 3.0 - 1.96, 3.0 + 1.96)]));
         assert_eq!(panel.layers[2], Layer::Marks(Style::Mark, vec![(2.0, 0.5), (1.0, 0.5)]));
         assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(2.0, 3.0)]));

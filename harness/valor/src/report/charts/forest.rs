@@ -1,16 +1,16 @@
 //! Forests: a line per method with its difference from the baseline, or per component with its effect.
 
-use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
-use super::svg::Style;
-use super::{Figure, Plate};
-use crate::report::view::contrasts::ContrastView;
-use crate::report::view::effects::{EffectView, EffectsView};
+use valor_analysis::contrasts::ContrastView;
+use valor_analysis::effects::{EffectView, EffectsView};
+use valor_page::figure::{Figure, TitledPanel};
+use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::svg::Style;
 
 /// Longest name that is written out; the table beside the chart has it whole.
 const LONGEST: usize = 26;
 
 /// Differences in the first metric, over all datasets if there are several; nothing where none is defined.
-pub fn forest(contrasts: &[ContrastView]) -> Option<Plate> {
+pub fn forest(contrasts: &[ContrastView]) -> Option<Figure> {
     let last = contrasts.last()?;
     let metric = &contrasts[0].metric;
     let shown =
@@ -29,17 +29,17 @@ pub fn forest(contrasts: &[ContrastView]) -> Option<Plate> {
         description: format!("Difference of each method from {}, {over}", last.baseline),
         label: format!("{metric}, method minus {}", short(&last.baseline)),
     };
-    lines.iter().any(|line| line.value.is_some()).then(|| Plate {
+    lines.iter().any(|line| line.value.is_some()).then(|| Figure {
         legend: vec![(
             Style::Dot,
             "difference, with 95 % interval over paired seeds and test rows".to_string(),
         )],
-        figures: vec![figure(text, &lines)],
+        panels: vec![figure(text, &lines)],
     })
 }
 
 /// Effects of components in a metric, one figure per model; nothing where none was fitted.
-pub fn effects(models: &[EffectsView], metric: &str) -> Option<Plate> {
+pub fn effects(models: &[EffectsView], metric: &str) -> Option<Figure> {
     let drawn = |model: &EffectsView| {
         let line = |term: &EffectView| Line {
             name: term.name.replace(':', " with "),
@@ -56,11 +56,11 @@ pub fn effects(models: &[EffectsView], metric: &str) -> Option<Plate> {
         };
         lines.iter().any(|line| line.value.is_some()).then(|| figure(text, &lines))
     };
-    let figures: Vec<Figure> =
+    let figures: Vec<TitledPanel> =
         models.iter().filter(|model| model.metric == metric).filter_map(drawn).collect();
-    (!figures.is_empty()).then(|| Plate {
+    (!figures.is_empty()).then(|| Figure {
         legend: vec![(Style::Dot, "effect, with 95 % interval for these backbones".to_string())],
-        figures,
+        panels: figures,
     })
 }
 
@@ -79,12 +79,12 @@ struct Text {
     label: String,
 }
 
-fn figure(text: Text, lines: &[Line]) -> Figure {
+fn figure(text: Text, lines: &[Line]) -> TitledPanel {
     let ends = lines.iter().filter_map(|line| line.ends).flat_map(|(low, high)| [low, high]);
     let values = ends.chain(lines.iter().filter_map(|line| line.value)).chain([0.0]);
     let names: Vec<String> = lines.iter().map(|line| short(&line.name)).collect();
     let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-    Figure {
+    TitledPanel {
         heading: text.heading,
         panel: Panel {
             title: text.title,
@@ -170,7 +170,7 @@ mod tests {
             contrast("a name that is longer than it can be", None, "auuc", Some([-2.0, -1.0])),
         ];
         let plate = forest(&all).unwrap();
-        let panel = &plate.figures[0].panel;
+        let panel = &plate.panels[0].panel;
         let dots = [(2.0, 2.0, "one"), (-1.5, 0.0, "a name that is longer than it can be")];
         let dots = dots.map(|(x, y, name)| (x, y, name.to_string())).to_vec();
         assert_eq!(panel.layers[1], Layer::Spans(Style::Span, vec![(2.0, 1.0, 3.0), (0.0, -2.0, -1.0)]));
@@ -178,7 +178,7 @@ mod tests {
         let names = ["one", "failed", "a name that is longer tha\u{2026}"].map(str::to_string);
         assert_eq!(panel.layers[3], Layer::Names([2.0, 1.0, 0.0].into_iter().zip(names).collect()));
         assert!(panel.x.range.0 < -2.0 && panel.x.range.1 > 3.0 && panel.x.range.1 < 7.0);
-        assert_eq!(plate.figures[0].heading, "auuc: average over datasets");
+        assert_eq!(plate.panels[0].heading, "auuc: average over datasets");
     }
 
     #[test]
@@ -208,10 +208,10 @@ mod tests {
         let pairs = vec![term("ziln", Some(1.0)), term("wr", None), term("ziln:wr", Some(-2.0))];
         let all = [model("qini", vec![term("ziln", Some(9.0))]), model("auuc", pairs)];
         let plate = effects(&all, "auuc").unwrap();
-        assert_eq!(plate.figures.len(), 1);
+        assert_eq!(plate.panels.len(), 1);
         let dots = [(1.0, 2.0, "ziln".to_string()), (-2.0, 0.0, "ziln with wr".to_string())].to_vec();
-        assert_eq!(plate.figures[0].panel.layers[2], Layer::Named(Style::Dot, dots));
-        assert_eq!(plate.figures[0].heading, "auuc: components and their pairs");
+        assert_eq!(plate.panels[0].panel.layers[2], Layer::Named(Style::Dot, dots));
+        assert_eq!(plate.panels[0].heading, "auuc: components and their pairs");
         assert_eq!(effects(&all, "krcc"), None);
         assert_eq!(effects(&[model("auuc", vec![term("wr", None)])], "auuc"), None);
     }

@@ -1,9 +1,9 @@
 //! Importance of features: a line per feature, one panel per measure.
 
-use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
-use super::svg::Style;
-use super::{Figure, Plate};
-use crate::report::view::importance::{FeatureImportanceView, ImportanceView, Spread};
+use valor_analysis::importance::{FeatureImportanceView, ImportanceView, Spread};
+use valor_page::figure::{Figure, TitledPanel};
+use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::svg::Style;
 
 /// Features that are drawn.
 pub const DRAWN: usize = 15;
@@ -11,7 +11,7 @@ pub const DRAWN: usize = 15;
 const LONGEST: usize = 22;
 
 /// Both measures for the leading features of a method.
-pub fn importance(method: &str, view: &ImportanceView) -> Plate {
+pub fn importance(method: &str, view: &ImportanceView) -> Figure {
     let shown: Vec<&FeatureImportanceView> = view.features.iter().take(DRAWN).collect();
     let loss = |feature: &FeatureImportanceView| feature.loss;
     let gain = |feature: &FeatureImportanceView| Some(feature.gain);
@@ -19,9 +19,9 @@ pub fn importance(method: &str, view: &ImportanceView) -> Plate {
         figure(method, ("Loss of AUUC when permuted", Ticks::Plain), &shown, &loss),
         figure(method, ("Share of the splits' gain", Ticks::Percent), &shown, &gain),
     ];
-    Plate {
+    Figure {
         legend: vec![(Style::Dot, "mean over seeds, with one SD to each side".to_string())],
-        figures: figures.into_iter().flatten().collect(),
+        panels: figures.into_iter().flatten().collect(),
     }
 }
 
@@ -30,7 +30,7 @@ fn figure(
     (measure, ticks): (&str, Ticks),
     shown: &[&FeatureImportanceView],
     value: &dyn Fn(&FeatureImportanceView) -> Option<Spread>,
-) -> Option<Figure> {
+) -> Option<TitledPanel> {
     let from_top = |place: usize| (shown.len() - 1 - place) as f64;
     let known = shown.iter().enumerate().filter_map(|(place, feature)| Some((place, value(feature)?)));
     let known: Vec<(usize, Spread)> = known.collect();
@@ -58,7 +58,7 @@ fn figure(
             Layer::Names(names),
         ],
     };
-    (!known.is_empty()).then(|| Figure { heading: measure.to_string(), panel, remark: String::new() })
+    (!known.is_empty()).then(|| TitledPanel { heading: measure.to_string(), panel, remark: String::new() })
 }
 
 fn short(name: &str) -> String {
@@ -84,8 +84,8 @@ mod tests {
     #[test]
     fn the_leading_features_are_drawn_from_the_top() {
         let plate = importance("ZILN-Tree", &view(30, Some(Spread { mean: 0.02, sd: None })));
-        assert_eq!(plate.figures.len(), 2);
-        let panel = &plate.figures[0].panel;
+        assert_eq!(plate.panels.len(), 2);
+        let panel = &plate.panels[0].panel;
         assert_eq!(panel.size, Size::Lines { count: DRAWN as u32, letters: LONGEST as u32 });
         assert_eq!(panel.layers[1], Layer::Spans(Style::Span, Vec::new()), "one seed has no spread");
         let Layer::Dots(_, dots) = &panel.layers[2] else { panic!() };
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn an_undefined_measure_is_not_drawn() {
         let plate = importance("Causal Forest", &view(2, None));
-        assert_eq!(plate.figures.len(), 1);
-        assert_eq!(plate.figures[0].heading, "Share of the splits' gain");
+        assert_eq!(plate.panels.len(), 1);
+        assert_eq!(plate.panels[0].heading, "Share of the splits' gain");
     }
 }

@@ -3,51 +3,29 @@
 mod calibration;
 mod forest;
 pub mod importance;
-pub mod panel;
 mod quality;
 mod seeds;
-pub mod svg;
-mod thin;
 
 pub use calibration::calibration;
 pub use forest::{effects, forest};
 pub use quality::quality;
 pub use seeds::seeds;
 
-use super::view::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses, RowBand};
-use super::view::references::RANKERS;
-use panel::{Axis, Layer, Panel, Size, Ticks, range};
-use svg::{SERIES, Style};
-
-/// Panels that share a legend.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Plate {
-    /// Names of what is drawn.
-    pub legend: Vec<(Style, String)>,
-    /// Panels.
-    pub figures: Vec<Figure>,
-}
-
-/// A panel with its heading.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figure {
-    /// Above the panel.
-    pub heading: String,
-    /// What is drawn.
-    pub panel: Panel,
-    /// Under the panel.
-    pub remark: String,
-}
+use valor_analysis::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses, RowBand};
+use valor_analysis::references::RANKERS;
+use valor_page::figure::{Figure, TitledPanel};
+use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::svg::{SERIES, Style};
 
 /// As the oracle's curve is drawn.
 const TRUTH: Style = Style::Reference(RANKERS.len() - 1);
 
 /// Uplift beside Qini curves: all methods if a panel can hold them, else one plate per backbone or part of it,
 /// on common axes.
-pub fn curves(uplift: &Curves, qini: &Curves) -> Vec<Plate> {
-    let plate = |(uplift_group, qini_group): (Vec<&Band>, Vec<&Band>)| Plate {
+pub fn curves(uplift: &Curves, qini: &Curves) -> Vec<Figure> {
+    let plate = |(uplift_group, qini_group): (Vec<&Band>, Vec<&Band>)| Figure {
         legend: curve_legend(&uplift_group, &uplift.references),
-        figures: vec![
+        panels: vec![
             curve_figure("Uplift curve", uplift, &uplift_group),
             curve_figure("Qini curve", qini, &qini_group),
         ],
@@ -116,11 +94,11 @@ fn extent(curves: &Curves) -> impl Iterator<Item = f64> {
     })
 }
 
-fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> Figure {
+fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> TitledPanel {
     let names: Vec<&str> = group.iter().map(|band| band.name.as_str()).collect();
     let references = curves.references.iter().flat_map(|line| line.values.iter().copied());
     let label = "gain per row of the list";
-    Figure {
+    TitledPanel {
         heading: what.to_string(),
         panel: Panel {
             title: what.to_string(),
@@ -158,7 +136,7 @@ fn curve_layers(curves: &Curves, group: &[&Band]) -> Vec<Layer> {
 }
 
 /// Uplift by decile, a small panel per method, on common axes.
-pub fn deciles(methods: &[Deciles]) -> Plate {
+pub fn deciles(methods: &[Deciles]) -> Figure {
     let points = || methods.iter().flat_map(|method| &method.points);
     let y = range(points().flat_map(heights).chain([0.0]));
     let mut legend = vec![
@@ -169,7 +147,7 @@ pub fn deciles(methods: &[Deciles]) -> Plate {
     if points().any(|point| point.truth.is_some()) {
         legend.push((TRUTH, "true effect".to_string()));
     }
-    Plate { legend, figures: methods.iter().map(|method| decile_figure(method, y)).collect() }
+    Figure { legend, panels: methods.iter().map(|method| decile_figure(method, y)).collect() }
 }
 
 /// Everything drawn at a decile.
@@ -179,13 +157,13 @@ fn heights(point: &DecilePoint) -> Vec<f64> {
     observed.into_iter().flatten().chain([point.predicted]).chain(point.truth).collect()
 }
 
-fn decile_figure(method: &Deciles, y: (f64, f64)) -> Figure {
+fn decile_figure(method: &Deciles, y: (f64, f64)) -> TitledPanel {
     let points = || method.points.iter().map(|point| (point.decile as f64, point));
     let bars = points().filter_map(|(x, point)| {
         let (value, error) = (point.observed?, point.standard_error?);
         Some((x, value - error, value + error))
     });
-    Figure {
+    TitledPanel {
         heading: method.name.clone(),
         panel: Panel {
             title: format!("Uplift by decile: {}", method.name),
@@ -216,7 +194,7 @@ fn decile_figure(method: &Deciles, y: (f64, f64)) -> Figure {
 
 /// Training losses, a small panel per method, each with its own vertical axis: losses of different objectives
 /// cannot be compared.
-pub fn losses(methods: &[Losses]) -> Plate {
+pub fn losses(methods: &[Losses]) -> Figure {
     let mut legend = vec![(Style::Training, "training, a line per seed".to_string())];
     if methods.iter().flat_map(|method| &method.seeds).any(|seed| !seed.validation.is_empty()) {
         legend.push((Style::Validation, "validation".to_string()));
@@ -224,10 +202,10 @@ pub fn losses(methods: &[Losses]) -> Plate {
     if methods.iter().flat_map(|method| &method.seeds).any(|seed| seed.diverged.is_some()) {
         legend.push((Style::Dot, "last epoch before divergence".to_string()));
     }
-    Plate { legend, figures: methods.iter().map(loss_figure).collect() }
+    Figure { legend, panels: methods.iter().map(loss_figure).collect() }
 }
 
-fn loss_figure(method: &Losses) -> Figure {
+fn loss_figure(method: &Losses) -> TitledPanel {
     let seeds = || method.seeds.iter();
     let values = seeds().flat_map(|seed| seed.total.iter().chain(&seed.validation)).map(|(_, loss)| *loss);
     let last = seeds().flat_map(|seed| seed.total.last()).map(|(epoch, _)| *epoch).fold(2.0, f64::max);
@@ -236,7 +214,7 @@ fn loss_figure(method: &Losses) -> Figure {
         seeds().map(|seed| Layer::Line(Style::Training, seed.total.clone())).collect();
     layers.extend(seeds().map(|seed| Layer::Line(Style::Validation, seed.validation.clone())));
     layers.push(Layer::Dots(Style::Dot, seeds().filter_map(stopped).collect()));
-    Figure {
+    TitledPanel {
         heading: method.name.clone(),
         panel: Panel {
             title: format!("Training loss: {}", method.name),
@@ -284,7 +262,7 @@ mod tests {
         Curves { share: vec![0.0, 1.0], methods, references }
     }
 
-    fn names(plate: &Plate) -> Vec<&str> {
+    fn names(plate: &Figure) -> Vec<&str> {
         plate.legend.iter().map(|(_, name)| name.as_str()).collect()
     }
 
@@ -300,14 +278,14 @@ mod tests {
             parts,
             [vec!["a", "b", "c", "random"], vec!["d", "e", "f", "random"], vec!["z", "random"]]
         );
-        let ranges: Vec<_> = plates.iter().map(|plate| plate.figures[0].panel.y.range).collect();
+        let ranges: Vec<_> = plates.iter().map(|plate| plate.panels[0].panel.y.range).collect();
         assert!(ranges.iter().all(|range| *range == ranges[0] && range.1 > 3.1), "{ranges:?}");
     }
 
     #[test]
     fn a_curve_panel_holds_bands_references_and_means() {
         let data = some(vec![band("A", "tarnet", 1.0)]);
-        let panel = &curves(&data, &data)[0].figures[1].panel;
+        let panel = &curves(&data, &data)[0].panels[1].panel;
         let layers = [
             Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.9, 1.1)]),
             Layer::Line(Style::Reference(0), vec![(0.0, 0.0), (1.0, 1.0)]),
@@ -327,7 +305,7 @@ mod tests {
             simultaneous: 3.0,
         };
         let data = some(vec![Band { rows: Some(rows), ..band("A", "tarnet", 1.0) }]);
-        let panel = &curves(&data, &data)[0].figures[0].panel;
+        let panel = &curves(&data, &data)[0].panels[0].panel;
         let outer = Layer::Band(Style::Outer(0), vec![(0.0, 0.0, 0.0), (1.0, -0.5, 2.5)]);
         let inner = Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.0, 2.0)]);
         assert_eq!(panel.layers[..2], [outer, inner]);
@@ -345,7 +323,7 @@ mod tests {
         };
         let plate =
             deciles(&[Deciles { name: "A".to_string(), points: vec![point(1, Some(3.0)), point(2, None)] }]);
-        let panel = &plate.figures[0].panel;
+        let panel = &plate.panels[0].panel;
         assert_eq!(panel.layers[2], Layer::Bars(Style::Interval, vec![(1.0, 2.5, 3.5)]));
         assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(1.0, 3.0)]));
         assert_eq!(panel.layers[4], Layer::Marks(Style::Mark, vec![(1.0, -2.0), (2.0, -2.0)]));
@@ -364,7 +342,7 @@ mod tests {
         let seeds = vec![curve(1, None), curve(2, Some(3))];
         let plate =
             losses(&[Losses { name: "A".to_string(), seeds, last_terms: vec![("mse".to_string(), 1.0)] }]);
-        let figure = &plate.figures[0];
+        let figure = &plate.panels[0];
         assert_eq!(figure.panel.layers.last(), Some(&Layer::Dots(Style::Dot, vec![(2.0, 1.0)])));
         assert_eq!(figure.remark, "Last epoch, before weights: mse 1.0000. Diverged: seed 2 in epoch 3.");
     }

@@ -1,27 +1,27 @@
 //! Latency against quality: what a better ranking costs when a single account is scored.
 
-use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
-use super::svg::Style;
-use super::{Figure, Plate};
-use crate::report::view::cell::CellView;
+use valor_analysis::cell::CellView;
+use valor_page::figure::{Figure, TitledPanel};
+use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::svg::Style;
 use valor_stats::metrics::Direction;
 
 /// One method: milliseconds for a row, the metric, the name.
 type Point = (f64, f64, String);
 
 /// Methods by median milliseconds of a single row and by `metric`; nothing where fewer than two have both.
-pub fn quality(metric: &str, better: Direction, cells: &[CellView]) -> Option<Plate> {
+pub fn quality(metric: &str, better: Direction, cells: &[CellView]) -> Option<Figure> {
     let point = |cell: &CellView| {
         let latency = cell.times.as_ref()?.single_median_ms?;
         Some((latency, cell.metrics.get(metric)?.mean?, cell.method.clone()))
     };
     let points: Vec<Point> = cells.iter().filter_map(point).collect();
     let legend = vec![(Style::Dot, "a method; named where none is both faster and better".to_string())];
-    (points.len() > 1).then(|| Plate { legend, figures: vec![figure(metric, better, points)] })
+    (points.len() > 1).then(|| Figure { legend, panels: vec![figure(metric, better, points)] })
 }
 
-fn figure(metric: &str, better: Direction, points: Vec<Point>) -> Figure {
-    Figure {
+fn figure(metric: &str, better: Direction, points: Vec<Point>) -> TitledPanel {
+    TitledPanel {
         heading: format!("Latency against {metric}"),
         panel: Panel {
             title: format!("Latency against {metric}"),

@@ -1,15 +1,16 @@
 //! Every seed as a dot: one metric on one dataset, a line per method, with the references that frame it.
 
 use super::forest::short;
-use super::panel::{Axis, Layer, Panel, Size, Ticks, range};
-use super::svg::Style;
-use super::{Figure, Plate, reference_style};
-use crate::report::view::cell::{CellView, ReferenceView};
-use crate::report::view::estimate::Estimate;
+use super::reference_style;
+use valor_analysis::cell::{CellView, ReferenceView};
+use valor_analysis::estimate::MetricEstimate;
+use valor_page::figure::{Figure, TitledPanel};
+use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::svg::Style;
 
 /// Seeds, means and intervals over seeds in `metric`; nothing where no seed has a value.
-pub fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> Option<Plate> {
-    let rows: Vec<(&str, &Estimate)> =
+pub fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> Option<Figure> {
+    let rows: Vec<(&str, &MetricEstimate)> =
         cells.iter().filter_map(|cell| Some((cell.method.as_str(), cell.metrics.get(metric)?))).collect();
     let lines: Vec<(Style, &str, f64)> = references
         .iter()
@@ -25,15 +26,15 @@ pub fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> 
     legend.extend(lines.iter().map(|(style, name, _)| (*style, (*name).to_string())));
     rows.iter()
         .any(|(_, estimate)| estimate.mean.is_some())
-        .then(|| Plate { legend, figures: vec![figure(metric, &rows, &lines)] })
+        .then(|| Figure { legend, panels: vec![figure(metric, &rows, &lines)] })
 }
 
-fn figure(metric: &str, rows: &[(&str, &Estimate)], lines: &[(Style, &str, f64)]) -> Figure {
+fn figure(metric: &str, rows: &[(&str, &MetricEstimate)], lines: &[(Style, &str, f64)]) -> TitledPanel {
     let ends = rows.iter().filter_map(|(_, estimate)| estimate.ci.as_ref().ok());
     let ends = ends.flat_map(|interval| [interval.low, interval.high]);
     let values = rows.iter().flat_map(|(_, estimate)| estimate.per_seed.values().copied());
     let widest = rows.iter().map(|(name, _)| short(name).chars().count()).max().unwrap_or(0);
-    Figure {
+    TitledPanel {
         heading: format!("{metric} of every seed"),
         panel: Panel {
             title: format!("{metric} of every seed"),
@@ -57,18 +58,18 @@ fn figure(metric: &str, rows: &[(&str, &Estimate)], lines: &[(Style, &str, f64)]
     }
 }
 
-fn layers(rows: &[(&str, &Estimate)], lines: &[(Style, &str, f64)]) -> Vec<Layer> {
+fn layers(rows: &[(&str, &MetricEstimate)], lines: &[(Style, &str, f64)]) -> Vec<Layer> {
     let height = |index: usize| (rows.len() - 1 - index) as f64;
     let upright = |(style, _, value): &(Style, &str, f64)| {
         Layer::Line(*style, vec![(*value, -0.5), (*value, rows.len() as f64 - 0.5)])
     };
-    let span = |(index, (_, estimate)): (usize, &(&str, &Estimate))| {
+    let span = |(index, (_, estimate)): (usize, &(&str, &MetricEstimate))| {
         estimate.ci.as_ref().ok().map(|interval| (height(index), interval.low, interval.high))
     };
     let seeds = rows.iter().enumerate().flat_map(|(index, (_, estimate))| {
         estimate.per_seed.values().map(move |value| (*value, height(index)))
     });
-    let mean = |(index, (name, estimate)): (usize, &(&str, &Estimate))| {
+    let mean = |(index, (name, estimate)): (usize, &(&str, &MetricEstimate))| {
         Some((estimate.mean?, height(index), (*name).to_string()))
     };
     let mut layers: Vec<Layer> = lines.iter().map(upright).collect();

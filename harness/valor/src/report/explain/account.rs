@@ -1,29 +1,16 @@
 //! One account: what it is like, and what that does to its uplift, in plain sentences.
 
-use super::amount::{Unit, decimals};
-use super::digest::Feature;
-use crate::report::format;
 use serde::Serialize;
+use valor_analysis::explain::{Account, Feature};
 use valor_data::encode::Known;
 use valor_learn::model::Cell;
+use valor_page::amount::{Unit, decimals};
+use valor_page::format;
 
 /// Sentences about an account, at most; the rest is added up.
 const SENTENCES: usize = 8;
 /// Closer to the mean than this many standard deviations is average.
 const AVERAGE: f64 = 0.05;
-
-/// An account with its contributions.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Account {
-    /// Its id, or its row.
-    pub id: String,
-    /// `tau_hat(x)`, outcome units.
-    pub uplift: f64,
-    /// What it is like, feature by feature.
-    pub cells: Vec<Cell>,
-    /// What that contributes.
-    pub contributions: Vec<f64>,
-}
 
 /// An account in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -51,25 +38,25 @@ pub struct Sentence {
     pub raises: bool,
 }
 
-impl Account {
-    /// The account in words.
-    pub fn story(&self, features: &[Feature], base: f64, unit: &Unit) -> Story {
-        let places = decimals(self.contributions.iter().copied().chain([base, self.uplift]));
+impl Story {
+    /// Of an account, with what all accounts start from.
+    pub fn of(account: &Account, features: &[Feature], base: f64, unit: &Unit) -> Self {
+        let places = decimals(account.contributions.iter().copied().chain([base, account.uplift]));
         let mut order: Vec<usize> = (0..features.len()).collect();
-        let size = |feature: usize| self.contributions[feature].abs();
+        let size = |feature: usize| account.contributions[feature].abs();
         order.sort_by(|&one, &other| size(other).total_cmp(&size(one)).then(one.cmp(&other)));
         let least = 0.5 * 0.1_f64.powi(places as i32);
         let told = order.iter().take(SENTENCES).take_while(|&&feature| size(feature) >= least).count();
         let sentence = |&feature: &usize| Sentence {
-            text: features[feature].says(&self.cells[feature]),
-            amount: unit.signed(self.contributions[feature], places),
-            raises: self.contributions[feature] > 0.0,
+            text: says(&features[feature], &account.cells[feature]),
+            amount: unit.signed(account.contributions[feature], places),
+            raises: account.contributions[feature] > 0.0,
         };
         let rest: Vec<usize> = order[told..].iter().copied().filter(|&feature| size(feature) > 0.0).collect();
-        let sum = rest.iter().map(|&feature| self.contributions[feature]).sum();
-        Story {
-            id: self.id.clone(),
-            uplift: unit.signed(self.uplift, places),
+        let sum = rest.iter().map(|&feature| account.contributions[feature]).sum();
+        Self {
+            id: account.id.clone(),
+            uplift: unit.signed(account.uplift, places),
             base: unit.signed(base, places),
             sentences: order[..told].iter().map(sentence).collect(),
             others: (!rest.is_empty()).then(|| (rest.len(), unit.signed(sum, places))),
@@ -77,28 +64,26 @@ impl Account {
     }
 }
 
-impl Feature {
-    /// What a cell of this feature is like, in words.
-    pub fn says(&self, cell: &Cell) -> String {
-        let name = self.readable();
-        match (cell, self.known()) {
-            (Cell::Missing, _) => format!("{name} is missing"),
-            (Cell::Unmet(level), _) => format!("{name} = {level}, which the training rows lack"),
-            (Cell::Level(code), Known::Levels(levels)) => match levels.get(*code) {
-                Some(level) => format!("{name} = {level}"),
-                None => format!("{name} = level {code}"),
-            },
-            (Cell::Number(value), Known::Number { mean, sd }) if sd > 0.0 && !self.is_flag() => {
-                let distance = (f64::from(*value) - mean) / sd;
-                match distance {
-                    near if near.abs() < AVERAGE => format!("{name} is average"),
-                    far if far > 0.0 => format!("{name} {far:.1} SD above average"),
-                    far => format!("{name} {:.1} SD below average", -far),
-                }
+/// What a cell of a feature is like, in words.
+fn says(feature: &Feature, cell: &Cell) -> String {
+    let name = feature.readable();
+    match (cell, feature.known()) {
+        (Cell::Missing, _) => format!("{name} is missing"),
+        (Cell::Unmet(level), _) => format!("{name} = {level}, which the training rows lack"),
+        (Cell::Level(code), Known::Levels(levels)) => match levels.get(*code) {
+            Some(level) => format!("{name} = {level}"),
+            None => format!("{name} = level {code}"),
+        },
+        (Cell::Number(value), Known::Number { mean, sd }) if sd > 0.0 && !feature.is_flag() => {
+            let distance = (f64::from(*value) - mean) / sd;
+            match distance {
+                near if near.abs() < AVERAGE => format!("{name} is average"),
+                far if far > 0.0 => format!("{name} {far:.1} SD above average"),
+                far => format!("{name} {:.1} SD below average", -far),
             }
-            (Cell::Number(value), _) => format!("{name} = {}", exact(*value)),
-            (Cell::Level(code), Known::Number { .. }) => format!("{name} = level {code}"),
         }
+        (Cell::Number(value), _) => format!("{name} = {}", exact(*value)),
+        (Cell::Level(code), Known::Number { .. }) => format!("{name} = level {code}"),
     }
 }
 
@@ -154,7 +139,7 @@ mod tests {
             ],
             contributions: vec![13.2, -4.1, 2.4, 0.9, 0.2, -0.3],
         };
-        let story = account.story(&features(), 14.0, &Unit::new("$"));
+        let story = Story::of(&account, &features(), 14.0, &Unit::new("$"));
         let told: Vec<String> =
             story.sentences.iter().map(|said| format!("{}: {}", said.text, said.amount)).collect();
         assert_eq!(
@@ -173,13 +158,13 @@ mod tests {
     #[test]
     fn every_cell_has_its_words() {
         let features = features();
-        assert_eq!(features[0].says(&Cell::Number(2.0)), "compute usage 1.6 SD below average");
-        assert_eq!(features[0].says(&Cell::Number(10.1)), "compute usage is average");
+        assert_eq!(says(&features[0], &Cell::Number(2.0)), "compute usage 1.6 SD below average");
+        assert_eq!(says(&features[0], &Cell::Number(10.1)), "compute usage is average");
         assert_eq!(
-            features[1].says(&Cell::Unmet("mars".into())),
+            says(&features[1], &Cell::Unmet("mars".into())),
             "region = mars, which the training rows lack"
         );
-        assert_eq!(features[4].says(&Cell::Number(-7.25)), "constant = \u{2212}7.25");
+        assert_eq!(says(&features[4], &Cell::Number(-7.25)), "constant = \u{2212}7.25");
         assert_eq!(plain(120.0), "120");
     }
 

@@ -1,11 +1,11 @@
 //! Splits in words: names of features and levels, not their numbers.
 
 use super::account::{exact, plain};
-use super::digest::Feature;
-use crate::report::format;
+use valor_analysis::explain::Feature;
 use valor_data::encode::{Known, MOST_CODES};
 use valor_learn::learner::explain::{Fact, LeafFacts, Listing};
 use valor_learn::trees::{LevelSet, Place, Side, Split};
+use valor_page::format;
 
 /// Levels that are named on each side, at most.
 const NAMED: usize = 5;

@@ -1,13 +1,13 @@
 //! How one feature's contribution depends on its value.
 
-use super::account::{Account, plain};
-use super::amount::{Unit, tick_decimals};
-use super::canvas::{Anchor, Canvas, Span};
-use super::digest::Feature;
+use super::account::plain;
 use super::swarm::{self, Row};
-use crate::report::format;
+use valor_analysis::explain::{Account, Feature};
 use valor_data::encode::Known;
 use valor_learn::model::Cell;
+use valor_page::amount::{Unit, tick_decimals};
+use valor_page::canvas::{Anchor, Canvas, Span};
+use valor_page::format;
 
 /// Levels with a row of their own, the most frequent.
 const LEVELS: usize = 8;

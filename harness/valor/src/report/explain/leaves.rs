@@ -1,12 +1,12 @@
 //! The leaf table of a tree to decide by.
 
-use super::amount::Unit;
 use super::branch::Names;
 use super::tree_text::places;
-use crate::report::format;
 use serde::Serialize;
 use valor_learn::learner::explain::{Fact, LeafFacts, Listing};
 use valor_learn::trees::Place;
+use valor_page::amount::Unit;
+use valor_page::format;
 
 /// A leaf as a row of the table; pairs are control and treated.
 #[derive(Clone, Debug, PartialEq, Serialize)]

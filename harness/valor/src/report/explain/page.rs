@@ -1,20 +1,17 @@
 //! The page: what raises and lowers uplift, with plots, and accounts in plain sentences.
 
 use super::account::Story;
-use super::amount::{Unit, decimals};
 use super::branch::Names;
-use super::digest::Digest;
 use super::leaves::{self, LeafRow};
-use super::view::{Direction, FeatureView, features};
 use super::{dependence, swarm, tree_svg};
-use crate::report::format;
-use crate::report::templates::{STYLE, fill};
 use anyhow::Result;
 use serde::Serialize;
-use tera::Context;
+use valor_analysis::explain::{Account, Digest, Direction, FeatureView, features};
 use valor_learn::learner::explain::{Attribution, Listing};
+use valor_page::amount::{Unit, decimals};
+use valor_page::format;
+use valor_page::templates::{EXPLAIN_STYLE, STYLE, fill};
 
-const EXPLAIN_STYLE: &str = include_str!("../../../../../reports/templates/explain.css");
 /// Features in the first table.
 const LEADING: usize = 15;
 /// Rows of the summary plot.
@@ -72,6 +69,34 @@ struct Group {
     stories: Vec<Story>,
 }
 
+/// What `explain.html` asks for, by name.
+#[derive(Serialize)]
+struct Page<'a> {
+    style: String,
+    method: &'a str,
+    attribution: &'a str,
+    /// Whether contributions add up to the uplift.
+    additive: bool,
+    data: &'a str,
+    id: &'a str,
+    ids: &'a str,
+    notes: &'a [String],
+    facts: Vec<(String, String)>,
+    leading: &'a [FeatureRow],
+    others: &'a [FeatureRow],
+    /// Features that move nothing.
+    silent: usize,
+    sampled: String,
+    /// Whether the sample is all rows.
+    whole: bool,
+    summary: String,
+    /// Dots beyond the axes of the summary.
+    beyond: usize,
+    plots: Vec<Plot>,
+    groups: Vec<Group>,
+    tree: Option<TreePage>,
+}
+
 /// The page.
 pub fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
     let views = features(digest);
@@ -91,33 +116,34 @@ pub fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
             leaves: leaves::table(listing, &names, unit),
         }
     });
-    let mut context = Context::new();
-    context.insert("style", &format!("{STYLE}{EXPLAIN_STYLE}"));
-    context.insert("method", about.method);
-    context.insert("attribution", about.attribution.name());
-    context.insert("additive", &(about.attribution == Attribution::Shapley));
-    context.insert("data", about.data);
-    context.insert("id", about.id);
-    context.insert("ids", about.ids);
-    context.insert("notes", about.notes);
-    context.insert("facts", &facts(about, digest, unit));
-    context.insert("leading", &rows[..rows.len().min(LEADING)]);
-    context.insert("others", &rows[rows.len().min(LEADING)..]);
-    context.insert("silent", &(views.len() - moved.len()));
-    context.insert("sampled", &format::count(digest.sample.len()));
-    context.insert("whole", &(digest.sample.len() == digest.rows));
-    context.insert("summary", &summary);
-    context.insert("beyond", &beyond);
-    context.insert("plots", &leading.iter().take(PLOTS).map(plot).collect::<Vec<Plot>>());
-    context.insert("groups", &groups(about, digest, unit));
-    context.insert("tree", &tree);
-    fill("explain.html", &context)
+    let page = Page {
+        style: format!("{STYLE}{EXPLAIN_STYLE}"),
+        method: about.method,
+        attribution: about.attribution.name(),
+        additive: about.attribution == Attribution::Shapley,
+        data: about.data,
+        id: about.id,
+        ids: about.ids,
+        notes: about.notes,
+        facts: facts(about, digest, unit),
+        leading: &rows[..rows.len().min(LEADING)],
+        others: &rows[rows.len().min(LEADING)..],
+        silent: views.len() - moved.len(),
+        sampled: format::count(digest.sample.len()),
+        whole: digest.sample.len() == digest.rows,
+        summary,
+        beyond,
+        plots: leading.iter().take(PLOTS).map(plot).collect(),
+        groups: groups(about, digest, unit),
+        tree,
+    };
+    fill("explain.html", &page)
 }
 
 fn facts(about: &About, digest: &Digest, unit: &Unit) -> Vec<(String, String)> {
-    let mean = digest.uplift / digest.rows.max(1) as f64;
+    let mean = digest.mean_uplift();
     let places = decimals([mean, about.base]);
-    let share = 100.0 * digest.above as f64 / digest.rows.max(1) as f64;
+    let share = 100.0 * digest.share_above();
     vec![
         ("accounts".to_string(), format::count(digest.rows)),
         ("mean uplift".to_string(), unit.signed(mean, places)),
@@ -166,9 +192,12 @@ fn class(direction: Direction) -> &'static str {
 
 fn groups(about: &About, digest: &Digest, unit: &Unit) -> Vec<Group> {
     let accounts = digest.accounts().into_iter().filter(|(_, accounts)| !accounts.is_empty());
-    let group = |(heading, accounts): (&'static str, Vec<&super::account::Account>)| Group {
+    let group = |(heading, accounts): (&'static str, Vec<&Account>)| Group {
         heading,
-        stories: accounts.iter().map(|account| account.story(&digest.features, about.base, unit)).collect(),
+        stories: accounts
+            .iter()
+            .map(|account| Story::of(account, &digest.features, about.base, unit))
+            .collect(),
     };
     accounts.map(group).collect()
 }

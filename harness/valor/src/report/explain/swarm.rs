@@ -1,12 +1,10 @@
 //! The summary plot: a row of dots per feature, where each dot is an account.
 
-use super::account::Account;
-use super::amount::{Unit, tick_decimals};
-use super::canvas::{Anchor, Canvas, Span};
-use super::digest::Feature;
-use super::view::FeatureView;
+use valor_analysis::explain::{Account, Feature, FeatureView};
 use valor_data::encode::Known;
 use valor_learn::model::Cell;
+use valor_page::amount::{Unit, tick_decimals};
+use valor_page::canvas::{Anchor, Canvas, Span};
 
 /// Colours between low and high values.
 pub const SHADES: usize = 7;

@@ -1,12 +1,12 @@
 //! A tree as a drawing: the root on the left, leaves on the right.
 
-use super::amount::Unit;
 use super::branch::{Names, below, facts, rows};
-use super::canvas::{Anchor, Canvas};
 use super::tree_text::{places, uplift};
-use crate::report::templates::STYLE;
 use valor_learn::learner::explain::{LeafFacts, Listing};
 use valor_learn::trees::Place;
+use valor_page::amount::Unit;
+use valor_page::canvas::{Anchor, Canvas};
+use valor_page::templates::STYLE;
 
 const BOX: f64 = 172.0;
 const GAP: f64 = 190.0;

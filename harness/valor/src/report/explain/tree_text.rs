@@ -1,10 +1,10 @@
 //! A tree as text.
 
-use super::amount::{Unit, decimals};
 use super::branch::{Names, below, facts, rows};
 use valor_base::escape::terminal;
 use valor_learn::learner::explain::{LeafFacts, Listing};
 use valor_learn::trees::Place;
+use valor_page::amount::{Unit, decimals};
 
 /// A tree as lines of text, its splits down to `depth` levels.
 pub fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> String {
@@ -86,7 +86,7 @@ impl<'a> Printer<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::explain::digest::Feature;
+    use valor_analysis::explain::Feature;
     use valor_data::encode::Known;
     use valor_learn::learner::explain::Fact;
     use valor_learn::trees::{Side, Split, Tree};

@@ -1,22 +1,23 @@
 //! paper.tex: our figures in the layout of the paper's table. Needs booktabs.
 
-use super::{Half, LATENCY, PaperRow, PaperView};
-use crate::report::format;
-use crate::report::view::View;
+use super::text::{decimals, title};
+use valor_analysis::Analysis;
+use valor_analysis::paper::{Half, PaperCell, PaperView};
 use valor_base::escape::tex::{comment, text as escape};
+use valor_page::format;
 
 /// The halves of the paper's tables.
 const HALVES: [(&str, &str); 2] = [("synthetic", "Synthetic Dataset"), ("production", "Production Dataset")];
 
 /// The table as LaTeX; the best of each group is underlined, as in the paper.
-pub fn render(view: &View, paper: &PaperView) -> String {
+pub fn render(analysis: &Analysis, paper: &PaperView) -> String {
     let Some(like) = paper.halves.first() else { return String::new() };
     let width = like.columns.len();
     let mut text = format!(
         "% {} ({}), our figures in the layout of the paper's {}\n",
-        comment(&view.experiment),
-        comment(&view.profile),
-        paper.title()
+        comment(&analysis.experiment),
+        comment(&analysis.profile),
+        title(paper.table)
     );
     for half in &paper.halves {
         text += &format!("% {}: {}\n", half.half, comment(&half.note));
@@ -70,20 +71,10 @@ fn half<'a>(paper: &'a PaperView, name: &str) -> Option<&'a Half> {
 /// A row of one half; dashes where there is nothing of ours.
 fn cells(paper: &PaperView, name: &str, row: usize, width: usize) -> Vec<String> {
     let Some(half) = half(paper, name) else { return vec!["--".to_string(); width] };
-    let of_group: Vec<&PaperRow> =
-        half.rows.iter().filter(|other| other.group == half.rows[row].group).collect();
-    let cell = |column: usize| {
-        let Some(ours) = half.rows[row].cells[column].figure() else { return "--".to_string() };
-        let merit = |value: f64| if half.columns[column].metric == LATENCY { -value } else { value };
-        let best = of_group
-            .iter()
-            .filter_map(|other| other.cells[column].figure())
-            .map(merit)
-            .fold(f64::MIN, f64::max);
-        let printed = half.rows.iter().filter_map(|row| row.cells[column].printed.as_ref());
-        let decimals = printed.filter_map(|text| Some(text.split_once('.')?.1.len())).max().unwrap_or(4);
-        let text = format::number(ours, decimals);
-        if merit(ours) == best { format!("\\underline{{${text}$}}") } else { format!("${text}$") }
+    let cell = |(column, cell): (usize, &PaperCell)| {
+        let Some(ours) = cell.figure() else { return "--".to_string() };
+        let text = format::number(ours, decimals(half, column));
+        if cell.best { format!("\\underline{{${text}$}}") } else { format!("${text}$") }
     };
-    (0..width).map(cell).collect()
+    half.rows[row].cells.iter().enumerate().map(cell).collect()
 }

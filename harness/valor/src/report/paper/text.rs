@@ -1,10 +1,11 @@
 //! The paper beside us as text, rounded as the paper rounds: the page, Markdown and LaTeX print these strings.
 
-use super::{Half, Ordering, PaperCell, PaperVerdict, PaperView, Step};
-use crate::report::format;
 use crate::report::table::{Note, Notes};
-use crate::report::view::View;
 use serde::Serialize;
+use valor_analysis::Analysis;
+use valor_analysis::paper::{Half, Ordering, PaperCell, PaperVerdict, Step};
+use valor_page::format;
+use valor_runs::spec::PaperTable;
 
 /// A table of the paper beside ours.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -78,26 +79,24 @@ pub struct CellText {
 }
 
 impl PaperText {
-    /// Rounds what a view has of the paper; nothing if the experiment names no table.
-    pub fn new(view: &View) -> Option<Self> {
-        let paper = view.paper.as_ref()?;
+    /// Rounds what a analysis has of the paper; nothing if the experiment names no table.
+    pub fn new(analysis: &Analysis) -> Option<Self> {
+        let paper = analysis.paper.as_ref()?;
         let mut notes = Notes::default();
-        let halves = paper.halves.iter().map(|half| half_text(view, half, &mut notes)).collect();
-        Some(Self { title: paper.title().to_string(), halves, notes: notes.numbered() })
+        let halves = paper.halves.iter().map(|half| half_text(analysis, half, &mut notes)).collect();
+        Some(Self { title: title(paper.table).to_string(), halves, notes: notes.numbered() })
     }
 }
 
-impl PaperView {
-    /// As the paper calls it.
-    pub fn title(&self) -> &'static str {
-        match self.table {
-            valor_runs::spec::PaperTable::Table1 => "Table 1",
-            valor_runs::spec::PaperTable::Table2 => "Table 2",
-        }
+/// As the paper calls a table.
+pub fn title(table: PaperTable) -> &'static str {
+    match table {
+        PaperTable::Table1 => "Table 1",
+        PaperTable::Table2 => "Table 2",
     }
 }
 
-fn half_text(view: &View, half: &Half, notes: &mut Notes) -> HalfText {
+fn half_text(analysis: &Analysis, half: &Half, notes: &mut Notes) -> HalfText {
     let decimals: Vec<usize> = (0..half.columns.len()).map(|column| decimals(half, column)).collect();
     let mut groups: Vec<GroupText> = Vec::new();
     for row in &half.rows {
@@ -116,7 +115,7 @@ fn half_text(view: &View, half: &Half, notes: &mut Notes) -> HalfText {
         half.rows.iter().flat_map(|row| &row.cells).any(|cell| cell.comparison.difference.is_some());
     HalfText {
         heading: heading(half, compared),
-        note: format!("{} {}", half.note, size(view, half)),
+        note: format!("{} {}", half.note, size(analysis, half)),
         counts: counts(half),
         columns: half.columns.iter().map(|column| [column.title.clone(), column.metric.clone()]).collect(),
         groups,
@@ -136,8 +135,8 @@ fn heading(half: &Half, compared: bool) -> String {
 }
 
 /// How much was trained on, here and there.
-fn size(view: &View, half: &Half) -> String {
-    let rows = view.blocks.iter().filter(|block| half.datasets.contains(&block.dataset));
+fn size(analysis: &Analysis, half: &Half) -> String {
+    let rows = analysis.blocks.iter().filter(|block| half.datasets.contains(&block.dataset));
     let train = rows.filter_map(|block| Some(block.rows?.train)).max();
     let over = match half.datasets.len() {
         0 | 1 => String::new(),
@@ -158,7 +157,7 @@ fn counts(half: &Half) -> String {
 }
 
 /// Decimals of the paper's figures in a column.
-fn decimals(half: &Half, column: usize) -> usize {
+pub(super) fn decimals(half: &Half, column: usize) -> usize {
     let printed = half.rows.iter().filter_map(|row| row.cells[column].printed.as_ref());
     printed.filter_map(|text| Some(text.split_once('.')?.1.len())).max().unwrap_or(4)
 }

@@ -1,0 +1,52 @@
+//! What would decide an open comparison.
+
+use valor_stats::stats::{Rule, Studentised};
+
+/// Most seeds that are worth asking for.
+pub const MOST_SEEDS: usize = 1_000;
+
+/// What is missing. The later, the more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Needed {
+    /// So many seeds, where there are so many now.
+    Seeds {
+        /// In all.
+        seeds: usize,
+        /// Now.
+        instead_of: usize,
+    },
+    /// More seeds than anyone runs.
+    AnotherDesign,
+    /// Test rows alone leave it open.
+    Rows,
+}
+
+impl Needed {
+    /// So that a true value as far from zero as the one found is told from zero with the asked power, at the level of Holm's
+    /// first step. The seeds' part of the variance shrinks with their number, that of the rows stays.
+    pub fn of(tested: &Studentised, rule: &Rule, instead_of: usize) -> Self {
+        let without_seeds = Studentised { error: 0.0, freedom: f64::MAX, ..*tested };
+        let rows = without_seeds.standard_error();
+        let finds = |design: &Studentised| {
+            design.power(tested.mean, rule.single_level()).is_ok_and(|power| power >= rule.power)
+        };
+        let enough = |seeds: usize| {
+            let factor = seeds as f64 / instead_of.max(1) as f64;
+            let (error, freedom) = (tested.error / factor.sqrt(), tested.freedom * factor);
+            finds(&Studentised { error, freedom, ..*tested })
+        };
+        if !finds(&without_seeds) {
+            return if rows > 0.0 { Self::Rows } else { Self::AnotherDesign };
+        }
+        let first = instead_of + 1;
+        if !enough(MOST_SEEDS.max(first)) {
+            return Self::AnotherDesign;
+        }
+        let (mut low, mut high) = (first - 1, MOST_SEEDS.max(first));
+        while high - low > 1 {
+            let middle = usize::midpoint(low, high);
+            if enough(middle) { high = middle } else { low = middle }
+        }
+        Self::Seeds { seeds: high, instead_of }
+    }
+}

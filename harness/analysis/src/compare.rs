@@ -1,0 +1,362 @@
+//! Two runs, or two cells, side by side: only what differs.
+
+use crate::judge;
+use crate::linear_contrast::pooled_differences;
+use crate::resample::{Visits, resamples};
+use crate::totals::DatasetTotals;
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use valor_base::seed::Seeds;
+use valor_runs::record::{EvaluationRows, Measured, Predictions, Record, Status};
+use valor_stats::metrics::{self, Metric, Prepared, WeightedForm};
+use valor_stats::stats::{Interval, Resampled, RowBootstrap, RowDraws, bootstrap_rows};
+
+/// A run, or the finished and diverged runs of a cell.
+pub struct ComparedRuns {
+    /// As the user named it.
+    pub name: String,
+    /// Records with what their models said.
+    pub runs: Vec<(Record, Option<Predictions>)>,
+}
+
+/// What differs between two sides; what is the same is left out.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct Compared {
+    /// The first.
+    pub a: String,
+    /// The second.
+    pub b: String,
+    /// Keys of the spec; the seed only between single runs.
+    pub spec: Vec<Difference>,
+    /// Rows and notes on them.
+    pub data: Vec<Difference>,
+    /// Programs, libraries, devices.
+    pub versions: Vec<Difference>,
+    /// How training ended.
+    pub training: Vec<Difference>,
+    /// Pairs of runs: of the same seed, or the two single runs.
+    pub pairs: usize,
+    /// Metrics of which a or b has another value or none.
+    pub metrics: Vec<MetricDifference>,
+}
+
+/// A key with two values.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// Path of the key.
+    pub key: String,
+    /// Its value on the first side; empty where it has none.
+    pub a: String,
+    /// On the second.
+    pub b: String,
+}
+
+/// A metric on both sides.
+#[derive(Debug, PartialEq, Serialize)]
+pub struct MetricDifference {
+    /// Its name.
+    pub metric: String,
+    /// Mean over the paired runs.
+    pub a: Option<f64>,
+    /// Of the second side.
+    pub b: Option<f64>,
+    /// b minus a.
+    pub difference: Option<f64>,
+    /// 95 % interval over paired seeds.
+    pub ci: Option<Interval>,
+    /// 95 % interval over test rows, where both were judged on the same.
+    pub ci_rows: Option<Interval>,
+    /// 95 % interval over both.
+    pub ci_both: Option<Interval>,
+    /// Two-sided p-value of no difference, from seeds and test rows together, from seeds where rows have none. As a report
+    /// has it before Holm: what family the comparison belongs to is the experiment's to declare.
+    pub p: Option<f64>,
+    /// Why the difference decides nothing: a share of a total that is hardly there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Compared {
+    /// Compares two sides; `rows` are the test rows of both, where they are the same.
+    pub fn new(a: &ComparedRuns, b: &ComparedRuns, rows: Option<&EvaluationRows>) -> Self {
+        let single = a.runs.len() == 1 && b.runs.len() == 1;
+        let pairs = pairs(a, b, single);
+        Self {
+            a: a.name.clone(),
+            b: b.name.clone(),
+            spec: differences(&spec(a, single), &spec(b, single)),
+            data: differences(&data(a), &data(b)),
+            versions: differences(&versions(a), &versions(b)),
+            training: differences(&training(a), &training(b)),
+            pairs: pairs.len(),
+            metrics: metric_differences(
+                &pairs,
+                rows,
+                [a, b].iter().all(|side| finished_runs(side) == pairs.len()),
+            ),
+        }
+    }
+
+    /// Whether there is anything to show.
+    pub fn is_empty(&self) -> bool {
+        let parts = [&self.spec, &self.data, &self.versions, &self.training];
+        parts.iter().all(|part| part.is_empty()) && self.metrics.is_empty()
+    }
+}
+
+/// The id of the test rows if every run on both sides was judged on them.
+pub fn common_rows<'a>(a: &'a ComparedRuns, b: &ComparedRuns) -> Option<&'a str> {
+    let first = a.runs.first().map(|(record, _)| record.evaluation.as_str())?;
+    let same = a.runs.iter().chain(&b.runs).all(|(record, _)| record.evaluation == first);
+    same.then_some(first)
+}
+
+/// Distinct values by key.
+type Facts = BTreeMap<String, BTreeSet<String>>;
+
+fn differences(a: &Facts, b: &Facts) -> Vec<Difference> {
+    let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+    let text = |facts: &Facts, key: &String| {
+        facts.get(key).map(|values| values.iter().cloned().collect::<Vec<_>>().join(", ")).unwrap_or_default()
+    };
+    let differing = keys.into_iter().filter(|key| a.get(*key) != b.get(*key));
+    differing.map(|key| Difference { key: key.clone(), a: text(a, key), b: text(b, key) }).collect()
+}
+
+fn spec(side: &ComparedRuns, seed: bool) -> Facts {
+    let mut facts = Facts::new();
+    for (record, _) in &side.runs {
+        let value = serde_json::to_value(&record.spec).unwrap_or_default();
+        flatten("", &value, &mut |key, text| {
+            if seed || key != "seed" {
+                facts.entry(key.to_string()).or_default().insert(text);
+            }
+        });
+    }
+    facts
+}
+
+/// Every leaf with its path.
+fn flatten(path: &str, value: &Value, visit: &mut impl FnMut(&str, String)) {
+    let below = |key: &str| if path.is_empty() { key.to_string() } else { format!("{path}.{key}") };
+    match value {
+        Value::Object(entries) => entries.iter().for_each(|(key, value)| flatten(&below(key), value, visit)),
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items.iter().enumerate().for_each(|(at, item)| flatten(&below(&at.to_string()), item, visit));
+        }
+        Value::String(text) => visit(path, text.clone()),
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) => visit(path, value.to_string()),
+    }
+}
+
+fn gather<'a>(side: &'a ComparedRuns, facts: impl Fn(&'a Record) -> Vec<(&'static str, String)>) -> Facts {
+    let mut found = Facts::new();
+    for (record, _) in &side.runs {
+        for (key, text) in facts(record) {
+            found.entry(key.to_string()).or_default().insert(text);
+        }
+    }
+    found
+}
+
+fn data(side: &ComparedRuns) -> Facts {
+    gather(side, |record| {
+        vec![
+            ("test rows (id)", record.evaluation.clone()),
+            ("training rows", record.rows.train.to_string()),
+            ("validation rows", record.rows.validation.to_string()),
+            ("test rows", record.rows.test.to_string()),
+            ("notes", record.notes.join(" ")),
+        ]
+    })
+}
+
+fn versions(side: &ComparedRuns) -> Facts {
+    gather(side, |Record { version, measured, .. }| {
+        let Measured { valor, libtorch, commit, dirty, device, host, processor, threads, .. } = measured;
+        let commit = if *dirty { format!("{commit} (with changes)") } else { commit.clone() };
+        let [valor, libtorch, device, host, processor] =
+            [valor, libtorch, device, host, processor].map(String::clone);
+        let (record, threads) = (version.to_string(), threads.to_string());
+        let keys = ["record", "valor", "libtorch", "commit", "device", "host", "processor", "threads"];
+        keys.into_iter().zip([record, valor, libtorch, commit, device, host, processor, threads]).collect()
+    })
+}
+
+fn training(side: &ComparedRuns) -> Facts {
+    gather(side, |record| match &record.status {
+        Status::Finished { epochs, kept_epoch } => {
+            vec![
+                ("status", "finished".to_string()),
+                ("epochs", epochs.to_string()),
+                ("kept epoch", kept_epoch.to_string()),
+            ]
+        }
+        Status::Diverged(fall) => vec![("status", format!("diverged: {}", fall.message))],
+    })
+}
+
+/// Two runs to subtract.
+type Pair<'a> = [&'a (Record, Option<Predictions>); 2];
+
+fn finished_runs(side: &ComparedRuns) -> usize {
+    side.runs.iter().filter(|(record, _)| matches!(record.status, Status::Finished { .. })).count()
+}
+
+fn pairs<'a>(a: &'a ComparedRuns, b: &'a ComparedRuns, single: bool) -> Vec<Pair<'a>> {
+    let finished = |run: &(Record, Option<Predictions>)| matches!(run.0.status, Status::Finished { .. });
+    let partner = |run: &&'a (Record, Option<Predictions>)| {
+        b.runs.iter().find(|other| finished(other) && (single || other.0.spec.seed == run.0.spec.seed))
+    };
+    a.runs.iter().filter(|run| finished(run)).filter_map(|run| Some([run, partner(&run)?])).collect()
+}
+
+fn metric_differences(
+    pairs: &[Pair],
+    rows: Option<&EvaluationRows>,
+    complete: bool,
+) -> Vec<MetricDifference> {
+    // As in a report: means over other seeds than those of the pairs would not be the same difference.
+    let resampled = rows
+        .filter(|_| complete)
+        .and_then(|rows| Some([resampled(pairs, rows, 0)?, resampled(pairs, rows, 1)?]));
+    let totals = rows.map(|rows| DatasetTotals::of("both", std::iter::once(rows)));
+    let difference = |metric: &&'static Metric| {
+        let values = |side: usize| -> Option<Vec<f64>> {
+            pairs.iter().map(|pair| pair[side].0.metrics.get(metric.name)?.value).collect()
+        };
+        let (a, b) = (values(0).filter(|values| !values.is_empty()), values(1));
+        let mean = |values: &Option<Vec<f64>>| {
+            values.as_ref().map(|values| values.iter().sum::<f64>() / values.len() as f64)
+        };
+        let (mean_a, mean_b) = (mean(&a), mean(&b.clone().filter(|values| !values.is_empty())));
+        let differences: Option<Vec<f64>> =
+            a.zip(b).map(|(a, b)| b.iter().zip(&a).map(|(b, a)| b - a).collect());
+        let rows = resampled.as_ref().and_then(|[a, b]| {
+            Resampled::sum(&[(1.0, b.get(metric.name)?), (-1.0, a.get(metric.name)?)]).ok()
+        });
+        let warning = totals.as_ref().and_then(|totals| totals.warning(metric.name));
+        let found = differences.map(|differences| {
+            pooled_differences(metric, differences, rows.ok_or_else(|| "not resampled".to_string()))
+        });
+        MetricDifference {
+            metric: metric.name.to_string(),
+            a: mean_a,
+            b: mean_b,
+            difference: mean_a.zip(mean_b).map(|(a, b)| b - a),
+            ci: found.as_ref().and_then(|found| found.ci.clone().ok()),
+            ci_rows: found.as_ref().and_then(|found| found.ci_rows.clone().ok()),
+            ci_both: found.as_ref().and_then(|found| found.ci_both.clone().ok()),
+            p: found
+                .filter(|_| warning.is_none())
+                .and_then(|found| found.tested.ok()?.whole.p_value(0.0).ok()),
+            reason: warning,
+        }
+    };
+    metrics::registry().iter().map(|metric| difference(&metric)).filter(|found| found.a != found.b).collect()
+}
+
+/// Every metric that follows row weights, of one side.
+fn resampled(pairs: &[Pair], rows: &EvaluationRows, side: usize) -> Option<BTreeMap<String, Resampled>> {
+    let prepared = |pair: &Pair| judge::prepare(rows, pair[side].1.as_ref()?).ok();
+    let models: Vec<Prepared> = pairs.iter().map(prepared).collect::<Option<_>>()?;
+    let count = rows.outcome.len() as u64;
+    let resamples = resamples(Visits { all: 2 * count * models.len() as u64, most: count });
+    let plan = RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") };
+    let followed = |metric: &&Metric| metric.weighted_form() != WeightedForm::Absent;
+    let chosen: Vec<&Metric> = metrics::registry().iter().filter(followed).collect();
+    let found = bootstrap_rows(&models, &chosen, &RowDraws::new(rows.outcome.len(), &plan)).ok()?;
+    Some(found.metrics)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Evidence;
+    use crate::evidence::Outcome;
+    use crate::sample::{Sample, diverge};
+
+    fn side(evidence: &Evidence, cell: usize) -> ComparedRuns {
+        let run = |outcome: &Outcome| match outcome {
+            Outcome::Found { record, predictions } => Some((record.as_ref().clone(), predictions.clone())),
+            Outcome::Failed(_) | Outcome::Missing => None,
+        };
+        let runs = evidence.cells[cell].runs.iter().filter_map(|run_| run(&run_.outcome));
+        ComparedRuns { name: format!("cell {cell}"), runs: runs.collect() }
+    }
+
+    fn compared(a: &ComparedRuns, b: &ComparedRuns, evidence: &Evidence) -> Compared {
+        let rows = common_rows(a, b).map(|id| &evidence.evaluations[id]);
+        Compared::new(a, b, rows)
+    }
+
+    #[test]
+    fn the_same_cell_differs_in_nothing() {
+        let evidence = Sample::default().evidence();
+        let found = compared(&side(&evidence, 0), &side(&evidence, 0), &evidence);
+        assert!(found.is_empty() && found.pairs == 3, "{found:?}");
+    }
+
+    #[test]
+    fn cells_are_paired_by_seed_and_by_row() {
+        let mut evidence = Sample::default().evidence();
+        diverge(&mut evidence.cells[0].runs[1]);
+        let (a, mut b) = (side(&evidence, 0), side(&evidence, 2));
+        for (record, _) in &mut b.runs {
+            record.spec.split.test = 0.25;
+            record.measured.host = "elsewhere".to_string();
+        }
+        let found = compared(&a, &b, &evidence);
+        assert_eq!((found.pairs, found.spec.len()), (2, 1));
+        assert_eq!((found.spec[0].key.as_str(), found.spec[0].b.as_str()), ("split.test", "0.25"));
+        assert_eq!(
+            found.versions,
+            [Difference { key: "host".into(), a: "host".into(), b: "elsewhere".into() }]
+        );
+        assert!(found.training.iter().any(|line| line.a.contains("diverged")), "{:?}", found.training);
+        let auuc = found.metrics.iter().find(|line| line.metric == "auuc").unwrap();
+        let value = |side: &ComparedRuns, run: usize| side.runs[run].0.metrics["auuc"].value.unwrap();
+        let expected = (value(&b, 0) - value(&a, 0) + value(&b, 2) - value(&a, 2)) / 2.0;
+        assert!((auuc.difference.unwrap() - expected).abs() < 1e-12);
+        assert_eq!(
+            (auuc.ci.as_ref().unwrap().n, auuc.ci_rows.is_none()),
+            (2, true),
+            "one finished a seed more"
+        );
+    }
+
+    #[test]
+    fn a_comparison_has_the_interval_and_the_p_that_the_report_has_before_holm() {
+        let evidence = Sample::default().evidence();
+        let found = compared(&side(&evidence, 0), &side(&evidence, 1), &evidence);
+        let report = crate::Analysis::new(&evidence).unwrap();
+        for line in found
+            .metrics
+            .iter()
+            .filter(|line| ["auuc", "qini", "lift@30", "pehe"].contains(&line.metric.as_str()))
+        {
+            let same = report
+                .contrasts
+                .iter()
+                .find(|one| one.metric == line.metric && one.method == "TARNet +ziln")
+                .unwrap();
+            let (here, there) = (line.ci_both.as_ref().unwrap(), same.ci_both.as_ref().unwrap());
+            let near = |a: f64, b: f64| (a - b).abs() < 1e-9;
+            assert!(near(here.low, there.low) && near(here.high, there.high), "{here:?} {there:?}");
+            assert!(near(line.p.unwrap(), same.decided.as_ref().unwrap().p.unwrap()), "{}", line.metric);
+        }
+    }
+
+    #[test]
+    fn single_runs_are_compared_whatever_their_seeds() {
+        let evidence = Sample { split_per_seed: true, ..Default::default() }.evidence();
+        let one = |run: usize| {
+            let ComparedRuns { name, mut runs } = side(&evidence, 0);
+            ComparedRuns { name, runs: vec![runs.swap_remove(run)] }
+        };
+        let found = compared(&one(0), &one(1), &evidence);
+        assert_eq!((found.pairs, found.spec[0].key.as_str(), found.data.len()), (1, "seed", 1));
+        assert!(found.metrics.iter().all(|line| line.ci.is_none() && line.ci_rows.is_none()));
+    }
+}

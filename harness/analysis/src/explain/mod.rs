@@ -1,0 +1,9 @@
+//! What the contributions of features come to over all accounts: sums, a sample, the ends of the ranking, directions.
+
+mod account;
+mod digest;
+mod features;
+
+pub use account::Account;
+pub use digest::{Digest, Feature, Part, Tally, Total};
+pub use features::{Direction, FeatureView, features};

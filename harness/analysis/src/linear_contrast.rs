@@ -1,0 +1,337 @@
+//! Methods added up, each times a factor: seed by seed on the seeds that all finished, and resample by resample.
+
+use super::cell::CellView;
+use super::estimate::{Bounds, LEVEL, MetricEstimate, mean};
+use super::resample::{Resamples, row_interval};
+use std::collections::BTreeMap;
+use valor_stats::metrics::{Direction, Metric};
+use valor_stats::stats::{
+    Interval, Resampled, Studentised, joint_interval, paired_difference_in_blocks, paired_interval,
+    seeds_and_rows,
+};
+
+const DIFFERENT_SEEDS: &str =
+    "the two methods finished different seeds, and rows are resampled per method over all of its seeds";
+const DIFFERENT_ROWS: &str = "the two methods were judged on different test rows";
+const NO_COMMON_SEED: &str = "no seed was finished by both";
+const NO_ROWS_OF_DISTANCE: &str =
+    "the distance of an average from its best value is not the average distance";
+
+/// A cell with its resampled metrics.
+pub struct ResampledCell<'a> {
+    /// The cell.
+    pub cell: &'a CellView,
+    /// Its metrics under every resample.
+    pub resamples: &'a Resamples,
+}
+
+/// The cells of one dataset, in the order of the table.
+pub struct DatasetCells<'a> {
+    /// Dataset, as the experiment names it.
+    pub dataset: &'a str,
+    /// One per method.
+    pub cells: Vec<ResampledCell<'a>>,
+}
+
+impl<'a> DatasetCells<'a> {
+    /// The cell of a method.
+    pub fn find(&self, method: &str) -> Option<&ResampledCell<'a>> {
+        self.cells.iter().find(|one| one.cell.method == method)
+    }
+}
+
+/// Where methods are compared: on one dataset, or on the average over several, each counted once.
+#[derive(Clone)]
+pub struct Place<'a> {
+    /// At least one.
+    pub datasets: Vec<&'a DatasetCells<'a>>,
+}
+
+impl<'a> Place<'a> {
+    /// Names of the datasets.
+    pub fn names(&self) -> Vec<&'a str> {
+        self.datasets.iter().map(|one| one.dataset).collect()
+    }
+}
+
+/// What is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Orientation {
+    /// The metric.
+    Metric,
+    /// How good it is: larger is better.
+    Gain(Direction),
+}
+
+/// A sum of methods on one dataset in one metric.
+#[derive(Clone)]
+pub struct LinearContrast<'a> {
+    /// The dataset.
+    pub dataset: &'a str,
+    metric: &'a str,
+    /// One value per seed that all methods finished, at least one; or why there is none.
+    pub seeds: Result<Vec<f64>, String>,
+    /// The seed-averaged sum under every resample, or why there is none.
+    pub rows: Result<Resampled, String>,
+}
+
+impl<'a> LinearContrast<'a> {
+    /// Adds up.
+    pub fn of(terms: &[(f64, &ResampledCell<'a>)], metric: &'a str, orientation: Orientation) -> Self {
+        let dataset = terms.first().map_or("", |(_, side)| side.cell.dataset.as_str());
+        Self {
+            dataset,
+            metric,
+            seeds: seeds(terms, metric, orientation),
+            rows: rows(terms, metric, orientation),
+        }
+    }
+}
+
+fn oriented(orientation: Orientation, value: f64) -> f64 {
+    match orientation {
+        Orientation::Metric => value,
+        Orientation::Gain(direction) => direction.merit(value),
+    }
+}
+
+fn values<'a>(cell: &'a CellView, metric: &str) -> Result<&'a BTreeMap<u64, f64>, String> {
+    match cell.metrics.get(metric) {
+        Some(MetricEstimate { reason: Some(reason), .. }) => Err(format!("{}: {reason}", cell.method)),
+        Some(estimate) => Ok(&estimate.per_seed),
+        None => Err(format!("{}: not recorded", cell.method)),
+    }
+}
+
+fn seeds(
+    terms: &[(f64, &ResampledCell)],
+    metric: &str,
+    orientation: Orientation,
+) -> Result<Vec<f64>, String> {
+    // The last term is the one compared with: its reason comes first.
+    let found: Vec<(f64, &BTreeMap<u64, f64>)> = terms
+        .iter()
+        .rev()
+        .map(|(factor, side)| values(side.cell, metric).map(|values| (*factor, values)))
+        .collect::<Result<_, _>>()?;
+    let first = found.first().map(|(_, values)| values.keys()).into_iter().flatten();
+    let common = first.filter(|seed| found.iter().all(|(_, values)| values.contains_key(seed)));
+    let sum = |seed: &u64| {
+        found.iter().rev().map(|(factor, values)| factor * oriented(orientation, values[seed])).sum()
+    };
+    let sums: Vec<f64> = common.map(sum).collect();
+    if sums.is_empty() { Err(NO_COMMON_SEED.to_string()) } else { Ok(sums) }
+}
+
+/// Means over other seeds would not be the same sum.
+fn rows(
+    terms: &[(f64, &ResampledCell)],
+    metric: &str,
+    orientation: Orientation,
+) -> Result<Resampled, String> {
+    let resampled = |side: &ResampledCell| {
+        side.resamples.metrics.get(metric).cloned().unwrap_or_else(|| Err("not resampled".to_string()))
+    };
+    let sign = match orientation {
+        Orientation::Metric | Orientation::Gain(Direction::Higher) => 1.0,
+        Orientation::Gain(Direction::Lower) => -1.0,
+        Orientation::Gain(Direction::Zero | Direction::One | Direction::Neither) => {
+            return Err(NO_ROWS_OF_DISTANCE.to_string());
+        }
+    };
+    let found: Vec<(f64, Resampled)> = terms
+        .iter()
+        .rev()
+        .map(|(factor, side)| resampled(side).map(|resampled| (sign * factor, resampled)))
+        .collect::<Result<_, _>>()?;
+    let finished = |side: &ResampledCell| {
+        side.cell.metrics.get(metric).map(|estimate| estimate.per_seed.keys().copied().collect::<Vec<_>>())
+    };
+    let Some(((_, first), others)) = terms.split_first() else {
+        return Err("nothing to compare".to_string());
+    };
+    if others.iter().any(|(_, side)| finished(side) != finished(first)) {
+        return Err(DIFFERENT_SEEDS.to_string());
+    }
+    if others.iter().any(|(_, side)| side.resamples.evaluation != first.resamples.evaluation) {
+        return Err(DIFFERENT_ROWS.to_string());
+    }
+    let parts: Vec<(f64, &Resampled)> =
+        found.iter().rev().map(|(factor, resampled)| (*factor, resampled)).collect();
+    Resampled::sum(&parts).map_err(|error| format!("{error:#}"))
+}
+
+/// A sum averaged over datasets, each counted once.
+#[derive(Clone, Debug)]
+pub struct Pooled {
+    /// Mean over datasets of the means over seeds.
+    pub mean: Option<f64>,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// Seeds that all methods finished, summed over datasets.
+    pub pairs: usize,
+    /// Over seeds.
+    pub ci: Bounds,
+    /// Over test rows.
+    pub ci_rows: Bounds,
+    /// Over both.
+    pub ci_both: Bounds,
+    /// Share of resamples above zero; absent without `ci_rows`.
+    pub share_above_zero: Option<f64>,
+    /// For tests, or why there can be none.
+    pub tested: Result<Tested, String>,
+}
+
+/// What a test needs to know of a sum.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tested {
+    /// The mean, its standard error from all sources that are known, degrees of freedom.
+    pub whole: Studentised,
+    /// From seeds alone.
+    pub seeds: Studentised,
+    /// Variance of the mean from test rows, or why it is not known.
+    pub rows: Result<f64, String>,
+    /// The mean over datasets as a sample of such datasets; nothing for one.
+    pub datasets: Option<Studentised>,
+    /// Value by seed, dataset by dataset.
+    pub blocks: Vec<Vec<f64>>,
+}
+
+impl Tested {
+    /// What the test's standard error holds.
+    pub fn over(&self) -> &'static str {
+        if self.rows.is_ok() { "seeds and test rows" } else { "seeds" }
+    }
+
+    /// The interval that the test belongs to.
+    pub fn interval(&self) -> Bounds {
+        let ends = self.whole.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
+        let n = self.blocks.iter().map(Vec::len).sum();
+        Ok(interval(ends, self.blocks.len(), self.rows.is_ok(), n))
+    }
+
+    /// Of the sum with every sign turned.
+    pub fn negative(&self) -> Self {
+        let turn = |block: &Vec<f64>| block.iter().map(|value| -value).collect();
+        Self {
+            whole: self.whole.negative(),
+            seeds: self.seeds.negative(),
+            rows: self.rows.clone(),
+            datasets: self.datasets.map(|datasets| datasets.negative()),
+            blocks: self.blocks.iter().map(turn).collect(),
+        }
+    }
+
+    /// So much less.
+    pub fn less(&self, by: f64) -> Self {
+        let less = |block: &Vec<f64>| block.iter().map(|value| value - by).collect();
+        Self {
+            whole: self.whole.less(by),
+            seeds: self.seeds.less(by),
+            rows: self.rows.clone(),
+            datasets: self.datasets.map(|datasets| datasets.less(by)),
+            blocks: self.blocks.iter().map(less).collect(),
+        }
+    }
+}
+
+/// With its provenance: over seeds within so many blocks, and over test rows or not.
+fn interval((low, high): (f64, f64), blocks: usize, rows: bool, n: usize) -> Interval {
+    let seeds = match blocks {
+        1 => "Student t of paired differences".to_string(),
+        blocks => format!("Student t (Satterthwaite) of paired differences within {blocks} blocks"),
+    };
+    let (method, over) = match rows {
+        true => (
+            format!("half-widths in quadrature: {seeds}, percentile bootstrap of test rows"),
+            "seeds and test rows",
+        ),
+        false => (seeds, "seeds"),
+    };
+    let note = (low == high).then(|| "no variance".to_string());
+    Interval { low, high, level: LEVEL, method, over: over.to_string(), n, resamples: None, note }
+}
+
+/// Averages over datasets: all of them or none.
+pub fn pooled(blocks: &[LinearContrast]) -> Pooled {
+    let seeds = gather(blocks, |block| block.seeds.as_ref());
+    let reason = seeds.as_ref().err().cloned();
+    let rows = match &reason {
+        Some(reason) => Err(reason.clone()),
+        None => gather(blocks, |block| block.rows.as_ref()).and_then(|rows| average(&rows)),
+    };
+    let seeds: Vec<&Vec<f64>> = seeds.unwrap_or_default();
+    let metric = blocks.first().map_or("", |block| block.metric);
+    let ci_rows = row_interval(metric, &rows);
+    let share = rows.as_ref().ok().filter(|_| ci_rows.is_ok()).map(Resampled::share_above_zero);
+    let mean = mean(seeds.iter().filter_map(|block| mean(block.iter().copied())));
+    let ci = reason.clone().map_or_else(|| over_seeds(&seeds), Err);
+    Pooled {
+        ci_both: both(mean, &ci, &ci_rows, seeds.len()),
+        mean,
+        ci,
+        tested: reason.clone().map_or_else(|| tested(&seeds, &rows), Err),
+        share_above_zero: share,
+        ci_rows,
+        pairs: seeds.iter().map(|block| block.len()).sum(),
+        reason,
+    }
+}
+
+/// From the intervals of both sources, so that it reaches as far as each to the last digit.
+fn both(mean: Option<f64>, ci: &Bounds, ci_rows: &Bounds, blocks: usize) -> Bounds {
+    let (seeds, rows) = (ci.as_ref().map_err(Clone::clone)?, ci_rows.as_ref().map_err(Clone::clone)?);
+    let mean = mean.ok_or_else(|| NO_COMMON_SEED.to_string())?;
+    let ends = joint_interval(mean, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
+    Ok(interval(ends, blocks, true, seeds.n))
+}
+
+/// Differences of pairs on one dataset that are known already, with the differences under every resample of the rows.
+pub fn pooled_differences(metric: &Metric, seeds: Vec<f64>, rows: Result<Resampled, String>) -> Pooled {
+    pooled(&[LinearContrast { dataset: "", metric: metric.name, seeds: Ok(seeds), rows }])
+}
+
+/// What every dataset has, or the first reason why one has none, with its name if there are several.
+fn gather<'a, T>(
+    blocks: &'a [LinearContrast],
+    part: impl Fn(&'a LinearContrast) -> Result<&'a T, &'a String>,
+) -> Result<Vec<&'a T>, String> {
+    let named = |block: &LinearContrast, reason: &String| match blocks.len() {
+        1 => reason.clone(),
+        _ => format!("{}: {reason}", block.dataset),
+    };
+    blocks.iter().map(|block| part(block).map_err(|reason| named(block, reason))).collect()
+}
+
+fn over_seeds(blocks: &[&Vec<f64>]) -> Bounds {
+    let slices: Vec<&[f64]> = blocks.iter().map(|block| block.as_slice()).collect();
+    let contrast = match slices[..] {
+        [differences] => paired_interval(differences, LEVEL),
+        _ => paired_difference_in_blocks(&slices, LEVEL),
+    };
+    contrast.map(|contrast| contrast.interval).map_err(|undefined| undefined.to_string())
+}
+
+fn average(rows: &[&Resampled]) -> Result<Resampled, String> {
+    let rows: Vec<Resampled> = rows.iter().map(|rows| (*rows).clone()).collect();
+    Resampled::mean(&rows).map_err(|error| format!("{error:#}"))
+}
+
+fn tested(blocks: &[&Vec<f64>], rows: &Result<Resampled, String>) -> Result<Tested, String> {
+    let text = |undefined: valor_stats::metrics::Undefined| undefined.to_string();
+    let parts =
+        blocks.iter().map(|block| Studentised::of(block)).collect::<Result<Vec<_>, _>>().map_err(text)?;
+    let factor = 1.0 / parts.len() as f64;
+    let shares: Vec<(f64, Studentised)> = parts.iter().map(|part| (factor, *part)).collect();
+    let seeds = Studentised::sum(&shares).map_err(text)?;
+    let (whole, rows) = match rows {
+        Ok(rows) => match (seeds_and_rows(&seeds, rows), rows.variance()) {
+            (Ok(whole), Ok(variance)) => (whole, Ok(variance)),
+            (Err(undefined), _) | (_, Err(undefined)) => (seeds, Err(undefined.to_string())),
+        },
+        Err(reason) => (seeds, Err(reason.clone())),
+    };
+    let means: Vec<f64> = parts.iter().map(|part| part.mean).collect();
+    let datasets = Studentised::of(&means).ok();
+    Ok(Tested { whole, seeds, rows, datasets, blocks: blocks.iter().map(|block| (*block).clone()).collect() })
+}

@@ -1,0 +1,148 @@
+//! What is estimated, and how much the test rows decide: a bootstrap that draws rows once for all models.
+
+use super::estimate::{Bounds, LEVEL};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use valor_base::seed::Seeds;
+use valor_runs::spec::Experiment;
+use valor_stats::metrics::{self, Metric, Prepared, WeightedForm};
+use valor_stats::stats::{Interval, Resampled, RowBootstrap, RowDraws, SeedInterval, bootstrap_rows};
+
+/// Why there is no interval over rows when every seed draws its own split.
+pub const NO_COMMON_ROWS: &str = "every seed has its own test rows: there are no common rows to resample";
+const NO_WEIGHTS: &str = "not defined for rows that count several times";
+const NOT_IN_TABLE: &str = "only the metrics of the table are resampled";
+
+/// Metrics of the models of a cell under every resample of the rows that they share.
+#[derive(Clone, Debug, Default)]
+pub struct Resamples {
+    /// Which rows.
+    pub evaluation: String,
+    /// By metric, or why there are none.
+    pub metrics: BTreeMap<String, Result<Resampled, String>>,
+    /// The uplift curve and the Qini curve of every resample; none where rows are not resampled.
+    pub curves: [Vec<Vec<f64>>; 2],
+}
+
+/// Resamples unless rows and runs are too many.
+const RESAMPLES: u64 = 2_000;
+/// Fewest resamples.
+const FEWEST: u64 = 200;
+/// Rows that all resamples of all runs may visit.
+const VISITS: u64 = 50_000_000_000;
+/// Rows that all resamples of one run may visit.
+const DRAWN: u64 = 300_000_000;
+/// Fewest resamples of very many rows.
+const FEWEST_OF_MANY: u64 = 100;
+
+/// Which metrics are reported and which of them are resampled, the same for all models of a report.
+#[derive(Clone, Debug)]
+pub struct EstimationPlan {
+    /// Metrics to report, those of the table first.
+    pub names: Vec<String>,
+    table: Vec<String>,
+    /// How intervals over seeds are made.
+    pub over_seeds: SeedInterval,
+    bootstrap: RowBootstrap,
+    drawn: Arc<Mutex<BTreeMap<usize, Arc<RowDraws>>>>,
+}
+
+/// How many rows are to be resampled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Visits {
+    /// Sum over runs of their test rows.
+    pub all: u64,
+    /// Most test rows of a run.
+    pub most: u64,
+}
+
+impl EstimationPlan {
+    /// 2,000 resamples, or as many as keep rows x resamples in bounds, for all runs and for each.
+    pub fn new(names: Vec<String>, asked: &Experiment, visits: Visits) -> Self {
+        let resamples = resamples(visits);
+        let bootstrap = RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") };
+        let (table, over_seeds) = (asked.metrics.clone(), asked.interval);
+        Self { names, table, over_seeds, bootstrap, drawn: Arc::default() }
+    }
+
+    /// The resamples of so many rows: drawn when first asked for, then shared.
+    pub fn draws(&self, rows: usize) -> Arc<RowDraws> {
+        let mut drawn = self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        let draws = drawn.entry(rows).or_insert_with(|| Arc::new(RowDraws::new(rows, &self.bootstrap)));
+        Arc::clone(draws)
+    }
+
+    /// Whether the table shows a metric.
+    pub fn in_table(&self, name: &str) -> bool {
+        self.table.iter().any(|shown| shown == name)
+    }
+
+    /// The reported metrics that this version knows.
+    pub fn registered(&self) -> Vec<&'static Metric> {
+        self.names.iter().filter_map(|name| metrics::find(name).ok()).collect()
+    }
+
+    /// Each metric and curve averaged over `models`, which were judged on the same rows, under every resample.
+    pub fn resample(&self, models: &[Prepared]) -> Resamples {
+        let followed = |metric: &&'static Metric| self.refusal(metric).is_none();
+        let chosen: Vec<&Metric> = self.registered().into_iter().filter(followed).collect();
+        let draws = self.draws(models.first().map_or(0, Prepared::rows));
+        let mut resampled = match bootstrap_rows(models, &chosen, &draws) {
+            Ok(resampled) => resampled,
+            Err(error) => return self.refuse(&format!("{error:#}")),
+        };
+        let mut found = |name: &String| {
+            let metric = metrics::find(name).map_err(|error| error.to_string())?;
+            let found = resampled.metrics.remove(name);
+            found.ok_or_else(|| self.refusal(metric).unwrap_or(NO_WEIGHTS).to_string())
+        };
+        let metrics = self.names.iter().map(|name| (name.clone(), found(name))).collect();
+        Resamples { metrics, curves: resampled.curves, evaluation: String::new() }
+    }
+
+    /// The same reason for every metric.
+    pub fn refuse(&self, reason: &str) -> Resamples {
+        let metrics = self.names.iter().map(|name| (name.clone(), Err(reason.to_string()))).collect();
+        Resamples { metrics, ..Resamples::default() }
+    }
+
+    fn refusal(&self, metric: &Metric) -> Option<&'static str> {
+        match metric.weighted_form() {
+            WeightedForm::Absent => Some(NO_WEIGHTS),
+            WeightedForm::Exact | WeightedForm::Linearised => {
+                (!self.in_table(metric.name)).then_some(NOT_IN_TABLE)
+            }
+        }
+    }
+}
+
+/// The interval over rows of a metric.
+pub fn row_interval(name: &str, resampled: &Result<Resampled, String>) -> Bounds {
+    let interval = resampled.as_ref()?.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
+    let first_order =
+        metrics::find(name).is_ok_and(|metric| metric.weighted_form() == WeightedForm::Linearised);
+    let note = first_order.then(|| "rank correlation, followed to first order".to_string());
+    Ok(Interval { note: interval.note.clone().or(note), ..interval })
+}
+
+/// 2,000, or as many as keep the rows that are visited in bounds: at least 200, above 1,500,000 rows at least 100.
+pub fn resamples(visits: Visits) -> usize {
+    let of_one = (DRAWN / visits.most.max(1)).max(FEWEST_OF_MANY);
+    (VISITS / visits.all.max(1)).clamp(FEWEST, RESAMPLES).min(of_one) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_of_usual_size_gets_all_resamples_and_a_huge_one_fewer() {
+        let resamples = |runs: u64, most: u64| resamples(Visits { all: runs.saturating_mul(most), most });
+        assert_eq!(resamples(0, 0), 2_000);
+        assert_eq!(resamples(3 * 16 * 5, 47_284), 2_000);
+        assert_eq!(resamples(60 * 5, 600_000), 277);
+        assert_eq!(resamples(2, 600_000), 500);
+        assert_eq!(resamples(1, 3_000_000), 100);
+        assert_eq!(resamples(u64::MAX, 1), 200);
+    }
+}

@@ -1,0 +1,220 @@
+//! Claims as sentences: what is tested, what the evidence says, what would decide.
+
+use valor_analysis::claims::{ClaimView, MOST_SEEDS, Needed, Part};
+use valor_page::format::{self, p_text};
+use valor_runs::spec::{Claim, Margin, Over, Statement};
+use valor_stats::stats::Answer;
+
+/// Parts that evidence spells out.
+const SPELLED: usize = 3;
+
+/// What was tested, in words.
+pub fn sentence(claim: &Claim) -> String {
+    let place = match claim.datasets.as_slice() {
+        [] => "averaged over all datasets".to_string(),
+        [one] => format!("on {one}"),
+        several => format!("averaged over {}", several.join(", ")),
+    };
+    let metric = &claim.metric;
+    match &claim.statement {
+        Statement::Better { pairs, over, by, at_most } => {
+            let by = amount(*by, *at_most);
+            let each: Vec<String> =
+                pairs.iter().map(|pair| format!("{} better than {}", pair.better, pair.than)).collect();
+            let joint = match (pairs.len(), over) {
+                (1, _) => String::new(),
+                (_, Over::Each) => "each of: ".to_string(),
+                (count, Over::Average) => format!("on average over {count} backbones: "),
+            };
+            format!("{joint}{} in {metric}{by}, {place}", each.join("; "))
+        }
+        Statement::LargestStep(chains) => {
+            let steps: Vec<String> = chains
+                .iter()
+                .filter_map(|chain| {
+                    let (from, to) = (chain.methods.get(chain.step)?, chain.methods.get(chain.step + 1)?);
+                    Some(format!(
+                        "from {from} to {to} a gain, and the largest step of {}",
+                        chain.methods.join(" \u{2192} ")
+                    ))
+                })
+                .collect();
+            format!("{} in {metric}, {place}", steps.join("; "))
+        }
+        Statement::EveryBestHas { component, groups } => {
+            format!(
+                "on each of {} backbones the best method in {metric} has {component}, {place}",
+                groups.len()
+            )
+        }
+        Statement::SpreadAtMost { limit, methods } => {
+            let place = if claim.datasets.is_empty() {
+                "every dataset".to_string()
+            } else {
+                claim.datasets.join(", ")
+            };
+            format!(
+                "the standard deviation over seeds of {metric} is at most {limit} for {} methods on {place}",
+                methods.len()
+            )
+        }
+    }
+}
+
+fn amount(by: Margin, at_most: Option<Margin>) -> String {
+    match (by, at_most) {
+        (_, Some(most)) => format!(" by {} to {}", by.text(), most.text()),
+        (by, None) if by.value() == 0.0 => String::new(),
+        (by, None) => format!(" by at least {}", by.text()),
+    }
+}
+
+/// A part of a claim in numbers.
+pub fn part(part: &Part) -> String {
+    let Some(value) = part.value else {
+        return format!(
+            "{}: no answer, {}",
+            part.what,
+            part.reason.as_deref().unwrap_or("nothing was found")
+        );
+    };
+    let ends = part.interval.unwrap_or_default();
+    let decimals = format::decimals([value, ends[0], ends[1]]).min(5);
+    let number = |value: f64| format::number(value, decimals);
+    let mut text = format!("{}: {}", part.what, number(value));
+    if let Some([low, high]) = part.interval {
+        text += &format!(" [{}, {}] over {}", number(low), number(high), part.over);
+    }
+    if let Some(relative) = part.relative {
+        text += &format!(", {}{:.1} %", if relative > 0.0 { "+" } else { "" }, 100.0 * relative);
+    }
+    let equals = |p: &str| if p.starts_with('<') { "" } else { "= " };
+    text += &part.p.map(p_text).map(|p| format!(", p {}{p}", equals(&p))).unwrap_or_default();
+    if let Some((p, (family, count))) = part.p_adjusted.map(p_text).zip(part.family.as_ref()) {
+        text += &format!(", {}{p} after Holm over {count} ({family})", equals(&p));
+    }
+    text + &part.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+}
+
+/// Why a claim has its answer: the counts, and the parts that decided.
+pub fn evidence(claim: &ClaimView) -> String {
+    if !claim.absent.is_empty() {
+        return format!("Not in this profile: {}.", claim.absent.join(", "));
+    }
+    let instead = claim.instead.as_ref().map(|(metric, why)| format!("In {metric}: {why}. "));
+    let parts = &claim.parts;
+    let count = |answer: Answer| parts.iter().filter(|part| part.verdict == answer).count();
+    let mut text = instead.unwrap_or_default();
+    if parts.len() > 1 {
+        let counts: Vec<String> = Answer::ALL
+            .iter()
+            .filter(|answer| count(**answer) > 0)
+            .map(|answer| format!("{} {}", count(*answer), answer.word()))
+            .collect();
+        text += &format!("Of {} parts {}. ", parts.len(), counts.join(", "));
+    }
+    let decisive: Vec<&Part> = claim.decisive().collect();
+    let spelled: Vec<String> = decisive.iter().take(SPELLED).map(|one| part(one)).collect();
+    let more = decisive.len().saturating_sub(SPELLED);
+    let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
+    if spelled.is_empty() {
+        text + "Nothing to test."
+    } else {
+        format!("{text}{}{rest}.", spelled.join("; "))
+    }
+}
+
+/// What would decide an open claim; nothing where it is decided.
+pub fn needed(claim: &ClaimView) -> Option<String> {
+    if claim.verdict != Answer::Inconclusive {
+        return None;
+    }
+    if !claim.absent.is_empty() {
+        return Some(format!("A profile with {}.", claim.absent.join(", ")));
+    }
+    Some(match (claim.needed(), claim.decisive().find_map(|part| part.reason.as_ref())) {
+        (Some(needed), _) => demand(*needed),
+        (None, Some(reason)) => format!("Runs that can be compared: {reason}."),
+        (None, None) => "Runs that can be compared.".to_string(),
+    })
+}
+
+/// What is missing, for the reader.
+fn demand(needed: Needed) -> String {
+    match needed {
+        Needed::Seeds { seeds, instead_of } => format!(
+            "About {seeds} seeds instead of {instead_of}, if the truth is what was found, for a decision in four of five \
+                 repetitions."
+        ),
+        Needed::AnotherDesign => {
+            format!(
+                "More than {MOST_SEEDS} seeds, if the truth is what was found: it is too close to what is claimed."
+            )
+        }
+        Needed::Rows => {
+            "More test rows: with any number of seeds these leave it open, if the truth is what was found."
+                .to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use valor_analysis::Analysis;
+    use valor_analysis::Evidence;
+    use valor_analysis::sample::{NONE, better, chain, diverge, four, planted, weak};
+    use valor_runs::spec::{Chain, Pair};
+
+    fn claimed(mut evidence: Evidence, statement: Statement, datasets: &[&str]) -> ClaimView {
+        evidence.experiment.claims = vec![Claim {
+            id: "c".to_string(),
+            text: "A claim.".to_string(),
+            source: None,
+            metric: "auuc".to_string(),
+            datasets: datasets.iter().map(ToString::to_string).collect(),
+            statement,
+        }];
+        Analysis::new(&evidence).unwrap().claims.remove(0)
+    }
+
+    #[test]
+    fn an_open_claim_says_why_in_numbers_and_what_would_decide_it() {
+        let claim = claimed(four(), better("noisy", "base", NONE, None), &[]);
+        let (why, needed) = (evidence(&claim), needed(&claim).unwrap());
+        assert!(needed.starts_with("About ") && needed.contains("seeds instead of 5"), "{needed}");
+        assert!(why.contains("noisy minus base: 0.01") && why.contains("p = "), "{why}");
+        assert!(why.contains("after Holm over 4 (declared)"), "{why}");
+        assert_eq!(super::needed(&claimed(four(), better("high", "base", NONE, None), &[])), None);
+    }
+
+    #[test]
+    fn what_cannot_be_tested_says_why() {
+        let mut evidence = four();
+        evidence.cells[1].runs.iter_mut().for_each(diverge);
+        let claim = claimed(evidence, better("high", "base", NONE, None), &[]);
+        assert!(
+            super::evidence(&claim).contains("failed to converge") && needed(&claim).is_some(),
+            "{claim:?}"
+        );
+        let claim = claimed(four(), better("high", "base", NONE, None), &["elsewhere"]);
+        assert_eq!(super::evidence(&claim), "Not in this profile: elsewhere.");
+        assert_eq!(needed(&claim).as_deref(), Some("A profile with elsewhere."));
+        let claim = claimed(weak(), better("T-learner", "TARNet", NONE, None), &[]);
+        let why = super::evidence(&claim);
+        assert!(why.starts_with("In auuc.area: auuc is a share of a total that is hardly there"), "{why}");
+    }
+
+    #[test]
+    fn several_parts_are_counted_and_steps_are_named() {
+        let pairs = [("T zw", "T"), ("D zw", "D")];
+        let pairs = pairs.map(|(a, b)| Pair { better: a.to_string(), than: b.to_string() }).to_vec();
+        let each = Statement::Better { pairs, over: Over::Each, by: NONE, at_most: None };
+        let claim = claimed(planted(&chain(), &["a", "b"], "auuc"), each, &[]);
+        assert!(evidence(&claim).starts_with("Of 2 parts 2 supported."), "{}", evidence(&claim));
+        let methods = ["T", "T z", "T zw", "T zgw"].map(str::to_string).to_vec();
+        let step = Statement::LargestStep(vec![Chain { methods, step: 0 }]);
+        let claim = claimed(planted(&chain(), &["a"], "auuc"), step, &[]);
+        assert!(sentence(&claim.claim).contains("largest step of T \u{2192} T z"));
+    }
+}
