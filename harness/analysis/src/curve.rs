@@ -6,6 +6,7 @@ use valor_runs::record::{Record, Status};
 use valor_runs::spec::NamedMethod;
 use valor_stats::metrics::Prepared;
 use valor_stats::metrics::curve::{CurvePoint, Group};
+use valor_stats::stats::NORMAL_95;
 
 /// Steps of a drawn curve.
 pub const CURVE_POINTS: usize = 200;
@@ -75,6 +76,14 @@ pub struct DecilePoint {
     pub predicted: f64,
     /// Mean true effect, where known.
     pub truth: Option<f64>,
+}
+
+impl DecilePoint {
+    /// Ends of the normal 95 % interval of what was observed.
+    pub fn interval(&self) -> Option<[f64; 2]> {
+        let (observed, reach) = (self.observed?, NORMAL_95 * self.standard_error?);
+        Some([observed - reach, observed + reach])
+    }
 }
 
 /// Uplift by decile of one method, averaged over its seeds.

@@ -5,7 +5,7 @@ use crate::cell::CellView;
 use crate::estimate::{LEVEL, mean};
 
 use serde::Serialize;
-use valor_stats::stats::{self, Interval, POWER, Studentised, Tails};
+use valor_stats::stats::{self, Interval, NORMAL_95, POWER, Studentised, Tails};
 
 /// Half-width of the region in which two figures count as the same, as a share of the paper's.
 const MARGIN: f64 = 0.05;
@@ -13,8 +13,6 @@ const MARGIN: f64 = 0.05;
 const PAPER_SEEDS: f64 = 5.0;
 /// Test rows behind it: a fifth of 236,421.
 const PAPER_ROWS: f64 = 47_284.0;
-/// Half of a 95 % interval of a normal law, in standard deviations.
-const HALF_INTERVAL: f64 = 1.959_963_984_540_054;
 
 /// What a figure of the paper is called beside ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -132,7 +130,7 @@ impl Ours {
             let theirs = (part.seeds.len() as f64 / PAPER_SEEDS / count).sqrt();
             parts.push((ours.hypot(theirs), Studentised { mean: 0.0, ..seeds }));
             if let Some(reach) = &part.rows {
-                let rows = Tails { down: reach.down / HALF_INTERVAL, up: reach.up / HALF_INTERVAL };
+                let rows = Tails { down: reach.down / NORMAL_95, up: reach.up / NORMAL_95 };
                 let theirs = (reach.rows as f64 / PAPER_ROWS / count).sqrt();
                 parts.push((ours.hypot(theirs), Studentised { rows, ..Studentised::new(0.0, 0.0, 1.0) }));
             }
@@ -225,7 +223,7 @@ mod tests {
     fn the_error_is_that_of_both_sides() {
         // Five seeds with SD s and rows with error r on either side: 2 (s^2 / 5 + r^2).
         let seeds: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0];
-        let error = ours(&[(seeds, HALF_INTERVAL)]).error().unwrap();
+        let error = ours(&[(seeds, NORMAL_95)]).error().unwrap();
         assert!((error.standard_error().powi(2) - 2.0 * (2.5 / 5.0 + 1.0)).abs() < 1e-12, "{error:?}");
         // Two worlds that lie far apart: their spread, for a further world.
         let far: &[f64] = &[101.0, 102.0, 103.0, 104.0, 105.0];

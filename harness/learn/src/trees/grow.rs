@@ -1,7 +1,7 @@
 //! Grows one tree: every threshold of every tried column, node by node.
 
 use super::bins::{Binned, Column, MISSING_BIN};
-use super::tree::{LevelSet, Side, Split, Tree};
+use super::tree::{LevelSet, Predicate, Split, Tree};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use valor_base::seed::Seeds;
@@ -296,9 +296,9 @@ impl<'a, R: Rule> Search<'a, R> {
             ColumnKind::Number => {
                 let bin = usize::from(self.sorted[last]);
                 let beyond = last + 1 == self.sorted.len();
-                Side::UpTo(if beyond { f32::INFINITY } else { column.edges[bin] })
+                Predicate::UpTo(if beyond { f32::INFINITY } else { column.edges[bin] })
             }
-            ColumnKind::Levels(_) => Side::Among(left),
+            ColumnKind::Levels(_) => Predicate::Among(left),
         };
         if missing_left {
             left.insert(MISSING_BIN);

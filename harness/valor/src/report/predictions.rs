@@ -2,16 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array,
 };
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::Arc;
 use valor_analysis::evidence::{Evidence, Outcome};
 use valor_base::escape::csv as escape;
+use valor_io::table::{Columns, Format, Packing, Writer};
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_runs::store::Folder;
 
@@ -40,12 +37,11 @@ struct Run<'a> {
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
 pub fn export(evidence: &Evidence, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
     let runs = runs(evidence)?;
-    match format {
-        PredictionFormat::Csv => folder.write_with("predictions.csv", |file| write_csv(&runs, file)),
-        PredictionFormat::Parquet => {
-            folder.write_with("predictions.parquet", |file| write_parquet(&runs, file))
-        }
-    }
+    let name = match format {
+        PredictionFormat::Csv => "predictions.csv",
+        PredictionFormat::Parquet => "predictions.parquet",
+    };
+    folder.write_with(name, |file| write(&runs, format, file))
 }
 
 fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
@@ -75,90 +71,62 @@ fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
     Ok(runs)
 }
 
-/// The columns of a run, in order. Unknown ones are null.
-fn columns(run: &Run) -> Vec<(&'static str, ArrayRef)> {
+/// The columns of a run, in order. Unknown ones are null. In CSV, which people open, no name is a formula and arms are 1 and 0.
+fn columns(run: &Run, format: PredictionFormat) -> Result<RecordBatch> {
     let count = run.rows.row.len();
-    let text = |value: &str| Arc::new(StringArray::from(vec![value; count])) as ArrayRef;
-    let known = |values: &Option<Vec<f64>>| -> ArrayRef {
-        Arc::new(
-            values.as_ref().map_or_else(|| Float64Array::new_null(count), |values| values.clone().into()),
-        )
+    let text = |value: &str| StringArray::from(vec![value; count]);
+    let known = |values: &Option<Vec<f64>>| match values {
+        Some(values) => Float64Array::from(values.clone()),
+        None => Float64Array::new_null(count),
     };
-    let said = |values: Option<&Vec<f32>>| -> ArrayRef {
-        Arc::new(values.map_or_else(|| Float32Array::new_null(count), |values| values.clone().into()))
+    let said = |values: Option<&Vec<f32>>| match values {
+        Some(values) => Float32Array::from(values.clone()),
+        None => Float32Array::new_null(count),
     };
-    vec![
-        ("dataset", text(run.dataset)),
-        ("method", text(run.method)),
-        ("seed", Arc::new(UInt64Array::from(vec![run.seed; count]))),
-        ("row", Arc::new(UInt32Array::from(run.rows.row.clone()))),
-        ("treatment", Arc::new(BooleanArray::from(run.rows.treatment.clone()))),
-        ("outcome", Arc::new(Float64Array::from(run.rows.outcome.clone()))),
-        ("propensity", known(&run.rows.propensity)),
-        ("effect", known(&run.rows.effect)),
-        ("uplift", said(Some(&run.predictions.uplift))),
-        ("predicted_control", said(Some(&run.predictions.expected_control))),
-        ("predicted_treated", said(Some(&run.predictions.expected_treated))),
-        ("predicted_conversion_control", said(run.predictions.conversion_control.as_ref())),
-        ("predicted_conversion_treated", said(run.predictions.conversion_treated.as_ref())),
-    ]
-}
-
-fn batch(run: &Run) -> Result<RecordBatch> {
-    let nullable = columns(run).into_iter().map(|(name, column)| (name, column, true));
-    Ok(RecordBatch::try_from_iter_with_nullable(nullable)?)
-}
-
-fn empty() -> (EvaluationRows, Predictions) {
-    (EvaluationRows::default(), Predictions::default())
-}
-
-fn write_parquet(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
-    let (rows, predictions) = empty();
-    let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let mut writer = ArrowWriter::try_new(file, batch(&nothing)?.schema(), Some(properties))?;
-    for run in runs {
-        writer.write(&batch(run)?)?;
-    }
-    writer.close()?;
-    Ok(())
-}
-
-fn write_csv(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
-    let (rows, predictions) = empty();
-    let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let mut writer = csv::Writer::from_writer(file);
-    writer.write_record(columns(&nothing).iter().map(|(name, _)| *name))?;
-    for run in runs {
-        for index in 0..run.rows.row.len() {
-            writer.write_record(line(run, index))?;
+    let Run { rows, predictions, .. } = run;
+    let mut columns = Columns::default();
+    match format {
+        PredictionFormat::Csv => {
+            columns.add_partial("dataset", text(&escape::text(run.dataset)));
+            columns.add_partial("method", text(&escape::text(run.method)));
+        }
+        PredictionFormat::Parquet => {
+            columns.add_partial("dataset", text(run.dataset));
+            columns.add_partial("method", text(run.method));
         }
     }
-    writer.flush()?;
-    Ok(())
+    columns.add_partial("seed", UInt64Array::from(vec![run.seed; count]));
+    columns.add_partial("row", UInt32Array::from(rows.row.clone()));
+    let arms = rows.treatment.iter();
+    match format {
+        PredictionFormat::Csv => {
+            columns.add_partial("treatment", arms.map(|arm| Some(u8::from(*arm))).collect::<UInt8Array>());
+        }
+        PredictionFormat::Parquet => {
+            columns.add_partial("treatment", arms.map(|arm| Some(*arm)).collect::<BooleanArray>());
+        }
+    }
+    columns.add_partial("outcome", Float64Array::from(rows.outcome.clone()));
+    columns.add_partial("propensity", known(&rows.propensity));
+    columns.add_partial("effect", known(&rows.effect));
+    columns.add_partial("uplift", said(Some(&predictions.uplift)));
+    columns.add_partial("predicted_control", said(Some(&predictions.expected_control)));
+    columns.add_partial("predicted_treated", said(Some(&predictions.expected_treated)));
+    columns.add_partial("predicted_conversion_control", said(predictions.conversion_control.as_ref()));
+    columns.add_partial("predicted_conversion_treated", said(predictions.conversion_treated.as_ref()));
+    columns.batch()
 }
 
-/// One line; what is unknown is empty.
-fn line(run: &Run, index: usize) -> [String; 13] {
-    let known = |values: &Option<Vec<f64>>| {
-        values.as_ref().map(|values| values[index].to_string()).unwrap_or_default()
+fn write(runs: &[Run], format: PredictionFormat, file: impl Write + Send) -> Result<()> {
+    let (rows, predictions) = (EvaluationRows::default(), Predictions::default());
+    let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
+    let kind = match format {
+        PredictionFormat::Csv => Format::Csv,
+        PredictionFormat::Parquet => Format::Parquet,
     };
-    let said = |values: Option<&Vec<f32>>| values.map(|values| values[index].to_string()).unwrap_or_default();
-    [
-        escape::text(run.dataset).into_owned(),
-        escape::text(run.method).into_owned(),
-        run.seed.to_string(),
-        run.rows.row[index].to_string(),
-        u8::from(run.rows.treatment[index]).to_string(),
-        run.rows.outcome[index].to_string(),
-        known(&run.rows.propensity),
-        known(&run.rows.effect),
-        said(Some(&run.predictions.uplift)),
-        said(Some(&run.predictions.expected_control)),
-        said(Some(&run.predictions.expected_treated)),
-        said(run.predictions.conversion_control.as_ref()),
-        said(run.predictions.conversion_treated.as_ref()),
-    ]
+    let mut writer = Writer::new(kind, Packing::Zstd, file, &columns(&nothing, format)?.schema())?;
+    for run in runs {
+        writer.write(&columns(run, format)?)?;
+    }
+    writer.finish().map(drop)
 }

@@ -5,9 +5,6 @@ use valor_page::figure::{Figure, TitledPanel};
 use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use valor_page::svg::Style;
 
-/// Half-width of a 95 % interval in standard errors.
-const REACH: f64 = 1.96;
-
 /// A small panel per method, each with its own axes: predictions of different objectives differ in scale.
 pub fn calibration(methods: &[Deciles]) -> Figure {
     let mut legend = vec![
@@ -47,8 +44,8 @@ fn figure(method: &Deciles) -> TitledPanel {
 }
 
 fn interval(point: &DecilePoint) -> Option<(f64, f64, f64)> {
-    let (observed, reach) = (point.observed?, REACH * point.standard_error?);
-    Some((point.predicted, observed - reach, observed + reach))
+    let [low, high] = point.interval()?;
+    Some((point.predicted, low, high))
 }
 
 /// Everything drawn at a decile.
@@ -79,7 +76,9 @@ mod tests {
         let points = vec![point(1, Some(3.0), 2.0), point(2, None, 1.0)];
         let plate = calibration(&[Deciles { name: "A".to_string(), points }]);
         let panel = &plate.panels[0].panel;
-        assert_eq!(panel.layers[1], Layer::Bars(Style::Interval, vec![(2.0, 3.0 - 1.96, 3.0 + 1.96)]));
+        let Layer::Bars(Style::Interval, bars) = &panel.layers[1] else { panic!("{:?}", panel.layers[1]) };
+        let [(2.0, low, high)] = bars[..] else { panic!("{bars:?}") };
+        assert!((low - (3.0 - 1.959_964)).abs() < 1e-6 && (high - (3.0 + 1.959_964)).abs() < 1e-6);
         assert_eq!(panel.layers[2], Layer::Marks(Style::Mark, vec![(2.0, 0.5), (1.0, 0.5)]));
         assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(2.0, 3.0)]));
         assert_eq!(plate.legend.len(), 4);

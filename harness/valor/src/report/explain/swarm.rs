@@ -1,7 +1,7 @@
 //! The summary plot: a row of dots per feature, where each dot is an account.
 
 use valor_analysis::explain::{Account, Feature, FeatureView};
-use valor_data::encode::Known;
+use valor_data::encode::FeatureSummary;
 use valor_learn::model::Cell;
 use valor_page::amount::{Unit, tick_decimals};
 use valor_page::canvas::{Anchor, Canvas, Span};
@@ -114,7 +114,7 @@ fn swarm(canvas: &mut Canvas, row: &Row, span: Span, middle: f64) {
 /// What colours the dots of a feature: where its value stands among those of the sample.
 pub fn classes(feature: &Feature, sample: &[Account], place: usize) -> Vec<&'static str> {
     const NAMES: [&str; SHADES] = ["v0", "v1", "v2", "v3", "v4", "v5", "v6"];
-    if let Known::Levels(_) = feature.known() {
+    if let FeatureSummary::Levels(_) = feature.known() {
         let class = |account: &Account| match account.cells[place] {
             Cell::Number(_) | Cell::Level(_) => "level",
             Cell::Unmet(_) | Cell::Missing => "gap",
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn colours_follow_values_and_gaps_have_their_own() {
-        let feature = Feature::new("x", Known::Number { mean: 0.0, sd: 1.0 });
+        let feature = Feature::new("x", FeatureSummary::Number { mean: 0.0, sd: 1.0 });
         let mut sample: Vec<Account> =
             (0..70).map(|value| account(Cell::Number(value as f32), f64::from(value))).collect();
         sample.push(account(Cell::Missing, 0.0));
