@@ -6,9 +6,7 @@ use valor_runs::record::{Record, Status};
 use valor_runs::spec::NamedMethod;
 use valor_stats::metrics::Prepared;
 use valor_stats::metrics::curve::{CurvePoint, Group};
-
-/// Standard deviations of a normal law that hold 95 % of it on either side.
-const NORMAL: f64 = 1.959_963_984_540_054;
+use valor_stats::stats::NORMAL_95;
 
 /// Steps of a drawn curve.
 pub const CURVE_POINTS: usize = 200;
@@ -90,7 +88,7 @@ impl DecilePoint {
 
     /// The 95 % interval of what was observed: as many standard errors to either side as hold that share of a normal law.
     pub fn interval(&self) -> Option<(f64, f64)> {
-        self.around(NORMAL)
+        self.around(NORMAL_95)
     }
 
     fn around(&self, reach: f64) -> Option<(f64, f64)> {

@@ -1,12 +1,12 @@
 //! Turns features into the numbers that a method sees, by what the training rows alone say.
 
-mod known;
+mod feature_summary;
 mod names;
 mod pooled;
 #[cfg(test)]
 mod tests;
 
-pub use known::Known;
+pub use feature_summary::FeatureSummary;
 pub use pooled::{MOST_CODES, pooled_levels};
 
 use super::{Dataset, Feature, FeatureKind, LARGEST, Matrix};
@@ -52,7 +52,7 @@ pub enum ColumnKind {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
-    numeric: Vec<Scale>,
+    numeric: Vec<Standardisation>,
     categorical: Vec<Levels>,
     #[serde(default, skip_serializing_if = "is_standard")]
     encoding: Encoding,
@@ -61,7 +61,9 @@ pub struct Encoder {
 impl Encoder {
     /// The first numeric feature whose mean and standard deviation no training rows have: features are within 1e30.
     pub fn wild(&self) -> Option<&str> {
-        let known = |scale: &&Scale| scale.mean.abs() <= LARGEST && (0.0..=2.0 * LARGEST).contains(&scale.sd);
+        let known = |scale: &&Standardisation| {
+            scale.mean.abs() <= LARGEST && (0.0..=2.0 * LARGEST).contains(&scale.sd)
+        };
         self.numeric.iter().find(|scale| !known(scale)).map(|scale| scale.name.as_str())
     }
 }
@@ -73,7 +75,7 @@ fn is_standard(encoding: &Encoding) -> bool {
 /// Standardisation of a numeric feature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Scale {
+struct Standardisation {
     name: String,
     mean: f64,
     /// 0 for a constant feature.
@@ -216,10 +218,10 @@ impl Moments {
         Self { count, mean, squares, constant: constant_columns(numeric, train) }
     }
 
-    fn scale(&self, column: usize, rows: usize, name: String) -> Scale {
+    fn scale(&self, column: usize, rows: usize, name: String) -> Standardisation {
         let count = self.count[column];
         let sd = if self.constant[column] { 0.0 } else { (self.squares[column] / count).sqrt() };
-        Scale { name, mean: self.mean[column], sd, missing: 0.0 < count && count < rows as f64 }
+        Standardisation { name, mean: self.mean[column], sd, missing: 0.0 < count && count < rows as f64 }
     }
 }
 

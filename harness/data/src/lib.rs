@@ -1,5 +1,7 @@
 //! Where rows come from, and how they are parted and encoded.
 
+#![warn(unreachable_pub)]
+
 pub mod b2b_mimic;
 pub mod caution;
 mod dataset;

@@ -345,7 +345,7 @@ pub(super) fn load(spec: &TableSpec, root: &Path) -> anyhow::Result<Dataset> {
     let (path, file) = spec.open(root)?;
     let columns = Columns::new(spec);
     let collector = |place| Collector::new(spec, columns.clone(), place);
-    read((path, file), &columns, &spec.reading(), collector)?.finish()
+    read(path, file, &columns, &spec.reading(), collector)?.finish()
 }
 
 /// A file of scores, which the column `score` of it is, and what they are judged by. The spec needs no features.
@@ -360,22 +360,23 @@ pub fn load_scored(spec: &TableSpec, score: &str) -> anyhow::Result<Scored> {
     let file = open(path, Path::new(path), "")?;
     let columns = Columns::with_score(spec, Some(score));
     let collector = |place| Collector::new(spec, columns.clone(), place);
-    read((path, file), &columns, &spec.reading(), collector)?.finish_scored()
+    read(path, file, &columns, &spec.reading(), collector)?.finish_scored()
 }
 
 /// All rows of a file, in the collector that `collector` makes for its place.
 fn read<'a>(
-    (path, file): (&'a str, File),
+    path: &'a str,
+    file: File,
     columns: &Columns,
     reading: &Reading,
     collector: impl FnOnce(Place<'a>) -> Collector<'a>,
 ) -> anyhow::Result<Collector<'a>> {
     match format_of(path)? {
-        Format::Csv => csv::read(file, columns, (path, reading), collector),
+        Format::Csv => csv::read(path, file, columns, reading, collector),
         Format::CsvGz => {
-            csv::read(flate2::read::MultiGzDecoder::new(file), columns, (path, reading), collector)
+            csv::read(path, flate2::read::MultiGzDecoder::new(file), columns, reading, collector)
         }
-        Format::Parquet => parquet::read(file, columns, (path, reading), collector),
+        Format::Parquet => parquet::read(path, file, columns, reading, collector),
     }
 }
 

@@ -34,13 +34,18 @@ pub fn write_new(
     fill(&mut buffer)?;
     buffer.flush()?;
     drop(buffer);
-    Ok(file.sync_all()?)
+    Ok(sync(&file)?)
+}
+
+/// Makes durable what was written into an open file.
+pub fn sync(file: &File) -> io::Result<()> {
+    file.sync_all()
 }
 
 /// Puts an open file that was staged in its place, once all that was written into it is durable. A file that stands there is
 /// replaced.
 pub fn place(file: &File, staged: &Path, place: &Path) -> io::Result<()> {
-    file.sync_all()?;
+    sync(file)?;
     rename(staged, place)
 }
 

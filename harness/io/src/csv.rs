@@ -5,7 +5,7 @@ use valor_base::escape::csv::text;
 
 /// What a line of a table holds in one column.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Cell<'a> {
+pub enum Field<'a> {
     /// Text, which is escaped when it is written.
     Text(Cow<'a, str>),
     /// A number, as the shortest text that reads back as the same one.
@@ -16,50 +16,50 @@ pub enum Cell<'a> {
     Empty,
 }
 
-impl<'a> From<&'a str> for Cell<'a> {
+impl<'a> From<&'a str> for Field<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl<'a> From<&'a String> for Cell<'a> {
+impl<'a> From<&'a String> for Field<'a> {
     fn from(text: &'a String) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<String> for Cell<'_> {
+impl From<String> for Field<'_> {
     fn from(text: String) -> Self {
         Self::Text(text.into())
     }
 }
 
-impl From<f64> for Cell<'_> {
+impl From<f64> for Field<'_> {
     fn from(number: f64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<u64> for Cell<'_> {
+impl From<u64> for Field<'_> {
     fn from(count: u64) -> Self {
         Self::Count(count)
     }
 }
 
-impl From<usize> for Cell<'_> {
+impl From<usize> for Field<'_> {
     fn from(count: usize) -> Self {
         Self::Count(count as u64)
     }
 }
 
 /// 1 or 0.
-impl From<bool> for Cell<'_> {
+impl From<bool> for Field<'_> {
     fn from(yes: bool) -> Self {
         Self::Count(yes.into())
     }
 }
 
-impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
+impl<'a, T: Into<Field<'a>>> From<Option<T>> for Field<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Empty, Into::into)
     }
@@ -87,13 +87,13 @@ impl Table {
     /// # Errors
     ///
     /// Where it has not one cell per column.
-    pub fn line<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> anyhow::Result<()> {
+    pub fn line<'a>(&mut self, cells: impl IntoIterator<Item = Field<'a>>) -> anyhow::Result<()> {
         for cell in cells {
             match cell {
-                Cell::Text(cell) => self.writer.write_field(text(&cell).as_ref())?,
-                Cell::Number(number) => self.writer.write_field(number.to_string())?,
-                Cell::Count(count) => self.writer.write_field(count.to_string())?,
-                Cell::Empty => self.writer.write_field("")?,
+                Field::Text(cell) => self.writer.write_field(text(&cell).as_ref())?,
+                Field::Number(number) => self.writer.write_field(number.to_string())?,
+                Field::Count(count) => self.writer.write_field(count.to_string())?,
+                Field::Empty => self.writer.write_field("")?,
             }
         }
         Ok(self.writer.write_record(None::<&[u8]>)?)
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn text_is_escaped_and_numbers_are_not() {
         let mut table = Table::new(&["name", "value", "count", "reason"]).unwrap();
-        let line = ["=1+1".into(), (-0.1 - 0.2).into(), 3_usize.into(), Cell::from(None::<&str>)];
+        let line = ["=1+1".into(), (-0.1 - 0.2).into(), 3_usize.into(), Field::from(None::<&str>)];
         table.line(line).unwrap();
         table.line(["a, b".into(), None::<f64>.into(), true.into(), String::from("-").into()]).unwrap();
         let text = String::from_utf8(table.finish().unwrap()).unwrap();

@@ -84,7 +84,7 @@ fn check_unique(schema: &Schema) -> Result<(), String> {
 /// How the pages of a Parquet file are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {
-    /// Not at all: what is stored is read often, and looked through before it is decoded.
+    /// Not at all: a reader can look through it before anything is unpacked.
     Plain,
     /// Snappy, for files that other programs read.
     Snappy,
@@ -125,6 +125,12 @@ impl Columns {
     /// Adds a column of which cells may be missing.
     pub fn add_partial(&mut self, name: &str, cells: impl Array + 'static) {
         self.push(name, Arc::new(cells), true);
+    }
+
+    /// Adds a column of any type, whose cells may be missing if one is.
+    pub fn add_array(&mut self, name: &str, cells: ArrayRef) {
+        let partial = cells.null_count() > 0;
+        self.push(name, cells, partial);
     }
 
     fn push(&mut self, name: &str, cells: ArrayRef, nullable: bool) {

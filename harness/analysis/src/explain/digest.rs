@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use valor_base::input_error;
 use valor_base::seed::{Seeds, Stream};
 use valor_data::Matrix;
-use valor_data::encode::Known;
+use valor_data::encode::FeatureSummary;
 use valor_learn::model::{Cell, Explanations};
 
 /// Rows of the sample behind the plots.
@@ -29,21 +29,21 @@ pub struct Feature {
 
 impl Feature {
     /// With what the training rows say of it.
-    pub fn new(name: &str, known: Known) -> Self {
+    pub fn new(name: &str, known: FeatureSummary) -> Self {
         let name = name.to_string();
         match known {
-            Known::Number { mean, sd } => Self { name, mean, sd, levels: None, flag: false },
-            Known::Levels(levels) => {
+            FeatureSummary::Number { mean, sd } => Self { name, mean, sd, levels: None, flag: false },
+            FeatureSummary::Levels(levels) => {
                 Self { name, mean: 0.0, sd: 0.0, levels: Some(levels.to_vec()), flag: false }
             }
         }
     }
 
     /// What the training rows say of it.
-    pub fn known(&self) -> Known<'_> {
+    pub fn known(&self) -> FeatureSummary<'_> {
         match &self.levels {
-            Some(levels) => Known::Levels(levels),
-            None => Known::Number { mean: self.mean, sd: self.sd },
+            Some(levels) => FeatureSummary::Levels(levels),
+            None => FeatureSummary::Number { mean: self.mean, sd: self.sd },
         }
     }
 
@@ -147,8 +147,8 @@ impl Digest {
     /// For these features; accounts with the asked ids are kept, else those at the ends.
     pub fn new(features: Vec<Feature>, asked: &[String]) -> Self {
         let levels = |feature: &Feature| match feature.known() {
-            Known::Levels(levels) => levels.len(),
-            Known::Number { .. } => 0,
+            FeatureSummary::Levels(levels) => levels.len(),
+            FeatureSummary::Number { .. } => 0,
         };
         let tally =
             |feature: &Feature| Tally { levels: vec![Total::default(); levels(feature)], ..Tally::default() };

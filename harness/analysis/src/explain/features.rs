@@ -3,7 +3,7 @@
 use super::account::Account;
 use super::digest::{Digest, Tally};
 use serde::Serialize;
-use valor_data::encode::Known;
+use valor_data::encode::FeatureSummary;
 use valor_learn::model::Cell;
 use valor_stats::metrics::rank::kendall;
 
@@ -57,8 +57,8 @@ fn feature(digest: &Digest, place: usize) -> FeatureView {
     let (feature, tally) = (&digest.features[place], &digest.tallies[place]);
     let mean_absolute = tally.absolute / digest.rows.max(1) as f64;
     let (mut direction, mut effects) = match feature.known() {
-        Known::Levels(levels) => (Direction::Levels, by_level(levels, tally)),
-        Known::Number { .. } => by_value(&digest.sample, place),
+        FeatureSummary::Levels(levels) => (Direction::Levels, by_level(levels, tally)),
+        FeatureSummary::Number { .. } => by_value(&digest.sample, place),
     };
     if mean_absolute == 0.0 {
         (direction, effects) = (Direction::None, Vec::new());

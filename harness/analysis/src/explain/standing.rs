@@ -2,7 +2,7 @@
 
 use super::account::Account;
 use super::digest::Feature;
-use valor_data::encode::Known;
+use valor_data::encode::FeatureSummary;
 use valor_learn::model::Cell;
 
 /// A value among others.
@@ -18,7 +18,7 @@ pub enum Standing {
 
 /// One per account of the sample.
 pub fn standings(feature: &Feature, sample: &[Account], place: usize) -> Vec<Standing> {
-    if let Known::Levels(_) = feature.known() {
+    if let FeatureSummary::Levels(_) = feature.known() {
         let standing = |account: &Account| match account.cells[place] {
             Cell::Number(_) | Cell::Level(_) => Standing::Level,
             Cell::Unmet(_) | Cell::Missing => Standing::Missing,
@@ -50,14 +50,14 @@ mod tests {
 
     #[test]
     fn numbers_are_ranked_and_gaps_stand_apart() {
-        let feature = Feature::new("x", Known::Number { mean: 0.0, sd: 1.0 });
+        let feature = Feature::new("x", FeatureSummary::Number { mean: 0.0, sd: 1.0 });
         let mut sample: Vec<Account> = (0..4).map(|value| account(Cell::Number(value as f32))).collect();
         sample.push(account(Cell::Missing));
         let found = standings(&feature, &sample, 0);
         assert_eq!(found[..2], [Standing::Rank(0.125), Standing::Rank(0.375)]);
         assert_eq!(found[4], Standing::Missing);
         let levels = ["a".to_string()];
-        let feature = Feature::new("x", Known::Levels(&levels));
+        let feature = Feature::new("x", FeatureSummary::Levels(&levels));
         assert_eq!(standings(&feature, &[account(Cell::Level(0))], 0), [Standing::Level]);
     }
 }

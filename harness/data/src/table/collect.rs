@@ -1,6 +1,6 @@
 //! Turns the rows of a file, one by one, into a dataset.
 
-use super::columns::Columns;
+use super::columns::{Columns, Fault};
 use super::features::{Features, Row};
 use super::time::TimeKind;
 use super::value::{Value, canonical};
@@ -124,7 +124,7 @@ impl<'a> Collector<'a> {
 
     fn push_features(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
         let pushed = self.features.push(&self.columns, row);
-        pushed.map_err(|(slot, fault)| self.refuse(number, slot, &fault))
+        pushed.map_err(|fault| self.columns.refuse(self.place, number, &fault))
     }
 
     /// Truth and propensity.
@@ -218,7 +218,7 @@ impl<'a> Collector<'a> {
     }
 
     fn refuse(&self, number: u64, slot: usize, fault: &str) -> anyhow::Error {
-        self.columns.refuse(self.place, (number, slot), fault)
+        self.columns.refuse(self.place, number, &Fault { slot, text: fault.to_string() })
     }
 
     /// The dataset, once all rows are in.

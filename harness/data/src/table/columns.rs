@@ -26,6 +26,12 @@ pub(super) struct Columns<'a> {
     pub(super) categorical: Range<usize>,
 }
 
+/// What is wrong with a cell, and in which slot it stands.
+pub(super) struct Fault {
+    pub(super) slot: usize,
+    pub(super) text: String,
+}
+
 impl<'a> Columns<'a> {
     pub(super) fn new(spec: &'a TableSpec) -> Self {
         Self::with_score(spec, None)
@@ -91,9 +97,9 @@ impl<'a> Columns<'a> {
         }
     }
 
-    /// A fault of the cell in a row and slot.
-    pub(super) fn refuse(&self, place: Place, (row, slot): (u64, usize), fault: &str) -> anyhow::Error {
-        input_error!("{}, column '{}': {fault}", place.row(row), shown(self.list[slot].0))
+    /// The error for a fault in a row.
+    pub(super) fn refuse(&self, place: Place, row: u64, fault: &Fault) -> anyhow::Error {
+        input_error!("{}, column '{}': {}", place.row(row), shown(self.list[fault.slot].0), fault.text)
     }
 
     /// For each slot the place of its column in the file's header. `hint` is said of a column that is not there.

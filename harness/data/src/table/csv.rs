@@ -1,11 +1,11 @@
 //! Reads CSV, one record at a time and never more than a row may hold.
 
 use super::collect::Collector;
-use super::columns::Columns;
+use super::columns::{Columns, Fault};
 use super::features::Row;
 use super::role::Role;
 use super::value::Value;
-use super::{Place, Reading, dialect};
+use super::{Limits, Place, Reading, dialect};
 use csv_core::ReadRecordResult;
 use std::io::{BufRead, BufReader, Chain, Cursor, ErrorKind as IoErrorKind, Read};
 use std::str::from_utf8;
@@ -14,9 +14,10 @@ use valor_base::input_error;
 
 /// Reads all records of `source` into the collector that `collector` makes.
 pub(super) fn read<'a>(
+    file: &'a str,
     source: impl Read,
     columns: &Columns,
-    (file, reading): (&'a str, &Reading),
+    reading: &Reading,
     collector: impl FnOnce(Place<'a>) -> Collector<'a>,
 ) -> anyhow::Result<Collector<'a>> {
     let mut records = Records::open(source, file, reading)?;
@@ -25,7 +26,7 @@ pub(super) fn read<'a>(
     let mut collector = collector(place);
     let mut cells = Cells::new(columns, &places, reading);
     while let Some((number, record)) = records.next(place)? {
-        let row = cells.of(record).map_err(|(slot, fault)| columns.refuse(place, (number, slot), &fault))?;
+        let row = cells.of(record).map_err(|fault| columns.refuse(place, number, &fault))?;
         collector.push(number, &row)?;
     }
     Ok(collector)
@@ -75,6 +76,21 @@ impl Record {
     /// Bytes since the last end of a cell, of `written` in all.
     fn unfinished(&self, written: usize, ends: usize) -> usize {
         written - if ends == 0 { 0 } else { self.ends[ends - 1] }
+    }
+}
+
+/// Bytes that a record may take.
+#[derive(Clone, Copy)]
+struct Room {
+    /// Each cell of it.
+    cell: usize,
+    /// All cells together.
+    record: usize,
+}
+
+impl Room {
+    fn of_row(limits: &Limits) -> Self {
+        Self { cell: limits.cell, record: limits.row() }
     }
 }
 
@@ -132,7 +148,7 @@ impl<R: Read> Records<R> {
     fn read_header(&mut self, file: &str) -> anyhow::Result<()> {
         let limits = self.reading.limits;
         let longest = limits.header.saturating_mul(limits.columns);
-        let there = self.fill(Place { file, header: 1 }, (limits.header, longest))?;
+        let there = self.fill(Place { file, header: 1 }, Room { cell: limits.header, record: longest })?;
         if !there {
             return Err(input_error!("{file} is empty: it has no header"));
         }
@@ -156,8 +172,7 @@ impl<R: Read> Records<R> {
         let found = columns.find(file, &self.names(), "");
         let Err(error) = found else { return found };
         let dialect = self.reading.dialect.clone();
-        let limits = self.reading.limits;
-        let below = self.fill(self.place(file), (limits.cell, limits.row())).unwrap_or(false);
+        let below = self.fill(self.place(file), Room::of_row(&self.reading.limits)).unwrap_or(false);
         let row: Vec<&str> = if below { self.record.iter().collect() } else { Vec::new() };
         let names = self.names();
         let mut hint = columns.list.iter().map(|(name, _)| dialect::of_header(&names, name, &dialect, &row));
@@ -169,8 +184,7 @@ impl<R: Read> Records<R> {
 
     /// The next record and its row; none at the end.
     pub(super) fn next(&mut self, place: Place) -> anyhow::Result<Option<(u64, &Record)>> {
-        let limits = self.reading.limits;
-        if !self.fill(place, (limits.cell, limits.row()))? {
+        if !self.fill(place, Room::of_row(&self.reading.limits))? {
             return Ok(None);
         }
         if self.record.cells != self.names.len() {
@@ -196,8 +210,8 @@ impl<R: Read> Records<R> {
         input_error!("{at} has {found} cells, the {first} has {expected}; {open}")
     }
 
-    /// Reads a record, whose cells hold at most `cell` bytes each and `all` together; false at the end.
-    fn fill(&mut self, place: Place, (cell, all): (usize, usize)) -> anyhow::Result<bool> {
+    /// Reads a record that fits the room; false at the end.
+    fn fill(&mut self, place: Place, room: Room) -> anyhow::Result<bool> {
         self.skip_blank_lines(place.file)?;
         self.row += 1;
         self.record.cells = 0;
@@ -213,8 +227,8 @@ impl<R: Read> Records<R> {
             match result {
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => {
-                    if record.unfinished(written, ends) > cell || written > all {
-                        return Err(self.too_long(place, (ends, written), (cell, all)));
+                    if record.unfinished(written, ends) > room.cell || written > room.record {
+                        return Err(self.too_long(place, ends, written, room));
                     }
                     record.bytes.resize((record.bytes.len() * 2).max(1 << 12), 0);
                 }
@@ -229,9 +243,9 @@ impl<R: Read> Records<R> {
         }
         self.record.cells = ends;
         self.reading.limits.check_columns(place.file, ends)?;
-        if let Some(long) = (0..ends).find(|number| self.record.range(*number).len() > cell) {
+        if let Some(long) = (0..ends).find(|number| self.record.range(*number).len() > room.cell) {
             let end = self.record.range(long).end;
-            return Err(self.too_long(place, (long, end), (cell, all)));
+            return Err(self.too_long(place, long, end, room));
         }
         match self.record.not_text() {
             Some(cell) => Err(input_error!("{}, column {}: not UTF-8", place.row(self.row), cell + 1)),
@@ -258,13 +272,9 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// A cell, up to `end`, that is longer than allowed, or makes its row so.
-    fn too_long(
-        &self,
-        place: Place,
-        (cell, end): (usize, usize),
-        (most, all): (usize, usize),
-    ) -> anyhow::Error {
+    /// A cell that has been read up to the byte `end` and is longer than the room, or makes its record so.
+    fn too_long(&self, place: Place, cell: usize, end: usize, room: Room) -> anyhow::Error {
+        let Room { cell: most, record: all } = room;
         let start = if cell == 0 { 0 } else { self.record.ends[cell - 1] };
         let part = &self.record.bytes[start..end.min(start + 4 * valor_base::error::QUOTED)];
         let text = shown(&String::from_utf8_lossy(part)[..]);
@@ -333,13 +343,13 @@ impl<'a> Cells<'a> {
         Self { columns: &columns.list, places, reading, plain: Vec::new() }
     }
 
-    /// The declared cells of a record. On error says in which slot the fault is, and what it is.
-    pub(super) fn of<'b>(&'b mut self, record: &'b Record) -> Result<RecordRow<'b>, (usize, String)> {
+    /// The declared cells of a record.
+    pub(super) fn of<'b>(&'b mut self, record: &'b Record) -> Result<RecordRow<'b>, Fault> {
         if !self.reading.dialect.usual_cells() {
             self.plain.resize_with(self.columns.len(), String::new);
             for (slot, ((_, role), place)) in self.columns.iter().zip(self.places).enumerate() {
                 let text = self.reading.dialect.plain(record.get(*place), *role);
-                let text = text.map_err(|fault| (slot, fault))?;
+                let text = text.map_err(|text| Fault { slot, text })?;
                 self.plain[slot].clear();
                 self.plain[slot].push_str(&text);
             }

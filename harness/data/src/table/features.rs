@@ -1,6 +1,6 @@
 //! Gathers the feature cells of rows, one by one.
 
-use super::columns::Columns;
+use super::columns::{Columns, Fault};
 use super::value::Value;
 use crate::{Feature, FeatureKind, MISSING, Matrix};
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -39,12 +39,12 @@ struct Levels {
 }
 
 impl Features {
-    /// Takes a row. On error says in which slot the fault is, and what it is.
-    pub(super) fn push(&mut self, columns: &Columns, row: &impl Row) -> Result<(), (usize, String)> {
+    /// Takes a row.
+    pub(super) fn push(&mut self, columns: &Columns, row: &impl Row) -> Result<(), Fault> {
         self.large.resize_with(columns.numeric.len(), LargeNumbers::default);
         for (large, slot) in self.large.iter_mut().zip(columns.numeric.clone()) {
             let value = row.value(slot);
-            let single = value.feature().map_err(|fault| (slot, fault))?;
+            let single = value.feature().map_err(|text| Fault { slot, text })?;
             if let Some(exact) = value.exact(single) {
                 large.exact.insert(exact);
                 large.single.insert(single.to_bits());

@@ -5,7 +5,7 @@ mod pages;
 
 use super::arrays::Cells;
 use super::collect::Collector;
-use super::columns::Columns;
+use super::columns::{Columns, Fault};
 use super::features::Row;
 use super::role::Role;
 use super::value::Value;
@@ -30,9 +30,10 @@ pub(super) const BATCH: usize = 8192;
 
 /// Reads all rows of `file` into the collector that `collector` makes.
 pub(super) fn read<'a>(
+    name: &'a str,
     file: File,
     columns: &Columns,
-    (name, reading): (&'a str, &Reading),
+    reading: &Reading,
     collector: impl FnOnce(Place<'a>) -> Collector<'a>,
 ) -> anyhow::Result<Collector<'a>> {
     let place = Place { file: name, header: 0 };
@@ -150,7 +151,7 @@ impl Batches {
         let mut slots = guarded(place.file, || self.convert(place.file, columns, batch))?;
         for (slot, cells) in slots.iter_mut().enumerate() {
             let plain = self.plain(cells, columns.list[slot].1);
-            plain.map_err(|(row, fault)| columns.refuse(place, (first + row as u64, slot), &fault))?;
+            plain.map_err(|(row, text)| columns.refuse(place, first + row as u64, &Fault { slot, text }))?;
         }
         Ok(slots)
     }

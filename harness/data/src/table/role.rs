@@ -18,9 +18,9 @@ pub(super) enum Role {
     Score,
 }
 
-/// What a role makes of a cell.
+/// What a role takes the cells of a column for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
+enum Content {
     Number,
     Level,
     Time,
@@ -63,24 +63,24 @@ impl Role {
 
     /// Whether its cells are numbers.
     pub(super) fn is_number(self) -> bool {
-        self.reading() == Reading::Number
+        self.content() == Content::Number
     }
 
-    fn reading(self) -> Reading {
+    fn content(self) -> Content {
         match self {
-            Self::Outcome | Self::Effect | Self::Propensity | Self::Numeric | Self::Score => Reading::Number,
-            Self::Treatment | Self::Group | Self::Categorical => Reading::Level,
-            Self::Time => Reading::Time,
+            Self::Outcome | Self::Effect | Self::Propensity | Self::Numeric | Self::Score => Content::Number,
+            Self::Treatment | Self::Group | Self::Categorical => Content::Level,
+            Self::Time => Content::Time,
         }
     }
 
     /// Refuses a type that means nothing in this role, saying what is allowed.
     pub(super) fn check(self, kind: &DataType) -> Result<(), String> {
         let family = Family::of(kind);
-        let (allowed, taken) = match self.reading() {
-            Reading::Number => ("numbers, true/false, and texts that are numbers", family.is_number()),
-            Reading::Level => ("texts, numbers, true/false, dates and times", family.is_level()),
-            Reading::Time => ("numbers, dates, timestamps, and texts that are ISO dates", family.is_time()),
+        let (allowed, taken) = match self.content() {
+            Content::Number => ("numbers, true/false, and texts that are numbers", family.is_number()),
+            Content::Level => ("texts, numbers, true/false, dates and times", family.is_level()),
+            Content::Time => ("numbers, dates, timestamps, and texts that are ISO dates", family.is_time()),
         };
         if taken {
             return Ok(());

@@ -133,7 +133,7 @@ impl<'a> Stream<'a> {
                     && let Some((number, record)) = records.next(place)?
                 {
                     let pushed = cells.of(record).and_then(|row| features.push(&self.columns, &row));
-                    pushed.map_err(|(slot, fault)| self.columns.refuse(place, (number, slot), &fault))?;
+                    pushed.map_err(|fault| self.columns.refuse(place, number, &fault))?;
                     texts.iter_mut().zip(record.iter()).for_each(|(column, cell)| column.append_value(cell));
                     (rows, size) = (rows + 1, size + record.size());
                 }
@@ -145,9 +145,7 @@ impl<'a> Stream<'a> {
                 let slots = batches.slots(place, &self.columns, &batch, self.row)?;
                 for row in 0..batch.num_rows() {
                     let pushed = features.push(&self.columns, &BatchRow { slots: &slots, place: row });
-                    pushed.map_err(|(slot, fault)| {
-                        self.columns.refuse(place, (self.row + row as u64, slot), &fault)
-                    })?;
+                    pushed.map_err(|fault| self.columns.refuse(place, self.row + row as u64, &fault))?;
                 }
                 self.extent.read.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
                 batch

@@ -5,7 +5,7 @@ use crate::learner::explain::Explainer;
 use anyhow::ensure;
 use rayon::prelude::*;
 use valor_base::input_error;
-use valor_data::encode::{Encoder, Known};
+use valor_data::encode::{Encoder, FeatureSummary};
 use valor_data::{Dataset, FeatureKind, Matrix};
 
 /// A model of trees with the names of what it sees.
@@ -60,7 +60,7 @@ impl Model {
 
 impl Explained<'_> {
     /// Names of the features with what the training rows say of them.
-    pub fn features(&self) -> impl Iterator<Item = (&str, Known<'_>)> {
+    pub fn features(&self) -> impl Iterator<Item = (&str, FeatureSummary<'_>)> {
         self.encoder.features()
     }
 
@@ -92,14 +92,14 @@ impl Explained<'_> {
     }
 }
 
-fn cell(raw: &Dataset, row: usize, name: &str, known: Known) -> Cell {
+fn cell(raw: &Dataset, row: usize, name: &str, known: FeatureSummary) -> Cell {
     let feature = raw.features.iter().find(|feature| feature.name == name);
     match (feature.map(|feature| &feature.kind), known) {
         (Some(FeatureKind::Numeric { column }), _) => match raw.numeric.row(row)[*column] {
             value if value.is_nan() => Cell::Missing,
             value => Cell::Number(value),
         },
-        (Some(FeatureKind::Categorical { levels, codes }), Known::Levels(met)) => {
+        (Some(FeatureKind::Categorical { levels, codes }), FeatureSummary::Levels(met)) => {
             match levels.get(codes[row] as usize) {
                 Some(level) => met
                     .iter()
@@ -108,6 +108,6 @@ fn cell(raw: &Dataset, row: usize, name: &str, known: Known) -> Cell {
                 None => Cell::Missing,
             }
         }
-        (Some(FeatureKind::Categorical { .. }), Known::Number { .. }) | (None, _) => Cell::Missing,
+        (Some(FeatureKind::Categorical { .. }), FeatureSummary::Number { .. }) | (None, _) => Cell::Missing,
     }
 }

@@ -5,7 +5,7 @@ use valor_data::Matrix;
 use valor_data::encode::{ColumnKind, MOST_CODES};
 
 /// The bin of a missing value.
-pub const MISSING_BIN: u8 = u8::MAX;
+pub(super) const MISSING_BIN: u8 = u8::MAX;
 /// Most bins of a column.
 pub const MOST_BINS: usize = MISSING_BIN as usize;
 // The encoder puts the rarest levels where they share the last bin.
@@ -71,7 +71,7 @@ fn number_bin(edges: &[f32], value: f32) -> u8 {
 }
 
 /// The bin of a level's code.
-pub fn level_bin(code: f32) -> u8 {
+pub(super) fn level_bin(code: f32) -> u8 {
     match code.is_nan() {
         true => MISSING_BIN,
         false => code.clamp(0.0, (MOST_BINS - 1) as f32) as u8,

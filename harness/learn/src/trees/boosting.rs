@@ -1,7 +1,7 @@
 //! One round of boosting under the zero-inflated log-normal likelihood: slopes, steps and splits.
 
 use super::children::{ByArm, Least, apart};
-use super::grow::{Cell, Drawn, Rule};
+use super::grow::{BinSums, Drawn, Rule};
 use super::ziln::Response;
 use serde::{Deserialize, Serialize};
 
@@ -93,7 +93,7 @@ pub enum Gain {
 
 /// A training row of one round.
 #[derive(Clone, Copy, Debug)]
-pub struct Pull {
+pub(super) struct Pull {
     arm: usize,
     buys: bool,
     slope: [f64; PARAMETERS],
@@ -104,7 +104,7 @@ pub struct Pull {
 
 impl Pull {
     /// Of a row with the margins that earlier rounds gave it.
-    pub fn new(response: Response, margins: &Margins) -> Self {
+    pub(super) fn new(response: Response, margins: &Margins) -> Self {
         let laws = margins.map(Law::new);
         let arm = usize::from(response.treated);
         let [slope, information] = laws[arm].slopes(response.log);
@@ -121,7 +121,7 @@ impl Pull {
 
 /// Sums over rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct PullSums {
+pub(super) struct PullSums {
     rows: [u64; 2],
     buyers: [u64; 2],
     slope: Margins,
@@ -130,7 +130,7 @@ pub struct PullSums {
     leverage: Margins,
 }
 
-impl Cell for PullSums {
+impl BinSums for PullSums {
     fn add(&mut self, other: &Self) {
         self.uplift += other.uplift;
         for arm in 0..2 {
@@ -164,7 +164,7 @@ impl ByArm for PullSums {
 /// ```
 ///
 /// Source: Friedman 2001; Duan et al., NGBoost, 2020 (steps by Fisher information); the likelihood is the paper's.
-pub struct BoostingRule<'a> {
+pub(super) struct BoostingRule<'a> {
     /// One per training row.
     pub pulls: &'a [Pull],
     /// Added to the information; 0 or more.
@@ -177,7 +177,7 @@ pub struct BoostingRule<'a> {
 
 impl BoostingRule<'_> {
     /// Adds a row to sums.
-    pub fn count(&self, sums: &mut PullSums, drawn: Drawn) {
+    pub(super) fn count(&self, sums: &mut PullSums, drawn: Drawn) {
         let (pull, weight) = (&self.pulls[drawn.row as usize], f64::from(drawn.weight));
         sums.rows[pull.arm] += u64::from(drawn.weight);
         sums.buyers[pull.arm] += u64::from(drawn.weight) * u64::from(pull.buys);
@@ -196,7 +196,7 @@ impl BoostingRule<'_> {
     }
 
     /// What a leaf adds before shrinkage.
-    pub fn step(&self, sums: &PullSums) -> Margins {
+    pub(super) fn step(&self, sums: &PullSums) -> Margins {
         let step = |arm: usize, parameter: usize| {
             let information = sums.information[arm][parameter] + self.penalty;
             let stands = sums.buyers[arm] > 0 && information > 0.0;
@@ -221,13 +221,13 @@ impl BoostingRule<'_> {
 }
 
 /// The rows of a node and what they gain together.
-pub struct BoostingNode {
+pub(super) struct BoostingNode {
     drawn: Vec<Drawn>,
     likelihood: f64,
 }
 
 impl Rule for BoostingRule<'_> {
-    type Cell = PullSums;
+    type Sums = PullSums;
     type Node = BoostingNode;
 
     fn node(&self, drawn: &[Drawn]) -> BoostingNode {

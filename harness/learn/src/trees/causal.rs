@@ -1,7 +1,7 @@
 //! Splits that part accounts by their treatment effect, after generalised random forests.
 
 use super::children::{ByArm, Least};
-use super::grow::{Cell, Drawn, Rule};
+use super::grow::{BinSums, Drawn, Rule};
 use serde::{Deserialize, Serialize};
 
 /// What is left of a row once its expected outcome and its propensity are taken off.
@@ -65,14 +65,14 @@ impl Averages {
 
 /// Sums over weighted rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Weighted {
+pub(super) struct Weighted {
     count: f64,
     sums: Averages,
 }
 
 impl Weighted {
     /// Adds a row so many times.
-    pub fn add(&mut self, weight: u32, row: Residual) {
+    pub(super) fn add(&mut self, weight: u32, row: Residual) {
         let (weight, Residual { treatment: t, outcome: y, .. }) = (f64::from(weight), row);
         self.count += weight;
         self.sums.t += weight * t;
@@ -82,7 +82,7 @@ impl Weighted {
     }
 
     /// How many rows, and their means; zeros where there are none.
-    pub fn means(&self) -> (f64, Averages) {
+    pub(super) fn means(&self) -> (f64, Averages) {
         match self.count > 0.0 {
             true => (self.count, self.sums.times(1.0 / self.count)),
             false => Default::default(),
@@ -102,7 +102,7 @@ pub enum Criterion {
 
 /// What is asked of the children of a split.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Demands {
+pub(super) struct Demands {
     /// Rows at least.
     pub rows: u64,
     /// Rows of each arm at least.
@@ -124,7 +124,7 @@ pub struct Demands {
 /// ```
 ///
 /// Source: Athey, Tibshirani, Wager, Annals of Statistics 2019; EconML's criteria `het` and `mse`.
-pub struct CausalRule<'a> {
+pub(super) struct CausalRule<'a> {
     /// One per training row.
     pub residuals: &'a [Residual],
     /// What a split gains.
@@ -135,7 +135,7 @@ pub struct CausalRule<'a> {
 
 /// Sums over rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct CausalSums {
+pub(super) struct CausalSums {
     rows: u64,
     treated: u64,
     t: f64,
@@ -145,7 +145,7 @@ pub struct CausalSums {
     e: f64,
 }
 
-impl Cell for CausalSums {
+impl BinSums for CausalSums {
     fn add(&mut self, other: &Self) {
         self.rows += other.rows;
         self.treated += other.treated;
@@ -167,7 +167,7 @@ impl ByArm for CausalSums {
 }
 
 /// The rows of a node with their errors under its own effect.
-pub struct CausalNode {
+pub(super) struct CausalNode {
     rows: Vec<CausalRow>,
     count: u64,
     averages: Averages,
@@ -182,7 +182,7 @@ struct CausalRow {
 }
 
 impl Rule for CausalRule<'_> {
-    type Cell = CausalSums;
+    type Sums = CausalSums;
     type Node = CausalNode;
 
     fn node(&self, drawn: &[Drawn]) -> CausalNode {

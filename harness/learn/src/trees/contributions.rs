@@ -128,7 +128,7 @@ impl Contributions {
         let mut found = Vec::new();
         let mut gap = 0.0;
         for places in PLACES {
-            found = self.prices((base, &way), &parts, places);
+            found = self.prices(base, &way, &parts, places);
             gap = last - first - found.iter().sum::<f64>();
             if gap.abs() <= EXACT * f64::max(first.abs(), last.abs()) {
                 return found;
@@ -138,7 +138,8 @@ impl Contributions {
         found
     }
 
-    fn prices(&self, (base, way): (&[f64], &[f64]), parts: &[&[f64]], places: usize) -> Vec<f64> {
+    /// Prices along the straight path from `base` by `way`, which the features' `parts` add up to, looked at in so many places.
+    fn prices(&self, base: &[f64], way: &[f64], parts: &[&[f64]], places: usize) -> Vec<f64> {
         let mut slope = vec![0.0; base.len()];
         for (at, weight) in gauss_legendre(places) {
             let point: Vec<f64> = base.iter().zip(way).map(|(base, way)| base + at * way).collect();
@@ -312,7 +313,7 @@ mod tests {
             };
             let expected: Vec<f64> = parts.iter().map(|part| slow(part)).collect();
             let contributions = Contributions { shap: Shap::new(0, std::iter::empty()), uplift };
-            let found = contributions.prices((&base, &way), &parts, 64);
+            let found = contributions.prices(&base, &way, &parts, 64);
             for (found, expected) in found.iter().zip(expected) {
                 assert!((found - expected).abs() < 1e-6, "{found} instead of {expected}");
             }

@@ -1,7 +1,7 @@
 //! Grows one tree: every threshold of every tried column, node by node.
 
 use super::bins::{Binned, Column, MISSING_BIN};
-use super::tree::{LevelSet, Side, Split, Tree};
+use super::tree::{LevelSet, Predicate, Split, Tree};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 use valor_base::seed::Seeds;
@@ -21,7 +21,7 @@ pub struct Drawn {
 }
 
 /// What a rule knows of some rows: sums.
-pub trait Cell: Clone + Default {
+pub(super) trait BinSums: Clone + Default {
     /// Adds other rows.
     fn add(&mut self, other: &Self);
 
@@ -30,9 +30,9 @@ pub trait Cell: Clone + Default {
 }
 
 /// What splits are judged by.
-pub trait Rule: Sync {
+pub(super) trait Rule: Sync {
     /// Sums over rows.
-    type Cell: Cell;
+    type Sums: BinSums;
     /// The rows of a node, arranged for `fill`, with what `gain` needs to know of the whole.
     type Node;
 
@@ -40,10 +40,10 @@ pub trait Rule: Sync {
     fn node(&self, drawn: &[Drawn]) -> Self::Node;
 
     /// Adds every row of the node to the cell of its bin.
-    fn fill(&self, node: &Self::Node, codes: &[u8], cells: &mut [Self::Cell]);
+    fn fill(&self, node: &Self::Node, codes: &[u8], cells: &mut [Self::Sums]);
 
     /// What is won by parting a node so; nothing where a child may not stand alone.
-    fn gain(&self, node: &Self::Node, left: &Self::Cell, right: &Self::Cell) -> Option<f64>;
+    fn gain(&self, node: &Self::Node, left: &Self::Sums, right: &Self::Sums) -> Option<f64>;
 
     /// What a gain is worth that so many rows share: gains are means over them unless a rule says otherwise.
     fn worth(&self, gain: f64, rows: u64) -> f64 {
@@ -51,7 +51,7 @@ pub trait Rule: Sync {
     }
 
     /// By what levels are sorted before they are parted.
-    fn order(&self, node: &Self::Node, cell: &Self::Cell) -> f64;
+    fn order(&self, node: &Self::Node, cell: &Self::Sums) -> f64;
 }
 
 /// Which cuts of a column are tried in a node.
@@ -74,7 +74,7 @@ impl Cuts {
 
 /// How far a tree grows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Splits above a leaf, at most.
     pub depth: usize,
     /// Columns tried per split; drawn anew for each where fewer than there are.
@@ -87,7 +87,7 @@ pub struct Limits {
 
 /// The best parting of a node so far.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Best {
+pub(super) struct Best {
     /// What parts it.
     pub split: Split,
     /// What that wins.
@@ -96,8 +96,17 @@ pub struct Best {
     left: LevelSet,
 }
 
+/// A way to part a node by one column.
+#[derive(Clone, Copy)]
+struct Cut {
+    column: usize,
+    /// The last of the sorted bins that goes left.
+    last: usize,
+    missing_left: bool,
+}
+
 /// Grows a tree on the drawn rows, which come in ascending order. Depends on nothing but its arguments.
-pub fn grow<R: Rule>(
+pub(super) fn grow<R: Rule>(
     rule: &R,
     binned: &Binned,
     mut drawn: Vec<Drawn>,
@@ -143,14 +152,14 @@ fn part(drawn: &mut [Drawn], scratch: &mut Vec<Drawn>, binned: &Binned, best: &B
 }
 
 /// The split search of one tree.
-pub struct Search<'a, R: Rule> {
+pub(super) struct Search<'a, R: Rule> {
     rule: &'a R,
     binned: &'a Binned,
     limits: Limits,
-    cells: Vec<R::Cell>,
+    cells: Vec<R::Sums>,
     /// Sums from the first sorted bin up to each, and from each to the last.
-    upwards: Vec<R::Cell>,
-    downwards: Vec<R::Cell>,
+    upwards: Vec<R::Sums>,
+    downwards: Vec<R::Sums>,
     sorted: Vec<u8>,
     /// Places among the sorted bins after which a cut is tried.
     places: Vec<usize>,
@@ -158,14 +167,14 @@ pub struct Search<'a, R: Rule> {
 
 impl<'a, R: Rule> Search<'a, R> {
     /// For nodes of one tree.
-    pub fn new(rule: &'a R, binned: &'a Binned, limits: Limits) -> Self {
-        let cells = vec![R::Cell::default(); usize::from(MISSING_BIN) + 1];
+    pub(super) fn new(rule: &'a R, binned: &'a Binned, limits: Limits) -> Self {
+        let cells = vec![R::Sums::default(); usize::from(MISSING_BIN) + 1];
         let (upwards, downwards, sorted, places) = Default::default();
         Self { rule, binned, limits, cells, upwards, downwards, sorted, places }
     }
 
     /// The split that gains most; among equals, to a share of [`TIE`], the first column and the lowest cut.
-    pub fn best(&mut self, drawn: &[Drawn], seeds: &Seeds) -> Option<Best> {
+    pub(super) fn best(&mut self, drawn: &[Drawn], seeds: &Seeds) -> Option<Best> {
         let node = self.rule.node(drawn);
         let mut best = None;
         for column in self.tried(seeds) {
@@ -195,8 +204,8 @@ impl<'a, R: Rule> Search<'a, R> {
         if column.bins == 1 && !column.codes.contains(&MISSING_BIN) {
             return;
         }
-        self.cells[..column.bins].fill(R::Cell::default());
-        self.cells[usize::from(MISSING_BIN)] = R::Cell::default();
+        self.cells[..column.bins].fill(R::Sums::default());
+        self.cells[usize::from(MISSING_BIN)] = R::Sums::default();
         self.rule.fill(node, &column.codes, &mut self.cells);
         self.sort(node, column);
         self.accumulate();
@@ -207,20 +216,20 @@ impl<'a, R: Rule> Search<'a, R> {
             if missing.rows() == 0 {
                 let missing_left = left.rows() >= right.rows();
                 let gain = self.rule.gain(node, left, right);
-                self.offer((index, last), gain, missing_left, best);
+                self.offer(Cut { column: index, last, missing_left }, gain, best);
                 continue;
             }
-            let with = |side: &R::Cell| {
+            let with = |side: &R::Sums| {
                 let mut side = side.clone();
                 side.add(&missing);
                 side
             };
             if right.rows() > 0 {
                 let gain = self.rule.gain(node, &with(left), right);
-                self.offer((index, last), gain, true, best);
+                self.offer(Cut { column: index, last, missing_left: true }, gain, best);
             }
             let gain = self.rule.gain(node, left, &with(right));
-            self.offer((index, last), gain, false, best);
+            self.offer(Cut { column: index, last, missing_left: false }, gain, best);
         }
     }
 
@@ -245,13 +254,13 @@ impl<'a, R: Rule> Search<'a, R> {
         let count = self.sorted.len();
         self.upwards.clear();
         self.downwards.clear();
-        self.downwards.resize(count + 1, R::Cell::default());
-        let mut sum = R::Cell::default();
+        self.downwards.resize(count + 1, R::Sums::default());
+        let mut sum = R::Sums::default();
         for bin in &self.sorted {
             sum.add(&self.cells[usize::from(*bin)]);
             self.upwards.push(sum.clone());
         }
-        let mut sum = R::Cell::default();
+        let mut sum = R::Sums::default();
         for (place, bin) in self.sorted.iter().enumerate().rev() {
             sum.add(&self.cells[usize::from(*bin)]);
             self.downwards[place] = sum.clone();
@@ -262,7 +271,7 @@ impl<'a, R: Rule> Search<'a, R> {
     /// `k/5 (n - 1)` goes left with all below it.
     fn choose(&mut self) {
         self.places.clear();
-        match (self.limits.cuts, self.upwards.last().map(Cell::rows)) {
+        match (self.limits.cuts, self.upwards.last().map(BinSums::rows)) {
             (_, None) => {}
             (Cuts::All, Some(_)) => self.places.extend(0..self.sorted.len()),
             (Cuts::Quintiles, Some(rows)) => {
@@ -274,10 +283,11 @@ impl<'a, R: Rule> Search<'a, R> {
         }
     }
 
-    fn offer(&self, cut: (usize, usize), gain: Option<f64>, missing_left: bool, best: &mut Option<Best>) {
+    /// Takes a cut as the best where it gains more than the best so far.
+    fn offer(&self, cut: Cut, gain: Option<f64>, best: &mut Option<Best>) {
         let least = best.as_ref().map_or(self.limits.least_gain, |best| best.gain + TIE * best.gain.abs());
         let Some(gain) = gain.filter(|&gain| gain > least) else { return };
-        let (index, last) = cut;
+        let Cut { column: index, last, missing_left } = cut;
         let column = &self.binned.columns[index];
         let mut left = LevelSet::default();
         self.sorted[..=last].iter().for_each(|&bin| left.insert(bin));
@@ -286,9 +296,9 @@ impl<'a, R: Rule> Search<'a, R> {
             ColumnKind::Number => {
                 let bin = usize::from(self.sorted[last]);
                 let beyond = last + 1 == self.sorted.len();
-                Side::UpTo(if beyond { f32::INFINITY } else { column.edges[bin] })
+                Predicate::UpTo(if beyond { f32::INFINITY } else { column.edges[bin] })
             }
-            ColumnKind::Levels(_) => Side::Among(left),
+            ColumnKind::Levels(_) => Predicate::Among(left),
         };
         if missing_left {
             left.insert(MISSING_BIN);

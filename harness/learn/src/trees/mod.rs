@@ -2,6 +2,8 @@
 //!
 //! Rows come with NaN where a value is missing and with codes where a column holds levels.
 
+#![warn(unreachable_pub)]
+
 mod bag;
 mod bins;
 mod boosting;
@@ -48,7 +50,7 @@ pub use nuisance::{Nuisances, OVERLAP};
 pub use regression::RegressionForest;
 pub use rows::{Rows, Said};
 pub use shap::{Explained, Shap};
-pub use tree::{FlatTree, LevelSet, Place, Side, Split, Tree};
+pub use tree::{FlatTree, LevelSet, Place, Predicate, Split, Tree};
 pub use uplift_tree::{UpliftLeaf, UpliftTree, UpliftTreeSpec};
 pub use welch::Arm;
 pub use ziln::{Moments, SmoothingSpec};

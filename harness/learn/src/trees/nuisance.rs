@@ -39,9 +39,8 @@ impl Nuisances {
         let treatment: Vec<f64> =
             rows.train.iter().map(|&row| f64::from(u8::from(rows.treatment[row as usize]))).collect();
         let folds = folds(rows.train.len(), spec.folds, seeds);
-        let cross = |target: &[f64], name: &str| {
-            cross_fit(spec, target, (rows, binned), (&folds, &seeds.child(name)))
-        };
+        let cross =
+            |target: &[f64], name: &str| cross_fit(spec, target, rows, binned, &folds, &seeds.child(name));
         let (forests, expected) = cross(&outcome, "outcome");
         let (treatments, shares) = match propensity {
             Some(known) => (Vec::new(), rows.train.iter().map(|&row| known[row as usize]).collect()),
@@ -94,8 +93,10 @@ fn folds(rows: usize, count: usize, seeds: &Seeds) -> Vec<usize> {
 fn cross_fit(
     spec: &NuisanceSpec,
     target: &[f64],
-    (rows, binned): (&Rows, &Binned),
-    (folds, seeds): (&[usize], &Seeds),
+    rows: &Rows,
+    binned: &Binned,
+    folds: &[usize],
+    seeds: &Seeds,
 ) -> (Vec<RegressionForest>, Vec<f64>) {
     let regression = RegressionSpec {
         trees: spec.trees,
@@ -110,7 +111,7 @@ fn cross_fit(
         // With one row there are no others, and it stands for itself.
         let others = if others.is_empty() { (0..target.len() as u32).collect() } else { others };
         let seeds = seeds.at(fold as u64);
-        let forest = RegressionForest::fit(regression, target, (rows, binned), &others, &seeds);
+        let forest = RegressionForest::fit(regression, target, rows, binned, &others, &seeds);
         let own: Vec<usize> = (0..target.len()).filter(|&place| folds[place] == fold).collect();
         let say = |places: &[usize]| {
             let rows: Vec<&[f32]> = places.iter().map(|&place| rows.trained(place as u32)).collect();

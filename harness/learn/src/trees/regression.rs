@@ -2,7 +2,7 @@
 
 use super::bag::BagSpec;
 use super::bins::Binned;
-use super::grow::{Cell, Cuts, Drawn, Limits, Rule, grow};
+use super::grow::{BinSums, Cuts, Drawn, Limits, Rule, grow};
 use super::rows::Rows;
 use super::tree::{Tree, ask};
 use rayon::prelude::*;
@@ -15,7 +15,7 @@ use valor_base::seed::Seeds;
 /// ```
 ///
 /// Source: Breiman, Friedman, Olshen, Stone 1984.
-pub struct RegressionRule<'a> {
+pub(super) struct RegressionRule<'a> {
     /// One per training row.
     pub target: &'a [f64],
     /// Rows that a child has at least.
@@ -24,13 +24,13 @@ pub struct RegressionRule<'a> {
 
 /// Sums over rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct TargetSums {
+pub(super) struct TargetSums {
     rows: u64,
     /// Of the target less the node's mean.
     sum: f64,
 }
 
-impl Cell for TargetSums {
+impl BinSums for TargetSums {
     fn add(&mut self, other: &Self) {
         self.rows += other.rows;
         self.sum += other.sum;
@@ -42,10 +42,10 @@ impl Cell for TargetSums {
 }
 
 /// The rows of a node with their targets less the mean.
-pub struct RegressionNode(Vec<(Drawn, f64)>);
+pub(super) struct RegressionNode(Vec<(Drawn, f64)>);
 
 impl Rule for RegressionRule<'_> {
-    type Cell = TargetSums;
+    type Sums = TargetSums;
     type Node = RegressionNode;
 
     fn node(&self, drawn: &[Drawn]) -> RegressionNode {
@@ -101,7 +101,8 @@ impl RegressionForest {
     pub fn fit(
         spec: RegressionSpec,
         target: &[f64],
-        (rows, binned): (&Rows, &Binned),
+        rows: &Rows,
+        binned: &Binned,
         chosen: &[u32],
         seeds: &Seeds,
     ) -> Self {

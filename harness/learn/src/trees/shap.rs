@@ -1,7 +1,7 @@
 //! Exact Shapley values of what is additive over trees, path by path.
 
 use super::bins::level_bin;
-use super::tree::{LevelSet, Place, Side, Split, Tree};
+use super::tree::{LevelSet, Place, Predicate, Split, Tree};
 
 /// Paths with at most so many features have a table of all cases.
 const TABLED: usize = 8;
@@ -145,7 +145,7 @@ fn narrowed(conditions: &[Condition], split: &Split, goes_left: bool, share: f64
     let place = match conditions.iter().position(|condition| condition.column == split.column) {
         Some(place) => place,
         None => {
-            let levels = matches!(split.left, Side::Among(_)).then(LevelSet::all);
+            let levels = matches!(split.left, Predicate::Among(_)).then(LevelSet::all);
             let (above, up_to, column) = (f32::NEG_INFINITY, f32::INFINITY, split.column);
             conditions.push(Condition { column, above, up_to, levels, missing: true, share: 1.0 });
             conditions.len() - 1
@@ -153,9 +153,9 @@ fn narrowed(conditions: &[Condition], split: &Split, goes_left: bool, share: f64
     };
     let condition = &mut conditions[place];
     match &split.left {
-        Side::UpTo(threshold) if goes_left => condition.up_to = condition.up_to.min(*threshold),
-        Side::UpTo(threshold) => condition.above = condition.above.max(*threshold),
-        Side::Among(set) => {
+        Predicate::UpTo(threshold) if goes_left => condition.up_to = condition.up_to.min(*threshold),
+        Predicate::UpTo(threshold) => condition.above = condition.above.max(*threshold),
+        Predicate::Among(set) => {
             let set = if goes_left { *set } else { set.complement() };
             condition.levels = condition.levels.map(|levels| levels.both(set));
         }
@@ -231,7 +231,7 @@ impl Path {
 }
 
 /// Places and weights of the rule on [0, 1] that is exact for polynomials of degree `2 count - 1`.
-pub fn gauss_legendre(count: usize) -> Vec<(f64, f64)> {
+pub(super) fn gauss_legendre(count: usize) -> Vec<(f64, f64)> {
     let n = count.max(1) as f64;
     let place = |index: usize| {
         // Newton's method on Legendre's polynomial, from Tricomi's guess.
@@ -273,9 +273,9 @@ mod tests {
                 true => {
                     let mut set = LevelSet::default();
                     (0..4).filter(|bit| cut >> bit & 1 == 1).for_each(|bit| set.insert(bit));
-                    Side::Among(set)
+                    Predicate::Among(set)
                 }
-                false => Side::UpTo(f32::from(cut % 4)),
+                false => Predicate::UpTo(f32::from(cut % 4)),
             };
             tree.split(leaves[usize::from(place) % leaves.len()], &Split { column, left, missing_left });
         }
@@ -292,8 +292,8 @@ mod tests {
                     let value = row[split.column];
                     let goes_left = match &split.left {
                         _ if value.is_nan() => split.missing_left,
-                        Side::UpTo(threshold) => value <= *threshold,
-                        Side::Among(set) => set.contains(value as u8),
+                        Predicate::UpTo(threshold) => value <= *threshold,
+                        Predicate::Among(set) => set.contains(value as u8),
                     };
                     return below(if goes_left { left } else { right });
                 }
@@ -357,7 +357,7 @@ mod tests {
         let mut tree = Tree::new();
         let mut place = 0;
         for column in 0..12 {
-            let split = Split { column, left: Side::UpTo(0.0), missing_left: true };
+            let split = Split { column, left: Predicate::UpTo(0.0), missing_left: true };
             place = tree.split(place, &split)[1];
         }
         let leaves = tree.leaves();

@@ -46,14 +46,14 @@ pub struct Split {
     /// The feature that decides.
     pub column: usize,
     /// What goes left.
-    pub left: Side,
+    pub left: Predicate,
     /// Whether missing values go left.
     pub missing_left: bool,
 }
 
-/// What goes left.
+/// Which values go left.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Side {
+pub enum Predicate {
     /// Values up to this one.
     UpTo(f32),
     /// These levels.
@@ -133,8 +133,8 @@ impl Tree {
             return Place::Leaf(node.number as usize);
         }
         let left = match node.set() {
-            None => Side::UpTo(node.threshold),
-            Some(set) => Side::Among(self.sets[set as usize]),
+            None => Predicate::UpTo(node.threshold),
+            Some(set) => Predicate::Among(self.sets[set as usize]),
         };
         let split = Split { column: node.column(), left, missing_left: node.column & MISSING_LEFT != 0 };
         Place::Inner(split, [node.left as usize, node.left as usize + 1])
@@ -148,8 +148,8 @@ impl Tree {
         let right = self.grow_leaf();
         let mut node = Node { column: split.column as u32, threshold: 0.0, left: left as u32, number: 0 };
         match split.left {
-            Side::UpTo(threshold) => node.threshold = threshold,
-            Side::Among(set) => {
+            Predicate::UpTo(threshold) => node.threshold = threshold,
+            Predicate::Among(set) => {
                 node.column |= BY_SET;
                 node.number = self.sets.len() as u32;
                 self.sets.push(set);
@@ -335,7 +335,7 @@ impl Node {
 }
 
 /// Adds what the leaf of every row says to what the row has. A row hears the trees in their order, however many rows there are.
-pub fn ask<'t, Leaf: 't, Sum>(
+pub(super) fn ask<'t, Leaf: 't, Sum>(
     trees: impl Iterator<Item = (&'t Tree, &'t [Leaf])> + Clone,
     rows: &[&[f32]],
     sums: &mut [Sum],
@@ -356,10 +356,11 @@ mod tests {
     fn rows_find_their_leaf() {
         let mut tree = Tree::new();
         assert_eq!((tree.leaf(&[1.0, 2.0]), tree.leaves()), (0, 1));
-        let [left, right] = tree.split(0, &Split { column: 0, left: Side::UpTo(0.5), missing_left: true });
+        let [left, right] =
+            tree.split(0, &Split { column: 0, left: Predicate::UpTo(0.5), missing_left: true });
         let mut set = LevelSet::default();
         [0, 64, 254].into_iter().for_each(|bin| set.insert(bin));
-        tree.split(right, &Split { column: 1, left: Side::Among(set), missing_left: false });
+        tree.split(right, &Split { column: 1, left: Predicate::Among(set), missing_left: false });
         assert_eq!(tree.leaves(), 3);
         assert_eq!(tree.place(left), Place::Leaf(0));
         let leaf = |x: f32, level: f32| tree.leaf(&[x, level]);
@@ -382,7 +383,8 @@ mod tests {
         let mut tree = Tree::new();
         let mut place = 0;
         for _ in 0..3 {
-            place = tree.split(place, &Split { column: 0, left: Side::UpTo(0.5), missing_left: true })[1];
+            place =
+                tree.split(place, &Split { column: 0, left: Predicate::UpTo(0.5), missing_left: true })[1];
         }
         let mut flat = tree.flat();
         change(&mut flat.nodes);

@@ -1,6 +1,6 @@
 //! A tree to decide by finds what is planted, is flat where nothing is, and never says more than its rows do.
 
-use super::{Place, Rows, Side, UpliftLeaf, UpliftTree, UpliftTreeSpec};
+use super::{Place, Predicate, Rows, UpliftLeaf, UpliftTree, UpliftTreeSpec};
 use rand::Rng;
 use valor_base::seed::Seeds;
 use valor_data::Matrix;
@@ -65,7 +65,7 @@ fn a_planted_step_is_found_where_it_is() {
         let tree = Planted::new(4000, seed, half, step).fit(&UpliftTreeSpec::default(), false, seed);
         let Place::Inner(split, _) = tree.tree.place(0) else { panic!("seed {seed}: no split") };
         assert_eq!(split.column, 1);
-        let Side::UpTo(threshold) = split.left else { panic!() };
+        let Predicate::UpTo(threshold) = split.left else { panic!() };
         assert!((threshold - 0.4).abs() < 0.03, "seed {seed}: {threshold}");
         let said = |x: f32| {
             let leaf = &tree.leaves[tree.tree.leaf(&[0.5, x, 0.5, 1.0])];

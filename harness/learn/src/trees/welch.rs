@@ -23,7 +23,7 @@ pub struct Arm {
 /// ```
 ///
 /// Source: Hajek 1971; the error by linearisation.
-pub fn summary(rows: &[(f64, f64)]) -> Arm {
+pub(super) fn summary(rows: &[(f64, f64)]) -> Arm {
     let (mut weights, mut squares, mut sum, mut buyers) = (0.0, 0.0, 0.0, 0.0);
     for (outcome, weight) in rows {
         weights += weight;
@@ -50,7 +50,7 @@ pub fn summary(rows: &[(f64, f64)]) -> Arm {
 /// ```
 ///
 /// Source: Welch 1947; Satterthwaite 1946.
-pub fn contrast(arms: &[Arm]) -> Option<(f64, f64)> {
+pub(super) fn contrast(arms: &[Arm]) -> Option<(f64, f64)> {
     if arms.iter().any(|arm| !arm.error.is_finite()) {
         return None;
     }

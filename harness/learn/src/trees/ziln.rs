@@ -1,7 +1,7 @@
 //! Zero-inflated log-normal moments of a node, and splits that part accounts by uplift.
 
 use super::children::{ByArm, Least, apart};
-use super::grow::{Cell, Drawn, Rule};
+use super::grow::{BinSums, Drawn, Rule};
 use serde::{Deserialize, Serialize};
 use valor_base::error::not_negative;
 
@@ -60,7 +60,7 @@ impl Response {
 
 /// Sums over rows, by arm: control, treated.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sums {
+pub(super) struct Sums {
     rows: [u32; 2],
     buyers: [u32; 2],
     /// Of `log y` less the bag's mean, so that squares cancel little.
@@ -68,7 +68,7 @@ pub struct Sums {
     squares: [f64; 2],
 }
 
-impl Cell for Sums {
+impl BinSums for Sums {
     fn add(&mut self, other: &Self) {
         for arm in 0..2 {
             self.rows[arm] += other.rows[arm];
@@ -109,7 +109,7 @@ impl Moments {
 
 /// Moments of the bag, both arms together, and what is asked of a split.
 #[derive(Clone, Debug)]
-pub struct ZilnRule<'a> {
+pub(super) struct ZilnRule<'a> {
     responses: &'a [Response],
     smoothing: SmoothingSpec,
     /// What a child has at least.
@@ -119,7 +119,12 @@ pub struct ZilnRule<'a> {
 
 impl<'a> ZilnRule<'a> {
     /// For a bag of rows. A bag without buyers has `mu = 0`, which its share of buyers, 0, makes nothing of.
-    pub fn new(responses: &'a [Response], bag: &[Drawn], smoothing: SmoothingSpec, least: Least) -> Self {
+    pub(super) fn new(
+        responses: &'a [Response],
+        bag: &[Drawn],
+        smoothing: SmoothingSpec,
+        least: Least,
+    ) -> Self {
         let (mut rows, mut buyers, mut sum) = (0.0, 0.0, 0.0);
         for drawn in bag {
             let weight = f64::from(drawn.weight);
@@ -140,7 +145,7 @@ impl<'a> ZilnRule<'a> {
     }
 
     /// Smoothed moments of one arm.
-    pub fn moments(&self, sums: &Sums, arm: usize) -> Moments {
+    pub(super) fn moments(&self, sums: &Sums, arm: usize) -> Moments {
         let (rows, buyers) = (f64::from(sums.rows[arm]), f64::from(sums.buyers[arm]));
         let SmoothingSpec { conversion, spend } = self.smoothing;
         let conversion = match rows + conversion > 0.0 {
@@ -160,12 +165,12 @@ impl<'a> ZilnRule<'a> {
     }
 
     /// Treated less control, outcome units.
-    pub fn uplift(&self, sums: &Sums) -> f64 {
+    pub(super) fn uplift(&self, sums: &Sums) -> f64 {
         self.moments(sums, 1).expected() - self.moments(sums, 0).expected()
     }
 
     /// Adds a row to sums.
-    pub fn count(&self, sums: &mut Sums, drawn: Drawn) {
+    pub(super) fn count(&self, sums: &mut Sums, drawn: Drawn) {
         let response = self.responses[drawn.row as usize];
         let arm = usize::from(response.treated);
         sums.rows[arm] += drawn.weight;
@@ -179,7 +184,7 @@ impl<'a> ZilnRule<'a> {
 }
 
 /// The rows of a node by arm; buyers once more with what they spent.
-pub struct ZilnNode {
+pub(super) struct ZilnNode {
     arms: [Vec<Drawn>; 2],
     buyers: Vec<Buyer>,
 }
@@ -193,7 +198,7 @@ struct Buyer {
 }
 
 impl Rule for ZilnRule<'_> {
-    type Cell = Sums;
+    type Sums = Sums;
     type Node = ZilnNode;
 
     fn node(&self, drawn: &[Drawn]) -> ZilnNode {

@@ -117,8 +117,8 @@ fn close(left: f64, right: f64) -> bool {
 fn goes_left(split: &Split, value: f32) -> bool {
     match &split.left {
         _ if value.is_nan() => split.missing_left,
-        Side::UpTo(threshold) => value <= *threshold,
-        Side::Among(levels) => levels.contains(value as u8),
+        Predicate::UpTo(threshold) => value <= *threshold,
+        Predicate::Among(levels) => levels.contains(value as u8),
     }
 }
 
@@ -225,7 +225,7 @@ fn a_planted_step_is_found() {
     let table = planted(true);
     let forest = fit(&table, &ZilnForestSpec { depth: 1, ..one_tree() });
     let Place::Inner(split, _) = forest.trees()[0].tree.place(0) else { panic!("no split") };
-    let Side::UpTo(threshold) = split.left else { panic!("not a threshold") };
+    let Predicate::UpTo(threshold) = split.left else { panic!("not a threshold") };
     assert_eq!(split.column, 1);
     assert!((threshold - 0.3).abs() < 0.02, "{threshold}");
     let uplift = |x: f32| forest.predict(&[0.0, x, 0.0]).uplift();

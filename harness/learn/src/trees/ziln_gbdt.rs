@@ -4,7 +4,7 @@ use super::bag::BagSpec;
 use super::bins::{Binned, MOST_BINS};
 use super::boosting::{BoostingRule, Gain, Law, Margins, PARAMETERS, Pull, PullSums};
 use super::columns::{Columns, NamedColumns};
-use super::grow::{Cell, Cuts, Limits, grow};
+use super::grow::{BinSums, Cuts, Limits, grow};
 use super::rows::{Rows, Said};
 use super::tree::{Tree, ask};
 use super::ziln::Response;
@@ -120,7 +120,7 @@ impl ZilnGbdt {
         watched.begin(model.start);
         let mut rounds = Rounds::default();
         for round in 0..spec.rounds {
-            let found = boost(spec, &train, (&binned, rows), &seeds.at(round as u64));
+            let found = boost(spec, &train, &binned, rows, &seeds.at(round as u64));
             train.add(rows, &found);
             watched.add(rows, &found);
             model.trees.push(found);
@@ -225,7 +225,7 @@ impl<'a> Part<'a> {
 }
 
 /// The tree of one round.
-fn boost(spec: &ZilnGbdtSpec, train: &Part, (binned, rows): (&Binned, &Rows), seeds: &Seeds) -> BoostedTree {
+fn boost(spec: &ZilnGbdtSpec, train: &Part, binned: &Binned, rows: &Rows, seeds: &Seeds) -> BoostedTree {
     let pulls: Vec<Pull> = train
         .responses
         .iter()

@@ -6,7 +6,6 @@ use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, UInt32Array,
 };
 use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
-use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::sync::Arc;
 use valor_base::error::caught;
@@ -84,12 +83,10 @@ fn guarded<T>(decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
 }
 
 fn encode(columns: Vec<(&str, ArrayRef)>) -> anyhow::Result<Vec<u8>> {
-    let batch = RecordBatch::try_from_iter(columns)?;
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), None)?;
-    writer.write(&batch)?;
-    writer.close()?;
-    Ok(bytes)
+    let mut named = valor_io::table::Columns::default();
+    columns.into_iter().for_each(|(name, cells)| named.add_array(name, cells));
+    // Plain: what is stored is looked through by `pages` before it is decoded.
+    valor_io::table::parquet(named, valor_io::table::Packing::Plain)
 }
 
 /// A decoded file.

@@ -101,12 +101,12 @@ impl Guard {
     }
 
     fn make(path: &Path, name: String, lease: Duration) -> io::Result<Option<Self>> {
-        let mut file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+        let mut file = atomic::create_new(path)?;
         // First the lock, then the words: who finds no whole words asks for no lock.
         hold(&file)?;
         let about = About { machine: Machine::of(&file)?, lease: lease.as_secs() };
         let head = format!("{}\n", serde_json::to_string(&about)?);
-        let put = file.write_all(format!("{head}{}", beat(0)).as_bytes()).and_then(|()| file.sync_all());
+        let put = file.write_all(format!("{head}{}", beat(0)).as_bytes()).and_then(|()| atomic::sync(&file));
         if let Err(error) = put {
             atomic::remove_file(path);
             return Err(error);

@@ -1,7 +1,7 @@
 //! Curves and groups for the report: what a reader sees of the sums behind the metrics.
 
 use super::judged::Prepared;
-use super::sweep::{CONTROL, CONTROL_OUTCOME, EFFECT, Step, TREATED, TREATED_OUTCOME, difference};
+use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, difference};
 use serde::{Deserialize, Serialize};
 
 /// A point of a curve.
@@ -26,12 +26,6 @@ pub fn qini_curve(prepared: &Prepared, points: usize) -> Vec<CurvePoint> {
     curve(prepared, points, |_, sums, all| {
         sums[TREATED_OUTCOME] / all[TREATED] - sums[CONTROL_OUTCOME] / all[CONTROL]
     })
-}
-
-/// The curve of the true effect, `E(k) / n`, where it is known.
-pub fn effect_curve(prepared: &Prepared, points: usize) -> Option<Vec<CurvePoint>> {
-    let rows = prepared.rows() as f64;
-    prepared.effect.as_ref().map(|_| curve(prepared, points, |_, sums, _| sums[EFFECT] / rows))
 }
 
 /// Gains of the uplift curve and of the Qini curve from the sums over the top k for each k of `at`, the last over all
@@ -178,14 +172,11 @@ mod tests {
 
     #[test]
     fn curves_by_hand() {
-        let effect = [4.0, 4.0, 0.0, 0.0];
-        let judged =
-            Judged { effect: Some(&effect), ..Judged::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &OUTCOME) };
+        let judged = Judged::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &OUTCOME);
         let prepared = Prepared::new(&judged).unwrap();
         let gains = |curve: Vec<CurvePoint>| curve.iter().map(|point| point.gain).collect::<Vec<_>>();
         assert_eq!(gains(uplift_curve(&prepared, 2)), [0.0, 2.0, 2.0]);
         assert_eq!(gains(qini_curve(&prepared, 2)), [0.0, 2.0, 2.0]);
-        assert_eq!(gains(effect_curve(&prepared, 4).unwrap()), [0.0, 1.0, 2.0, 2.0, 2.0]);
         assert_eq!(uplift_curve(&prepared, 2)[1].normalised, Some(1.0));
     }
 

@@ -136,7 +136,8 @@ impl Pass {
             self.area[part] += copies * base[part] + mean[part] * triangle;
         }
         let arm = |count: usize, sum: usize| {
-            ranks_times_mean((base[count], base[sum]), (mean[count], mean[sum]), k, copies)
+            let of = |step: &Step| ArmStep { rows: step[count], outcome: step[sum] };
+            ranks_times_mean(&of(&base), &of(mean), k, copies)
         };
         self.gain += arm(TREATED, TREATED_OUTCOME) - arm(CONTROL, CONTROL_OUTCOME);
         let (first, last) = (self.done, self.done + copies as usize);
@@ -175,6 +176,12 @@ impl Pass {
     }
 }
 
+/// Rows of one arm, and the sum of their outcomes.
+struct ArmStep {
+    rows: f64,
+    outcome: f64,
+}
+
 /// Sum over the copies j = 1..m of a tie block of rank times one arm's mean outcome.
 ///
 /// After k rows, N of them in the arm with outcomes R, each copy adds a rows and outcome y. With A = y / a:
@@ -183,7 +190,9 @@ impl Pass {
 /// sum of (k + j) (R + j y) / (N + j a) = A s + (R - N A) / a (m + (a k - N) h)
 /// s = m k + m (m + 1) / 2      h = sum of 1 / (N + j a) = (psi(N / a + m + 1) - psi(N / a + 1)) / a
 /// ```
-fn ranks_times_mean((rows, sum): (f64, f64), (each, outcome): (f64, f64), k: f64, copies: f64) -> f64 {
+fn ranks_times_mean(before: &ArmStep, copy: &ArmStep, k: f64, copies: f64) -> f64 {
+    let ArmStep { rows, outcome: sum } = *before;
+    let ArmStep { rows: each, outcome } = *copy;
     let ranks = copies * k + copies * (copies + 1.0) / 2.0;
     if each == 0.0 {
         return if rows > 0.0 { sum / rows * ranks } else { 0.0 };

@@ -6,7 +6,7 @@ use super::judged::Prepared;
 use super::means::Means;
 use super::pass::{Run, weighted};
 use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
-use super::stretch::{Harmonics, LANES, Lanes, lane, totals, weighted_lanes};
+use super::stretch::{Harmonics, LANES, Lanes, Weights, lane, totals, weighted_lanes};
 use super::sweep::Sweep;
 use super::value::Positions;
 use std::cell::LazyCell;
@@ -95,7 +95,8 @@ impl<'a> Resampler<'a> {
         self.prepared.ranking.gather_into(weights, ranked);
         let totals = totals(ranked);
         let at = totals.map(|total| even(total, points));
-        let found = weighted_lanes(self.prepared, &self.runs, (ranked, &totals), &self.harmonics, &at);
+        let weights = Weights { ranked, totals: &totals };
+        let found = weighted_lanes(self.prepared, &self.runs, weights, &self.harmonics, &at);
         let inverse = LazyCell::new(|| self.inverse(ranked));
         let positions = LazyCell::new(|| self.positions(ranked));
         let values = |form: &Form| -> [Value; LANES] {

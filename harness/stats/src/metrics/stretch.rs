@@ -55,16 +55,25 @@ impl Harmonics {
     }
 }
 
-/// What `weighted` finds for each lane of `weights` (by rank), in which `rows` count; arms as observed. `at` are the lane's
-/// own ranks.
+/// How often the rows of a ranking count in each lane, and how many those are together.
+#[derive(Clone, Copy)]
+pub(super) struct Weights<'a> {
+    /// By rank.
+    pub(super) ranked: &'a [Lanes],
+    /// Their sums.
+    pub(super) totals: &'a [usize; LANES],
+}
+
+/// What `weighted` finds for each lane; arms as observed. `at` are the lane's own ranks.
 pub(super) fn weighted_lanes(
     prepared: &Prepared,
     runs: &[Run],
-    (weights, rows): (&[Lanes], &[usize; LANES]),
+    weights: Weights,
     harmonics: &Harmonics,
     at: &[Vec<usize>; LANES],
 ) -> [(Sweep, Vec<Step>); LANES] {
     let (steps, truth) = (&prepared.observed, prepared.effect.is_some());
+    let Weights { ranked: weights, totals: rows } = weights;
     if rows.iter().any(|&rows| rows > harmonics.most()) {
         return std::array::from_fn(|one| weighted(runs, steps, truth, &lane(weights, one), &at[one]));
     }
@@ -132,7 +141,8 @@ struct Arm {
 }
 
 impl Arm {
-    fn new(passes: &[Pass; LANES], (count, sum): (usize, usize), harmonics: &Harmonics) -> Self {
+    /// `count` and `sum` are the parts of a [`Step`] that hold the arm's rows and outcomes.
+    fn new(passes: &[Pass; LANES], count: usize, sum: usize, harmonics: &Harmonics) -> Self {
         let rows = std::array::from_fn(|lane| passes[lane].sums[count] as u32);
         let sum = std::array::from_fn(|lane| passes[lane].sums[sum]);
         let found = rows.map(|rows| harmonics.at(rows));
@@ -162,8 +172,10 @@ impl State {
     fn new(passes: &[Pass; LANES], harmonics: &Harmonics) -> Self {
         Self {
             k: std::array::from_fn(|lane| passes[lane].done as f64),
-            arms: [(TREATED, TREATED_OUTCOME), (CONTROL, CONTROL_OUTCOME)]
-                .map(|parts| Arm::new(passes, parts, harmonics)),
+            arms: [
+                Arm::new(passes, TREATED, TREATED_OUTCOME, harmonics),
+                Arm::new(passes, CONTROL, CONTROL_OUTCOME, harmonics),
+            ],
             effect: std::array::from_fn(|lane| passes[lane].sums[EFFECT]),
             effect_moment: [0.0; LANES],
         }
@@ -195,7 +207,8 @@ impl State {
 
     /// One more row.
     #[inline(always)]
-    fn row(&mut self, (treated, outcome, effect): (bool, f64, f64), weights: &Lanes, harmonics: &Harmonics) {
+    fn row(&mut self, row: Row, weights: &Lanes, harmonics: &Harmonics) {
+        let Row { treated, outcome, effect } = row;
         let weight: Lane = std::array::from_fn(|lane| f64::from(weights[lane]));
         let mut ranks = [0.0; LANES];
         for lane in 0..LANES {
@@ -211,6 +224,14 @@ impl State {
         self.arms[usize::from(!treated)] = own;
         self.arms[usize::from(treated)].curve = other.curve;
     }
+}
+
+/// What is known of a row.
+#[derive(Clone, Copy)]
+struct Row {
+    treated: bool,
+    outcome: f64,
+    effect: f64,
 }
 
 /// A row in each lane: its weight, and the sum over its copies of their ranks.
@@ -272,12 +293,12 @@ fn walk(
         let weights = &weights[ranks.clone()];
         for (((&treated, &outcome), &effect), weights) in arms.iter().zip(outcomes).zip(effects).zip(weights)
         {
-            state.row((treated, outcome, effect), weights, harmonics);
+            state.row(Row { treated, outcome, effect }, weights, harmonics);
         }
         for (lane, pass) in passes.iter_mut().enumerate() {
             let copies = weights.iter().map(|weights| weights[lane]);
             let rows = prepared.observed[ranks.clone()].iter().zip(copies);
-            keep_between(pass, (before.k[lane], before.sums(lane)), state.k[lane], rows);
+            keep_between(pass, before.k[lane], before.sums(lane), state.k[lane], rows);
         }
     }
     for (lane, pass) in passes.iter_mut().enumerate() {
@@ -285,10 +306,11 @@ fn walk(
     }
 }
 
-/// Keeps the sums at the stops among these rows, which lead from rank `k` to rank `end`.
+/// Keeps the sums at the stops among these rows, which lead from rank `k`, where the sums are `sums`, to rank `end`.
 fn keep_between<'a>(
     pass: &mut Pass,
-    (k, mut sums): (f64, Step),
+    k: f64,
+    mut sums: Step,
     end: f64,
     mut rows: impl Iterator<Item = (&'a Step, u8)>,
 ) {
@@ -339,7 +361,8 @@ mod tests {
             let runs = Run::all(&prepared.ranking);
             let at = totals(&weights).map(|total| vec![0, total / 3, total / 3, total]);
             let harmonics = Harmonics::new(rows + 9);
-            let found = weighted_lanes(&prepared, &runs, (&weights, &totals(&weights)), &harmonics, &at);
+            let counted = Weights { ranked: &weights, totals: &totals(&weights) };
+            let found = weighted_lanes(&prepared, &runs, counted, &harmonics, &at);
             for (one, (sweep, kept)) in found.into_iter().enumerate() {
                 let (plain, expected) =
                     weighted(&runs, &prepared.observed, true, &lane(&weights, one), &at[one]);
@@ -360,9 +383,9 @@ mod tests {
     fn more_rows_than_harmonics_are_followed_alone() {
         let (prepared, weights) = draw(100, 1e12);
         let (runs, at) = (Run::all(&prepared.ranking), totals(&weights).map(|total| vec![total]));
-        let few = weighted_lanes(&prepared, &runs, (&weights, &totals(&weights)), &Harmonics::new(100), &at);
-        let enough =
-            weighted_lanes(&prepared, &runs, (&weights, &totals(&weights)), &Harmonics::new(200), &at);
+        let counted = Weights { ranked: &weights, totals: &totals(&weights) };
+        let few = weighted_lanes(&prepared, &runs, counted, &Harmonics::new(100), &at);
+        let enough = weighted_lanes(&prepared, &runs, counted, &Harmonics::new(200), &at);
         assert!(few.iter().zip(&enough).all(|(few, enough)| (few.0.gain - enough.0.gain).abs() < 1e-6));
     }
 

@@ -21,7 +21,7 @@ const NOTHING: f64 = 1e-12;
 
 /// The sums of one pass.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Sweep {
+pub(super) struct Sweep {
     pub(super) rows: usize,
     pub(super) truth: bool,
     /// Sums over all rows.

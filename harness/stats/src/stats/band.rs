@@ -1,5 +1,7 @@
 //! Bands around a curve from its resamples: for each point, and for the whole curve at once.
 
+use super::distributions::NORMAL_95;
+
 /// Standard deviations of a curve over resamples, and how many of them hold how much.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CurveBand {
@@ -11,8 +13,6 @@ pub struct CurveBand {
     pub simultaneous: f64,
 }
 
-/// Normal quantile of a two-sided 95 % interval.
-const NORMAL: f64 = 1.959_963_984_540_054;
 /// Coverage.
 const LEVEL: f64 = 0.95;
 
@@ -41,7 +41,7 @@ pub fn curve_band(draws: &[Vec<f64>]) -> Option<CurveBand> {
     let mut farthest: Vec<f64> = draws.iter().map(farthest).collect();
     farthest.sort_unstable_by(f64::total_cmp);
     let at = ((LEVEL * count).ceil() as usize).clamp(1, farthest.len()) - 1;
-    Some(CurveBand { sd, pointwise: NORMAL, simultaneous: farthest[at].max(NORMAL) })
+    Some(CurveBand { sd, pointwise: NORMAL_95, simultaneous: farthest[at].max(NORMAL_95) })
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Bootstrap intervals of a mean of a few values: percentile, BCa, bootstrap-t.
 
+use super::distributions::{normal_below, normal_quantile};
 use super::interval::Estimate;
-use super::law::{normal_below, normal_quantile};
 use super::resamples::{Resamples, weighted_quantile};
 use crate::metrics::Undefined;
 
@@ -48,7 +48,8 @@ pub(super) fn bca(
 /// Quantiles of studentised means. A resample without spread counts as infinitely far on its side of the mean.
 pub(super) fn studentised(
     values: &[f64],
-    (estimate, error): (&Estimate, f64),
+    estimate: &Estimate,
+    error: f64,
     resamples: &Resamples,
     level: f64,
 ) -> Result<(f64, f64), Undefined> {

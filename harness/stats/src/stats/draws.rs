@@ -1,6 +1,6 @@
 //! Which rows a resample holds, drawn once and shared by everything that is judged on as many rows.
 
-use super::rows::RowBootstrap;
+use super::row_bootstrap::RowBootstrap;
 use crate::metrics::{LANES, Lanes};
 use rand::Rng;
 use rayon::prelude::*;

@@ -1,6 +1,6 @@
 //! A mean with its spread, and an interval with its provenance.
 
-use super::law::t_quantile;
+use super::distributions::t_quantile;
 use crate::metrics::Undefined;
 use serde::{Deserialize, Serialize};
 

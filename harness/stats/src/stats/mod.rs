@@ -5,17 +5,17 @@
 mod answer;
 mod band;
 mod bootstrap;
+mod distributions;
 mod draws;
 mod effect;
 #[cfg(test)]
 mod fixtures;
 mod holm;
 mod interval;
-mod law;
 mod linear;
 mod paired;
 mod resamples;
-mod rows;
+mod row_bootstrap;
 mod seeds;
 mod signs;
 #[cfg(test)]
@@ -28,13 +28,14 @@ mod weak_totals;
 
 pub use answer::Answer;
 pub use band::{CurveBand, curve_band};
+pub use distributions::NORMAL_95;
 pub use draws::RowDraws;
 pub use effect::{AverageEffect, HARDLY_THERE};
 pub use holm::holm;
 pub use interval::{Estimate, Interval, student_t};
 pub use linear::{Alias, WithinBlocks, within_blocks};
 pub use paired::{Contrast, paired_difference_in_blocks, paired_interval};
-pub use rows::{BAND_POINTS, Bootstrapped, Resampled, RowBootstrap, bootstrap_rows};
+pub use row_bootstrap::{BAND_POINTS, Bootstrapped, Resampled, RowBootstrap, bootstrap_rows};
 pub use seeds::{SeedInterval, seed_interval};
 pub use signs::{SignTest, pairs_for_signs, sign_test, smallest_sign_p};
 pub use spread::{joint_interval, seeds_and_rows, spread_interval};

@@ -20,7 +20,7 @@ pub(super) struct Resamples {
 
 impl Resamples {
     /// Of `n` values; `seeds` draws where there are more than eight.
-    pub fn of(n: usize, seeds: &Seeds) -> Self {
+    pub(super) fn of(n: usize, seeds: &Seeds) -> Self {
         if n <= LISTED {
             let mut counts = Vec::new();
             list(&mut vec![0; n], 0, n, &mut counts);

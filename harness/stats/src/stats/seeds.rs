@@ -62,7 +62,7 @@ pub fn seed_interval(
         (SeedInterval::StudentT, _) | (_, None) => student_t(estimate.mean, error, (n - 1) as f64, level)?,
         (SeedInterval::Percentile, Some(drawn)) => percentile(values, drawn, level)?,
         (SeedInterval::Bca, Some(drawn)) => bca(values, &estimate, drawn, level)?,
-        (SeedInterval::BootstrapT, Some(drawn)) => studentised(values, (&estimate, error), drawn, level)?,
+        (SeedInterval::BootstrapT, Some(drawn)) => studentised(values, &estimate, error, drawn, level)?,
     };
     let all = drawn.as_ref().is_some_and(|drawn| drawn.all).then(|| "every resample listed".to_string());
     Ok(Interval {

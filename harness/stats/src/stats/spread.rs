@@ -1,8 +1,8 @@
 //! How sure we are of a standard deviation, and a mean that several sources move.
 
+use super::distributions::chi_squared_quantile;
 use super::interval::Estimate;
-use super::law::chi_squared_quantile;
-use super::rows::Resampled;
+use super::row_bootstrap::Resampled;
 use super::studentised::Studentised;
 use crate::metrics::Undefined;
 

@@ -1,6 +1,8 @@
 //! A mean with its standard error: what a t-test, an interval, a test of equivalence and a power calculation share.
 
-use super::law::{Mixed, distance_found, normal_below, normal_quantile, power_at, t_below, t_quantile};
+use super::distributions::{
+    Mixed, distance_found, normal_below, normal_quantile, power_at, t_below, t_quantile,
+};
 use crate::metrics::Undefined;
 use serde::Serialize;
 

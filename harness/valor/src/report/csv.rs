@@ -6,7 +6,7 @@ use valor_analysis::cell::{CellStatus, CellView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::decided::Decided;
 use valor_analysis::estimate::{MetricEstimate, reason};
-use valor_base::escape::csv::text;
+use valor_io::csv::{Field, Table};
 use valor_stats::metrics::Defined;
 use valor_stats::stats::Interval;
 
@@ -65,48 +65,46 @@ const CONTRASTS: [&str; 25] = [
 
 /// The table as CSV.
 pub fn render(analysis: &Analysis) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(HEADER)?;
+    let mut table = Table::new(&HEADER)?;
     for block in &analysis.blocks {
         for cell in &block.cells {
             for (metric, estimate) in &cell.metrics {
                 let absent = reason(&estimate.mean).map(str::to_string).or_else(|| cell.seeds.unconverged());
-                writer.write_record(method(cell).into_iter().chain(numbers(metric, estimate, absent)))?;
+                table.line(method(cell).into_iter().chain(numbers(metric, estimate, absent)))?;
             }
         }
         for row in &block.references {
             for (metric, estimate) in &row.metrics {
                 let absent = reason(&estimate.mean).map(str::to_string);
-                writer.write_record(reference(row).into_iter().chain(numbers(metric, estimate, absent)))?;
+                table.line(reference(row).into_iter().chain(numbers(metric, estimate, absent)))?;
             }
         }
     }
-    Ok(writer.into_inner()?)
+    table.finish()
 }
 
 /// The contrasts as CSV.
 pub fn contrasts(analysis: &Analysis) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(CONTRASTS)?;
+    let mut table = Table::new(&CONTRASTS)?;
     for contrast in analysis.contrasts.iter().chain(&analysis.left_out) {
-        writer.write_record(contrast_fields(contrast))?;
+        table.line(contrast_fields(contrast))?;
     }
-    Ok(writer.into_inner()?)
+    table.finish()
 }
 
-fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
+fn contrast_fields(contrast: &ContrastView) -> [Field<'_>; 25] {
     let [low, high, method, _] = bounds(&contrast.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&contrast.ci_rows);
     let [both_low, both_high, _, _] = bounds(&contrast.ci_both);
     let decided = contrast.decided.as_ref();
-    let number = |value: fn(&Decided) -> Option<f64>| optional(decided.and_then(value));
+    let number = |value: fn(&Decided) -> Option<f64>| decided.and_then(value).into();
     [
-        text(contrast.dataset.as_deref().unwrap_or_default()).into_owned(),
-        text(&contrast.method).into_owned(),
-        text(&contrast.baseline).into_owned(),
-        text(&contrast.metric).into_owned(),
-        optional(contrast.value()),
-        contrast.seeds_paired.to_string(),
+        contrast.dataset.as_ref().into(),
+        (&contrast.method).into(),
+        (&contrast.baseline).into(),
+        (&contrast.metric).into(),
+        contrast.value().into(),
+        contrast.seeds_paired.into(),
         low,
         high,
         method,
@@ -114,22 +112,22 @@ fn contrast_fields(contrast: &ContrastView) -> [String; 25] {
         rows_high,
         rows_method,
         resamples,
-        optional(contrast.share_above_zero),
+        contrast.share_above_zero.into(),
         both_low,
         both_high,
-        text(contrast.component.as_deref().unwrap_or_default()).into_owned(),
-        decided.map(|decided| decided.verdict.word().to_string()).unwrap_or_default(),
-        u8::from(decided.is_some_and(|decided| decided.declared)).to_string(),
+        contrast.component.as_ref().into(),
+        decided.map(|decided| decided.verdict.word()).into(),
+        decided.is_some_and(|decided| decided.declared).into(),
         number(|decided| decided.p),
         number(|decided| decided.p_adjusted),
         number(|decided| Some(decided.margin)),
         number(|decided| decided.probability_better),
         number(|decided| decided.detectable),
-        text(reason(&contrast.difference).or(contrast.undecided.as_deref()).unwrap_or_default()).into_owned(),
+        reason(&contrast.difference).or(contrast.undecided.as_deref()).into(),
     ]
 }
 
-fn method(cell: &CellView) -> Vec<String> {
+fn method(cell: &CellView) -> Vec<Field<'_>> {
     let status = match cell.seeds.status() {
         CellStatus::Complete => "complete",
         CellStatus::Partial => "partial",
@@ -137,33 +135,32 @@ fn method(cell: &CellView) -> Vec<String> {
         CellStatus::Missing => "missing",
     };
     vec![
-        text(&cell.dataset).into_owned(),
-        "method".to_string(),
-        text(&cell.method).into_owned(),
-        text(&cell.backbone).into_owned(),
-        text(&cell.components.join(" ")).into_owned(),
-        cell.seeds.found.to_string(),
-        cell.seeds.failed.to_string(),
-        cell.seeds.diverged.to_string(),
-        cell.seeds.asked.to_string(),
-        status.to_string(),
+        (&cell.dataset).into(),
+        "method".into(),
+        (&cell.method).into(),
+        (&cell.backbone).into(),
+        cell.components.join(" ").into(),
+        cell.seeds.found.into(),
+        cell.seeds.failed.into(),
+        cell.seeds.diverged.into(),
+        cell.seeds.asked.into(),
+        status.into(),
     ]
 }
 
-fn reference(row: &ReferenceView) -> Vec<String> {
-    let mut fields =
-        vec![text(&row.dataset).into_owned(), "reference".to_string(), text(&row.ranker).into_owned()];
-    fields.resize(10, String::new());
+fn reference(row: &ReferenceView) -> Vec<Field<'_>> {
+    let mut fields = vec![(&row.dataset).into(), "reference".into(), (&row.ranker).into()];
+    fields.resize(10, Field::Empty);
     fields
 }
 
-fn numbers(metric: &str, estimate: &MetricEstimate, reason: Option<String>) -> Vec<String> {
+fn numbers<'a>(metric: &'a str, estimate: &'a MetricEstimate, reason: Option<String>) -> Vec<Field<'a>> {
     let [low, high, method, _] = bounds(&estimate.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
     vec![
-        text(metric).into_owned(),
-        optional(estimate.value()),
-        optional(estimate.sd),
+        metric.into(),
+        estimate.value().into(),
+        estimate.sd.into(),
         low,
         high,
         method,
@@ -171,24 +168,17 @@ fn numbers(metric: &str, estimate: &MetricEstimate, reason: Option<String>) -> V
         rows_high,
         rows_method,
         resamples,
-        estimate.per_seed.len().to_string(),
-        text(&reason.unwrap_or_default()).into_owned(),
+        estimate.per_seed.len().into(),
+        reason.into(),
     ]
 }
 
-fn optional(value: Option<f64>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
-}
-
 /// Low, high, method, resamples; empty where there is no interval.
-fn bounds(bounds: &Defined<Interval>) -> [String; 4] {
+fn bounds(bounds: &Defined<Interval>) -> [Field<'_>; 4] {
     match bounds {
-        Ok(interval) => [
-            interval.low.to_string(),
-            interval.high.to_string(),
-            interval.method.clone(),
-            interval.resamples.map(|count| count.to_string()).unwrap_or_default(),
-        ],
-        Err(_) => Default::default(),
+        Ok(interval) => {
+            [interval.low.into(), interval.high.into(), (&interval.method).into(), interval.resamples.into()]
+        }
+        Err(_) => [Field::Empty, Field::Empty, Field::Empty, Field::Empty],
     }
 }

@@ -2,11 +2,9 @@
 
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array, UInt64Array,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt8Array, UInt32Array,
+    UInt64Array,
 };
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,6 +12,7 @@ use valor_analysis::evidence::{Evidence, Outcome};
 use valor_base::escape::csv as escape;
 use valor_base::question::{Arms, Question};
 use valor_data::Treatment;
+use valor_io::table::{Format, Packing, Writer};
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_runs::store::Folder;
 
@@ -42,12 +41,11 @@ struct Run<'a> {
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
 pub fn export(evidence: &Evidence, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
     let runs = runs(evidence)?;
-    match format {
-        PredictionFormat::Csv => folder.write_with("predictions.csv", |file| write_csv(&runs, file)),
-        PredictionFormat::Parquet => {
-            folder.write_with("predictions.parquet", |file| write_parquet(&runs, file))
-        }
-    }
+    let name = match format {
+        PredictionFormat::Csv => "predictions.csv",
+        PredictionFormat::Parquet => "predictions.parquet",
+    };
+    folder.write_with(name, |file| write(&runs, format, file))
 }
 
 fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
@@ -77,7 +75,7 @@ fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
     Ok(runs)
 }
 
-/// The cells of a column; those that are not known are null, and empty in a CSV file.
+/// Values of a column; those that are not known are missing.
 enum Cells<'a> {
     Text(&'a str),
     Number(u64),
@@ -88,29 +86,23 @@ enum Cells<'a> {
 }
 
 impl Cells<'_> {
-    /// So many rows of it.
-    fn array(&self, count: usize) -> ArrayRef {
-        match self {
-            Cells::Text(text) => Arc::new(StringArray::from(vec![*text; count])),
-            Cells::Number(number) => Arc::new(UInt64Array::from(vec![*number; count])),
-            Cells::Rows(rows) => Arc::new(UInt32Array::from(rows.to_vec())),
-            Cells::Flags(flags) => Arc::new(BooleanArray::from(flags.to_vec())),
-            Cells::Doubles(None) => Arc::new(Float64Array::new_null(count)),
-            Cells::Doubles(Some(values)) => Arc::new(Float64Array::from((*values).clone())),
-            Cells::Singles(None) => Arc::new(Float32Array::new_null(count)),
-            Cells::Singles(Some(values)) => Arc::new(Float32Array::from((*values).clone())),
-        }
-    }
-
-    /// One of them as text.
-    fn text(&self, index: usize) -> String {
-        match self {
-            Cells::Text(text) => escape::text(text).into_owned(),
-            Cells::Number(number) => number.to_string(),
-            Cells::Rows(rows) => rows[index].to_string(),
-            Cells::Flags(flags) => u8::from(flags[index]).to_string(),
-            Cells::Doubles(values) => values.map(|values| values[index].to_string()).unwrap_or_default(),
-            Cells::Singles(values) => values.map(|values| values[index].to_string()).unwrap_or_default(),
+    /// So many rows of it. In CSV, which people open, no name is a formula and arms are 1 and 0.
+    fn array(&self, count: usize, format: PredictionFormat) -> ArrayRef {
+        match (self, format) {
+            (Cells::Text(text), PredictionFormat::Csv) => {
+                Arc::new(StringArray::from(vec![escape::text(text).as_ref(); count]))
+            }
+            (Cells::Text(text), PredictionFormat::Parquet) => Arc::new(StringArray::from(vec![*text; count])),
+            (Cells::Number(number), _) => Arc::new(UInt64Array::from(vec![*number; count])),
+            (Cells::Rows(rows), _) => Arc::new(UInt32Array::from(rows.to_vec())),
+            (Cells::Flags(flags), PredictionFormat::Csv) => {
+                Arc::new(flags.iter().map(|flag| Some(u8::from(*flag))).collect::<UInt8Array>())
+            }
+            (Cells::Flags(flags), PredictionFormat::Parquet) => Arc::new(BooleanArray::from(flags.to_vec())),
+            (Cells::Doubles(None), _) => Arc::new(Float64Array::new_null(count)),
+            (Cells::Doubles(Some(values)), _) => Arc::new(Float64Array::from((*values).clone())),
+            (Cells::Singles(None), _) => Arc::new(Float32Array::new_null(count)),
+            (Cells::Singles(Some(values)), _) => Arc::new(Float32Array::from((*values).clone())),
         }
     }
 }
@@ -150,9 +142,9 @@ fn columns<'a>(run: &Run<'a>) -> Vec<(&'static str, Cells<'a>)> {
     columns
 }
 
-fn batch(run: &Run) -> Result<RecordBatch> {
+fn batch(run: &Run, format: PredictionFormat) -> Result<RecordBatch> {
     let count = run.rows.row.len();
-    let nullable = columns(run).into_iter().map(|(name, cells)| (name, cells.array(count), true));
+    let nullable = columns(run).into_iter().map(|(name, cells)| (name, cells.array(count, format), true));
     Ok(RecordBatch::try_from_iter_with_nullable(nullable)?)
 }
 
@@ -166,30 +158,16 @@ fn empty(runs: &[Run]) -> (EvaluationRows, Predictions) {
     (EvaluationRows { treatment, ..EvaluationRows::default() }, Predictions::none(question))
 }
 
-fn write_parquet(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
+fn write(runs: &[Run], format: PredictionFormat, file: impl Write + Send) -> Result<()> {
     let (rows, predictions) = empty(runs);
     let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let mut writer = ArrowWriter::try_new(file, batch(&nothing)?.schema(), Some(properties))?;
+    let kind = match format {
+        PredictionFormat::Csv => Format::Csv,
+        PredictionFormat::Parquet => Format::Parquet,
+    };
+    let mut writer = Writer::new(kind, Packing::Zstd, file, &batch(&nothing, format)?.schema())?;
     for run in runs {
-        writer.write(&batch(run)?)?;
+        writer.write(&batch(run, format)?)?;
     }
-    writer.close()?;
-    Ok(())
-}
-
-fn write_csv(runs: &[Run], file: &mut (dyn Write + Send)) -> Result<()> {
-    let (rows, predictions) = empty(runs);
-    let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let mut writer = csv::Writer::from_writer(file);
-    writer.write_record(columns(&nothing).iter().map(|(name, _)| *name))?;
-    for run in runs {
-        let columns = columns(run);
-        for index in 0..run.rows.row.len() {
-            writer.write_record(columns.iter().map(|(_, cells)| cells.text(index)))?;
-        }
-    }
-    writer.flush()?;
-    Ok(())
+    writer.finish().map(drop)
 }

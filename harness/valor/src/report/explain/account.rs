@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use valor_analysis::explain::{Account, Feature};
-use valor_data::encode::Known;
+use valor_data::encode::FeatureSummary;
 use valor_learn::model::Cell;
 use valor_page::amount::{Unit, decimals};
 use valor_page::format;
@@ -70,11 +70,11 @@ fn says(feature: &Feature, cell: &Cell) -> String {
     match (cell, feature.known()) {
         (Cell::Missing, _) => format!("{name} is missing"),
         (Cell::Unmet(level), _) => format!("{name} = {level}, which the training rows lack"),
-        (Cell::Level(code), Known::Levels(levels)) => match levels.get(*code) {
+        (Cell::Level(code), FeatureSummary::Levels(levels)) => match levels.get(*code) {
             Some(level) => format!("{name} = {level}"),
             None => format!("{name} = level {code}"),
         },
-        (Cell::Number(value), Known::Number { mean, sd }) if sd > 0.0 && !feature.is_flag() => {
+        (Cell::Number(value), FeatureSummary::Number { mean, sd }) if sd > 0.0 && !feature.is_flag() => {
             let distance = (f64::from(*value) - mean) / sd;
             match distance {
                 near if near.abs() < AVERAGE => format!("{name} is average"),
@@ -83,7 +83,7 @@ fn says(feature: &Feature, cell: &Cell) -> String {
             }
         }
         (Cell::Number(value), _) => format!("{name} = {}", exact(*value)),
-        (Cell::Level(code), Known::Number { .. }) => format!("{name} = level {code}"),
+        (Cell::Level(code), FeatureSummary::Number { .. }) => format!("{name} = level {code}"),
     }
 }
 
@@ -112,15 +112,15 @@ mod tests {
 
     fn features() -> Vec<Feature> {
         let levels = ["north".to_string(), "south".to_string()];
-        let mut flag = Feature::new("new_customer", Known::Number { mean: 0.3, sd: 0.4 });
+        let mut flag = Feature::new("new_customer", FeatureSummary::Number { mean: 0.3, sd: 0.4 });
         flag.few([0.0, 1.0].into_iter());
         vec![
-            Feature::new("compute_usage", Known::Number { mean: 10.0, sd: 5.0 }),
-            Feature::new("region", Known::Levels(&levels)),
-            Feature::new("plan", Known::Levels(&[])),
+            Feature::new("compute_usage", FeatureSummary::Number { mean: 10.0, sd: 5.0 }),
+            Feature::new("region", FeatureSummary::Levels(&levels)),
+            Feature::new("plan", FeatureSummary::Levels(&[])),
             flag,
-            Feature::new("constant", Known::Number { mean: 3.0, sd: 0.0 }),
-            Feature::new("age", Known::Number { mean: 3.0, sd: 2.0 }),
+            Feature::new("constant", FeatureSummary::Number { mean: 3.0, sd: 0.0 }),
+            Feature::new("age", FeatureSummary::Number { mean: 3.0, sd: 2.0 }),
         ]
     }
 

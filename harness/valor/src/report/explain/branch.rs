@@ -2,9 +2,9 @@
 
 use super::account::{exact, plain};
 use valor_analysis::explain::Feature;
-use valor_data::encode::{Known, MOST_CODES};
+use valor_data::encode::{FeatureSummary, MOST_CODES};
 use valor_learn::learner::explain::{Fact, LeafFacts, Listing};
-use valor_learn::trees::{LevelSet, Place, Side, Split};
+use valor_learn::trees::{LevelSet, Place, Predicate, Split};
 use valor_page::format;
 
 /// Levels that are named on each side, at most.
@@ -24,12 +24,12 @@ impl Names<'_> {
     /// What goes left and what goes right.
     pub fn sides(&self, split: &Split) -> [String; 2] {
         let (left, right) = match &split.left {
-            Side::UpTo(threshold) if *threshold == f32::INFINITY => (Vec::new(), Vec::new()),
-            Side::UpTo(threshold) => {
+            Predicate::UpTo(threshold) if *threshold == f32::INFINITY => (Vec::new(), Vec::new()),
+            Predicate::UpTo(threshold) => {
                 let threshold = exact(*threshold);
                 (vec![format!("\u{2264} {threshold}")], vec![format!("> {threshold}")])
             }
-            Side::Among(set) => self.levels(split.column, *set),
+            Predicate::Among(set) => self.levels(split.column, *set),
         };
         // A threshold beyond all values tells those that are there from those that are not.
         let whole = |parts: &[String], missing: bool| match (parts, missing) {
@@ -45,16 +45,16 @@ impl Names<'_> {
     pub fn steps(&self, split: &Split) -> [String; 2] {
         let feature = self.feature(split);
         let step = |side: String| match (&split.left, side.as_str()) {
-            (Side::Among(_), "missing") | (Side::UpTo(_), _) => format!("{feature} {side}"),
-            (Side::Among(_), _) => format!("{feature} = {side}"),
+            (Predicate::Among(_), "missing") | (Predicate::UpTo(_), _) => format!("{feature} {side}"),
+            (Predicate::Among(_), _) => format!("{feature} = {side}"),
         };
         self.sides(split).map(step)
     }
 
     fn levels(&self, column: usize, set: LevelSet) -> (Vec<String>, Vec<String>) {
         let levels = match self.0.get(column).map(Feature::known) {
-            Some(Known::Levels(levels)) => levels,
-            Some(Known::Number { .. }) | None => &[],
+            Some(FeatureSummary::Levels(levels)) => levels,
+            Some(FeatureSummary::Number { .. }) | None => &[],
         };
         let apart = if levels.len() > MOST_CODES { LAST_BIN } else { levels.len() };
         let pooled = format!("{} rare levels", levels.len() - apart);
@@ -134,36 +134,36 @@ mod tests {
         let levels: Vec<String> = ["east", "north", "south", "west"].map(str::to_string).to_vec();
         let many: Vec<String> = (0..20).map(|level| format!("l{level}")).collect();
         let features = [
-            Feature::new("compute_usage", Known::Number { mean: 0.0, sd: 1.0 }),
-            Feature::new("region", Known::Levels(&levels)),
-            Feature::new("shop", Known::Levels(&many)),
+            Feature::new("compute_usage", FeatureSummary::Number { mean: 0.0, sd: 1.0 }),
+            Feature::new("region", FeatureSummary::Levels(&levels)),
+            Feature::new("shop", FeatureSummary::Levels(&many)),
         ];
         let names = Names(&features);
         let split = |column, left, missing_left| Split { column, left, missing_left };
-        let number = split(0, Side::UpTo(12.5), true);
+        let number = split(0, Predicate::UpTo(12.5), true);
         assert_eq!(names.feature(&number), "compute usage");
         assert_eq!(names.sides(&number), ["\u{2264} 12.5 or missing", "> 12.5"]);
-        let there = split(0, Side::UpTo(f32::INFINITY), false);
+        let there = split(0, Predicate::UpTo(f32::INFINITY), false);
         assert_eq!(names.sides(&there), ["not missing", "missing"]);
         let mut set = LevelSet::default();
         [0, 1].into_iter().for_each(|bin| set.insert(bin));
         assert_eq!(
-            names.sides(&split(1, Side::Among(set), false)),
+            names.sides(&split(1, Predicate::Among(set), false)),
             ["east, north", "south, west or missing"]
         );
         assert_eq!(names.steps(&number), ["compute usage \u{2264} 12.5 or missing", "compute usage > 12.5"]);
-        assert_eq!(names.steps(&split(1, Side::Among(set), true))[1], "region = south, west");
-        let [left, right] = names.sides(&split(2, Side::Among(set), true));
+        assert_eq!(names.steps(&split(1, Predicate::Among(set), true))[1], "region = south, west");
+        let [left, right] = names.sides(&split(2, Predicate::Among(set), true));
         assert_eq!((left.as_str(), right.as_str()), ("l0, l1 or missing", "l2, l3, l4, l5, l6, 13 more"));
     }
 
     #[test]
     fn levels_that_are_pooled_are_named_as_one() {
         let levels: Vec<String> = (0..300).map(|level| format!("l{level:03}")).collect();
-        let features = [Feature::new("shop", Known::Levels(&levels))];
+        let features = [Feature::new("shop", FeatureSummary::Levels(&levels))];
         let mut set = LevelSet::default();
         [3, LAST_BIN as u8].into_iter().for_each(|bin| set.insert(bin));
-        let split = Split { column: 0, left: Side::Among(set), missing_left: false };
+        let split = Split { column: 0, left: Predicate::Among(set), missing_left: false };
         let [left, right] = Names(&features).sides(&split);
         assert_eq!(left, "l003, 46 rare levels");
         assert!(right.ends_with("248 more or missing"), "{right}");
@@ -171,9 +171,9 @@ mod tests {
 
     #[test]
     fn neighbouring_cuts_are_printed_apart() {
-        let features = [Feature::new("day", Known::Number { mean: 0.0, sd: 1.0 })];
+        let features = [Feature::new("day", FeatureSummary::Number { mean: 0.0, sd: 1.0 })];
         let side = |threshold| {
-            let split = Split { column: 0, left: Side::UpTo(threshold), missing_left: false };
+            let split = Split { column: 0, left: Predicate::UpTo(threshold), missing_left: false };
             Names(&features).sides(&split)[0].clone()
         };
         for cut in [20_240_128.0_f32, 0.123_456_7, 1e-9, 123_456.78, 1_706_659_200.0] {

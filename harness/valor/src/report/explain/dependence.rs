@@ -3,7 +3,7 @@
 use super::account::plain;
 use super::summary::AXIS;
 use valor_analysis::explain::{Account, Feature};
-use valor_data::encode::Known;
+use valor_data::encode::FeatureSummary;
 use valor_learn::model::Cell;
 use valor_page::amount::{Unit, tick_decimals};
 use valor_page::canvas::{Anchor, Canvas, Span};
@@ -26,8 +26,8 @@ const GAP: f64 = 46.0;
 /// The plot of a feature, and how many dots lie beyond its axes.
 pub fn draw(feature: &Feature, sample: &[Account], place: usize, unit: &Unit) -> (String, usize) {
     match feature.known() {
-        Known::Levels(levels) => by_level(feature, levels, (sample, place), unit),
-        Known::Number { .. } => by_value(feature, (sample, place), unit),
+        FeatureSummary::Levels(levels) => by_level(feature, levels, (sample, place), unit),
+        FeatureSummary::Number { .. } => by_value(feature, (sample, place), unit),
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn numbers_and_gaps_stand_apart() {
-        let feature = Feature::new("usage_share", Known::Number { mean: 0.0, sd: 1.0 });
+        let feature = Feature::new("usage_share", FeatureSummary::Number { mean: 0.0, sd: 1.0 });
         let mut sample: Vec<Account> =
             (0..50).map(|value| account(Cell::Number(value as f32), f64::from(value - 25))).collect();
         let (svg, beyond) = draw(&feature, &sample, 0, &Unit::default());
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn rare_levels_stand_together() {
         let levels: Vec<String> = (0..12).map(|level| format!("level {level}")).collect();
-        let feature = Feature::new("region", Known::Levels(&levels));
+        let feature = Feature::new("region", FeatureSummary::Levels(&levels));
         let accounts = (0..12).flat_map(|code| (0..20 - code).map(move |_| account(Cell::Level(code), 1.0)));
         let (svg, _) = draw(&feature, &accounts.collect::<Vec<_>>(), 0, &Unit::default());
         assert!(svg.contains("level 6") && !svg.contains("level 7") && svg.contains("5 others"), "{svg}");

@@ -87,14 +87,17 @@ impl<'a> Printer<'a> {
 mod tests {
     use super::*;
     use valor_analysis::explain::Feature;
-    use valor_data::encode::Known;
+    use valor_data::encode::FeatureSummary;
     use valor_learn::learner::explain::Fact;
-    use valor_learn::trees::{Side, Split, Tree};
+    use valor_learn::trees::{Predicate, Split, Tree};
 
     pub fn example() -> (Listing, Vec<Feature>) {
         let mut tree = Tree::new();
-        let split =
-            |column, threshold, missing_left| Split { column, left: Side::UpTo(threshold), missing_left };
+        let split = |column, threshold, missing_left| Split {
+            column,
+            left: Predicate::UpTo(threshold),
+            missing_left,
+        };
         let [_, right] = tree.split(0, &split(0, 2.0, true));
         tree.split(right, &split(1, f32::INFINITY, false));
         let leaf = |rows: f64, uplift: f64, interval| LeafFacts {
@@ -108,7 +111,7 @@ mod tests {
             leaf(600.0, 13.0, Some((8.0, 18.0))),
             leaf(1.0, 0.0, None),
         ];
-        let number = Known::Number { mean: 0.0, sd: 1.0 };
+        let number = FeatureSummary::Number { mean: 0.0, sd: 1.0 };
         (Listing { tree, leaves }, ["compute_usage", "age"].map(|name| Feature::new(name, number)).to_vec())
     }
 

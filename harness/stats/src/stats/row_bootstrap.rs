@@ -1,8 +1,8 @@
 //! The bootstrap over test rows: rows resampled once, for all models and seeds.
 
+use super::distributions::normal_quantile;
 use super::draws::RowDraws;
 use super::interval::{Interval, percentiles};
-use super::law::normal_quantile;
 use super::studentised::Tails;
 use crate::metrics::{LANES, Lanes, Metric, Prepared, Resampler, Undefined};
 use rayon::prelude::*;

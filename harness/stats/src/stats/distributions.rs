@@ -1,4 +1,4 @@
-//! Laws behind tests and intervals: normal, Student t, chi-squared, and the chance that a t-test finds a difference.
+//! Distributions behind tests and intervals: normal, Student t, chi-squared, and the chance that a t-test finds a difference.
 
 use crate::metrics::Undefined;
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
@@ -10,6 +10,9 @@ const NORMAL_FROM: f64 = 1e6;
 const POINTS: f64 = 300.0;
 /// Largest difference that is looked for, in standard errors.
 const FARTHEST: f64 = 1e4;
+
+/// What a two-sided 95 % interval of a normal estimate reaches to either side, in standard errors.
+pub const NORMAL_95: f64 = 1.959_963_984_540_054;
 
 /// Quantile of Student's t.
 pub(super) fn t_quantile(probability: f64, freedom: f64) -> Result<f64, Undefined> {
@@ -101,10 +104,11 @@ pub(super) fn distance_found(mixed: &Mixed, level: f64, power: f64) -> Result<f6
         let found = power_at(distance, mixed, level)?.clamp(1e-15, 1.0 - 1e-15);
         Ok(normal_quantile(found) - wanted)
     };
-    let (mut low, mut high) = ((0.0, short(0.0)?), (4.0, short(4.0)?));
-    while high.1 < 0.0 {
-        (low, high) = (high, (2.0 * high.0, short(2.0 * high.0)?));
-        if high.0 > FARTHEST {
+    let point = |at: f64| Ok(Point { at, value: short(at)? });
+    let (mut low, mut high) = (point(0.0)?, point(4.0)?);
+    while high.value < 0.0 {
+        (low, high) = (high, point(2.0 * high.at)?);
+        if high.at > FARTHEST {
             return Err(Undefined(format!(
                 "with {} degrees of freedom no difference is found at this level",
                 mixed.freedom
@@ -114,28 +118,36 @@ pub(super) fn distance_found(mixed: &Mixed, level: f64, power: f64) -> Result<f6
     root(low, high, short)
 }
 
-/// Where an increasing function crosses zero, by false position with Illinois' halving.
+/// A point of a curve.
+#[derive(Clone, Copy)]
+struct Point {
+    at: f64,
+    value: f64,
+}
+
+/// Where an increasing function crosses zero, by false position with Illinois' halving. The value at `low` is below zero, that at
+/// `high` is not.
 fn root(
-    mut low: (f64, f64),
-    mut high: (f64, f64),
+    mut low: Point,
+    mut high: Point,
     function: impl Fn(f64) -> Result<f64, Undefined>,
 ) -> Result<f64, Undefined> {
     let mut side = 0;
     for _ in 0..100 {
-        let at = (low.0 * high.1 - high.0 * low.1) / (high.1 - low.1);
+        let at = (low.at * high.value - high.at * low.value) / (high.value - low.value);
         let value = function(at)?;
-        if value.abs() < 1e-10 || high.0 - low.0 < 1e-10 * high.0 {
+        if value.abs() < 1e-10 || high.at - low.at < 1e-10 * high.at {
             return Ok(at);
         }
         if value < 0.0 {
-            low = (at, value);
-            high.1 *= if side < 0 { 0.5 } else { 1.0 };
+            low = Point { at, value };
+            high.value *= if side < 0 { 0.5 } else { 1.0 };
             side = -1;
         } else {
-            high = (at, value);
-            low.1 *= if side > 0 { 0.5 } else { 1.0 };
+            high = Point { at, value };
+            low.value *= if side > 0 { 0.5 } else { 1.0 };
             side = 1;
         }
     }
-    Ok(0.5 * (low.0 + high.0))
+    Ok(0.5 * (low.at + high.at))
 }
