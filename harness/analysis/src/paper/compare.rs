@@ -189,9 +189,7 @@ fn judged(difference: Studentised, margin: f64) -> Defined<Comparison> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Half of a 95 % interval of a normal law, in standard deviations.
-    const HALF_INTERVAL: f64 = 1.959_963_984_540_054;
+    use valor_stats::stats::NORMAL_95;
 
     /// Seeds, and how far the interval over 47,284 rows reaches from their mean on either side.
     fn ours(parts: &[(&[f64], f64)]) -> Ours {
@@ -223,7 +221,7 @@ mod tests {
     fn the_error_is_that_of_both_sides() {
         // Five seeds with SD s and rows with error r on either side: 2 (s^2 / 5 + r^2).
         let seeds: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0];
-        let error = ours(&[(seeds, valor_stats::stats::NORMAL_95)]).error().unwrap();
+        let error = ours(&[(seeds, NORMAL_95)]).error().unwrap();
         assert!((error.standard_error().powi(2) - 2.0 * (2.5 / 5.0 + 1.0)).abs() < 1e-12, "{error:?}");
         // Two worlds that lie far apart: their spread, for a further world.
         let far: &[f64] = &[101.0, 102.0, 103.0, 104.0, 105.0];
