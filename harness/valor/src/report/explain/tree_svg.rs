@@ -6,7 +6,7 @@ use valor_learn::learner::explain::{LeafFacts, Listing};
 use valor_learn::trees::Place;
 use valor_page::amount::Unit;
 use valor_page::canvas::{Anchor, Canvas};
-use valor_page::templates::STYLE;
+use valor_page::templates::{EXPLAIN_STYLE, STYLE};
 
 const BOX: f64 = 172.0;
 const GAP: f64 = 190.0;
@@ -33,8 +33,7 @@ pub fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> Stri
 
 /// The same as a file of its own, with the colours of a page.
 pub fn standalone(svg: &str) -> String {
-    let style =
-        format!("<style>{STYLE}{}</style>", include_str!("../../../../../reports/templates/explain.css"));
+    let style = format!("<style>{STYLE}{EXPLAIN_STYLE}</style>");
     svg.replacen("<title>", &format!("{style}<title>"), 1).replacen(
         "class=\"chart drawn\"",
         "class=\"drawn\"",
