@@ -8,6 +8,7 @@ use super::evidence::{Evidence, Outcome};
 use super::references::{Judgement, ORACLE, References, references};
 use super::resample::EstimationPlan;
 use super::totals::DatasetTotals;
+use valor_data::Treatment;
 use valor_runs::record::{EvaluationRows, RowCounts};
 use valor_stats::stats::AverageEffect;
 
@@ -50,8 +51,8 @@ impl Block {
 pub struct TestRows {
     /// How many.
     pub rows: usize,
-    /// Treated ones.
-    pub treated: usize,
+    /// Treated ones; absent where there is no treatment.
+    pub treated: Option<usize>,
     /// Share of rows with outcome zero.
     pub zeros: f64,
     /// Mean outcome of treated minus mean outcome of control rows, with its interval.
@@ -123,10 +124,13 @@ impl TestRows {
         let count = rows.outcome.len();
         Self {
             rows: count,
-            treated: rows.treatment.iter().filter(|treated| **treated).count(),
+            treated: rows.treatment.as_ref().map(Treatment::treated),
             zeros: rows.outcome.iter().filter(|outcome| **outcome == 0.0).count() as f64
                 / count.max(1) as f64,
-            observed: AverageEffect::of(&rows.treatment, &rows.outcome).ok(),
+            observed: rows
+                .treatment
+                .as_ref()
+                .and_then(|treatment| AverageEffect::of(&treatment.assigned, &rows.outcome).ok()),
             true_effect: rows.effect.as_ref().and_then(|effect| mean(effect.iter().copied())),
             splits,
         }

@@ -11,7 +11,9 @@ use super::times::Times;
 use crate::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use valor_base::question::Question;
 use valor_runs::record::Status;
+use valor_stats::metrics::RankedRows;
 use valor_stats::metrics::curve::{qini_curve, uplift_by_group, uplift_curve};
 
 /// Everything that a report shows of one cell.
@@ -51,11 +53,16 @@ impl CellAnalysis {
             cell.runs.iter().filter_map(|run| failure(run, dataset, &method.name)).collect();
         let measured = cell.records().map(|(seed, record)| (seed, record.measured.clone()));
         let measured: BTreeMap<_, _> = measured.collect();
-        let uplift = curves(&runs.models, uplift_curve);
-        let qini = curves(&runs.models, qini_curve);
+        // Curves and deciles compare arms.
+        let comparing = match runs.models.first().map(RankedRows::question) {
+            Some(Question::Uplift) => runs.models.as_slice(),
+            Some(Question::Value) | None => &[],
+        };
+        let uplift = curves(comparing, uplift_curve);
+        let qini = curves(comparing, qini_curve);
         let [uplift_band, qini_band] =
             [(0, &uplift), (1, &qini)].map(|(index, curves)| row_band(&resamples.curves[index], curves));
-        let groups: Vec<_> = runs.models.par_iter().map(|model| uplift_by_group(model, 10)).collect();
+        let groups: Vec<_> = comparing.par_iter().map(|model| uplift_by_group(model, 10)).collect();
         Self {
             share: uplift.first().map(|curve| shares(curve)).unwrap_or_default(),
             uplift: Band::over_seeds(method, &uplift, uplift_band),

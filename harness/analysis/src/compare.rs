@@ -1,6 +1,5 @@
 //! Two runs, or two cells, side by side: only what differs.
 
-use crate::judge;
 use crate::linear_contrast::pooled_differences;
 use crate::resample::{Visits, resamples};
 use crate::totals::DatasetTotals;
@@ -8,8 +7,9 @@ use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use valor_base::seed::Seeds;
+use valor_learn::evaluation;
 use valor_runs::record::{EvaluationRows, Measured, Predictions, Record, Status};
-use valor_stats::metrics::{self, Metric, Prepared, WeightedForm};
+use valor_stats::metrics::{self, Metric, RankedRows, WeightedForm};
 use valor_stats::stats::{Interval, Resampled, RowBootstrap, RowDraws, bootstrap_rows};
 
 /// A run, or the finished and diverged runs of a cell.
@@ -259,13 +259,13 @@ fn metric_differences(
 
 /// Every metric that follows row weights, of one side.
 fn resampled(pairs: &[Pair], rows: &EvaluationRows, side: usize) -> Option<BTreeMap<String, Resampled>> {
-    let prepared = |pair: &Pair| judge::prepare(rows, pair[side].1.as_ref()?).ok();
-    let models: Vec<Prepared> = pairs.iter().map(prepared).collect::<Option<_>>()?;
+    let prepared = |pair: &Pair| evaluation::prepare(pair[side].1.as_ref()?, rows).ok();
+    let models: Vec<RankedRows> = pairs.iter().map(prepared).collect::<Option<_>>()?;
     let count = rows.outcome.len() as u64;
     let resamples = resamples(Visits { all: 2 * count * models.len() as u64, most: count });
     let plan = RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") };
     let followed = |metric: &&Metric| metric.weighted_form() != WeightedForm::Absent;
-    let chosen: Vec<&Metric> = metrics::registry().iter().filter(followed).collect();
+    let chosen: Vec<&Metric> = metrics::of_question(rows.question()).filter(followed).collect();
     let found = bootstrap_rows(&models, &chosen, &RowDraws::new(rows.outcome.len(), &plan)).ok()?;
     Some(found.metrics)
 }

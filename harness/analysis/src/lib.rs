@@ -18,7 +18,6 @@ pub mod estimate;
 pub mod evidence;
 pub mod explain;
 pub mod importance;
-pub mod judge;
 pub mod linear_contrast;
 pub mod machine;
 pub mod metric;

@@ -5,14 +5,14 @@ use super::curve::curves;
 use super::curve::{Line, average};
 use super::estimate::mean;
 use super::estimate::{Bounds, MetricEstimate};
-use super::judge::{judged, wide};
 use super::resample::{EstimationPlan, NO_COMMON_ROWS, row_interval};
 use anyhow::Result;
 use std::collections::BTreeMap;
+use valor_base::question::{Arms, Question};
 use valor_base::seed::Seeds;
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_stats::metrics::curve::{qini_curve, uplift_curve};
-use valor_stats::metrics::{Judged, Metric, Prepared, RandomValue, random_reference};
+use valor_stats::metrics::{Metric, RandomValue, RankedRows, ScoredRows, random_reference};
 
 /// Rows that the permutations of one random reference may rank altogether: fewer permutations of more rows.
 const PERMUTED_ROWS: usize = 10_000_000;
@@ -54,7 +54,7 @@ pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) ->
         ranked.first().into_iter().flat_map(|split| split.keys().copied()).collect();
     let mut found = References::default();
     for name in RANKERS.into_iter().filter(|name| names.contains(name)) {
-        let models: Vec<Prepared> = ranked.iter_mut().filter_map(|split| split.remove(name)).collect();
+        let models: Vec<RankedRows> = ranked.iter_mut().filter_map(|split| split.remove(name)).collect();
         let metrics = match name {
             RANDOM => {
                 metrics.iter().map(|metric| (metric.name.to_string(), expected(&random, metric))).collect()
@@ -62,6 +62,9 @@ pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) ->
             _ => fixed(&models, &metrics, plan),
         };
         found.views.push(ReferenceView { dataset: dataset.to_string(), ranker: name.to_string(), metrics });
+        if splits.iter().any(|split| split.rows.question() == Question::Value) {
+            continue;
+        }
         found.uplift.push(Line { name: name.to_string(), values: average(&curves(&models, uplift_curve)) });
         found.qini.push(Line { name: name.to_string(), values: average(&curves(&models, qini_curve)) });
     }
@@ -69,27 +72,32 @@ pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) ->
 }
 
 /// Scores by name; the constant score of `random` has the curve of its expectation.
-fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, Prepared>> {
+fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, RankedRows>> {
     let rows = split.rows;
-    let plain = |score: &[f64]| Prepared::new(&judged(rows, score));
+    let plain = |score: &[f64]| RankedRows::new(&rows.judged(score));
     let mut found = BTreeMap::from([(RANDOM, plain(&vec![0.0; rows.outcome.len()])?)]);
-    if let Some(control) = &rows.expected_control {
-        found.insert(PROGNOSTIC, plain(control)?);
-    } else if let Some(control) = fitted(&split.baseline) {
-        found.insert(FITTED, plain(&control)?);
+    match &rows.expected {
+        Some(Arms::Two { control, .. }) => drop(found.insert(PROGNOSTIC, plain(control)?)),
+        Some(Arms::One(expected)) => drop(found.insert(ORACLE, plain(expected)?)),
+        None => {
+            if let Some(control) = fitted(&split.baseline) {
+                found.insert(FITTED, plain(&control)?);
+            }
+        }
     }
-    if let (Some(control), Some(treated)) = (&rows.expected_control, &rows.expected_treated) {
+    let two = rows.expected.as_ref().and_then(Arms::two);
+    if let Some((control, treated)) = two {
         let ratio = |(control, treated): (&f64, &f64)| floor(*treated).ln() - floor(*control).ln();
         found.insert(LOG_RATIO, plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?);
     }
     if let Some(effect) = &rows.effect {
-        let oracle = Judged {
+        let oracle = ScoredRows {
             predicted_uplift: Some(effect),
-            predicted_control: rows.expected_control.as_deref(),
-            predicted_treated: rows.expected_treated.as_deref(),
-            ..judged(rows, effect)
+            predicted_control: two.map(|(control, _)| control.as_slice()),
+            predicted_treated: two.map(|(_, treated)| treated.as_slice()),
+            ..rows.judged(effect)
         };
-        found.insert(ORACLE, Prepared::new(&oracle)?);
+        found.insert(ORACLE, RankedRows::new(&oracle)?);
     }
     Ok(found)
 }
@@ -99,10 +107,11 @@ fn floor(expectation: f64) -> f64 {
     expectation.max(f64::MIN_POSITIVE)
 }
 
-/// The outcome that the baseline method expects without treatment, averaged over its seeds.
+/// The outcome that the baseline method expects without treatment, averaged over its seeds; nothing where there is no treatment.
 fn fitted(baseline: &[&Predictions]) -> Option<Vec<f64>> {
+    let wide = |values: &Vec<f32>| values.iter().map(|value| f64::from(*value)).collect();
     let seeds: Vec<Vec<f64>> =
-        baseline.iter().map(|predictions| wide(&predictions.expected_control)).collect();
+        baseline.iter().filter_map(|predictions| predictions.expected.control().map(wide)).collect();
     let rows = seeds.first()?.len();
     let score: Vec<f64> =
         (0..rows).filter_map(|row| mean(seeds.iter().filter_map(|seed| seed.get(row).copied()))).collect();
@@ -119,7 +128,7 @@ fn random(
         metrics.iter().map(|metric| metric.name).partition(|name| plan.in_table(name));
     let permutations = (PERMUTED_ROWS / rows.outcome.len().max(1)).clamp(10, 200);
     let blank = vec![0.0; rows.outcome.len()];
-    let (rows, seeds) = (judged(rows, &blank), Seeds::new(0).child("random-reference"));
+    let (rows, seeds) = (rows.judged(&blank), Seeds::new(0).child("random-reference"));
     let mut found = random_reference(&rows, &shown, permutations, &seeds)?;
     found.extend(random_reference(&rows, &others, 0, &seeds)?);
     Ok(found)
@@ -136,13 +145,14 @@ fn expected(splits: &[BTreeMap<String, RandomValue>], metric: &Metric) -> Metric
 
 /// A ranking that needs no training, judged on each split.
 fn fixed(
-    models: &[Prepared],
+    models: &[RankedRows],
     metrics: &[&'static Metric],
     plan: &EstimationPlan,
 ) -> BTreeMap<String, MetricEstimate> {
     let resampled = if models.len() == 1 { plan.resample(models) } else { plan.refuse(NO_COMMON_ROWS) };
     let estimate = |metric: &&'static Metric| {
-        let value = |model: &Prepared| metric.compute(model).map_err(|undefined| Some(undefined.to_string()));
+        let value =
+            |model: &RankedRows| metric.compute(model).map_err(|undefined| Some(undefined.to_string()));
         let rows = resampled.metrics.get(metric.name).map(|found| row_interval(metric.name, found));
         let rows = rows.unwrap_or_else(|| Err(NO_COMMON_ROWS.to_string()));
         (metric.name.to_string(), seedless(models.iter().map(value), rows))

@@ -2,13 +2,13 @@
 
 use super::cell::SeedCounts;
 use super::estimate::MetricEstimate;
-use super::judge;
 use super::resample::{EstimationPlan, NO_COMMON_ROWS, Resamples, row_interval};
 use crate::evidence::{CellEvidence, Evidence, Outcome};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use valor_learn::evaluation;
 use valor_runs::record::{EvaluationRows, Predictions, Record, Status};
-use valor_stats::metrics::{self, Prepared};
+use valor_stats::metrics::{self, RankedRows};
 use valor_stats::stats::Resampled;
 
 /// The finished runs of a cell, ascending by their place in the experiment's seeds.
@@ -18,7 +18,7 @@ pub struct FinishedRuns<'a> {
     /// How many of what.
     pub seeds: SeedCounts,
     /// Predictions on their rows.
-    pub models: Vec<Prepared>,
+    pub models: Vec<RankedRows>,
 }
 
 impl<'a> FinishedRuns<'a> {
@@ -38,7 +38,7 @@ impl<'a> FinishedRuns<'a> {
             })
             .collect();
         let mut models = Vec::new();
-        let mut keep = |model: Prepared| {
+        let mut keep = |model: RankedRows| {
             models.push(model);
             models.len() - 1
         };
@@ -119,8 +119,8 @@ fn counts(cell: &CellEvidence, found: usize) -> SeedCounts {
     SeedCounts { found, failed: diverged + crashed, diverged, asked: cell.runs.len() }
 }
 
-fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Result<Prepared, String> {
+fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Result<RankedRows, String> {
     let rows = rows.ok_or("the rows that the run was judged on are not stored")?;
     let predictions = predictions.ok_or("the run's predictions are not stored")?;
-    judge::prepare(rows, predictions).map_err(|error| format!("{error:#}"))
+    evaluation::prepare(predictions, rows).map_err(|error| format!("{error:#}"))
 }

@@ -4,9 +4,12 @@
 use super::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
 use rand::Rng;
 use std::collections::BTreeMap;
+use valor_base::question::Arms;
 use valor_base::seed::Seeds;
 use valor_data::DataSpec;
+use valor_data::Treatment;
 use valor_data::split::SplitSpec;
+use valor_learn::evaluation;
 use valor_learn::learner::TrainingSpec;
 use valor_learn::learner::{MethodSpec, NeuralSpec};
 use valor_learn::nets::{BackboneKind, HeadSpec, NetworkSpec};
@@ -17,7 +20,7 @@ use valor_runs::record::{
 use valor_runs::spec::{
     Claim, Decision, Experiment, Margin, NamedData, NamedMethod, Over, Pair, RunSpec, Statement,
 };
-use valor_stats::metrics::{Judged, MetricValue, Prepared, evaluate};
+use valor_stats::metrics::{MetricValue, evaluate};
 use valor_stats::stats::SeedInterval;
 
 /// What to make.
@@ -291,6 +294,7 @@ fn method() -> MethodSpec {
 fn evaluation_rows(rows: usize, truth: bool, seeds: &Seeds) -> EvaluationRows {
     let mut stream = seeds.stream();
     let mut found = EvaluationRows { row: (0..rows as u32).collect(), ..Default::default() };
+    let mut assigned = Vec::new();
     let (mut effect, mut control, mut treated) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rows {
         let (prognosis, gain): (f64, f64) = (stream.random(), stream.random());
@@ -305,31 +309,30 @@ fn evaluation_rows(rows: usize, truth: bool, seeds: &Seeds) -> EvaluationRows {
         } else {
             0.0
         };
-        found.treatment.push(arm);
+        assigned.push(arm);
         found.outcome.push(spent);
     }
     if truth {
         found.effect = Some(effect);
-        found.expected_control = Some(control);
-        found.expected_treated = Some(treated);
+        found.expected = Some(Arms::Two { control, treated });
     }
-    found.propensity = Some(vec![0.5; rows]);
+    found.treatment = Some(Treatment { assigned, propensity: Some(vec![0.5; rows]) });
     found
 }
 
 /// The outcome's pattern plus noise: a model that has learned something.
 fn predict(rows: &EvaluationRows, noise: f64, seeds: &Seeds) -> Predictions {
     let mut stream = seeds.stream();
-    let mut said = Predictions::default();
+    let (mut score, mut controls, mut treated) = (Vec::new(), Vec::new(), Vec::new());
     for index in 0..rows.row.len() {
         let signal = rows.effect.as_ref().map_or(rows.outcome[index] * 0.05, |effect| effect[index]);
         let uplift = signal + noise * 4.0 * (stream.random::<f64>() - 0.5);
         let control = 7.0 + noise * stream.random::<f64>();
-        said.uplift.push(uplift as f32);
-        said.expected_control.push(control as f32);
-        said.expected_treated.push((control + uplift) as f32);
+        score.push(uplift as f32);
+        controls.push(control as f32);
+        treated.push((control + uplift) as f32);
     }
-    said
+    Predictions { score, expected: Arms::Two { control: controls, treated }, conversion: None }
 }
 
 fn judge(
@@ -337,20 +340,8 @@ fn judge(
     said: &Predictions,
     metrics: &[&str],
 ) -> BTreeMap<String, valor_runs::record::MetricValue> {
-    let wide = |values: &[f32]| values.iter().map(|value| f64::from(*value)).collect::<Vec<_>>();
-    let (uplift, control, treated) =
-        (wide(&said.uplift), wide(&said.expected_control), wide(&said.expected_treated));
-    let judged = Judged {
-        propensity: rows.propensity.as_deref(),
-        effect: rows.effect.as_deref(),
-        expected_control: rows.expected_control.as_deref(),
-        predicted_uplift: Some(&uplift),
-        predicted_control: Some(&control),
-        predicted_treated: Some(&treated),
-        ..Judged::new(&uplift, &rows.treatment, &rows.outcome)
-    };
-    evaluate(metrics, &Prepared::new(&judged).expect("what is made in code is sound"))
-        .expect("what is made in code is sound")
+    let prepared = evaluation::prepare(said, rows).expect("what is made in code is sound");
+    evaluate(metrics, &prepared).expect("what is made in code is sound")
 }
 
 fn epoch_loss(epoch: usize, seed: u64) -> EpochLoss {

@@ -2,7 +2,7 @@
 
 use valor_runs::record::EvaluationRows;
 use valor_runs::spec::{Decision, Experiment, Margin};
-use valor_stats::metrics::{self, Judged, Total};
+use valor_stats::metrics::{self, ScoredRows, Total};
 use valor_stats::stats::{AverageEffect, HARDLY_THERE};
 
 /// Average effects on the test rows of every dataset of an experiment.
@@ -30,10 +30,12 @@ pub struct DatasetTotals {
 impl DatasetTotals {
     /// Of all test parts of a dataset.
     pub fn of<'a>(dataset: &str, splits: impl Iterator<Item = &'a EvaluationRows> + Clone) -> Self {
-        let observed =
-            splits.clone().filter_map(|rows| AverageEffect::of(&rows.treatment, &rows.outcome).ok());
+        let observed = splits
+            .clone()
+            .filter_map(|rows| AverageEffect::of(&rows.treatment.as_ref()?.assigned, &rows.outcome).ok());
         let inverse = splits.clone().filter_map(|rows| {
-            AverageEffect::inverse(&rows.treatment, &rows.outcome, rows.propensity.as_ref()?).ok()
+            let treatment = rows.treatment.as_ref()?;
+            AverageEffect::inverse(&treatment.assigned, &rows.outcome, treatment.propensity.as_ref()?).ok()
         });
         let of_truth = splits.filter_map(|rows| AverageEffect::of_true(rows.effect.as_ref()?).ok());
         Self {
@@ -45,11 +47,12 @@ impl DatasetTotals {
     }
 
     /// Of one set of judged rows.
-    pub fn of_rows(name: &str, rows: &Judged) -> Self {
-        let inverse = |propensity| AverageEffect::inverse(rows.treatment, rows.outcome, propensity).ok();
+    pub fn of_rows(name: &str, rows: &ScoredRows) -> Self {
+        let (treatment, outcome) = (rows.treatment, rows.outcome);
+        let inverse = |propensity| AverageEffect::inverse(treatment?, outcome, propensity).ok();
         Self {
             dataset: name.to_string(),
-            observed: AverageEffect::of(rows.treatment, rows.outcome).ok(),
+            observed: treatment.and_then(|treatment| AverageEffect::of(treatment, outcome).ok()),
             inverse: rows.propensity.and_then(inverse),
             of_truth: rows.effect.and_then(|effect| AverageEffect::of_true(effect).ok()),
         }

@@ -4,4 +4,5 @@
 
 pub mod error;
 pub mod escape;
+pub mod question;
 pub mod seed;

@@ -33,7 +33,7 @@ fn full_size(criterion: &mut Criterion) {
         .encode(&dataset)
         .expect("these are its features");
     group.bench_function("fit propensity", |bencher| {
-        bencher.iter(|| Propensity::fit(black_box(&features), &dataset.treatment, &parts.train))
+        bencher.iter(|| Propensity::fit(black_box(&features), dataset.assigned(), &parts.train))
     });
     group.finish();
 }

@@ -17,7 +17,7 @@ pub const SOME: f64 = 0.01;
 
 /// What a reader should know of the rows: arms of few rows, known propensities near 0 or 1, a group that holds nearly all.
 pub fn cautions(dataset: &Dataset) -> Vec<String> {
-    let propensity = dataset.propensity.as_deref();
+    let propensity = dataset.treatment.as_ref().and_then(|treatment| treatment.propensity.as_deref());
     let propensity = propensity.and_then(|values| near_certain("a known propensity", values));
     [few(dataset), propensity, large_group(dataset)].into_iter().flatten().collect()
 }
@@ -37,7 +37,7 @@ pub fn near_certain(what: &str, propensities: &[f64]) -> Option<String> {
 
 fn few(dataset: &Dataset) -> Option<String> {
     let rows = dataset.rows();
-    let treated = dataset.treatment.iter().filter(|treated| **treated).count();
+    let treated = dataset.treatment.as_ref()?.treated();
     let (count, arm) = [(treated, "treated"), (rows - treated, "control")].into_iter().min()?;
     (count > 0 && count as f64 <= FEW * rows as f64).then(|| {
         format!(
@@ -66,12 +66,15 @@ fn large_group(dataset: &Dataset) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::UnitColumns;
+    use crate::{Treatment, UnitColumns};
 
     /// 1,000 rows, of which so many are treated.
     fn dataset(treated: usize) -> Dataset {
         Dataset {
-            treatment: (0..1000).map(|row| row < treated).collect(),
+            treatment: Some(Treatment {
+                assigned: (0..1000).map(|row| row < treated).collect(),
+                propensity: None,
+            }),
             outcome: vec![0.0; 1000],
             ..Dataset::default()
         }
@@ -94,13 +97,16 @@ mod tests {
     #[test]
     fn propensities_near_certainty_are_said() {
         let mut dataset = dataset(500);
-        dataset.propensity = Some((0..1000).map(|row| if row < 20 { 0.99 } else { 0.5 }).collect());
+        let know = |dataset: &mut Dataset, propensity: fn(usize) -> f64| {
+            dataset.treatment.as_mut().unwrap().propensity = Some((0..1000).map(propensity).collect());
+        };
+        know(&mut dataset, |row| if row < 20 { 0.99 } else { 0.5 });
         let found = cautions(&dataset);
         assert!(
             found.len() == 1 && found[0].contains("20 of 1000 rows have a known propensity"),
             "{found:?}"
         );
-        dataset.propensity = Some((0..1000).map(|row| if row < 10 { 0.01 } else { 0.5 }).collect());
+        know(&mut dataset, |row| if row < 10 { 0.01 } else { 0.5 });
         assert!(cautions(&dataset).is_empty(), "one in a hundred is no reason");
     }
 

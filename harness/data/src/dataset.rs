@@ -1,4 +1,6 @@
-//! What every source of rows delivers: features, treatment, outcome, and the truth where it is known.
+//! What every source of rows delivers: features, outcome, the treatment where there is one, and the truth where it is known.
+
+use valor_base::question::{Arms, Question};
 
 /// A row-major table of `f32`; NaN marks a missing value.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -56,16 +58,21 @@ pub enum FeatureKind {
 /// What the generator knows and no model may see. Outcome units.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Truth {
-    /// `tau(x) = E[Y_1 | x] - E[Y_0 | x]`.
-    pub effect: Vec<f64>,
-    /// `E[Y_0 | x]`, where known.
-    pub expected_control: Option<Vec<f64>>,
-    /// `E[Y_1 | x]`, where known.
-    pub expected_treated: Option<Vec<f64>>,
-    /// `P(Y_0 > 0 | x)`, where known.
-    pub conversion_control: Option<Vec<f64>>,
-    /// `P(Y_1 > 0 | x)`, where known.
-    pub conversion_treated: Option<Vec<f64>>,
+    /// `tau(x) = E[Y_1 | x] - E[Y_0 | x]`; absent where there is no treatment.
+    pub effect: Option<Vec<f64>>,
+    /// `E[Y | x]` of each arm, where known.
+    pub expected: Option<Arms<Vec<f64>>>,
+    /// `P(Y > 0 | x)` of each arm, where known.
+    pub conversion: Option<Arms<Vec<f64>>>,
+}
+
+/// Who was treated.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Treatment {
+    /// Per row, whether it was.
+    pub assigned: Vec<bool>,
+    /// `P(T = 1 | x)` where it is known; inside (0, 1).
+    pub propensity: Option<Vec<f64>>,
 }
 
 /// Names of the columns that say what stays together in a split.
@@ -84,12 +91,10 @@ pub struct Dataset {
     pub features: Vec<Feature>,
     /// Values of the numeric features; NaN where missing.
     pub numeric: Matrix,
-    /// Who was treated.
-    pub treatment: Vec<bool>,
+    /// Who was treated; absent where there is no treatment, and so another question.
+    pub treatment: Option<Treatment>,
     /// What they spent.
     pub outcome: Vec<f64>,
-    /// `P(T = 1 | x)` where it is known; inside (0, 1).
-    pub propensity: Option<Vec<f64>>,
     /// The truth, where it is known.
     pub truth: Option<Truth>,
     /// Rows of one group must stand on one side of a split.
@@ -110,14 +115,31 @@ impl Dataset {
         self.outcome.len()
     }
 
+    /// Who was treated; empty where there is no treatment.
+    pub fn assigned(&self) -> &[bool] {
+        self.treatment.as_ref().map_or(&[], |treatment| &treatment.assigned)
+    }
+
+    /// Known propensity.
+    pub fn propensity(&self) -> Option<&[f64]> {
+        self.treatment.as_ref()?.propensity.as_deref()
+    }
+
+    /// What these rows are asked.
+    pub fn question(&self) -> Question {
+        match self.treatment {
+            Some(_) => Question::Uplift,
+            None => Question::Value,
+        }
+    }
+
     /// The given rows, in the given order.
     pub fn select(&self, rows: &[u32]) -> Self {
         Self {
             features: self.features.iter().map(|feature| feature.select(rows)).collect(),
             numeric: self.numeric.select(rows),
-            treatment: pick(&self.treatment, rows),
+            treatment: self.treatment.as_ref().map(|treatment| treatment.select(rows)),
             outcome: pick(&self.outcome, rows),
-            propensity: self.propensity.as_ref().map(|column| pick(column, rows)),
             truth: self.truth.as_ref().map(|truth| truth.select(rows)),
             group: self.group.as_ref().map(|column| pick(column, rows)),
             time: self.time.as_ref().map(|column| pick(column, rows)),
@@ -142,14 +164,36 @@ impl Feature {
 
 impl Truth {
     fn select(&self, rows: &[u32]) -> Self {
-        let known = |column: &Option<Vec<f64>>| column.as_ref().map(|column| pick(column, rows));
+        let arms = |known: &Option<Arms<Vec<f64>>>| {
+            known.as_ref().map(|arms| arms.as_ref().map(|column| pick(column, rows)))
+        };
         Self {
-            effect: pick(&self.effect, rows),
-            expected_control: known(&self.expected_control),
-            expected_treated: known(&self.expected_treated),
-            conversion_control: known(&self.conversion_control),
-            conversion_treated: known(&self.conversion_treated),
+            effect: self.effect.as_ref().map(|column| pick(column, rows)),
+            expected: arms(&self.expected),
+            conversion: arms(&self.conversion),
         }
+    }
+}
+
+/// Of which no propensity is known.
+impl From<Vec<bool>> for Treatment {
+    fn from(assigned: Vec<bool>) -> Self {
+        Self { assigned, propensity: None }
+    }
+}
+
+impl Treatment {
+    /// The given rows, in the given order.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        Self {
+            assigned: pick(&self.assigned, rows),
+            propensity: self.propensity.as_ref().map(|column| pick(column, rows)),
+        }
+    }
+
+    /// Number of treated rows.
+    pub fn treated(&self) -> usize {
+        self.assigned.iter().filter(|treated| **treated).count()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::caution::cautions;
 use super::encode::{self, Encoder, Encoding};
-use super::{Dataset, Matrix};
+use super::{Dataset, Matrix, Treatment};
 use serde::Serialize;
 use statrs::distribution::{ContinuousCDF, Normal};
 use valor_base::input_error;
@@ -17,12 +17,50 @@ pub struct Description {
     pub features: usize,
     /// Columns after encoding.
     pub columns: usize,
-    /// The treated arm.
-    pub treated: ArmSummary,
-    /// The control arm.
-    pub control: ArmSummary,
-    /// Share of outcomes equal to 0, in both arms together.
+    /// Each arm.
+    #[serde(flatten)]
+    pub arms: ArmSummaries,
+    /// Share of outcomes equal to 0, in all arms together.
     pub zeros: f64,
+    /// What differs between the arms; absent where there is no treatment.
+    #[serde(flatten)]
+    pub contrast: Option<Contrast>,
+    /// Quantiles of the outcomes above 0.
+    pub positive: Vec<Quantile>,
+    /// Smallest and largest known propensity.
+    pub propensity: Option<[f64; 2]>,
+    /// How alike the arms are; absent where there is no treatment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub balance: Option<Balance>,
+    /// Number of groups.
+    pub groups: Option<usize>,
+    /// The truth, where it is known.
+    pub truth: Option<TruthSummary>,
+    /// What the source says of itself.
+    pub notes: Vec<String>,
+}
+
+/// The rows of each arm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum ArmSummaries {
+    /// There is no treatment.
+    One {
+        /// All rows.
+        all: ArmSummary,
+    },
+    /// There is one.
+    Two {
+        /// The treated arm.
+        treated: ArmSummary,
+        /// The control arm.
+        control: ArmSummary,
+    },
+}
+
+/// The difference of the arms' mean outcomes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Contrast {
     /// Difference of the arms' mean outcomes; the average effect where treatment is randomised.
     pub difference: f64,
     /// Standard error of `difference`; absent where an arm has one row.
@@ -33,18 +71,6 @@ pub struct Description {
     pub difference_z: Option<f64>,
     /// Why shares of it (AUUC, Qini) would say nothing; nothing where they do.
     pub difference_warning: Option<String>,
-    /// Quantiles of the outcomes above 0.
-    pub positive: Vec<Quantile>,
-    /// Smallest and largest known propensity.
-    pub propensity: Option<[f64; 2]>,
-    /// How alike the arms are.
-    pub balance: Balance,
-    /// Number of groups.
-    pub groups: Option<usize>,
-    /// The truth, where it is known.
-    pub truth: Option<TruthSummary>,
-    /// What the source says of itself.
-    pub notes: Vec<String>,
 }
 
 /// Rows of one arm.
@@ -103,35 +129,47 @@ pub struct TruthSummary {
 const SHOWN_QUANTILES: [f64; 9] = [0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0];
 const SHOWN_DIFFERENCES: usize = 5;
 
-/// Describes a dataset that has rows in both arms.
+/// Describes a dataset that has rows in every arm.
 pub fn describe(dataset: &Dataset) -> anyhow::Result<Description> {
     let all: Vec<u32> = (0..dataset.rows() as u32).collect();
     let encoder = Encoder::fit(dataset, &all, Encoding::Standard);
     let encoded = encoder.encode(dataset)?;
-    let (treated, control) = (outcomes(dataset, true), outcomes(dataset, false));
-    let average = AverageEffect::of(&dataset.treatment, &dataset.outcome)
-        .map_err(|undefined| input_error!("the average effect is not defined: {undefined}"))?;
+    let treatment = dataset.treatment.as_ref();
+    let arms = match treatment {
+        Some(treatment) => ArmSummaries::Two {
+            treated: summary(&outcomes(dataset, treatment, true)),
+            control: summary(&outcomes(dataset, treatment, false)),
+        },
+        None => ArmSummaries::One { all: summary(&dataset.outcome) },
+    };
     Ok(Description {
         rows: dataset.rows(),
         features: dataset.features.len(),
         columns: encoded.columns,
-        treated: summary(&treated),
-        control: summary(&control),
+        arms,
         zeros: zeros(&dataset.outcome),
-        difference: average.effect,
-        difference_error: average.standard_error,
-        difference_interval: average.interval,
-        difference_z: average.z,
-        difference_warning: average.is_hardly_there().then(|| warning(&average)),
+        contrast: treatment.map(|treatment| contrast(dataset, treatment)).transpose()?,
         positive: quantiles(dataset),
-        propensity: dataset.propensity.as_deref().map(range),
-        balance: balance(&encoded, &encoder.names(), &dataset.treatment),
+        propensity: treatment.and_then(|treatment| treatment.propensity.as_deref()).map(range),
+        balance: treatment.map(|treatment| balance(&encoded, &encoder.names(), &treatment.assigned)),
         groups: dataset
             .group
             .as_ref()
             .map(|group| group.iter().collect::<std::collections::BTreeSet<_>>().len()),
         truth: truth(dataset),
         notes: notes(dataset, &all),
+    })
+}
+
+fn contrast(dataset: &Dataset, treatment: &Treatment) -> anyhow::Result<Contrast> {
+    let average = AverageEffect::of(&treatment.assigned, &dataset.outcome)
+        .map_err(|undefined| input_error!("the average effect is not defined: {undefined}"))?;
+    Ok(Contrast {
+        difference: average.effect,
+        difference_error: average.standard_error,
+        difference_interval: average.interval,
+        difference_z: average.z,
+        difference_warning: average.is_hardly_there().then(|| warning(&average)),
     })
 }
 
@@ -149,8 +187,8 @@ fn warning(average: &AverageEffect) -> String {
     )
 }
 
-fn outcomes(dataset: &Dataset, arm: bool) -> Vec<f64> {
-    let rows = dataset.outcome.iter().zip(&dataset.treatment);
+fn outcomes(dataset: &Dataset, treatment: &Treatment, arm: bool) -> Vec<f64> {
+    let rows = dataset.outcome.iter().zip(&treatment.assigned);
     rows.filter(|(_, treated)| **treated == arm).map(|(outcome, _)| *outcome).collect()
 }
 
@@ -226,13 +264,14 @@ fn standardised_differences(encoded: &Matrix, treatment: &[bool]) -> Vec<f64> {
 
 fn truth(dataset: &Dataset) -> Option<TruthSummary> {
     let truth = dataset.truth.as_ref()?;
-    let (average_effect, variance) = moments(&truth.effect);
-    let negative = truth.effect.iter().filter(|effect| **effect < 0.0).count();
+    let effect = truth.effect.as_ref()?;
+    let (average_effect, variance) = moments(effect);
+    let negative = effect.iter().filter(|effect| **effect < 0.0).count();
     Some(TruthSummary {
         average_effect,
         effect_sd: variance.sqrt(),
-        negative: negative as f64 / truth.effect.len() as f64,
-        correlation: truth.expected_control.as_ref().and_then(|control| correlation(control, &truth.effect)),
+        negative: negative as f64 / effect.len() as f64,
+        correlation: truth.expected.as_ref().and_then(|expected| correlation(expected.control()?, effect)),
     })
 }
 
@@ -249,17 +288,37 @@ mod tests {
     use super::*;
     use crate::b2b_mimic::{Assignment, B2bMimicSpec, generate};
     use crate::{Feature, FeatureKind, Truth};
+    use valor_base::question::Arms;
+
+    #[test]
+    fn rows_without_a_treatment_are_described_without_one() {
+        let found = describe(&Dataset { treatment: None, truth: None, ..small() }).unwrap();
+        let all = ArmSummary { rows: 6, zeros: 0.5, mean: 2.5 };
+        assert_eq!((found.arms, found.contrast.is_none()), (ArmSummaries::One { all }, true));
+        let json = serde_json::to_value(describe(&small()).unwrap()).unwrap();
+        let single = serde_json::to_value(&found).unwrap();
+        assert!(
+            json.get("treated").is_some() && json.get("difference").is_some() && json.get("all").is_none()
+        );
+        assert!(single.get("all").is_some() && single.get("difference").is_none());
+    }
 
     fn small() -> Dataset {
         Dataset {
             features: vec![Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } }],
             numeric: Matrix { rows: 6, columns: 1, values: vec![1.0, 2.0, 3.0, 3.0, 4.0, 5.0] },
-            treatment: vec![false, false, false, true, true, true],
+            treatment: Some(Treatment {
+                assigned: vec![false, false, false, true, true, true],
+                propensity: None,
+            }),
             outcome: vec![0.0, 0.0, 3.0, 0.0, 4.0, 8.0],
             truth: Some(Truth {
-                effect: vec![1.0, 2.0, 3.0, -1.0, 0.0, 1.0],
-                expected_control: Some(vec![2.0, 4.0, 6.0, -2.0, 0.0, 2.0]),
-                ..Truth::default()
+                effect: Some(vec![1.0, 2.0, 3.0, -1.0, 0.0, 1.0]),
+                expected: Some(Arms::Two {
+                    control: vec![2.0, 4.0, 6.0, -2.0, 0.0, 2.0],
+                    treated: vec![3.0, 6.0, 9.0, -3.0, 0.0, 3.0],
+                }),
+                conversion: None,
             }),
             ..Dataset::default()
         }
@@ -269,17 +328,20 @@ mod tests {
     fn six_rows_by_hand() {
         let found = describe(&small()).unwrap();
         assert_eq!((found.rows, found.features, found.columns), (6, 1, 1));
-        assert_eq!(found.control, ArmSummary { rows: 3, zeros: 2.0 / 3.0, mean: 1.0 });
-        assert_eq!((found.zeros, found.difference), (0.5, 3.0));
-        assert!((found.difference_error.unwrap() - (16.0_f64 / 3.0 + 1.0).sqrt()).abs() < 1e-12);
-        let z = found.difference / found.difference_error.unwrap();
-        assert!(z < 3.0 && found.difference_z == Some(z), "{z}");
-        assert!(found.difference_warning.unwrap().contains("read auuc.area and qini.area"));
+        let ArmSummaries::Two { control, .. } = found.arms else { panic!() };
+        assert_eq!(control, ArmSummary { rows: 3, zeros: 2.0 / 3.0, mean: 1.0 });
+        let contrast = found.contrast.unwrap();
+        assert_eq!((found.zeros, contrast.difference), (0.5, 3.0));
+        assert!((contrast.difference_error.unwrap() - (16.0_f64 / 3.0 + 1.0).sqrt()).abs() < 1e-12);
+        let z = contrast.difference / contrast.difference_error.unwrap();
+        assert!(z < 3.0 && contrast.difference_z == Some(z), "{z}");
+        assert!(contrast.difference_warning.unwrap().contains("read auuc.area and qini.area"));
         let median = found.positive.iter().find(|quantile| quantile.share == 0.5).unwrap();
         assert_eq!((found.positive[0].value, median.value, found.positive[8].value), (3.0, 4.0, 8.0));
         // Means 2 and 4, population variances 2/3 in both arms.
-        assert!((found.balance.largest[0].difference - 2.0 / (2.0_f64 / 3.0).sqrt()).abs() < 1e-6);
-        assert!((found.balance.expected_largest - 1.959_964 * (2.0_f64 / 3.0).sqrt()).abs() < 1e-5);
+        let balance = found.balance.unwrap();
+        assert!((balance.largest[0].difference - 2.0 / (2.0_f64 / 3.0).sqrt()).abs() < 1e-6);
+        assert!((balance.expected_largest - 1.959_964 * (2.0_f64 / 3.0).sqrt()).abs() < 1e-5);
         let truth = found.truth.unwrap();
         assert_eq!((truth.average_effect, truth.negative), (1.0, 1.0 / 6.0));
         assert!((truth.correlation.unwrap() - 1.0).abs() < 1e-12);
@@ -289,7 +351,7 @@ mod tests {
     fn randomised_arms_are_alike_and_confounded_ones_are_not() {
         let largest = |propensity| {
             let spec = B2bMimicSpec { propensity, rows: 20_000, ..B2bMimicSpec::default() };
-            let balance = describe(&generate(&spec)).unwrap().balance;
+            let balance = describe(&generate(&spec)).unwrap().balance.unwrap();
             balance.largest[0].difference.abs() / balance.expected_largest
         };
         assert!(largest(Assignment::Randomised) < 1.2);

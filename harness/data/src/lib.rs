@@ -16,11 +16,12 @@ pub mod split;
 pub mod table;
 pub mod valor_release;
 
-pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Truth, UnitColumns};
+pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Treatment, Truth, UnitColumns};
 pub use split::RowCounts;
 
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use valor_base::question::Question;
 
 /// The largest size of a number that is learned from: 32 bits hold 3.4e38, and sums and squares of scaled values fit beside
 /// it.
@@ -59,6 +60,20 @@ impl DataSpec {
             Self::ProductionSim(_) => "production-sim",
             Self::ValorRelease(_) => "valor-release",
             Self::Table(spec) => spec.path.as_deref().unwrap_or("table"),
+        }
+    }
+
+    /// What its rows are asked.
+    pub fn question(&self) -> Question {
+        match self {
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => Question::Uplift,
+            Self::Table(spec) => {
+                if spec.treatment.is_some() {
+                    Question::Uplift
+                } else {
+                    Question::Value
+                }
+            }
         }
     }
 

@@ -6,11 +6,12 @@ mod world;
 pub(super) use index::Block;
 pub(super) use world::{BLOCKS, Market};
 
-use super::{Dataset, Feature, FeatureKind, Matrix, Truth};
+use super::{Dataset, Feature, FeatureKind, Matrix, Treatment, Truth};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use valor_base::question::Arms;
 use valor_base::seed::{Seeds, Stream};
 use world::Account;
 
@@ -155,15 +156,21 @@ fn gather(labels: Vec<Vec<Label>>, rows: usize) -> Dataset {
     };
     Dataset {
         features: features(),
-        treatment: labels.iter().flatten().map(|label| label.treatment).collect(),
+        treatment: Some(Treatment {
+            assigned: labels.iter().flatten().map(|label| label.treatment).collect(),
+            propensity: Some(column(|label| label.propensity)),
+        }),
         outcome: column(|label| label.outcome),
-        propensity: Some(column(|label| label.propensity)),
         truth: Some(Truth {
-            effect: column(|label| label.expected[1] - label.expected[0]),
-            expected_control: Some(column(|label| label.expected[0])),
-            expected_treated: Some(column(|label| label.expected[1])),
-            conversion_control: Some(column(|label| label.conversion[0])),
-            conversion_treated: Some(column(|label| label.conversion[1])),
+            effect: Some(column(|label| label.expected[1] - label.expected[0])),
+            expected: Some(Arms::Two {
+                control: column(|label| label.expected[0]),
+                treated: column(|label| label.expected[1]),
+            }),
+            conversion: Some(Arms::Two {
+                control: column(|label| label.conversion[0]),
+                treated: column(|label| label.conversion[1]),
+            }),
         }),
         ..Dataset::default()
     }

@@ -133,7 +133,12 @@ fn strata(dataset: &Dataset, spec: &SplitSpec, unit: SplitBy, order: Order) -> a
     match (spec.stratify, unit) {
         (None, _) => Ok(vec![order]),
         (Some(Stratify::Treatment), SplitBy::Row) => {
-            let treated = |row: &u32| dataset.treatment[*row as usize];
+            let Some(treatment) = &dataset.treatment else {
+                return Err(input_error!(
+                    "split: stratify = 'treatment': these rows have no treatment; leave 'stratify' out"
+                ));
+            };
+            let treated = |row: &u32| treatment.assigned[*row as usize];
             let (treated, control): (Vec<u32>, Vec<u32>) = order.rows.into_iter().partition(treated);
             Ok([treated, control].map(Order::of_rows).into())
         }
@@ -229,13 +234,15 @@ fn latest_first(dataset: &Dataset) -> anyhow::Result<Order> {
     Ok(Order::new(rows.chunk_by(|a, b| time(a) == time(b)).map(<[u32]>::to_vec)))
 }
 
+/// Refuses a part without rows of an arm.
 fn check_arms(dataset: &Dataset, unit: SplitBy, part: &str, rows: &[u32]) -> anyhow::Result<()> {
+    let Some(treatment) = &dataset.treatment else { return Ok(()) };
     let advice = match unit {
         SplitBy::Row => " (stratify = 'treatment' gives every part its share of each)",
         SplitBy::Group | SplitBy::Time => "",
     };
     for (arm, name) in [(true, "treated"), (false, "control")] {
-        if !rows.iter().any(|row| dataset.treatment[*row as usize] == arm) {
+        if !rows.iter().any(|row| treatment.assigned[*row as usize] == arm) {
             let count = rows.len();
             return Err(input_error!(
                 "split: the {part} part ({count} rows) has no {name} row; allowed is both arms{advice}"
@@ -276,7 +283,7 @@ mod tests {
 
     fn dataset(rows: usize) -> Dataset {
         Dataset {
-            treatment: (0..rows).map(|row| row % 2 == 0).collect(),
+            treatment: Some((0..rows).map(|row| row % 2 == 0).collect::<Vec<bool>>().into()),
             outcome: vec![1.0; rows],
             ..Dataset::default()
         }
@@ -309,8 +316,8 @@ mod tests {
     #[test]
     fn stratified_parts_have_the_shares_of_all_rows_in_each_arm() {
         let mut rare = dataset(1_000);
-        rare.treatment = (0..1_000).map(|row| row % 100 == 7).collect();
-        let treated = |rows: &[u32]| rows.iter().filter(|row| rare.treatment[**row as usize]).count();
+        rare.treatment = Some((0..1_000).map(|row| row % 100 == 7).collect::<Vec<bool>>().into());
+        let treated = |rows: &[u32]| rows.iter().filter(|row| rare.assigned()[**row as usize]).count();
         for seed in 0..20 {
             let spec = SplitSpec { stratify: Some(Stratify::Treatment), seed, ..spec(0.3, 0.1) };
             let split = split(&rare, &spec, 1).unwrap();
@@ -430,7 +437,7 @@ mod tests {
         );
         assert!(refused(&dataset(1), &spec(0.5, 0.0)).contains("the data have 1, too few"));
         let mut by_arm = dataset(100);
-        by_arm.time = Some(by_arm.treatment.iter().map(|treated| f64::from(u8::from(*treated))).collect());
+        by_arm.time = Some(by_arm.assigned().iter().map(|treated| f64::from(u8::from(*treated))).collect());
         assert!(refused(&by_arm, &spec(0.5, 0.0)).contains("test part (50 rows) has no control row"));
     }
 }

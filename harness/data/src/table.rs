@@ -46,13 +46,14 @@ pub struct TableSpec {
     /// BLAKE3 of the file's bytes, filled in when the file is found; one that is given must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// The treatment column.
-    pub treatment: String,
+    /// The treatment column; rows without one are asked what each is worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub treatment: Option<String>,
     /// Values that mean treated, compared as levels are: `1` and `1.0`, `True` and `true` are one value.
-    #[serde(deserialize_with = "value::texts")]
+    #[serde(default, deserialize_with = "value::texts", skip_serializing_if = "Vec::is_empty")]
     pub treated: Vec<String>,
     /// Values that mean control.
-    #[serde(deserialize_with = "value::texts")]
+    #[serde(default, deserialize_with = "value::texts", skip_serializing_if = "Vec::is_empty")]
     pub control: Vec<String>,
     /// Values whose rows are left out and counted. A value in none of the three lists is an error.
     #[serde(default, deserialize_with = "value::texts", skip_serializing_if = "Vec::is_empty")]
@@ -152,7 +153,7 @@ impl TableSpec {
             path: None,
             columns: reading.names,
             content: None,
-            treatment: String::new(),
+            treatment: None,
             treated: Vec::new(),
             control: Vec::new(),
             drop: Vec::new(),
@@ -204,7 +205,28 @@ impl TableSpec {
         }
     }
 
+    /// What says something of a treatment needs its column.
+    fn validate_treatment(&self, path: &str) -> anyhow::Result<()> {
+        let lists = self.value_lists().map(|(key, list)| (key, !list.is_empty()));
+        let columns = [
+            ("effect", self.effect.is_some()),
+            ("expected-control", self.expected_control.is_some()),
+            ("expected-treated", self.expected_treated.is_some()),
+            ("propensity", self.propensity.is_some()),
+        ];
+        match lists.into_iter().chain(columns).find(|(_, given)| *given) {
+            Some((key, _)) => Err(input_error!(
+                "table {path}: '{key}' speaks of a treatment; name its column in 'treatment', or leave '{key}' out where there is \
+                 none"
+            )),
+            None => Ok(()),
+        }
+    }
+
     fn validate_values(&self, path: &str) -> anyhow::Result<()> {
+        if self.treatment.is_none() {
+            return self.validate_treatment(path);
+        }
         let mut seen = BTreeMap::new();
         for (key, list) in self.value_lists() {
             if list.is_empty() && key != "drop" {
@@ -229,7 +251,8 @@ impl TableSpec {
     }
 
     fn validate_columns(&self, path: &str) -> anyhow::Result<()> {
-        let mut roles = BTreeMap::from([(self.treatment.as_str(), "treatment")]);
+        let treatment = self.treatment.iter().map(|name| (name.as_str(), "treatment"));
+        let mut roles: BTreeMap<&str, &str> = treatment.collect();
         let outcome = [(&self.outcome, "outcome")].into_iter();
         let effect = self.effect.iter().map(|name| (name, "effect"));
         let expected =

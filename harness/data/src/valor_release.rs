@@ -3,11 +3,12 @@
 //! Users meet products; both sums drive spend and effect alike, so that big spenders are nearly the
 //! persuadable ones. All its columns are features, `data_cluster` included.
 
-use super::{Dataset, Feature, FeatureKind, Matrix, Truth, validate_count};
+use super::{Dataset, Feature, FeatureKind, Matrix, Treatment, Truth, validate_count};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use valor_base::question::Arms;
 use valor_base::seed::{Seeds, Stream};
 
 /// Options of valor-release.
@@ -174,10 +175,10 @@ fn label(visits: &[Visit], indices: &[Indices]) -> Dataset {
     const SCALE: f64 = 0.5;
     let mut dataset = Dataset {
         features: features(),
-        propensity: Some(vec![0.5; visits.len()]),
         group: Some(visits.iter().map(|visit| visit.user as u64).collect()),
         ..Dataset::default()
     };
+    let mut assigned = Vec::with_capacity(visits.len());
     let [mut expected, mut conversion] = [(); 2].map(|()| [(); 2].map(|()| Vec::with_capacity(visits.len())));
     for (visit, index) in visits.iter().zip(indices) {
         let logit = -0.5 + 0.5 * index.squares + 0.2 * index.product;
@@ -192,17 +193,16 @@ fn label(visits: &[Visit], indices: &[Indices]) -> Dataset {
         let treatment = visit.assignment < 0.5;
         let arm = usize::from(treatment);
         let spends = conversion[arm].last().is_some_and(|share| visit.hurdle < *share);
-        dataset.treatment.push(treatment);
+        assigned.push(treatment);
         dataset.outcome.push(if spends { (log_means[arm] + SCALE * visit.size).exp() } else { 0.0 });
     }
     let ([control, treated], [conversion_control, conversion_treated]) = (expected, conversion);
     dataset.truth = Some(Truth {
-        effect: treated.iter().zip(&control).map(|(treated, control)| treated - control).collect(),
-        expected_control: Some(control),
-        expected_treated: Some(treated),
-        conversion_control: Some(conversion_control),
-        conversion_treated: Some(conversion_treated),
+        effect: Some(treated.iter().zip(&control).map(|(treated, control)| treated - control).collect()),
+        expected: Some(Arms::Two { control, treated }),
+        conversion: Some(Arms::Two { control: conversion_control, treated: conversion_treated }),
     });
+    dataset.treatment = Some(Treatment { assigned, propensity: Some(vec![0.5; visits.len()]) });
     dataset
 }
 
@@ -236,7 +236,7 @@ mod tests {
         let figures: Vec<[f64; 4]> = [123, 1, 2, 3, 4]
             .map(|seed| {
                 let dataset = generate(&ValorReleaseSpec { seed, ..ValorReleaseSpec::default() });
-                let effect = &dataset.truth.as_ref().unwrap().effect;
+                let effect = dataset.truth.as_ref().unwrap().effect.as_ref().unwrap();
                 let average = effect.iter().sum::<f64>() / effect.len() as f64;
                 let zeros = share(&dataset.outcome, |outcome| outcome == 0.0);
                 [dataset.rows() as f64, zeros, average, share(effect, |effect| effect < 0.0)]
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(some.rows(), 100);
         assert_eq!(some.numeric.values, all.numeric.values[..100 * COLUMNS]);
         assert_eq!(some.outcome, all.outcome[..100]);
-        assert_eq!(some.truth.unwrap().effect, all.truth.unwrap().effect[..100]);
+        assert_eq!(some.truth.unwrap().effect.unwrap(), all.truth.unwrap().effect.unwrap()[..100]);
     }
 
     #[test]

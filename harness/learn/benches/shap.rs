@@ -37,7 +37,7 @@ fn main() {
     let given = Rows {
         features: &data.numeric,
         kinds: &kinds,
-        treatment: &data.treatment,
+        treatment: data.assigned(),
         outcome: &data.outcome,
         train: &train,
     };

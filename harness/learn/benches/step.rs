@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 use tch::Device;
 use valor_base::seed::Seeds;
-use valor_data::Matrix;
+use valor_data::{Matrix, Treatment};
 use valor_learn::learner::catalog::{self, BACKBONES, Options};
 use valor_learn::learner::{self, Context, MethodSpec, Task, TrainingSpec, device};
 
@@ -108,7 +108,7 @@ fn method(backbone: &str, components: &[&str]) -> MethodSpec {
 
 struct Rows {
     features: Matrix,
-    treatment: Vec<bool>,
+    treatment: Treatment,
     outcome: Vec<f64>,
     train: Vec<u32>,
 }
@@ -121,7 +121,7 @@ impl Rows {
         let outcome = (0..rows)
             .map(|_| if stream.random_bool(0.18) { stream.random_range(0.0f64..5.0).exp() } else { 0.0 });
         let outcome = outcome.collect();
-        let treatment = (0..rows).map(|_| stream.random_bool(0.5)).collect();
+        let treatment = (0..rows).map(|_| stream.random_bool(0.5)).collect::<Vec<bool>>().into();
         let features = Matrix { rows, columns: COLUMNS, values };
         Self { features, treatment, outcome, train: (0..rows as u32).collect() }
     }
@@ -131,9 +131,8 @@ impl Rows {
         let task = Task {
             features: &self.features,
             kinds: &[],
-            treatment: &self.treatment,
+            treatment: Some(&self.treatment),
             outcome: &self.outcome,
-            propensity: None,
             origin: None,
             train: &self.train,
             validation: &[],

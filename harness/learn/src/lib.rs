@@ -4,6 +4,8 @@ pub mod nets;
 pub mod objectives;
 pub mod trees;
 
+pub mod evaluation;
+
 pub mod learner;
 
 pub mod model;

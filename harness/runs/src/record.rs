@@ -4,7 +4,8 @@ use crate::spec::RunSpec;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 pub use valor_data::RowCounts;
-pub use valor_learn::learner::{Divergence, EpochLoss, LastFinite, Predictions, Status};
+pub use valor_learn::evaluation::{EvaluationRows, Predictions};
+pub use valor_learn::learner::{Divergence, EpochLoss, LastFinite, Status};
 pub use valor_stats::metrics::MetricValue;
 
 /// Version of the record format. Records of versions 1 to 3 are read as well: they lack hashes of what they found, versions 1 and 2
@@ -119,49 +120,6 @@ pub struct Latency {
     pub batch: usize,
 }
 
-/// The rows that models are judged on, shared by all runs of one dataset and split.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct EvaluationRows {
-    /// Row number in the dataset.
-    pub row: Vec<u32>,
-    /// Who was treated.
-    pub treatment: Vec<bool>,
-    /// What they spent.
-    pub outcome: Vec<f64>,
-    /// Known propensity, else one estimated on the training rows.
-    pub propensity: Option<Vec<f64>>,
-    /// True effect, else absent.
-    pub effect: Option<Vec<f64>>,
-    /// True `E[Y_0 | x]`, else absent.
-    pub expected_control: Option<Vec<f64>>,
-    /// True `E[Y_1 | x]`, else absent.
-    pub expected_treated: Option<Vec<f64>>,
-}
-
-impl EvaluationRows {
-    /// BLAKE3 of the rows, as 64 hex digits: per column that is known its name, a zero byte, and its values in little-endian.
-    /// Another version of a file format changes nothing.
-    pub fn content(&self) -> String {
-        let mut hasher = blake3::Hasher::new();
-        let mut column = |name: &str, bytes: &[u8]| {
-            hasher.update(name.as_bytes()).update(&[0]).update(bytes);
-        };
-        column("row", &self.row.iter().flat_map(|row| row.to_le_bytes()).collect::<Vec<u8>>());
-        column("treatment", &self.treatment.iter().map(|&treated| u8::from(treated)).collect::<Vec<u8>>());
-        let known = [
-            ("outcome", Some(&self.outcome)),
-            ("propensity", self.propensity.as_ref()),
-            ("effect", self.effect.as_ref()),
-            ("expected_control", self.expected_control.as_ref()),
-            ("expected_treated", self.expected_treated.as_ref()),
-        ];
-        for (name, values) in known.into_iter().filter_map(|(name, values)| Some((name, values?))) {
-            column(name, &values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
-        }
-        hasher.finalize().to_hex().to_string()
-    }
-}
-
 /// A run that could not be completed: a crash, not a result.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -265,28 +223,5 @@ mod tests {
             assert_eq!((serde_json::to_string(&failure).unwrap(), failure.class), (text, class));
         }
         assert_eq!(FailureClass::of_panic("CUDA out of memory."), FailureClass::OutOfMemory);
-    }
-
-    #[test]
-    fn the_content_of_rows_is_a_hash_of_every_value_and_of_which_columns_are_known() {
-        let rows = EvaluationRows { row: vec![1, 2], outcome: vec![0.5, 1.0], ..EvaluationRows::default() };
-        // b3sum of the names and values, as docs/reference/results.md spells them.
-        let bytes = [
-            b"row\0".as_slice(),
-            &[1, 0, 0, 0, 2, 0, 0, 0],
-            b"treatment\0outcome\0",
-            &0.5f64.to_le_bytes(),
-            &1.0f64.to_le_bytes(),
-        ];
-        assert_eq!(rows.content(), blake3::hash(&bytes.concat()).to_hex().to_string());
-        let others = [
-            EvaluationRows { effect: Some(vec![0.5, 1.0]), ..rows.clone() },
-            EvaluationRows { propensity: Some(vec![0.5, 1.0]), ..rows.clone() },
-            EvaluationRows { outcome: vec![1.0, 0.5], ..rows.clone() },
-            EvaluationRows { treatment: vec![true, false], ..rows.clone() },
-        ];
-        let different: std::collections::BTreeSet<String> =
-            others.iter().chain([&rows]).map(EvaluationRows::content).collect();
-        assert_eq!(different.len(), 5);
     }
 }

@@ -17,12 +17,11 @@ use std::time::{Duration, Instant};
 use valor_base::seed::Seeds;
 use valor_data::DataSpec;
 use valor_data::split::SplitSpec;
+use valor_learn::evaluation::{self, Predictions};
 use valor_learn::learner::{
-    self, Context, Device, Divergence, Fitted, MethodSpec, Predictions, Replicate, Scorer, Status, Task,
-    device,
+    self, Context, Device, Divergence, Fitted, MethodSpec, Replicate, Scorer, Status, Task, device,
 };
 use valor_learn::model::{About, MODEL_VERSION, Model};
-use valor_stats::metrics::{self, Judged, MetricValue};
 
 /// A cell and the seeds to train.
 #[derive(Clone, Debug, PartialEq)]
@@ -231,7 +230,7 @@ fn judge(
     measured: &Measured,
 ) -> anyhow::Result<Found> {
     let metrics = match &replicate.predictions {
-        Some(predictions) => score(predictions, &prepared.evaluation)?,
+        Some(predictions) => evaluation::judge(predictions, &prepared.evaluation)?,
         None => BTreeMap::new(),
     };
     let record = Record {
@@ -250,27 +249,6 @@ fn judge(
         measured: measured.clone(),
     };
     Ok(Found { record, predictions: replicate.predictions })
-}
-
-/// Every registered metric of one model.
-pub fn score(
-    predictions: &Predictions,
-    rows: &EvaluationRows,
-) -> anyhow::Result<BTreeMap<String, MetricValue>> {
-    let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
-    let uplift = wide(&predictions.uplift);
-    let (control, treated) = (wide(&predictions.expected_control), wide(&predictions.expected_treated));
-    let judged = Judged {
-        propensity: rows.propensity.as_deref(),
-        effect: rows.effect.as_deref(),
-        expected_control: rows.expected_control.as_deref(),
-        predicted_uplift: Some(&uplift),
-        predicted_control: Some(&control),
-        predicted_treated: Some(&treated),
-        ..Judged::new(&uplift, &rows.treatment, &rows.outcome)
-    };
-    let names: Vec<&str> = metrics::registry().iter().map(|metric| metric.name).collect();
-    metrics::evaluate(&names, &metrics::Prepared::new(&judged)?)
 }
 
 fn measure(job: &Job, device: Device) -> Measured {

@@ -168,14 +168,17 @@ fn a_figure_above_our_oracle_is_flagged() {
         // The more an account gains, the more it shows: nothing ranks better than the effect.
         let effect = rows.effect.clone().unwrap();
         let lowest = effect.iter().copied().fold(f64::INFINITY, f64::min);
-        let gain = |row: usize| if rows.treatment[row] { (effect[row] - lowest).powi(4) } else { 0.0 };
+        let gain = |row: usize| {
+            if rows.treatment.as_ref().unwrap().assigned[row] { (effect[row] - lowest).powi(4) } else { 0.0 }
+        };
         rows.outcome = (0..effect.len()).map(gain).collect();
     }
     let (oracle, above) = flagged(&beside(&mut evidence));
     assert!(oracle > 0.2566 && !above, "{oracle}");
     for rows in evidence.evaluations.values_mut() {
         // Everybody gains the same: no order is better than another.
-        rows.outcome = rows.treatment.iter().map(|&treated| if treated { 2.0 } else { 1.0 }).collect();
+        let assigned = rows.treatment.as_ref().unwrap().assigned.clone();
+        rows.outcome = assigned.iter().map(|&treated| if treated { 2.0 } else { 1.0 }).collect();
     }
     let (oracle, above) = flagged(&beside(&mut evidence));
     assert!(oracle < 0.2566 && above, "{oracle}");

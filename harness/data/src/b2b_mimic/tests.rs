@@ -9,7 +9,8 @@ fn small() -> B2bMimicSpec {
 
 fn truth(dataset: &Dataset) -> (&[f64], &[f64], &[f64]) {
     let truth = dataset.truth.as_ref().unwrap();
-    (&truth.effect, truth.expected_control.as_ref().unwrap(), truth.expected_treated.as_ref().unwrap())
+    let (control, treated) = truth.expected.as_ref().unwrap().two().unwrap();
+    (truth.effect.as_ref().unwrap(), control, treated)
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -39,7 +40,7 @@ fn auuc_observed(score: &[f64], dataset: &Dataset) -> f64 {
     let curve: Vec<f64> = descending(score)
         .into_iter()
         .map(|row| {
-            let arm = usize::from(dataset.treatment[row]);
+            let arm = usize::from(dataset.assigned()[row]);
             count[arm] += 1.0;
             sum[arm] += dataset.outcome[row];
             let arm_mean = |arm: usize| if count[arm] > 0.0 { sum[arm] / count[arm] } else { 0.0 };
@@ -129,8 +130,8 @@ fn a_row_is_the_same_whatever_rows_is() {
     assert_eq!(few.rows(), 1_000);
     assert_eq!(few.numeric.values, many.numeric.values[..1_000 * COLUMNS]);
     assert_eq!(few.outcome, many.outcome[..1_000]);
-    assert_eq!(few.treatment, many.treatment[..1_000]);
-    assert_eq!(few.truth.unwrap().effect, many.truth.unwrap().effect[..1_000]);
+    assert_eq!(few.assigned(), &many.assigned()[..1_000]);
+    assert_eq!(truth(&few).0, &truth(&many).0[..1_000]);
 }
 
 #[test]
@@ -174,14 +175,14 @@ fn confounded_assignment_chases_big_spenders_with_a_known_propensity() {
     let spec = B2bMimicSpec { propensity: Assignment::Confounded, rows: 50_000, ..B2bMimicSpec::default() };
     let (dataset, setting) = (generate(&spec), spec.setting());
     let market = Market::new(&setting);
-    let propensity = dataset.propensity.as_ref().unwrap();
-    let treated = mean(dataset.treatment.iter().map(|treated| f64::from(u8::from(*treated))));
+    let propensity = dataset.propensity().unwrap();
+    let treated = mean(dataset.assigned().iter().map(|treated| f64::from(u8::from(*treated))));
     assert!((treated - mean(propensity.iter().copied())).abs() < 0.01);
     assert!(propensity.iter().all(|share| (0.05..=0.95).contains(share)));
     assert!(propensity.contains(&0.95));
     let big: Vec<usize> =
         (0..spec.rows).filter(|row| market.indices(dataset.numeric.row(*row)).0 > 1.0).collect();
-    let chased = mean(big.iter().map(|row| f64::from(u8::from(dataset.treatment[*row]))));
+    let chased = mean(big.iter().map(|row| f64::from(u8::from(dataset.assigned()[*row]))));
     assert!(chased > 0.7, "{chased}");
 }
 

@@ -94,7 +94,7 @@ mod tests {
         Dataset {
             features: vec![Feature { name: "shop".into(), kind: FeatureKind::Categorical { levels, codes } }],
             numeric: Matrix { rows, columns: 0, values: Vec::new() },
-            treatment: vec![true; rows],
+            treatment: Some(vec![true; rows].into()),
             outcome: vec![0.0; rows],
             ..Dataset::default()
         }

@@ -24,7 +24,7 @@ fn dataset() -> Dataset {
             categorical("size", &["L", "S"], [0, 1, 0, 1, MISSING]),
         ],
         numeric: Matrix { rows: 5, columns: 3, values },
-        treatment: vec![true, false, true, false, true],
+        treatment: Some(vec![true, false, true, false, true].into()),
         outcome: vec![0.0; 5],
         ..Dataset::default()
     }
@@ -69,7 +69,7 @@ fn constant() -> Dataset {
             categorical("none", &["a", "b"], [MISSING, MISSING, MISSING, 0, 1]),
         ],
         numeric: Matrix { rows: 5, columns: 3, values: rows.concat() },
-        treatment: vec![true, false, true, false, true],
+        treatment: Some(vec![true, false, true, false, true].into()),
         outcome: vec![0.0; 5],
         ..Dataset::default()
     }
@@ -112,7 +112,7 @@ fn rounding_of_a_mean_is_not_taken_for_spread() {
         let dataset = Dataset {
             features: vec![Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } }],
             numeric: Matrix { rows, columns: 1, values: vec![value; rows] },
-            treatment: vec![true; rows],
+            treatment: Some(vec![true; rows].into()),
             outcome: vec![0.0; rows],
             ..Dataset::default()
         };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::describe::describe;
 use crate::encode::{Encoder, Encoding};
-use valor_stats::metrics::{Judged, Prepared, evaluate};
+use valor_stats::metrics::{RankedRows, ScoredRows, evaluate};
 
 fn small() -> ProductionSimSpec {
     ProductionSimSpec { rows: 5_000, ..ProductionSimSpec::default() }
@@ -17,12 +17,12 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 /// Metrics of a ranking, with everything that the generator knows.
 fn judge<const N: usize>(dataset: &Dataset, score: &[f64], names: [&str; N]) -> [f64; N] {
     let truth = dataset.truth.as_ref().unwrap();
-    let judged = Judged {
-        propensity: dataset.propensity.as_deref(),
-        effect: Some(&truth.effect),
-        ..Judged::new(score, &dataset.treatment, &dataset.outcome)
+    let judged = ScoredRows {
+        propensity: dataset.propensity(),
+        effect: truth.effect.as_deref(),
+        ..ScoredRows::new(score, &dataset.assigned(), &dataset.outcome)
     };
-    let found = evaluate(&names, &Prepared::new(&judged).unwrap()).unwrap();
+    let found = evaluate(&names, &RankedRows::new(&judged).unwrap()).unwrap();
     names.map(|name| found[name].value.unwrap())
 }
 
@@ -45,10 +45,10 @@ const FIGURES: [(&str, f64, f64); 12] = [
 
 fn figures(dataset: &Dataset) -> [f64; 12] {
     let truth = dataset.truth.as_ref().unwrap();
-    let (effect, control) = (&truth.effect, truth.expected_control.as_ref().unwrap());
-    let treated = truth.expected_treated.iter().flatten();
+    let effect = truth.effect.as_ref().unwrap();
+    let (control, treated) = truth.expected.as_ref().unwrap().two().unwrap();
     let log_ratio: Vec<f64> =
-        treated.zip(control).map(|(treated, control)| (treated / control).ln()).collect();
+        treated.iter().zip(control).map(|(treated, control)| (treated / control).ln()).collect();
     let names = ["ate", "ate.ipw", "auuc", "auuc.ipw", "auuc.true"];
     let [ate, ate_ipw, auuc, auuc_ipw, oracle] = judge(dataset, effect, names);
     let described = describe(dataset).unwrap();
@@ -65,7 +65,7 @@ fn figures(dataset: &Dataset) -> [f64; 12] {
         ate_ipw - known.average_effect,
         auuc,
         auuc_ipw,
-        described.treated.rows as f64 / dataset.rows() as f64,
+        dataset.treatment.as_ref().unwrap().treated() as f64 / dataset.rows() as f64,
     ]
 }
 
@@ -128,8 +128,9 @@ fn a_row_is_the_same_whatever_rows_is() {
     assert_eq!((few.rows(), columns), (1_500, 140));
     assert_eq!(bits(&few.numeric.values), bits(&many.numeric.values[..1_500 * columns]));
     assert_eq!(few.outcome, many.outcome[..1_500]);
-    assert_eq!(few.treatment, many.treatment[..1_500]);
-    assert_eq!(few.truth.unwrap().effect, many.truth.unwrap().effect[..1_500]);
+    assert_eq!(few.assigned(), &many.assigned()[..1_500]);
+    let effect = |dataset: &Dataset| dataset.truth.as_ref().unwrap().effect.clone().unwrap();
+    assert_eq!(effect(&few), effect(&many)[..1_500]);
 }
 
 #[test]
@@ -146,13 +147,13 @@ fn accounts_lack_a_block_as_a_whole_and_independently() {
     let [compute, ai] = TELEMETRY;
     for block in TELEMETRY {
         assert!((share(&|row| lacks(row, block)) - 0.1).abs() < 0.006);
-        let treated = share(&|row| dataset.treatment[row]);
-        let both = share(&|row| dataset.treatment[row] && lacks(row, block));
+        let treated = share(&|row| dataset.assigned()[row]);
+        let both = share(&|row| dataset.assigned()[row] && lacks(row, block));
         assert!((both - 0.1 * treated).abs() < 0.006, "{both}");
     }
     assert!((share(&|row| lacks(row, compute) && lacks(row, ai)) - 0.01).abs() < 0.002);
     assert_eq!(share(&|row| lacks(row, BLOCKS[0])), 0.0);
-    assert!(dataset.truth.unwrap().effect.iter().all(|effect| effect.is_finite()));
+    assert!(dataset.truth.unwrap().effect.unwrap().iter().all(|effect| effect.is_finite()));
 }
 
 #[test]
@@ -183,12 +184,14 @@ fn noise_tells_nothing_and_assignment_chases_big_spenders() {
         .truth
         .as_ref()
         .unwrap()
-        .expected_control
+        .expected
+        .as_ref()
+        .and_then(|expected| expected.control())
+        .unwrap()
         .iter()
-        .flatten()
         .map(|control| control.ln())
         .collect();
-    let propensity = dataset.propensity.as_ref().unwrap();
+    let propensity = dataset.propensity().unwrap();
     assert!(propensity.iter().all(|share| (0.05..=0.95).contains(share)));
     assert!(correlation(propensity, &prognosis) > 0.8, "{}", correlation(propensity, &prognosis));
     for column in [COLUMNS, COLUMNS + NOISE - 1] {
@@ -204,7 +207,7 @@ fn labels_use_the_same_draws_whatever_the_options_are() {
     let (one, other) = (generate(&base), generate(&ProductionSimSpec { rho: -0.5, zeros: 0.8, ..base }));
     assert_eq!(one.treatment, other.treatment);
     assert_eq!(bits(&one.numeric.values), bits(&other.numeric.values));
-    let control = |row: &usize| !one.treatment[*row] && one.outcome[*row] > 0.0;
+    let control = |row: &usize| !one.assigned()[*row] && one.outcome[*row] > 0.0;
     let bought: Vec<usize> = (0..5_000).filter(control).collect();
     assert!(!bought.is_empty() && bought.iter().all(|row| one.outcome[*row] == other.outcome[*row]));
 }

@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Deserialize;
 use valor_base::seed::Seeds;
-use valor_stats::metrics::{self, Judged};
+use valor_stats::metrics::{self, ScoredRows};
 
 #[derive(Deserialize)]
 struct Case {
@@ -129,12 +129,12 @@ fn weighted_metrics_hardly_change_where_the_model_holds() {
         |row: usize| 9.0 * f64::from(features.row(row)[0]) + if treatment[row] { effect[row] } else { 0.0 };
     let dataset = Dataset {
         outcome: (0..40_000).map(spent).collect(),
-        treatment,
-        truth: Some(Truth { effect, ..Truth::default() }),
+        treatment: Some(treatment.into()),
+        truth: Some(Truth { effect: Some(effect), ..Truth::default() }),
         ..Dataset::default()
     };
     let (train, test): (Vec<u32>, Vec<u32>) = (0..40_000).partition(|row| row % 2 == 0);
-    let estimated = Propensity::fit(&features, &dataset.treatment, &train).predict(&features, &test);
+    let estimated = Propensity::fit(&features, dataset.assigned(), &train).predict(&features, &test);
     let known = Propensity { parameters: Array1::from_iter(coefficients.into_iter().chain([0.3])) };
     let known = known.predict(&features, &test);
     for row in bias(&dataset.select(&test), &known, &estimated) {
@@ -148,10 +148,10 @@ fn most_of_the_bias_goes_where_the_model_is_too_simple() {
     let dataset = generate(&spec);
     let (train, test): (Vec<u32>, Vec<u32>) = (0..60_000).partition(|row| row % 2 == 0);
     let features = Encoder::fit(&dataset, &train, Encoding::Standard).encode(&dataset).unwrap();
-    let estimated = Propensity::fit(&features, &dataset.treatment, &train).predict(&features, &test);
+    let estimated = Propensity::fit(&features, dataset.assigned(), &train).predict(&features, &test);
     let dataset = dataset.select(&test);
     // The log odds hold a product of two indices, which a sum of features cannot follow.
-    for row in bias(&dataset, dataset.propensity.as_ref().unwrap(), &estimated) {
+    for row in bias(&dataset, dataset.propensity().as_ref().unwrap(), &estimated) {
         assert!(row.left.abs() < 0.4 * row.plain.abs() || row.name == "qini", "{row:?}");
         assert!(row.left.abs() < 0.02 || row.name != "qini", "{row:?}");
     }
@@ -170,10 +170,11 @@ struct Bias {
 }
 
 fn bias(dataset: &Dataset, known: &[f64], estimated: &[f64]) -> Vec<Bias> {
-    let score = &dataset.truth.as_ref().unwrap().effect;
+    let score = dataset.truth.as_ref().unwrap().effect.as_ref().unwrap();
     let metric = |name: &str, propensity| {
-        let judged = Judged::new(score, &dataset.treatment, &dataset.outcome);
-        let prepared = metrics::Prepared::new(&Judged { propensity: Some(propensity), ..judged }).unwrap();
+        let judged = ScoredRows::new(score, dataset.assigned(), &dataset.outcome);
+        let prepared =
+            metrics::RankedRows::new(&ScoredRows { propensity: Some(propensity), ..judged }).unwrap();
         metrics::find(name).unwrap().compute(&prepared).unwrap()
     };
     let row = |name| {

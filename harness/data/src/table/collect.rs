@@ -6,10 +6,11 @@ use super::time::TimeKind;
 use super::value::{Value, canonical};
 use super::{Place, Propensity, Scored, TableSpec};
 use crate::draw::choose;
-use crate::{Dataset, FeatureKind, LARGEST, Truth, UnitColumns, memory};
+use crate::{Dataset, FeatureKind, LARGEST, Treatment, Truth, UnitColumns, memory};
 use std::collections::{BTreeMap, HashMap};
 use valor_base::error::{did_you_mean, shown, shown_list};
 use valor_base::input_error;
+use valor_base::question::Arms;
 use valor_base::seed::Seeds;
 
 /// One-hot columns beyond this are almost surely an identifier.
@@ -51,8 +52,11 @@ impl<'a> Collector<'a> {
             declared: declared.collect(),
             met: HashMap::new(),
             dataset: Dataset {
-                propensity: spec.propensity.as_ref().map(|_| Vec::new()),
-                truth: spec.effect.as_ref().or(spec.expected_control.as_ref()).map(|_| Truth::default()),
+                treatment: spec.treatment.as_ref().map(|_| Treatment {
+                    assigned: Vec::new(),
+                    propensity: spec.propensity.as_ref().map(|_| Vec::new()),
+                }),
+                truth: truth(spec),
                 group: spec.group.as_ref().map(|_| Vec::new()),
                 time: spec.time.as_ref().map(|_| Vec::new()),
                 units: UnitColumns { group: spec.group.clone(), time: spec.time.clone() },
@@ -70,13 +74,17 @@ impl<'a> Collector<'a> {
 
     /// Takes a row, or leaves it out where its treatment value says so. `number` is for error messages.
     pub(super) fn push(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
-        let treated = match self.arm(number, &row.value(Columns::TREATMENT))? {
-            Arm::Dropped => return Ok(()),
-            arm => arm == Arm::Treated,
-        };
+        if let Some(slot) = self.columns.treatment {
+            let arm = self.arm(number, slot, &row.value(slot))?;
+            if arm == Arm::Dropped {
+                return Ok(());
+            }
+            if let Some(treatment) = &mut self.dataset.treatment {
+                treatment.assigned.push(arm == Arm::Treated);
+            }
+        }
         self.check_memory()?;
-        self.dataset.treatment.push(treated);
-        let outcome = self.amount(number, row, Columns::OUTCOME)?;
+        let outcome = self.amount(number, row, self.columns.outcome)?;
         self.dataset.outcome.push(outcome);
         if let Some(slot) = self.columns.score {
             self.scores.push(self.required(number, row, slot)?);
@@ -87,20 +95,20 @@ impl<'a> Collector<'a> {
         self.push_place(number, row)
     }
 
-    fn arm(&mut self, number: u64, value: &Value) -> anyhow::Result<Arm> {
+    fn arm(&mut self, number: u64, slot: usize, value: &Value) -> anyhow::Result<Arm> {
         let level = value.level().unwrap_or_default();
         if let Some((arm, count)) = self.met.get_mut(level.as_ref()) {
             *count += 1;
             return Ok(*arm);
         }
         let Some(arm) = self.declared.get(level.as_ref()).copied() else {
-            return Err(self.undeclared(number, &value.shown()));
+            return Err(self.undeclared(number, slot, &value.shown()));
         };
         self.met.insert(level.into_owned(), (arm, 1));
         Ok(arm)
     }
 
-    fn undeclared(&self, number: u64, value: &str) -> anyhow::Error {
+    fn undeclared(&self, number: u64, slot: usize, value: &str) -> anyhow::Error {
         let lists = self.spec.value_lists();
         // Scores are judged from the command line.
         let dashes = if self.columns.score.is_some() { "--" } else { "" };
@@ -111,7 +119,7 @@ impl<'a> Collector<'a> {
              values that it names",
             if hint.is_empty() { ":" } else { "" }
         );
-        self.refuse(number, Columns::TREATMENT, &fault)
+        self.refuse(number, slot, &fault)
     }
 
     fn push_features(&mut self, number: u64, row: &impl Row) -> anyhow::Result<()> {
@@ -131,15 +139,18 @@ impl<'a> Collector<'a> {
             Some(slots) => Some([self.amount(number, row, slots[0])?, self.amount(number, row, slots[1])?]),
             None => None,
         };
-        if let (Some(truth), Some(effect)) = (&mut self.dataset.truth, effect) {
-            truth.effect.push(effect);
+        if let Some(truth) = &mut self.dataset.truth {
+            let difference = expected.map(|[control, treated]| treated - control);
+            if let (Some(column), Some(effect)) = (&mut truth.effect, effect.or(difference)) {
+                column.push(effect);
+            }
+            if let (Some(Arms::Two { control, treated }), Some(found)) = (&mut truth.expected, expected) {
+                control.push(found[0]);
+                treated.push(found[1]);
+            }
         }
-        if let (Some(truth), Some([control, treated])) = (&mut self.dataset.truth, expected) {
-            truth.effect.push(treated - control);
-            truth.expected_control.get_or_insert_default().push(control);
-            truth.expected_treated.get_or_insert_default().push(treated);
-        }
-        if let (Some(column), Some(propensity)) = (&mut self.dataset.propensity, propensity) {
+        let known = self.dataset.treatment.as_mut().and_then(|treatment| treatment.propensity.as_mut());
+        if let (Some(column), Some(propensity)) = (known, propensity) {
             column.push(propensity);
         }
         Ok(())
@@ -237,7 +248,7 @@ impl<'a> Collector<'a> {
     }
 
     fn check_rows(&self) -> anyhow::Result<()> {
-        match self.met.is_empty() {
+        match self.met.is_empty() && self.dataset.rows() == 0 {
             true => Err(input_error!("{} has no rows", self.place.file)),
             false => Ok(()),
         }
@@ -266,7 +277,7 @@ impl<'a> Collector<'a> {
             .filter(|(_, met)| met.0 == Arm::Dropped)
             .map(|(value, met)| (value, met.1))
             .collect();
-        let column = &self.spec.treatment;
+        let column = self.spec.treatment.as_deref().unwrap_or_default();
         let note = |(value, count): (&String, usize)| {
             format!("{count} rows with {column} '{}' are left out", shown(value))
         };
@@ -276,11 +287,13 @@ impl<'a> Collector<'a> {
     /// Refuses an empty arm.
     fn check_arms(&self, within: &str) -> anyhow::Result<()> {
         let file = self.place.file;
+        let (Some(treatment), Some(column)) = (&self.dataset.treatment, &self.spec.treatment) else {
+            return Ok(());
+        };
         for (arm, key, list) in
             [(true, "treated", &self.spec.treated), (false, "control", &self.spec.control)]
         {
-            if !self.dataset.treatment.contains(&arm) {
-                let column = &self.spec.treatment;
+            if !treatment.assigned.contains(&arm) {
                 return Err(input_error!(
                     "{file}: the {key} arm is empty{within}: no row has {} in {}",
                     shown(column),
@@ -315,6 +328,14 @@ impl<'a> Collector<'a> {
         self.check_arms(&within)?;
         self.check_outcomes(&within)
     }
+}
+
+/// The truth that a spec declares, without rows.
+fn truth(spec: &TableSpec) -> Option<Truth> {
+    let expected =
+        spec.expected_control.as_ref().map(|_| Arms::Two { control: Vec::new(), treated: Vec::new() });
+    let effect = (spec.effect.is_some() || expected.is_some()).then(Vec::new);
+    effect.is_some().then_some(Truth { effect, expected, conversion: None })
 }
 
 /// A declared value of the treatment column as [`Value::level`] spells it; empty for a missing one.

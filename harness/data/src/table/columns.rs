@@ -11,6 +11,10 @@ use valor_base::input_error;
 #[derive(Clone, Debug)]
 pub(super) struct Columns<'a> {
     pub(super) list: Vec<(&'a str, Role)>,
+    /// Absent where there is no treatment, and where only features are read.
+    pub(super) treatment: Option<usize>,
+    /// Of no meaning where only features are read.
+    pub(super) outcome: usize,
     pub(super) effect: Option<usize>,
     /// Expected outcomes under control and treatment.
     pub(super) expected: Option<[usize; 2]>,
@@ -29,19 +33,13 @@ pub(super) struct Fault {
 }
 
 impl<'a> Columns<'a> {
-    /// Slot of the treatment column.
-    pub(super) const TREATMENT: usize = 0;
-    /// Slot of the outcome column.
-    pub(super) const OUTCOME: usize = 1;
-
     pub(super) fn new(spec: &'a TableSpec) -> Self {
         Self::with_score(spec, None)
     }
 
     /// Those of a spec, and a column of scores.
     pub(super) fn with_score(spec: &'a TableSpec, score: Option<&'a str>) -> Self {
-        let mut list =
-            vec![(spec.treatment.as_str(), Role::Treatment), (spec.outcome.as_str(), Role::Outcome)];
+        let mut list = Vec::new();
         let mut add = |name: Option<&'a str>, role| {
             name.map(|name| {
                 list.push((name, role));
@@ -52,6 +50,8 @@ impl<'a> Columns<'a> {
             Some(Propensity::Column(name)) => Some(name.as_str()),
             Some(Propensity::Constant(_)) | None => None,
         };
+        let treatment = add(spec.treatment.as_deref(), Role::Treatment);
+        let outcome = add(Some(&spec.outcome), Role::Outcome).unwrap_or_default();
         let effect = add(spec.effect.as_deref(), Role::Effect);
         let expected = [&spec.expected_control, &spec.expected_treated];
         let expected = expected.map(|name| add(name.as_deref(), Role::Effect));
@@ -64,6 +64,8 @@ impl<'a> Columns<'a> {
         list.extend(spec.numeric.iter().map(|name| (name.as_str(), Role::Numeric)));
         list.extend(spec.categorical.iter().map(|name| (name.as_str(), Role::Categorical)));
         Self {
+            treatment,
+            outcome,
             effect,
             expected: expected[0].zip(expected[1]).map(|(control, treated)| [control, treated]),
             propensity,
@@ -82,6 +84,8 @@ impl<'a> Columns<'a> {
         let numbers = numeric.into_iter().map(|name| (name, Role::Numeric));
         Self {
             list: numbers.chain(categorical.into_iter().map(|name| (name, Role::Categorical))).collect(),
+            treatment: None,
+            outcome: 0,
             effect: None,
             expected: None,
             propensity: None,

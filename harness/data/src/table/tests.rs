@@ -12,6 +12,7 @@ use std::io::Write;
 use std::sync::Arc;
 use tempfile::TempDir;
 use valor_base::error::is_input;
+use valor_base::question::{Arms, Question};
 
 const CSV: &str = "\
 user,day,arm,age,colour,spend,effect,share
@@ -67,13 +68,13 @@ fn assert_refused(from: &str, to: &str, words: &[&str]) {
 #[test]
 fn a_good_file_is_read_as_declared() {
     let dataset = load_csv(CSV).unwrap();
-    assert_eq!(dataset.treatment, [true, false, true, false]);
+    assert_eq!(dataset.assigned(), [true, false, true, false]);
     assert_eq!(dataset.outcome, [0.0, 10.5, 3.0, 0.0]);
     assert_eq!((dataset.numeric.rows, dataset.numeric.columns), (4, 1));
     assert_eq!([0, 2, 3].map(|row| dataset.numeric.values[row]), [30.0, 41.5, 60.0]);
     assert!(dataset.numeric.values[1].is_nan());
-    assert_eq!(dataset.truth.as_ref().unwrap().effect, [1.5, -0.5, 2.0, 0.25]);
-    assert_eq!(dataset.propensity.unwrap(), [0.5, 0.4, 0.6, 0.5]);
+    assert_eq!(dataset.truth.as_ref().unwrap().effect, Some(vec![1.5, -0.5, 2.0, 0.25]));
+    assert_eq!(dataset.propensity().unwrap(), [0.5, 0.4, 0.6, 0.5]);
     assert_eq!(dataset.group.unwrap(), [0, 0, 1, 2]);
     assert_eq!(dataset.time.unwrap(), [19_723, 19_724, 19_725, 19_726].map(|day| f64::from(day) * 86_400.0));
     assert_eq!(dataset.features[0].name, "age");
@@ -306,7 +307,7 @@ fn treatment_values_must_be_declared() {
         spec.control = vec!["0".into()];
     };
     let dataset = load_bytes("t.csv", numbers.as_bytes(), by_number).unwrap();
-    assert_eq!(dataset.treatment, [true, false, true, false]);
+    assert_eq!(dataset.assigned(), [true, false, true, false]);
 }
 
 #[test]
@@ -467,11 +468,11 @@ fn nameless(content: &str, change: impl Fn(&mut TableSpec)) -> anyhow::Result<Da
 fn a_file_without_a_header_has_the_columns_that_are_named() {
     let content = "1,5.5,1.5,4,0.1\n0,1,2,2.5,-3\n";
     let found = nameless(content, |_| ()).unwrap();
-    assert_eq!((found.treatment, found.outcome), (vec![true, false], vec![5.5, 1.0]));
+    assert_eq!((found.assigned(), &*found.outcome), (&[true, false][..], &[5.5, 1.0][..]));
     assert_eq!((found.origin, found.numeric.values), (Some(vec![1, 2]), vec![0.1, -3.0]));
     let truth = found.truth.unwrap();
-    assert_eq!((truth.effect, truth.expected_control), (vec![2.5, 0.5], Some(vec![1.5, 2.0])));
-    assert_eq!(truth.expected_treated, Some(vec![4.0, 2.5]));
+    assert_eq!(truth.effect, Some(vec![2.5, 0.5]));
+    assert_eq!(truth.expected, Some(Arms::Two { control: vec![1.5, 2.0], treated: vec![4.0, 2.5] }));
 
     let refused = |content: &str, change: fn(&mut TableSpec)| refusal(nameless(content, change));
     let short = refused("1,5.5,1.5,4\n0,1,2,2.5\n", |_| ());
@@ -520,8 +521,8 @@ fn another_decimal_mark_changes_texts_and_nothing_that_has_a_type() {
     let found =
         load_bytes("t.parquet", &writer.into_inner().unwrap(), |to| *to = toml::from_str(spec).unwrap());
     let found = found.unwrap();
-    assert_eq!((found.treatment, found.outcome), (vec![true, false], vec![5.5, 1.0]));
-    assert_eq!(found.truth.unwrap().effect, vec![2.5, 0.5]);
+    assert_eq!((found.assigned(), &*found.outcome), (&[true, false][..], &[5.5, 1.0][..]));
+    assert_eq!(found.truth.unwrap().effect, Some(vec![2.5, 0.5]));
     assert!(found.numeric.values[0] == 0.1 && found.numeric.values[1].is_nan());
 }
 
@@ -535,4 +536,31 @@ fn the_true_effect_is_a_column_or_the_difference_of_two() {
     assert!(three.contains("give these two or 'effect'"), "{three}");
     let role = refused(|spec| spec.expected_control = Some("x".into()));
     assert!(role.contains("the column 'x' stands in both"), "{role}");
+}
+
+#[test]
+fn rows_without_a_treatment_are_of_the_question_value() {
+    let content = "x,spent\n1.5,0\n2,7\n3,0\n";
+    let table = "path = 't.csv'\noutcome = 'spent'\nnumeric = ['x']\n";
+    let load = |more: &str| {
+        let spec: TableSpec = toml::from_str(&format!("{table}{more}")).unwrap();
+        load_bytes("t.csv", content.as_bytes(), |to| to.clone_from(&spec))
+    };
+    let found = load("").unwrap();
+    assert_eq!((found.question(), found.rows(), found.assigned().len()), (Question::Value, 3, 0));
+    assert_eq!(found.outcome, [0.0, 7.0, 0.0]);
+    for (key, value) in [
+        ("treated", "[1]"),
+        ("control", "[0]"),
+        ("drop", "[2]"),
+        ("effect", "'e'"),
+        ("propensity", "0.5"),
+        ("expected-control", "'m'"),
+    ] {
+        let message = refusal(load(&format!("{key} = {value}")));
+        assert!(message.contains(&format!("'{key}' speaks of a treatment")), "{message}");
+    }
+    let spec = toml::from_str::<TableSpec>(table).unwrap();
+    let written = serde_json::to_string(&spec).unwrap();
+    assert!(!written.contains("treat") && !written.contains("control"), "{written}");
 }

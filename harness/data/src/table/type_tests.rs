@@ -318,7 +318,7 @@ fn a_propensity_is_a_number_of_any_type() {
     for target in [DataType::Float16, DataType::Float32, DataType::Float64, DataType::Decimal128(9, 3)] {
         let kind = Kind::new(&column, &target, ["0.25", "0.50"]);
         let found = read("t.parquet", &parquet(&kind, false), Role::Propensity, ["", ""]).unwrap();
-        assert_eq!(found.propensity, expected.propensity);
+        assert_eq!(found.propensity(), expected.propensity());
     }
     let days = Kind::new(&numbers([1, 2]), &DataType::Date64, ["", ""]);
     let fault =

@@ -13,6 +13,7 @@ use crate::nets::BackboneKind;
 use crate::objectives::{PropensitySpec, TargetedSpec, TermKind, TermSpec};
 use valor_base::error::choices;
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// A backbone as files spell it and as the paper names it.
 pub struct BackboneRow {
@@ -107,6 +108,15 @@ pub const BACKBONES: [BackboneRow; 9] = [
     },
 ];
 
+/// Networks for rows of one arm.
+pub const ONE_ARM: [BackboneRow; 1] = [BackboneRow {
+    key: "mlp",
+    name: "MLP",
+    kind: |_| BackboneKind::Mlp,
+    terms: |_| Vec::new(),
+    released: RELEASED,
+}];
+
 /// A method of trees as files spell it and as the paper names it.
 pub struct TreesRow {
     /// Key in experiment files, where a backbone's stands.
@@ -191,7 +201,12 @@ pub const COMPONENTS: [&str; 6] = ["ziln", "focal", "gti", "wr", "rerum", "rerum
 
 /// The backbone called `key`.
 pub fn backbone(key: &str) -> anyhow::Result<&'static BackboneRow> {
-    BACKBONES.iter().find(|row| row.key == key).ok_or_else(|| unknown("backbone", key, keys()))
+    let keys = || [keys(Question::Uplift), keys(Question::Value)].concat();
+    BACKBONES
+        .iter()
+        .chain(&ONE_ARM)
+        .find(|row| row.key == key)
+        .ok_or_else(|| unknown("backbone", key, keys()))
 }
 
 /// Checks components and puts them in table order.
@@ -236,8 +251,14 @@ fn has(components: &[String], name: &str) -> bool {
     components.iter().any(|component| component == name)
 }
 
-fn keys() -> Vec<&'static str> {
-    BACKBONES.iter().map(|row| row.key).chain(TREES.iter().map(|row| row.key)).collect()
+/// Keys of the networks and trees that answer a question.
+pub fn keys(question: Question) -> Vec<&'static str> {
+    match question {
+        Question::Uplift => {
+            BACKBONES.iter().map(|row| row.key).chain(TREES.iter().map(|row| row.key)).collect()
+        }
+        Question::Value => ONE_ARM.iter().map(|row| row.key).collect(),
+    }
 }
 
 fn unknown(what: &str, found: &str, allowed: Vec<&str>) -> anyhow::Error {

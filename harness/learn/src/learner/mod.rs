@@ -21,11 +21,13 @@ pub use trees::TreesSpec;
 pub use trees::explain;
 pub use tuned::TunedSpec;
 
+use crate::evaluation::Predictions;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::input_error;
+use valor_base::question::Question;
 use valor_data::encode::{ColumnKind, Encoding};
-use valor_data::{LARGEST, Matrix};
+use valor_data::{LARGEST, Matrix, Treatment};
 
 /// A method with all its options, nothing that does not matter to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,18 @@ impl MethodSpec {
         }
     }
 
+    /// What it answers.
+    pub fn question(&self) -> Question {
+        match self {
+            MethodSpec::Neural(spec) => spec.network.backbone.question(),
+            MethodSpec::Trees(_) => Question::Uplift,
+            MethodSpec::Tuned(spec) => {
+                let first = spec.candidates.first();
+                first.map_or(Question::Uplift, |candidate| candidate.network.backbone.question())
+            }
+        }
+    }
+
     /// Which numbers it sees.
     pub fn encoding(&self) -> Encoding {
         match self {
@@ -64,12 +78,10 @@ pub struct Task<'a> {
     pub features: &'a Matrix,
     /// What their columns hold.
     pub kinds: &'a [ColumnKind],
-    /// Who was treated.
-    pub treatment: &'a [bool],
+    /// Who was treated; absent where there is no treatment.
+    pub treatment: Option<&'a Treatment>,
     /// What they spent.
     pub outcome: &'a [f64],
-    /// Known propensity.
-    pub propensity: Option<&'a [f64]>,
     /// Row of the file that each row came from, for messages.
     pub origin: Option<&'a [u64]>,
     /// Rows to learn from.
@@ -80,7 +92,42 @@ pub struct Task<'a> {
     pub test: &'a [u32],
 }
 
-impl Task<'_> {
+impl<'a> Task<'a> {
+    /// What its rows are asked.
+    pub fn question(&self) -> Question {
+        if self.treatment.is_some() { Question::Uplift } else { Question::Value }
+    }
+
+    /// Who was treated; empty where there is no treatment.
+    pub fn assigned(&self) -> &'a [bool] {
+        self.treatment.map_or(&[], |treatment| &treatment.assigned)
+    }
+
+    /// Known propensity.
+    pub fn propensity(&self) -> Option<&'a [f64]> {
+        self.treatment?.propensity.as_deref()
+    }
+
+    /// Whether a row was treated.
+    fn is_treated(&self, row: u32) -> bool {
+        self.treatment.is_some_and(|treatment| treatment.assigned[row as usize])
+    }
+
+    /// Refuses a method that answers another question.
+    fn refuse_other_question(&self, spec: &MethodSpec) -> anyhow::Result<()> {
+        let (asked, answered) = (self.question(), spec.question());
+        if asked == answered {
+            return Ok(());
+        }
+        Err(input_error!(
+            "{} learns from {}; found {}: allowed are methods for {asked} ({})",
+            spec.slug(),
+            answered.rows(),
+            asked.rows(),
+            catalog::keys(asked).join(", ")
+        ))
+    }
+
     /// Refuses outcomes below 0 in the given rows; `who` is what cannot learn from them.
     fn refuse_negative_outcomes(&self, rows: &[u32], who: &str) -> anyhow::Result<()> {
         let Some(&row) = rows.iter().find(|&&row| self.outcome[row as usize] < 0.0) else { return Ok(()) };
@@ -148,11 +195,14 @@ pub struct Fitted {
 
 /// Scores encoded rows, `rows x features` row-major.
 pub trait Scorer {
-    /// Uplift of each row, outcome units, as fast as it goes.
-    fn uplift(&self, rows: &Matrix) -> Vec<f32>;
+    /// What each row is ranked by, outcome units, as fast as it goes.
+    fn score(&self, rows: &Matrix) -> Vec<f32>;
 
     /// All that the model says of each row. A row's values depend neither on its place nor on the other rows.
     fn predictions(&self, rows: &Matrix) -> Predictions;
+
+    /// What it answers.
+    fn question(&self) -> Question;
 
     /// Whether predictions have conversions.
     fn converts(&self) -> bool;
@@ -188,21 +238,6 @@ pub struct EpochLoss {
     pub validation: Option<f64>,
 }
 
-/// What a model says of each test row. Outcome units; one entry per test row.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Predictions {
-    /// `tau_hat(x)`: what rows are ranked by.
-    pub uplift: Vec<f32>,
-    /// `E[Y_0 | x]`.
-    pub expected_control: Vec<f32>,
-    /// `E[Y_1 | x]`.
-    pub expected_treated: Vec<f32>,
-    /// `P(Y_0 > 0 | x)`, from heads that have it.
-    pub conversion_control: Option<Vec<f32>>,
-    /// `P(Y_1 > 0 | x)`, from heads that have it.
-    pub conversion_treated: Option<Vec<f32>>,
-}
-
 /// Largest outcome and smallest largest outcome that are learned from: predictions are kept in 32 bits.
 const EXTREMES: [f64; 2] = [1e-30, LARGEST];
 
@@ -212,6 +247,7 @@ const EXTREMES: [f64; 2] = [1e-30, LARGEST];
 ///
 /// Input errors that name the key or the row.
 pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
+    task.refuse_other_question(spec)?;
     task.refuse_extreme_outcomes()?;
     match spec {
         MethodSpec::Neural(spec) => neural::check(spec, task),

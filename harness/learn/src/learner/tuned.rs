@@ -6,11 +6,11 @@ mod tests;
 
 pub use key::Key;
 
-use super::{Context, Fitted, NeuralSpec, Predictions, Replicate, Scorer, Status, Task, neural};
+use super::{Context, Fitted, NeuralSpec, Replicate, Scorer, Status, Task, neural};
+use crate::evaluation::{self, EvaluationRows, Predictions, estimated_propensity};
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
-use valor_data::propensity::Propensity;
-use valor_stats::metrics::{self, Judged, Metric};
+use valor_stats::metrics::{self, Metric};
 
 /// What a record calls the number of the candidate that was kept, from 0.
 pub const CANDIDATE: &str = "tuning: candidate";
@@ -50,8 +50,8 @@ impl TunedSpec {
 pub fn check(spec: &TunedSpec, task: &Task) -> anyhow::Result<()> {
     spec.candidates.iter().try_for_each(|candidate| neural::check(candidate, task))?;
     let rows = task.validation.len();
-    let treated = task.validation.iter().filter(|&&row| task.treatment[row as usize]).count();
-    if treated == 0 || treated == rows {
+    let treated = task.validation.iter().filter(|&&row| task.is_treated(row)).count();
+    if task.treatment.is_some() && (treated == 0 || treated == rows) {
         return Err(input_error!(
             "tuning needs validation rows of both arms: found {rows}, of which {treated} treated; raise split.validation"
         ));
@@ -133,30 +133,27 @@ impl Choice {
     }
 }
 
-/// The metric and what it needs of the validation rows.
+/// The metric and the validation rows.
 struct Judge {
     metric: &'static Metric,
-    treatment: Vec<bool>,
-    outcome: Vec<f64>,
-    propensity: Option<Vec<f64>>,
+    rows: EvaluationRows,
 }
 
 impl Judge {
     /// The propensity is estimated as for the test rows, where a metric needs it and nobody knows it.
     fn new(metric: &str, task: &Task) -> anyhow::Result<Self> {
         let metric = metrics::find(metric)?;
-        let rows = || task.validation.iter().map(|&row| row as usize);
-        let known = task.propensity.map(|known| rows().map(|row| known[row]).collect());
-        let estimate = || {
-            let estimate = Propensity::fit(task.features, task.treatment, task.train);
-            estimate.predict(task.features, task.validation)
-        };
-        Ok(Self {
-            metric,
-            treatment: rows().map(|row| task.treatment[row]).collect(),
-            outcome: rows().map(|row| task.outcome[row]).collect(),
-            propensity: known.or_else(|| metric.needs_propensity().then(estimate)),
-        })
+        let treatment = task.treatment.map(|treatment| {
+            let mut judged = treatment.select(task.validation);
+            if judged.propensity.is_none() && metric.needs_propensity() {
+                let (assigned, asked) = (&treatment.assigned, task.validation);
+                judged.propensity = Some(estimated_propensity(task.features, assigned, task.train, asked));
+            }
+            judged
+        });
+        let outcome = task.validation.iter().map(|&row| task.outcome[row as usize]).collect();
+        let row = task.validation.to_vec();
+        Ok(Self { metric, rows: EvaluationRows { row, treatment, outcome, ..EvaluationRows::default() } })
     }
 
     fn choice(&self, number: usize, (replicate, said): (Replicate, &Predictions)) -> Choice {
@@ -174,16 +171,6 @@ impl Judge {
 
     /// The metric; nothing where it is undefined or a prediction is not finite.
     fn value(&self, said: &Predictions) -> Option<f64> {
-        let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
-        let uplift = wide(&said.uplift);
-        let (control, treated) = (wide(&said.expected_control), wide(&said.expected_treated));
-        let judged = Judged {
-            propensity: self.propensity.as_deref(),
-            predicted_uplift: Some(&uplift),
-            predicted_control: Some(&control),
-            predicted_treated: Some(&treated),
-            ..Judged::new(&uplift, &self.treatment, &self.outcome)
-        };
-        self.metric.compute(&metrics::Prepared::new(&judged).ok()?).ok()
+        self.metric.compute(&evaluation::prepare(said, &self.rows).ok()?).ok()
     }
 }

@@ -2,8 +2,10 @@
 
 use super::catalog::{self, Options};
 use super::*;
+use crate::evaluation::Predictions;
 use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
 use rand::Rng;
+use valor_base::question::{Arms, Question};
 use valor_base::seed::Seeds;
 
 const ROWS: usize = 640;
@@ -12,7 +14,7 @@ const ROWS: usize = 640;
 struct Accounts {
     features: Matrix,
     kinds: Vec<ColumnKind>,
-    treatment: Vec<bool>,
+    treatment: Treatment,
     outcome: Vec<f64>,
     train: Vec<u32>,
     validation: Vec<u32>,
@@ -31,6 +33,7 @@ impl Accounts {
         };
         let outcome = (0..ROWS).map(&mut spend).collect();
         let (train, validation) = ((0..512).collect(), (512..ROWS as u32).collect());
+        let treatment = treatment.into();
         Self { features, kinds: vec![ColumnKind::Number; 4], treatment, outcome, train, validation }
     }
 
@@ -43,9 +46,8 @@ impl Accounts {
         Task {
             features: &self.features,
             kinds: &self.kinds,
-            treatment: &self.treatment,
+            treatment: Some(&self.treatment),
             outcome,
-            propensity: None,
             origin: None,
             train: &self.train,
             validation: &self.validation,
@@ -99,17 +101,19 @@ fn predictions_are_the_same_in_every_currency() {
     for (name, spec) in methods() {
         let whole = fitted(&spec, &accounts.task(&accounts.outcome));
         let known = whole.replicates[0].predictions.clone().unwrap_or_else(|| panic!("{name} diverged"));
-        let spread = known.uplift.iter().fold(0.0_f32, |most, uplift| most.max(uplift.abs()));
+        let spread = known.score.iter().fold(0.0_f32, |most, uplift| most.max(uplift.abs()));
         for rate in [100.0, 25_000.0, 0.001] {
             let outcome = accounts.counted(rate);
             let found = fitted(&spec, &accounts.task(&outcome)).replicates[0].predictions.clone().unwrap();
-            for (found, known) in found.uplift.iter().zip(&known.uplift) {
+            for (found, known) in found.score.iter().zip(&known.score) {
                 let error = (f64::from(*found) / rate - f64::from(*known)).abs() / f64::from(spread);
                 assert!(error < 1e-4, "{name} times {rate}: {found} instead of {known}");
             }
-            assert_eq!(found.conversion_control.is_some(), known.conversion_control.is_some());
-            let conversions =
-                found.conversion_treated.iter().flatten().zip(known.conversion_treated.iter().flatten());
+            assert_eq!(found.conversion.is_some(), known.conversion.is_some());
+            let treated = |said: &Predictions| {
+                said.conversion.as_ref().and_then(Arms::treated).cloned().unwrap_or_default()
+            };
+            let conversions = treated(&found).into_iter().zip(treated(&known));
             for (found, known) in conversions {
                 assert!((found - known).abs() < 1e-4, "{name} times {rate}: {found} instead of {known}");
             }
@@ -127,7 +131,7 @@ fn a_network_of_a_large_currency_is_kept_and_restored() {
         let test: Vec<u32> = accounts.validation.clone();
         let rows = accounts.features.select(&test);
         assert_eq!(again.predictions(&rows), whole.scorer.predictions(&rows), "{name}");
-        assert!(again.predictions(&rows).uplift.iter().all(|uplift| uplift.is_finite()), "{name}");
+        assert!(again.predictions(&rows).score.iter().all(|uplift| uplift.is_finite()), "{name}");
     }
 }
 
@@ -165,7 +169,40 @@ fn outcomes_that_do_not_vary_give_finite_predictions() {
         for outcome in [vec![0.0; ROWS], vec![7.0; ROWS], lone.clone()] {
             let found = fitted(&spec, &accounts.task(&outcome)).replicates[0].predictions.clone();
             let found = found.unwrap_or_else(|| panic!("{name} diverged"));
-            assert!(found.uplift.iter().all(|uplift| uplift.is_finite()), "{name}");
+            assert!(found.score.iter().all(|uplift| uplift.is_finite()), "{name}");
         }
+    }
+}
+
+/// A network of one arm, with a point head and with a ziln head.
+#[test]
+fn rows_of_one_arm_are_learned_from_kept_and_scored() {
+    tch::set_num_threads(1);
+    let accounts = Accounts::new();
+    let one = Task { treatment: None, ..accounts.task(&accounts.outcome) };
+    let training = TrainingSpec { epochs: 40, batch: 64, ..TrainingSpec::default() };
+    let options = Options { trunk: vec![16], heads: vec![8], ..Options::default() };
+    for (components, converts) in [(&[][..], false), (&["ziln"], true)] {
+        let components: Vec<String> = components.iter().map(|name: &&str| (*name).to_string()).collect();
+        let row = catalog::backbone("mlp").unwrap();
+        let spec = catalog::compose(row, &components, &options, &training).unwrap();
+        assert_eq!(spec.question(), Question::Value);
+        let found = fitted(&spec, &one);
+        let said = found.replicates[0].predictions.clone().unwrap();
+        assert_eq!((said.question(), said.conversion.is_some()), (Question::Value, converts));
+        assert_eq!(said.expected, Arms::One(said.score.clone()));
+        let mean = |values: Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+        let spent = mean(accounts.outcome[..512].to_vec());
+        let predicted = mean(said.score.iter().map(|value| f64::from(*value)).collect());
+        assert!((predicted / spent - 1.0).abs() < 0.4, "{predicted}, {spent}");
+        let again = restore(&found.scorer.saved(), Device::Cpu).unwrap();
+        let rows = accounts.features.select(&accounts.validation);
+        assert_eq!(again.predictions(&rows), found.scorer.predictions(&rows));
+        let message = check(&spec, &accounts.task(&accounts.outcome)).unwrap_err().to_string();
+        assert!(message.contains("mlp") && message.contains("found rows with a treatment"), "{message}");
+    }
+    for (name, spec) in methods() {
+        let message = check(&spec, &one).unwrap_err().to_string();
+        assert!(message.contains("allowed are methods for value (mlp)"), "{name}: {message}");
     }
 }

@@ -7,8 +7,9 @@ mod tests;
 
 pub use explain::{Cell, Explained, Explanations};
 
+use crate::evaluation::Predictions;
 use crate::learner::neural::Maps;
-use crate::learner::{self, Device, Parameter, Predictions, SavedModel, Scorer, Status, TrainedSpec};
+use crate::learner::{self, Device, Parameter, SavedModel, Scorer, Status, TrainedSpec};
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -26,10 +27,6 @@ pub const OLDEST_MODEL_VERSION: u32 = 1;
 
 /// The first version whose files say how they score.
 const FIRST_WITH_SCORING: u32 = 3;
-
-/// Names of the scores; conversions from heads that have them.
-const SCORES: [&str; 5] =
-    ["uplift", "expected_control", "expected_treated", "conversion_control", "conversion_treated"];
 
 /// A trained model.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,7 +164,7 @@ impl Model {
 impl Ready<'_> {
     /// Names of the scores, in the order of [`Predictions`].
     pub fn scores(&self) -> &'static [&'static str] {
-        if self.scorer.converts() { &SCORES } else { &SCORES[..3] }
+        Predictions::names(self.scorer.question(), self.scorer.converts())
     }
 
     /// For each categorical column the number of cells with a level that the training rows lack.

@@ -75,8 +75,8 @@ fn a_model_survives_its_file() {
     let feature = Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } };
     let numeric = Matrix { rows: 2, columns: 1, values: vec![0.1, f32::NAN] };
     let scores = ready.score(&Dataset { features: vec![feature], numeric, ..Dataset::default() }).unwrap();
-    assert_eq!(scores.expected_control[1], -3.75, "a missing value is its indicator alone");
-    assert_eq!(scores.expected_treated[0], 3.75);
+    assert_eq!(scores.expected.control().unwrap()[1], -3.75, "a missing value is its indicator alone");
+    assert_eq!(scores.expected.treated().unwrap()[0], 3.75);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! DragonNet: TARNet whose representation also predicts the treatment (Shi, Blei, Veitch, NeurIPS 2019).
 
-use super::arms::Arms;
 use super::layers::{Linear, Mlp};
 use super::parameters::{Init, Layout, Slot, Weights};
+use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi(x)`, the propensity logit `phi(x) w + b`, and the scalar `epsilon` of targeted regularisation.
@@ -31,7 +31,7 @@ impl Backbone for Dragonnet {
         self.trunk.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
+    fn represent(&self, weights: &Weights, features: &Seen, _pass: &Pass) -> Representation {
         let arms = features.map(|features| self.trunk.forward(weights, features));
         let propensity = self.propensity.forward(weights, arms.control()).squeeze_dim(-1);
         let epsilon = weights.get(self.epsilon).squeeze_dim(-1);

@@ -1,8 +1,8 @@
 //! EFIN: explicit interaction of features with each other and with the treatment (Liu et al., KDD 2023).
 
-use super::arms::Arms;
 use super::layers::{Linear, Mlp};
 use super::parameters::{Init, Layout, Slot, Weights};
+use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing, steady};
 use tch::Tensor;
 
@@ -97,13 +97,13 @@ impl Backbone for Efin {
         self.control.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
+    fn represent(&self, weights: &Weights, features: &Seen, _pass: &Pass) -> Representation {
         let control = self.attend(weights, &self.fields(weights, features.control()));
         let uplift = self.interact(weights, &self.fields(weights, features.treated()));
         let uplift = self.uplift.forward(weights, &uplift);
         let propensity = self.propensity.forward(weights, &uplift).squeeze_dim(-1);
         let control = self.control.forward(weights, &control);
-        let arms = Arms::Apart { control, treated: uplift };
+        let arms = Seen::Apart { control, treated: uplift };
         Representation { propensity: Some(propensity), ..Representation::of(arms) }
     }
 }

@@ -1,8 +1,8 @@
 //! EUEN: a control network and an explicit uplift network (Ke et al., ICDM 2021).
 
-use super::arms::Arms;
 use super::layers::Mlp;
 use super::parameters::{Layout, Weights};
+use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi_c(x)` for the outcome under control, `phi_u(x)` for what treatment adds. No parameter in common.
@@ -32,8 +32,8 @@ impl Backbone for Euen {
         self.control.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
-        Representation::of(Arms::Apart {
+    fn represent(&self, weights: &Weights, features: &Seen, _pass: &Pass) -> Representation {
+        Representation::of(Seen::Apart {
             control: self.control.forward(weights, features.control()),
             treated: self.uplift.forward(weights, features.treated()),
         })

@@ -1,8 +1,8 @@
 //! Treatment-gated interaction (GTI).
 
-use super::arms::Arms;
 use super::layers::Linear;
 use super::parameters::{Init, Layout, Slot, Weights};
+use super::seen::Seen;
 use super::{Sharing, steady};
 use tch::Tensor;
 
@@ -49,16 +49,16 @@ impl Gate {
     }
 
     /// Gates what each arm sees.
-    pub fn forward(&self, weights: &Weights, features: &Arms) -> Arms {
+    pub fn forward(&self, weights: &Weights, features: &Seen) -> Seen {
         let (control, treated) = self.linear(weights, features);
-        Arms::Apart {
+        Seen::Apart {
             control: control * self.control.gate(weights, false),
             treated: treated * self.treated.gate(weights, true),
         }
     }
 
-    fn linear(&self, weights: &Weights, features: &Arms) -> (Tensor, Tensor) {
-        if let (Arms::Shared(both), true) = (features, self.shared) {
+    fn linear(&self, weights: &Weights, features: &Seen) -> (Tensor, Tensor) {
+        if let (Seen::Shared(both), true) = (features, self.shared) {
             let mapped = self.control.linear.forward(weights, both);
             return (mapped.shallow_clone(), mapped);
         }

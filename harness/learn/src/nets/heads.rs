@@ -1,8 +1,8 @@
 //! The heads of a network, and how they make the arms' outputs.
 
-use super::arms::Arms;
 use super::head::Head;
 use super::parameters::{Layout, Weights};
+use super::seen::Seen;
 use super::{Outputs, Sharing, steady};
 use tch::Tensor;
 
@@ -40,10 +40,10 @@ impl Heads {
     }
 
     /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need.
-    pub fn forward(&self, weights: &Weights, arms: &Arms, propensity: Option<&Tensor>) -> Outputs {
+    pub fn forward(&self, weights: &Weights, arms: &Seen, propensity: Option<&Tensor>) -> Outputs {
         match self {
             Heads::One(head) => of(arms.map(|arm| head.forward(weights, arm))),
-            Heads::PerArm(control, treated) => of(Arms::Apart {
+            Heads::PerArm(control, treated) => of(Seen::Apart {
                 control: control.forward(weights, arms.control()),
                 treated: treated.forward(weights, arms.treated()),
             }),
@@ -61,12 +61,12 @@ impl Heads {
                     None => marginal.zeros_like(),
                 };
                 let control = marginal - share * &uplift;
-                of(Arms::Apart { treated: &control + uplift, control })
+                of(Seen::Apart { treated: &control + uplift, control })
             }
         }
     }
 }
 
-fn of(arms: Arms) -> Outputs {
+fn of(arms: Seen) -> Outputs {
     Outputs::new(arms.control().shallow_clone(), arms.treated().shallow_clone())
 }

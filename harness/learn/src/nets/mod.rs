@@ -2,7 +2,6 @@
 //!
 //! Every tensor carries the replicates in front: parameters `[S, ...]`, features `[S, B, d]`.
 
-mod arms;
 mod counter;
 mod dragonnet;
 mod efin;
@@ -13,8 +12,10 @@ pub mod head;
 mod heads;
 mod layers;
 mod network;
+mod one_arm;
 mod parameters;
 mod s_learner;
+mod seen;
 pub mod steady;
 mod steps;
 mod t_learner;
@@ -26,11 +27,12 @@ pub use network::{Network, Outputs};
 pub use parameters::{Layout, Weights};
 pub use steps::Steps;
 
-use arms::Arms;
+use seen::Seen;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use valor_base::error::within;
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// Which parts the arms share, and how a representation is made of features.
 ///
@@ -43,7 +45,7 @@ trait Backbone {
     fn width(&self) -> i64;
 
     /// Features per arm `[S, B, d]` to representation per arm `[S, B, width]`.
-    fn represent(&self, weights: &Weights, features: &Arms, pass: &Pass) -> Representation;
+    fn represent(&self, weights: &Weights, features: &Seen, pass: &Pass) -> Representation;
 }
 
 /// Circumstances of one pass through a network.
@@ -59,7 +61,7 @@ pub struct Pass<'a> {
 /// What a backbone makes of features.
 struct Representation {
     /// What each arm's head sees, `[S, B, width]`.
-    arms: Arms,
+    arms: Seen,
     /// Logit of `P(T = 1 | x)`, `[S, B]`, from backbones that predict it.
     propensity: Option<Tensor>,
     /// The scalar of targeted regularisation, `[S]`, from backbones that have it.
@@ -68,7 +70,7 @@ struct Representation {
 
 impl Representation {
     /// A representation and nothing else.
-    fn of(arms: Arms) -> Self {
+    fn of(arms: Seen) -> Self {
         Self { arms, propensity: None, epsilon: None }
     }
 }
@@ -112,6 +114,8 @@ pub struct NetworkSpec {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackboneKind {
+    /// One network for rows of one arm.
+    Mlp,
     /// One network that sees the treatment as a feature.
     SLearner,
     /// Two disjoint networks.
@@ -193,6 +197,7 @@ impl BackboneKind {
     /// Its name in slugs and messages.
     pub fn name(&self) -> &'static str {
         match self {
+            BackboneKind::Mlp => "mlp",
             BackboneKind::SLearner => "s-learner",
             BackboneKind::TLearner => "t-learner",
             BackboneKind::Tarnet => "tarnet",
@@ -204,10 +209,27 @@ impl BackboneKind {
         }
     }
 
+    /// What its networks answer.
+    pub fn question(&self) -> Question {
+        match self {
+            BackboneKind::Mlp => Question::Value,
+            BackboneKind::SLearner
+            | BackboneKind::TLearner
+            | BackboneKind::Tarnet
+            | BackboneKind::Cfr
+            | BackboneKind::Dragonnet
+            | BackboneKind::Unite(_)
+            | BackboneKind::Euen(_)
+            | BackboneKind::Efin(_) => Question::Uplift,
+        }
+    }
+
     /// What its networks offer to terms.
     pub fn abilities(&self) -> Abilities {
         let (representation, propensity, epsilon) = match self {
-            BackboneKind::SLearner | BackboneKind::TLearner | BackboneKind::Euen(_) => (false, false, false),
+            BackboneKind::Mlp | BackboneKind::SLearner | BackboneKind::TLearner | BackboneKind::Euen(_) => {
+                (false, false, false)
+            }
             BackboneKind::Tarnet | BackboneKind::Cfr => (true, false, false),
             BackboneKind::Dragonnet => (true, true, true),
             BackboneKind::Unite(_) | BackboneKind::Efin(_) => (false, true, false),
@@ -224,7 +246,8 @@ impl NetworkSpec {
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),
             BackboneKind::Efin(spec) => within("efin.rank", spec.rank, 1, 1024),
-            BackboneKind::SLearner
+            BackboneKind::Mlp
+            | BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Tarnet
             | BackboneKind::Cfr
@@ -235,6 +258,12 @@ impl NetworkSpec {
 
     /// Refuses a gate that has nothing to act on.
     pub fn check_gate(&self) -> anyhow::Result<()> {
+        if self.gate.is_some() && self.backbone.question() == Question::Value {
+            return Err(input_error!(
+                "{} learns from rows without a treatment, which 'gti' would gate by: leave 'gti' out",
+                self.backbone.name()
+            ));
+        }
         let unite = matches!(self.backbone, BackboneKind::Unite(_));
         if unite && self.gate.is_some() && self.head == HeadSpec::Point {
             return Err(input_error!(

@@ -1,18 +1,20 @@
 //! A network: features, gate, backbone, heads, in the order that its spec asks for.
 
-use super::arms::Arms;
 use super::dragonnet::Dragonnet;
 use super::efin::Efin;
 use super::euen::Euen;
 use super::gate::Gate;
 use super::heads::Heads;
+use super::one_arm::OneArm;
 use super::parameters::{Layout, Weights};
 use super::s_learner::SLearner;
+use super::seen::Seen;
 use super::t_learner::TLearner;
 use super::tarnet::Tarnet;
 use super::unite::Unite;
 use super::{Backbone, BackboneKind, GatePosition, HeadSpec, NetworkSpec, OutcomeSummary, Pass, Sharing};
 use tch::Tensor;
+use valor_base::question::Question;
 
 /// A network and the layout of its parameters.
 pub struct Network {
@@ -22,6 +24,7 @@ pub struct Network {
     representation_gate: Option<Gate>,
     heads: Heads,
     head: HeadSpec,
+    question: Question,
 }
 
 /// What a network says of a batch.
@@ -61,12 +64,25 @@ impl Network {
         let representation_gate =
             gated(GatePosition::Representation).then(|| Gate::new(&mut layout, "gate", width, sharing));
         let heads = Heads::new(&mut layout, sharing, (width, &spec.heads), &spec.head.start(summary));
-        Self { layout, backbone, feature_gate, representation_gate, heads, head: spec.head.clone() }
+        Self {
+            layout,
+            backbone,
+            feature_gate,
+            representation_gate,
+            heads,
+            head: spec.head.clone(),
+            question: spec.backbone.question(),
+        }
     }
 
     /// The layout of the parameters.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// What it answers: where that is `Value`, both arms' outputs are those of the only one.
+    pub fn question(&self) -> Question {
+        self.question
     }
 
     /// What the heads put out.
@@ -76,7 +92,7 @@ impl Network {
 
     /// Features `[S, B, d]` to what terms and predictions read.
     pub fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Outputs {
-        let mut arms = Arms::Shared(features.shallow_clone());
+        let mut arms = Seen::Shared(features.shallow_clone());
         if let Some(gate) = &self.feature_gate {
             arms = gate.forward(weights, &arms);
         }
@@ -102,6 +118,7 @@ fn build(
 ) -> Box<dyn Backbone + Send> {
     let trunk = spec.trunk.as_slice();
     match &spec.backbone {
+        BackboneKind::Mlp => Box::new(OneArm::new(layout, inputs, trunk)),
         BackboneKind::SLearner => Box::new(SLearner::new(layout, inputs, trunk)),
         BackboneKind::TLearner => Box::new(TLearner::new(layout, inputs, trunk)),
         BackboneKind::Tarnet => Box::new(Tarnet::new(layout, inputs, trunk, false)),

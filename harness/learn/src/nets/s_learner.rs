@@ -1,8 +1,8 @@
 //! S-learner: one network that sees the treatment as a feature (Kunzel et al., PNAS 2019).
 
-use super::arms::Arms;
 use super::layers::Mlp;
 use super::parameters::{Layout, Weights};
+use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 use tch::Tensor;
 
@@ -27,14 +27,14 @@ impl Backbone for SLearner {
         self.trunk.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms, pass: &Pass) -> Representation {
+    fn represent(&self, weights: &Weights, features: &Seen, pass: &Pass) -> Representation {
         let phi =
             |x: &Tensor, treatment: &Tensor| self.trunk.forward(weights, &Tensor::cat(&[x, treatment], -1));
-        if let (Arms::Shared(x), Some(observed)) = (features, pass.observed) {
-            return Representation::of(Arms::Shared(phi(x, &observed.unsqueeze(-1))));
+        if let (Seen::Shared(x), Some(observed)) = (features, pass.observed) {
+            return Representation::of(Seen::Shared(phi(x, &observed.unsqueeze(-1))));
         }
         let one = features.control().narrow(-1, 0, 1).ones_like();
-        Representation::of(Arms::Apart {
+        Representation::of(Seen::Apart {
             control: phi(features.control(), &one.zeros_like()),
             treated: phi(features.treated(), &one),
         })

@@ -7,6 +7,7 @@ use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_S
 use super::tarnet::SMALLEST_SQUARE;
 use super::{BackboneKind, GatePosition, HeadSpec, NetworkSpec, UniteSpec};
 use serde::Serialize;
+use valor_base::question::Question;
 
 /// The steps of a network, and which of them are its answers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,12 +15,20 @@ use serde::Serialize;
 pub struct Steps {
     /// In an order in which they can be computed.
     steps: Vec<Step>,
-    /// Step with the raw outputs under control.
-    control: String,
-    /// Step with the raw outputs under treatment.
-    treated: String,
+    #[serde(flatten)]
+    answers: Answers,
     /// What raw outputs mean.
     head: Head,
+}
+
+/// Which steps have the raw outputs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+enum Answers {
+    /// Of both arms.
+    Two { control: String, treated: String },
+    /// Of the only one.
+    One { value: String },
 }
 
 /// A value under a name.
@@ -99,6 +108,12 @@ impl NetworkSpec {
     /// What the network computes, step by step.
     pub fn steps(&self) -> Steps {
         let mut writer = Writer { steps: Vec::new() };
+        if self.backbone.question() == Question::Value {
+            let phi = writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()));
+            let value = writer.named_head("both", "value", &phi, self.heads.len());
+            let answers = Answers::One { value };
+            return Steps { steps: writer.steps, answers, head: Head::of(&self.head) };
+        }
         let mut arms = ARMS.map(|_| INPUTS.to_string());
         let gated = |position| self.gate == Some(position);
         let shared = self.backbone.shares_gate();
@@ -111,7 +126,8 @@ impl NetworkSpec {
             arms = writer.gate("gate", shared, &arms);
         }
         let [control, treated] = self.answer(&mut writer, &arms, found.propensity);
-        Steps { steps: writer.steps, control, treated, head: Head::of(&self.head) }
+        let answers = Answers::Two { control, treated };
+        Steps { steps: writer.steps, answers, head: Head::of(&self.head) }
     }
 
     fn represent(&self, writer: &mut Writer, arms: &[String; 2]) -> Represented {
@@ -124,7 +140,7 @@ impl NetworkSpec {
                 });
                 Represented::of(writer.layers("phi", &with, &trunk("trunk")))
             }
-            BackboneKind::Tarnet | BackboneKind::Dragonnet => {
+            BackboneKind::Mlp | BackboneKind::Tarnet | BackboneKind::Dragonnet => {
                 Represented::of(writer.layers("phi", arms, &trunk("trunk")))
             }
             BackboneKind::Cfr => {
@@ -207,7 +223,8 @@ impl NetworkSpec {
                 [control, writer.add("treated".to_string(), treated)]
             }
             (
-                BackboneKind::TLearner
+                BackboneKind::Mlp
+                | BackboneKind::TLearner
                 | BackboneKind::Tarnet
                 | BackboneKind::Cfr
                 | BackboneKind::Dragonnet
@@ -222,7 +239,8 @@ impl BackboneKind {
     /// Whether one gate serves both arms.
     fn shares_gate(&self) -> bool {
         match self {
-            BackboneKind::SLearner
+            BackboneKind::Mlp
+            | BackboneKind::SLearner
             | BackboneKind::Tarnet
             | BackboneKind::Cfr
             | BackboneKind::Dragonnet

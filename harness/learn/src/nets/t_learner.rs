@@ -1,8 +1,8 @@
 //! T-learner: two disjoint networks, one per arm (Kunzel et al., PNAS 2019).
 
-use super::arms::Arms;
 use super::layers::Mlp;
 use super::parameters::{Layout, Weights};
+use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi_0(x)` and `phi_1(x)`, with no parameter in common.
@@ -30,8 +30,8 @@ impl Backbone for TLearner {
         self.control.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
-        Representation::of(Arms::Apart {
+    fn represent(&self, weights: &Weights, features: &Seen, _pass: &Pass) -> Representation {
+        Representation::of(Seen::Apart {
             control: self.control.forward(weights, features.control()),
             treated: self.treated.forward(weights, features.treated()),
         })

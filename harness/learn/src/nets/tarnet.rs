@@ -1,8 +1,8 @@
 //! TARNet and CFR: a shared representation and one head per arm (Shalit, Johansson, Sontag, ICML 2017).
 
-use super::arms::Arms;
 use super::layers::Mlp;
 use super::parameters::{Layout, Weights};
+use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 use tch::Tensor;
 
@@ -42,7 +42,7 @@ impl Backbone for Tarnet {
         self.trunk.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms, _pass: &Pass) -> Representation {
+    fn represent(&self, weights: &Weights, features: &Seen, _pass: &Pass) -> Representation {
         Representation::of(features.map(|features| self.phi(weights, features)))
     }
 }

@@ -1,10 +1,10 @@
 //! UniTE: a mixture of experts for marginal outcome, uplift and propensity (CIKM 2023), with Robinson's residual loss.
 
-use super::arms::Arms;
 use super::experts::Experts;
 use super::head::Head;
 use super::layers::Linear;
 use super::parameters::{Layout, Weights};
+use super::seen::Seen;
 use super::{Backbone, HeadSpec, OutcomeSummary, Pass, Representation, Sharing, UniteSpec};
 use tch::Tensor;
 
@@ -53,13 +53,13 @@ impl Backbone for Unite {
         self.experts.outputs()
     }
 
-    fn represent(&self, weights: &Weights, features: &Arms, pass: &Pass) -> Representation {
+    fn represent(&self, weights: &Weights, features: &Seen, pass: &Pass) -> Representation {
         let experts = features.map(|features| self.experts.forward(weights, features, pass));
         let mix = |task: usize, features: &Tensor, experts: &Tensor| {
             let shares = self.mixtures[task].forward(weights, features).softmax(-1, None);
             (experts * shares.transpose(1, 2).unsqueeze(-1)).sum_dim_intlist(1i64, false, None)
         };
-        let arms = Arms::Apart {
+        let arms = Seen::Apart {
             control: mix(0, features.control(), experts.control()),
             treated: mix(1, features.treated(), experts.treated()),
         };

@@ -96,7 +96,14 @@ impl Case {
         let backbone = BackboneKind::Dragonnet;
         let abilities = backbone.abilities();
         let (summary, batch) = (self.summary, self.order.len());
-        Setting { head: self.head.clone(), backbone: backbone.name(), abilities, summary, batch }
+        Setting {
+            head: self.head.clone(),
+            backbone: backbone.name(),
+            question: backbone.question(),
+            abilities,
+            summary,
+            batch,
+        }
     }
 
     pub fn build(&self, term: &TermKind) -> Box<dyn Term> {

@@ -13,7 +13,14 @@ fn setting(head: &HeadSpec, summary: OutcomeSummary, batch: usize) -> Setting {
     let backbone = BackboneKind::Dragonnet;
     let abilities = backbone.abilities();
     let summary = OutcomeSummary { treated_share: 0.5, ..summary };
-    Setting { head: head.clone(), backbone: backbone.name(), abilities, summary, batch }
+    Setting {
+        head: head.clone(),
+        backbone: backbone.name(),
+        question: backbone.question(),
+        abilities,
+        summary,
+        batch,
+    }
 }
 
 fn fixtures() -> Value {

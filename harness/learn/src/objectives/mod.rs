@@ -49,6 +49,7 @@ use crate::nets::{Abilities, HeadSpec, NetworkSpec, OutcomeSummary};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// One term of an objective.
 pub trait Term: Send {
@@ -107,6 +108,8 @@ pub struct Setting {
     pub head: HeadSpec,
     /// The network's backbone, for messages.
     pub backbone: &'static str,
+    /// What the network answers.
+    pub question: Question,
     /// What the network offers besides its heads.
     pub abilities: Abilities,
     /// Outcomes of the training rows.
@@ -118,8 +121,9 @@ pub struct Setting {
 impl Setting {
     /// Training of a network on rows of which `summary` is known, so many per step.
     pub fn new(network: &NetworkSpec, summary: OutcomeSummary, batch: usize) -> Self {
-        let (head, abilities) = (network.head.clone(), network.backbone.abilities());
-        Self { head, backbone: network.backbone.name(), abilities, summary, batch }
+        let (head, backbone) = (network.head.clone(), &network.backbone);
+        let (question, abilities) = (backbone.question(), backbone.abilities());
+        Self { head, backbone: backbone.name(), question, abilities, summary, batch }
     }
 
     fn needs_ziln(&self, term: &str) -> anyhow::Result<()> {
@@ -140,6 +144,12 @@ impl Setting {
                 "term '{term}' needs a head with a positive expectation (log, ziln); found a point head"
             )),
         }
+    }
+
+    /// Refuses networks of one arm; `term` compares arms.
+    fn needs_treatment(&self, term: &str) -> anyhow::Result<()> {
+        let has = self.question == Question::Uplift;
+        self.needs(term, has, "learns from rows with a treatment, which it compares")
     }
 
     fn needs_propensity(&self, term: &str) -> anyhow::Result<()> {
@@ -190,7 +200,11 @@ impl Objective {
                 0 => spec.term.name().to_string(),
                 earlier => format!("{} {}", spec.term.name(), earlier + 1),
             };
-            terms.push(Weighted { name, factor: spec.weight, term: spec.term.build(setting)? });
+            let term = spec.term.build(setting)?;
+            if term.needs_both_arms() {
+                setting.needs_treatment(spec.term.name())?;
+            }
+            terms.push(Weighted { name, factor: spec.weight, term });
         }
         if terms.is_empty() {
             return Err(input_error!("an objective needs at least one term"));

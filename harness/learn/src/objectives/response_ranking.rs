@@ -56,6 +56,7 @@ pub enum PairReduction {
 
 impl TermOptions for WithinGroupSpec {
     fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>> {
+        setting.needs_treatment("within-group")?;
         let (unit, widths) = (self.unit.amount(setting), Widths::new(setting));
         Ok(Box::new(WithinGroup { reduction: self.reduction, unit, widths }))
     }
@@ -67,6 +68,7 @@ impl TermOptions for WithinGroupSpec {
 
 impl TermOptions for CrossGroupSpec {
     fn build(&self, setting: &Setting) -> anyhow::Result<Box<dyn Term>> {
+        setting.needs_treatment("cross-group")?;
         let (unit, widths) = (self.unit.amount(setting), Widths::new(setting));
         Ok(Box::new(CrossGroup { reduction: self.reduction, unit, widths }))
     }

@@ -10,12 +10,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use valor_base::error::{choices, did_you_mean};
 use valor_base::input_error;
+use valor_base::question::Question;
+use valor_learn::learner::catalog;
 use valor_stats::metrics;
 
 /// First of the default seeds: the paper's code runs 42 to 46.
 const FIRST_SEED: u64 = 42;
 const DEFAULT_SEEDS: u64 = 5;
-const DEFAULT_METRICS: [&str; 4] = ["auuc", "qini", "lift@30", "krcc"];
 
 /// Reads an experiment with a profile and `--set` assignments applied. Data files are found from the
 /// experiment file's folder, and their content enters the identity of every run.
@@ -68,7 +69,9 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     }
     let declared: Vec<String> = wire.dataset.iter().map(|dataset| dataset.name.clone()).collect();
     let methods = methods::compose(&wire)?;
-    let metrics = wire.metrics.clone().unwrap_or_else(|| DEFAULT_METRICS.map(str::to_string).to_vec());
+    let asked = methods.first().map_or(Question::Uplift, |method| method.spec.question());
+    let usual = || metrics::usual(asked).table.iter().map(ToString::to_string).collect();
+    let metrics: Vec<String> = wire.metrics.clone().unwrap_or_else(usual);
     let mut experiment = Experiment {
         name,
         path: path.to_path_buf(),
@@ -97,6 +100,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         tuning.apply(&mut experiment)?;
         experiment.tuning = Some(tuning);
     }
+    check_questions(&experiment)?;
     Ok(experiment)
 }
 
@@ -163,6 +167,37 @@ fn check(experiment: &Experiment) -> anyhow::Result<()> {
     let methods: Vec<&str> = experiment.methods.iter().map(|method| method.name.as_str()).collect();
     if !methods.contains(&experiment.baseline.as_str()) {
         return Err(missing("baseline", &experiment.baseline, &methods));
+    }
+    Ok(())
+}
+
+/// Methods, rows and metrics of an experiment are of one question.
+fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
+    let question = experiment.asks();
+    for method in experiment.methods.iter().filter(|method| method.spec.question() != question) {
+        return Err(input_error!(
+            "method '{}' learns from {}, '{}' from {}: allowed is one kind in an experiment",
+            method.name,
+            method.spec.question().rows(),
+            experiment.methods[0].name,
+            question.rows()
+        ));
+    }
+    for dataset in experiment.datasets.iter().filter(|dataset| dataset.spec.question() != question) {
+        return Err(input_error!(
+            "dataset '{}' has {}; the methods learn from {}: allowed backbones for it are {}",
+            dataset.name,
+            dataset.spec.question().rows(),
+            question.rows(),
+            catalog::keys(dataset.spec.question()).join(", ")
+        ));
+    }
+    let claimed = experiment.claims.iter().map(|claim| ("claim", &claim.metric));
+    let decided = experiment.decision.metrics.iter().map(|metric| ("decision.metrics", metric));
+    let tuned = experiment.tuning.iter().map(|tuning| ("tuning.metric", &tuning.metric));
+    let shown = experiment.metrics.iter().map(|metric| ("metrics", metric));
+    for (key, metric) in shown.chain(decided).chain(claimed).chain(tuned) {
+        metrics::find_for(question, metric).map_err(|error| input_error!("{key}: {error}"))?;
     }
     Ok(())
 }

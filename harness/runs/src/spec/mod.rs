@@ -26,6 +26,7 @@ use error::ExperimentError;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use valor_base::question::Question;
 use valor_data::DataSpec;
 use valor_data::split::SplitSpec;
 use valor_learn::learner::MethodSpec;
@@ -134,6 +135,11 @@ impl Experiment {
     /// The method of a cell.
     pub fn method(&self, cell: Cell) -> &NamedMethod {
         &self.methods[cell.method]
+    }
+
+    /// What its rows are asked, and so what its methods answer.
+    pub fn asks(&self) -> Question {
+        self.methods.first().map_or(Question::Uplift, |method| method.spec.question())
     }
 
     /// The run of one cell with one seed.

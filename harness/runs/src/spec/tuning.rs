@@ -12,7 +12,6 @@ use valor_learn::learner::{MethodSpec, NeuralSpec, TunedSpec};
 use valor_stats::metrics::{self, Direction, Metric};
 
 const MOST_TRIALS: usize = 1000;
-const DEFAULT_METRIC: &str = "qini";
 
 /// What is searched, and by what it is decided.
 #[derive(Clone, Debug, PartialEq)]
@@ -150,7 +149,7 @@ fn metric(wire: &TuningWire, experiment: &Experiment) -> anyhow::Result<String> 
     let Some(name) = &wire.metric else {
         let first = experiment.metrics.first();
         let first = first.filter(|name| metrics::find(name).is_ok_and(decides));
-        return Ok(first.cloned().unwrap_or_else(|| DEFAULT_METRIC.to_string()));
+        return Ok(first.cloned().unwrap_or_else(|| metrics::usual(experiment.asks()).tuning.to_string()));
     };
     let metric = metrics::find(name).map_err(|error| input_error!("tuning.metric: {error:#}"))?;
     if decides(metric) {

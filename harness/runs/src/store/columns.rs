@@ -1,7 +1,6 @@
 //! Per-row values as Parquet.
 
 use super::pages;
-use crate::record::{EvaluationRows, Predictions};
 use anyhow::{Context, ensure};
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float32Array, Float64Array, RecordBatch, UInt32Array,
@@ -10,21 +9,14 @@ use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 use std::sync::Arc;
 use valor_base::error::caught;
+use valor_base::question::{Arms, Question};
+use valor_data::Treatment;
+use valor_learn::evaluation::{Column, EvaluationRows, Predictions};
 
 /// Encodes predictions.
 pub fn encode_predictions(found: &Predictions) -> anyhow::Result<Vec<u8>> {
     let column = |values: &[f32]| Arc::new(Float32Array::from(values.to_vec())) as ArrayRef;
-    let mut columns = vec![
-        ("uplift", column(&found.uplift)),
-        ("expected_control", column(&found.expected_control)),
-        ("expected_treated", column(&found.expected_treated)),
-    ];
-    let optional = [
-        ("conversion_control", &found.conversion_control),
-        ("conversion_treated", &found.conversion_treated),
-    ];
-    columns.extend(optional.iter().filter_map(|(name, values)| Some((*name, column(values.as_ref()?)))));
-    encode(columns)
+    encode(found.columns().into_iter().map(|(name, values)| (name, column(values))).collect())
 }
 
 /// Decodes predictions for so many rows.
@@ -38,32 +30,22 @@ pub fn decode_predictions(bytes: Vec<u8>, rows: usize) -> anyhow::Result<Predict
             ensure!(found == rows, "it has {found} predictions for {rows} rows");
             Ok(())
         })?;
-        Ok(Predictions {
-            uplift: table.singles("uplift")?,
-            expected_control: table.singles("expected_control")?,
-            expected_treated: table.singles("expected_treated")?,
-            conversion_control: table.optional("conversion_control", Table::singles)?,
-            conversion_treated: table.optional("conversion_treated", Table::singles)?,
-        })
+        let [uplift, value] = [Question::Uplift, Question::Value];
+        let question = if table.has(value.score()) { value } else { uplift };
+        Predictions::from_columns(question, |name| table.optional(name, Table::singles))
     })
 }
 
 /// Encodes the rows that models are judged on.
 pub fn encode_evaluation(rows: &EvaluationRows) -> anyhow::Result<Vec<u8>> {
-    let column = |values: &[f64]| Arc::new(Float64Array::from(values.to_vec())) as ArrayRef;
-    let mut columns: Vec<(&str, ArrayRef)> = vec![
-        ("row", Arc::new(UInt32Array::from(rows.row.clone()))),
-        ("treatment", Arc::new(BooleanArray::from(rows.treatment.clone()))),
-        ("outcome", column(&rows.outcome)),
-    ];
-    let optional = [
-        ("propensity", &rows.propensity),
-        ("effect", &rows.effect),
-        ("expected_control", &rows.expected_control),
-        ("expected_treated", &rows.expected_treated),
-    ];
-    columns.extend(optional.iter().filter_map(|(name, values)| Some((*name, column(values.as_ref()?)))));
-    encode(columns)
+    let array = |column: Column| -> ArrayRef {
+        match column {
+            Column::Rows(values) => Arc::new(UInt32Array::from(values.to_vec())),
+            Column::Flags(values) => Arc::new(BooleanArray::from(values.to_vec())),
+            Column::Doubles(values) => Arc::new(Float64Array::from(values.to_vec())),
+        }
+    };
+    encode(rows.columns().into_iter().map(|(name, column)| (name, array(column))).collect())
 }
 
 /// Decodes the rows that models are judged on.
@@ -79,14 +61,16 @@ pub fn decode_evaluation(bytes: Vec<u8>) -> anyhow::Result<EvaluationRows> {
             ensure!(found <= most, "it says that it has {found} rows, more than it has room for");
             Ok(())
         })?;
+        let known = |name: &str| table.optional(name, Table::doubles);
+        let assigned = table.optional("treatment", Table::flags)?;
+        let propensity = known("propensity")?;
+        let two = Arms::Two { control: known("expected_control")?, treated: known("expected_treated")? };
         let rows = EvaluationRows {
             row: table.numbers()?,
-            treatment: table.treatment()?,
+            treatment: assigned.map(|assigned| Treatment { assigned, propensity }),
             outcome: table.doubles("outcome")?,
-            propensity: table.optional("propensity", Table::doubles)?,
-            effect: table.optional("effect", Table::doubles)?,
-            expected_control: table.optional("expected_control", Table::doubles)?,
-            expected_treated: table.optional("expected_treated", Table::doubles)?,
+            effect: known("effect")?,
+            expected: two.transpose().or(known("expected")?.map(Arms::One)),
         };
         ensure!(rows.row.is_sorted_by(|a, b| a < b), "its rows are not in order");
         Ok(rows)
@@ -100,7 +84,10 @@ fn guarded<T>(decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
 
 fn encode(columns: Vec<(&str, ArrayRef)>) -> anyhow::Result<Vec<u8>> {
     let mut named = valor_io::table::Columns::default();
-    columns.into_iter().for_each(|(name, cells)| named.add_array(name, cells));
+    for (name, cells) in columns {
+        let partial = cells.null_count() > 0;
+        named.push(name, cells, partial);
+    }
     // Plain: what is stored is looked through by `pages` before it is decoded.
     valor_io::table::parquet(named, valor_io::table::Packing::Plain)
 }
@@ -140,9 +127,13 @@ impl Table {
         Ok(column.context("column 'row' is not u32")?.values().to_vec())
     }
 
-    fn treatment(&self) -> anyhow::Result<Vec<bool>> {
-        let column = self.column("treatment")?.as_boolean_opt();
-        Ok(column.context("column 'treatment' is not boolean")?.values().iter().collect())
+    fn has(&self, name: &str) -> bool {
+        self.0.column_by_name(name).is_some()
+    }
+
+    fn flags(&self, name: &str) -> anyhow::Result<Vec<bool>> {
+        let column = self.column(name)?.as_boolean_opt();
+        Ok(column.with_context(|| format!("column '{name}' is not boolean"))?.values().iter().collect())
     }
 
     fn singles(&self, name: &str) -> anyhow::Result<Vec<f32>> {
@@ -170,7 +161,7 @@ impl Table {
         name: &str,
         read: impl Fn(&Self, &str) -> anyhow::Result<T>,
     ) -> anyhow::Result<Option<T>> {
-        self.0.column_by_name(name).is_some().then(|| read(self, name)).transpose()
+        self.has(name).then(|| read(self, name)).transpose()
     }
 }
 
@@ -183,21 +174,21 @@ mod tests {
         let column =
             |shift: f32| (0..count).map(|row| (row as f32 * 1.7).sin() + shift).collect::<Vec<f32>>();
         Predictions {
-            uplift: column(0.0),
-            expected_control: column(3.0),
-            expected_treated: column(4.5),
-            conversion_control: Some(vec![0.25; count]),
-            conversion_treated: None,
+            score: column(0.0),
+            expected: Arms::Two { control: column(3.0), treated: column(4.5) },
+            conversion: Some(Arms::Two { control: vec![0.25; count], treated: vec![0.5; count] }),
         }
     }
 
     fn rows(count: u32) -> EvaluationRows {
         EvaluationRows {
             row: (0..count).map(|row| 3 * row).collect(),
-            treatment: (0..count).map(|row| row % 3 == 0).collect(),
+            treatment: Some(Treatment {
+                assigned: (0..count).map(|row| row % 3 == 0).collect(),
+                propensity: Some(vec![0.5; count as usize]),
+            }),
             outcome: (0..count).map(|row| f64::from(row % 7)).collect(),
             effect: Some((0..count).map(f64::from).collect()),
-            propensity: Some(vec![0.5; count as usize]),
             ..EvaluationRows::default()
         }
     }
@@ -207,8 +198,13 @@ mod tests {
         for count in [0, 1, 2, 50, 30_000] {
             let found = predictions(count);
             assert_eq!(decode_predictions(encode_predictions(&found).unwrap(), count).unwrap(), found);
-            let rows = rows(count as u32);
-            assert_eq!(decode_evaluation(encode_evaluation(&rows).unwrap()).unwrap(), rows);
+            let two = rows(count as u32);
+            let one = EvaluationRows { treatment: None, effect: None, ..two.clone() };
+            for rows in [two, one] {
+                assert_eq!(decode_evaluation(encode_evaluation(&rows).unwrap()).unwrap(), rows);
+            }
+            let value = Predictions::new(Arms::One(vec![1.5; count]), Some(Arms::One(vec![0.5; count])));
+            assert_eq!(decode_predictions(encode_predictions(&value).unwrap(), count).unwrap(), value);
         }
     }
 
@@ -219,7 +215,7 @@ mod tests {
         };
         assert!(refused(&predictions(3), 4).contains("3 predictions for 4 rows"));
         let mut wild = predictions(3);
-        wild.expected_control[1] = f32::NAN;
+        wild.expected.as_mut().map(|column| column[1] = f32::NAN);
         assert!(refused(&wild, 3).contains("'expected_control' has values that are not finite"));
         let mut disorder = rows(3);
         disorder.row.reverse();

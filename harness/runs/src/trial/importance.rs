@@ -5,11 +5,10 @@ use crate::record::{FeatureImportance, Importance};
 use rand::seq::SliceRandom;
 use valor_base::seed::Seeds;
 use valor_data::Matrix;
+use valor_learn::evaluation::EvaluationRows;
 use valor_learn::learner::{Scorer, SplitGains};
-use valor_stats::metrics::{self, Judged};
+use valor_stats::metrics;
 
-/// What the ranking is judged by.
-const METRIC: &str = "auuc";
 /// Test rows that are scored anew for each feature, at least and at most.
 const ROWS: [usize; 2] = [1_000, 10_000];
 /// Within these bounds as many as make so many visits of a row to a tree.
@@ -57,25 +56,21 @@ fn chosen(rows: usize, visits: usize, seeds: &Seeds) -> Vec<u32> {
 /// The rows that are looked at.
 struct Sample {
     features: Matrix,
-    treatment: Vec<bool>,
-    outcome: Vec<f64>,
+    rows: EvaluationRows,
 }
 
 impl Sample {
     fn new(prepared: &Prepared, places: &[u32]) -> Self {
         let rows = &prepared.evaluation;
         let numbers: Vec<u32> = places.iter().map(|&place| rows.row[place as usize]).collect();
-        Self {
-            features: prepared.features().select(&numbers),
-            treatment: places.iter().map(|&place| rows.treatment[place as usize]).collect(),
-            outcome: places.iter().map(|&place| rows.outcome[place as usize]).collect(),
-        }
+        Self { features: prepared.features().select(&numbers), rows: rows.observed(places) }
     }
 
     fn auuc(&self, scorer: &dyn Scorer, features: &Matrix) -> Option<f64> {
-        let uplift: Vec<f64> = scorer.uplift(features).into_iter().map(f64::from).collect();
-        let judged = metrics::Prepared::new(&Judged::new(&uplift, &self.treatment, &self.outcome)).ok()?;
-        metrics::find(METRIC).ok()?.compute(&judged).ok()
+        let score: Vec<f64> = scorer.score(features).into_iter().map(f64::from).collect();
+        let ranked = metrics::RankedRows::new(&self.rows.judged(&score)).ok()?;
+        let judge = metrics::usual(self.rows.question()).importance;
+        metrics::find(judge).ok()?.compute(&ranked).ok()
     }
 
     fn shuffled(&self, column: usize, seeds: &Seeds) -> Matrix {

@@ -18,7 +18,7 @@ pub fn measure(scorer: &dyn Scorer, rows: &Matrix, now: fn() -> Instant) -> Opti
     let time = |first: usize, count: usize| {
         let rows = slice(rows, first, count);
         let start = now();
-        let scored = scorer.uplift(&rows);
+        let scored = scorer.score(&rows);
         start.elapsed().as_secs_f64() * 1e3 / scored.len().max(1) as f64
     };
     let mut singles: Vec<f64> = (0..WARM_UP + SINGLES).map(|turn| time(turn % rows.rows, 1)).collect();

@@ -1,14 +1,13 @@
 //! From a data spec to encoded, parted rows.
 
 use super::{Job, RowCounts, Task};
-use crate::record::EvaluationRows;
 use crate::spec::{self, SCIENCE_VERSION};
 use serde_json::json;
 use valor_data::caution::{cautions, near_certain};
 use valor_data::encode::{ColumnKind, Encoder, Encoding};
-use valor_data::propensity::Propensity;
 use valor_data::split::{self, Split};
 use valor_data::{Dataset, Matrix};
+use valor_learn::evaluation::{EvaluationRows, estimated_propensity};
 use valor_learn::model::RawColumn;
 
 /// Rows ready to learn from.
@@ -49,9 +48,7 @@ impl Prepared {
         prepared.dataset.notes.extend(pooled);
         prepared.kinds = prepared.encoder.kinds();
         prepared.features = prepared.encoder.encode(&prepared.dataset)?;
-        if prepared.dataset.propensity.is_none() {
-            prepared.estimate_propensity(encoding)?;
-        }
+        prepared.estimate_propensity(encoding)?;
         // The raw values are not needed any more, and they are as large as the encoded ones.
         prepared.dataset.numeric = Matrix::default();
         Ok(prepared)
@@ -63,17 +60,21 @@ impl Prepared {
         let cautions = cautions(&dataset);
         dataset.notes.extend(cautions);
         let split = split::split(&dataset, &job.split, job.seeds.first().copied().unwrap_or_default())?;
-        let evaluation = evaluation(&dataset, &split.test);
+        let evaluation = EvaluationRows::of(&dataset, &split.test);
         let (encoder, kinds, features) = Default::default();
         Ok(Self { evaluation_id: Self::key(job)?, dataset, encoder, kinds, features, split, evaluation })
     }
 
-    /// For the weighted metrics alone: methods still see that the propensity is not known. The same for every method,
+    /// Where the rows have a treatment whose propensity is not known. For the weighted metrics alone: methods still see that the propensity is not known. The same for every method,
     /// whichever encoding it has.
     fn estimate_propensity(&mut self, encoding: Encoding) -> anyhow::Result<()> {
         let Self { dataset, split, .. } = &*self;
+        let Some(treatment) = dataset.treatment.as_ref().filter(|treatment| treatment.propensity.is_none())
+        else {
+            return Ok(());
+        };
         let estimate = |features: &Matrix| {
-            Propensity::fit(features, &dataset.treatment, &split.train).predict(features, &split.test)
+            estimated_propensity(features, &treatment.assigned, &split.train, &split.test)
         };
         let estimated = match encoding {
             Encoding::Standard => estimate(&self.features),
@@ -83,7 +84,9 @@ impl Prepared {
         };
         self.dataset.notes.push(ESTIMATED.to_string());
         self.dataset.notes.extend(near_certain("an estimated propensity", &estimated));
-        self.evaluation.propensity = Some(estimated);
+        if let Some(judged) = &mut self.evaluation.treatment {
+            judged.propensity = Some(estimated);
+        }
         Ok(())
     }
 
@@ -92,9 +95,8 @@ impl Prepared {
         Task {
             features: &self.features,
             kinds: &self.kinds,
-            treatment: &self.dataset.treatment,
+            treatment: self.dataset.treatment.as_ref(),
             outcome: &self.dataset.outcome,
-            propensity: self.dataset.propensity.as_deref(),
             origin: self.dataset.origin.as_deref(),
             train: &self.split.train,
             validation: &self.split.validation,
@@ -129,21 +131,6 @@ impl Prepared {
             validation: self.split.validation.len(),
             test: self.split.test.len(),
         }
-    }
-}
-
-fn evaluation(dataset: &Dataset, test: &[u32]) -> EvaluationRows {
-    let take = |values: &[f64]| test.iter().map(|&row| values[row as usize]).collect::<Vec<f64>>();
-    let optional = |values: Option<&Vec<f64>>| values.map(|values| take(values));
-    let truth = dataset.truth.as_ref();
-    EvaluationRows {
-        row: test.to_vec(),
-        treatment: test.iter().map(|&row| dataset.treatment[row as usize]).collect(),
-        outcome: take(&dataset.outcome),
-        propensity: optional(dataset.propensity.as_ref()),
-        effect: truth.map(|truth| take(&truth.effect)),
-        expected_control: optional(truth.and_then(|truth| truth.expected_control.as_ref())),
-        expected_treated: optional(truth.and_then(|truth| truth.expected_treated.as_ref())),
     }
 }
 
@@ -185,18 +172,18 @@ mod tests {
     fn an_unknown_propensity_is_estimated_for_the_metrics_alone() {
         let folder = tempfile::tempdir().unwrap();
         let prepared = prepared(folder.path(), "");
-        let estimates = prepared.evaluation.propensity.as_ref().unwrap();
+        let estimates = prepared.evaluation.treatment.as_ref().unwrap().propensity.as_ref().unwrap();
         assert_eq!(estimates.len(), 8);
         assert!(estimates.is_sorted() && estimates[0] < 0.2 && estimates[7] > 0.5, "{estimates:?}");
         assert_eq!(prepared.notes(), [ESTIMATED]);
-        assert!(prepared.task().propensity.is_none());
+        assert!(prepared.task().propensity().is_none());
     }
 
     #[test]
     fn a_known_propensity_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let prepared = prepared(folder.path(), "propensity = 0.5");
-        assert_eq!(prepared.evaluation.propensity, Some(vec![0.5; 8]));
+        assert_eq!(prepared.evaluation.treatment.as_ref().unwrap().propensity, Some(vec![0.5; 8]));
         assert!(prepared.notes().is_empty());
     }
 }

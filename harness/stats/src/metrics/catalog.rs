@@ -2,13 +2,14 @@
 
 use super::registry::Direction::{self, Higher, Lower, Neither, One, Zero};
 use super::registry::{Compute, Metric, Total};
-use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth};
+use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value};
 
 const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
 const CAUSALML: &str = "causalml 0.18.0";
 const SKLIFT: &str = "scikit-uplift 0.5.1";
 const RERUM: &str = "RERUM (He et al. 2024), released code";
 const DEVRIENDT: &str = "Devriendt et al. 2020, table 2";
+const ZILN: &str = "Wang, Liu, Miao 2019 (normalised Gini)";
 const HAJEK: &str = "VALOR's form with Hajek weights";
 const HERE: &str = "this project";
 const TEXTBOOK: &str = "textbook";
@@ -80,6 +81,9 @@ pub(super) const METRICS: &[Metric] = &[
     row("auuc.devriendt.separate-relative", "sum over percents p of R(T,p|T|)/|T| - R(C,p|C|)/|C| (also the relative Qini form)", MEANS, Higher, DEVRIENDT, Compute::Ranked(devriendt::auuc_separate_relative)),
     row("qini.devriendt.joint-absolute", "sum over k of R_T - R_C N_T/N_C", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::qini_joint_absolute)),
     row("qini.devriendt.separate-absolute", "sum over percents p of R(T,p|T|) - R(C,p|C|) |T|/|C|", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::qini_separate_absolute)),
+    row("gini", "A(score)/A(outcome), A = mean over k of (share of the outcome in the top k - k/n); rows without a treatment", RATIO, Higher, ZILN, Compute::Positions(value::gini)),
+    row("spearman", "Pearson's correlation of the middle ranks of score and outcome; rows without a treatment", CORRELATION, Higher, "Spearman 1904", Compute::Positions(value::spearman)),
+    row("nmae", "mean |y_hat - y| / mean y; rows without a treatment", RATIO, Lower, TEXTBOOK, Compute::ValueMeans(value::nmae)),
 ];
 
 #[expect(clippy::too_many_arguments, reason = "one row of the table above")]

@@ -9,7 +9,6 @@ mod causalml;
 mod concordance;
 pub mod curve;
 mod devriendt;
-mod judged;
 mod means;
 mod pass;
 pub mod rank;
@@ -18,20 +17,25 @@ mod reference;
 mod registry;
 mod rerum;
 mod resample;
+mod scored;
 mod sklift;
 mod stretch;
 mod summary;
 mod sweep;
 mod truth;
+mod value;
 
 #[cfg(test)]
 mod fixtures;
 #[cfg(test)]
 mod properties;
 
-pub use judged::{Judged, Prepared};
 pub use reference::{RandomValue, random_reference};
-pub use registry::{Direction, Metric, MetricValue, Total, Undefined, Value, evaluate, find, registry};
+pub use registry::{
+    Direction, Metric, MetricValue, Total, Undefined, Usual, Value, evaluate, find, find_for, of_question,
+    registry, usual,
+};
 pub use resample::{Resampler, Weighted, WeightedForm};
+pub use scored::{RankedRows, ScoredRows};
 pub use stretch::{LANES, Lanes};
 pub use summary::{Summary, summary};

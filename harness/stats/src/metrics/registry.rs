@@ -1,14 +1,16 @@
 //! What a metric is, and how one is found by name and computed.
 
 use super::catalog::{METRICS, SHARES, TRUTH};
-use super::judged::Prepared;
 use super::means::Means;
 use super::rank::tau_b;
+use super::scored::RankedRows;
 use super::sweep::Sweep;
+use super::value::Positions;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::error::choices;
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// A metric's value, or why there is none.
 pub type Value = Result<f64, Undefined>;
@@ -108,11 +110,15 @@ pub(super) enum Compute {
     /// From one pass over the inverse-propensity-weighted arms.
     Inverse(fn(&Sweep) -> Value),
     /// From weighted means over rows.
-    Means(fn(&Prepared) -> Result<Means, Undefined>),
+    Means(fn(&RankedRows) -> Result<Means, Undefined>),
     /// Tau-b of the score and this column.
-    Correlation(fn(&Prepared) -> Result<&[f64], Undefined>),
+    Correlation(fn(&RankedRows) -> Result<&[f64], Undefined>),
     /// From the ranked rows; has no weighted form.
-    Ranked(fn(&Prepared) -> Value),
+    Ranked(fn(&RankedRows) -> Value),
+    /// From where rows without a treatment stand by score and by outcome.
+    Positions(fn(&Positions) -> Value),
+    /// From weighted means over rows without a treatment.
+    ValueMeans(fn(&RankedRows) -> Result<Means, Undefined>),
 }
 
 impl Metric {
@@ -131,14 +137,41 @@ impl Metric {
         matches!(self.compute, Compute::Inverse(_))
     }
 
+    /// Which question's models it judges.
+    pub fn question(&self) -> Question {
+        match self.compute {
+            Compute::Observed(_)
+            | Compute::Inverse(_)
+            | Compute::Means(_)
+            | Compute::Correlation(_)
+            | Compute::Ranked(_) => Question::Uplift,
+            Compute::Positions(_) | Compute::ValueMeans(_) => Question::Value,
+        }
+    }
+
+    /// Why it says nothing of models of the other question.
+    pub(super) fn suits(&self, prepared: &RankedRows) -> Result<(), Undefined> {
+        match (self.question(), prepared.question()) {
+            (Question::Uplift, Question::Value) => Err(Undefined::new("there is no treatment")),
+            (Question::Value, Question::Uplift) => {
+                Err(Undefined::new("it judges what rows without a treatment are worth"))
+            }
+            (Question::Uplift, Question::Uplift) | (Question::Value, Question::Value) => Ok(()),
+        }
+    }
+
     /// The value on these rows.
-    pub fn compute(&self, prepared: &Prepared) -> Value {
+    pub fn compute(&self, prepared: &RankedRows) -> Value {
+        self.suits(prepared)?;
         let value = match self.compute {
             Compute::Observed(metric) => metric(&prepared.observed_sweep),
             Compute::Inverse(metric) => {
                 prepared.inverse().ok_or_else(no_propensity).and_then(|(_, sweep)| metric(sweep))
             }
-            Compute::Means(metric) => metric(prepared).and_then(|means| means.value()),
+            Compute::Positions(metric) => metric(&Positions::new(prepared)),
+            Compute::Means(metric) | Compute::ValueMeans(metric) => {
+                metric(prepared).and_then(|means| means.value())
+            }
             Compute::Correlation(column) => {
                 column(prepared).and_then(|truth| tau_b(&prepared.ranking, truth))
             }
@@ -151,6 +184,47 @@ impl Metric {
 /// All metrics in the order in which they are explained.
 pub fn registry() -> &'static [Metric] {
     METRICS
+}
+
+/// Those that judge models of a question, in the same order.
+pub fn of_question(question: Question) -> impl Iterator<Item = &'static Metric> {
+    METRICS.iter().filter(move |metric| metric.question() == question)
+}
+
+/// What is shown and decided by where nothing else is asked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Usual {
+    /// Metrics of a table, first the primary one.
+    pub table: &'static [&'static str],
+    /// What tuning decides by, on validation rows.
+    pub tuning: &'static str,
+    /// What the importance of features is a loss of.
+    pub importance: &'static str,
+}
+
+/// Those of a question.
+pub fn usual(question: Question) -> Usual {
+    match question {
+        Question::Uplift => {
+            Usual { table: &["auuc", "qini", "lift@30", "krcc"], tuning: "qini", importance: "auuc" }
+        }
+        Question::Value => Usual { table: &["gini", "spearman", "nmae"], tuning: "gini", importance: "gini" },
+    }
+}
+
+/// The metric called `name`, which must judge models of a question.
+///
+/// # Errors
+///
+/// As [`find`]; an input error with those of the question where it judges others.
+pub fn find_for(question: Question, name: &str) -> anyhow::Result<&'static Metric> {
+    let metric = find(name)?;
+    if metric.question() == question {
+        return Ok(metric);
+    }
+    let names: Vec<&str> = of_question(question).map(|metric| metric.name).collect();
+    let (judged, rows) = (metric.question().rows(), question.rows());
+    Err(input_error!("metric '{name}' judges {judged}; for {rows} allowed are {}", names.join(", ")))
 }
 
 /// The metric called `name`.
@@ -172,7 +246,7 @@ pub fn find(name: &str) -> anyhow::Result<&'static Metric> {
 /// An input error for an unknown name.
 pub fn evaluate<S: AsRef<str>>(
     names: &[S],
-    prepared: &Prepared,
+    prepared: &RankedRows,
 ) -> anyhow::Result<BTreeMap<String, MetricValue>> {
     let entry =
         |name: &S| find(name.as_ref()).map(|metric| (metric.name.into(), metric.compute(prepared).into()));
@@ -194,7 +268,7 @@ pub(super) fn finite(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Judged;
+    use crate::metrics::ScoredRows;
     use std::collections::BTreeSet;
 
     #[test]
@@ -216,17 +290,17 @@ mod tests {
         let treatment: Vec<bool> = (0..200).map(|row| row % 2 == 0).collect();
         let outcome: Vec<f64> = (0..200).map(|row| f64::from(row % 7)).collect();
         let half = [0.5; 200];
-        let bare = Judged {
+        let bare = ScoredRows {
             predicted_uplift: Some(&score),
             predicted_control: Some(&score),
             predicted_treated: Some(&score),
-            ..Judged::new(&score, &treatment, &outcome)
+            ..ScoredRows::new(&score, &treatment, &outcome)
         };
-        let known = Judged { effect: Some(&outcome), expected_control: Some(&outcome), ..bare };
-        let weighted = Judged { propensity: Some(&half), ..bare };
-        let [bare, known, weighted] = [bare, known, weighted].map(|rows| Prepared::new(&rows).unwrap());
+        let known = ScoredRows { effect: Some(&outcome), expected_control: Some(&outcome), ..bare };
+        let weighted = ScoredRows { propensity: Some(&half), ..bare };
+        let [bare, known, weighted] = [bare, known, weighted].map(|rows| RankedRows::new(&rows).unwrap());
         for metric in registry() {
-            let defined = |rows: &Prepared| metric.compute(rows).is_ok();
+            let defined = |rows: &RankedRows| metric.compute(rows).is_ok();
             assert_eq!(defined(&known) && !defined(&bare), metric.needs_truth(), "{}", metric.name);
             assert_eq!(defined(&weighted) && !defined(&bare), metric.needs_propensity(), "{}", metric.name);
         }

@@ -2,12 +2,13 @@
 
 use super::concordance::tau_b;
 use super::curve::{even, gains};
-use super::judged::Prepared;
 use super::means::Means;
 use super::pass::{Run, weighted};
 use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
+use super::scored::RankedRows;
 use super::stretch::{Harmonics, LANES, Lanes, Weights, lane, totals, weighted_lanes};
 use super::sweep::Sweep;
+use super::value::Positions;
 use std::cell::LazyCell;
 use std::sync::Arc;
 
@@ -26,7 +27,11 @@ impl Metric {
     /// How `Resampler` computes it.
     pub fn weighted_form(&self) -> WeightedForm {
         match self.compute {
-            Compute::Observed(_) | Compute::Inverse(_) | Compute::Means(_) => WeightedForm::Exact,
+            Compute::Observed(_)
+            | Compute::Inverse(_)
+            | Compute::Means(_)
+            | Compute::Positions(_)
+            | Compute::ValueMeans(_) => WeightedForm::Exact,
             Compute::Correlation(_) => WeightedForm::Linearised,
             Compute::Ranked(_) => WeightedForm::Absent,
         }
@@ -35,7 +40,7 @@ impl Metric {
 
 /// One model, ready to be judged under many sets of row weights.
 pub struct Resampler<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a RankedRows,
     runs: Vec<Run>,
     forms: Vec<Form>,
     harmonics: Arc<Harmonics>,
@@ -55,15 +60,16 @@ enum Form {
     Observed(fn(&Sweep) -> Value),
     Inverse(fn(&Sweep) -> Value),
     Means(Means),
+    Positions(fn(&Positions) -> Value),
     Undefined(Undefined),
 }
 
 impl<'a> Resampler<'a> {
     /// Prepares what does not depend on the weights, for several models.
-    pub fn all(models: &'a [Prepared], metrics: &[&Metric]) -> Vec<Self> {
-        let most = models.iter().map(Prepared::rows).max().unwrap_or(0);
+    pub fn all(models: &'a [RankedRows], metrics: &[&Metric]) -> Vec<Self> {
+        let most = models.iter().map(RankedRows::rows).max().unwrap_or(0);
         let harmonics = Arc::new(Harmonics::new(most));
-        let resampler = |prepared: &'a Prepared| Self {
+        let resampler = |prepared: &'a RankedRows| Self {
             prepared,
             runs: Run::all(&prepared.ranking),
             forms: metrics.iter().map(|metric| Form::new(prepared, metric)).collect(),
@@ -92,12 +98,14 @@ impl<'a> Resampler<'a> {
         let weights = Weights { ranked, totals: &totals };
         let found = weighted_lanes(self.prepared, &self.runs, weights, &self.harmonics, &at);
         let inverse = LazyCell::new(|| self.inverse(ranked));
+        let positions = LazyCell::new(|| self.positions(ranked));
         let values = |form: &Form| -> [Value; LANES] {
             match form {
                 Form::Observed(compute) => std::array::from_fn(|one| compute(&found[one].0)),
                 Form::Inverse(compute) => {
                     std::array::from_fn(|one| compute(&inverse.as_ref().ok_or_else(no_propensity)?[one]))
                 }
+                Form::Positions(compute) => std::array::from_fn(|one| compute(&positions[one])),
                 Form::Means(means) => means.weighted(ranked, &totals),
                 Form::Undefined(reason) => std::array::from_fn(|_| Err(reason.clone())),
             }
@@ -107,6 +115,12 @@ impl<'a> Resampler<'a> {
             values: values.iter().map(|values| finite(values[one].clone())).collect(),
             curves: gains(&at[one], &found[one].1),
         }))
+    }
+
+    /// Where rows stand in every lane of `ranked` weights.
+    fn positions(&self, ranked: &[Lanes]) -> [Positions<'a>; LANES] {
+        let weights = |one: usize| ranked.iter().map(|lanes| f64::from(lanes[one])).collect();
+        std::array::from_fn(|one| Positions::weighted(self.prepared, weights(one)))
     }
 
     /// The sums of the inverse-propensity-weighted arms in every lane of `ranked` weights.
@@ -119,11 +133,15 @@ impl<'a> Resampler<'a> {
 }
 
 impl Form {
-    fn new(prepared: &Prepared, metric: &Metric) -> Self {
+    fn new(prepared: &RankedRows, metric: &Metric) -> Self {
+        if let Err(other) = metric.suits(prepared) {
+            return Self::Undefined(other);
+        }
         let found = match metric.compute {
             Compute::Observed(compute) => return Self::Observed(compute),
             Compute::Inverse(compute) => return Self::Inverse(compute),
-            Compute::Means(means) => means(prepared),
+            Compute::Positions(compute) => return Self::Positions(compute),
+            Compute::Means(means) | Compute::ValueMeans(means) => means(prepared),
             Compute::Correlation(column) => column(prepared).map(|truth| tau_b(prepared, truth)),
             Compute::Ranked(_) => Err(Undefined(format!("{} has no weighted form", metric.name))),
         };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use valor_analysis::DatasetTotals;
 use valor_base::input_error;
 use valor_data::table::{self, Propensity, Scored, TableSpec};
-use valor_stats::metrics::{Direction, Judged, Metric, MetricValue, Summary, summary};
+use valor_stats::metrics::{Direction, Metric, MetricValue, ScoredRows, Summary, summary};
 use valor_stats::stats::AverageEffect;
 
 /// Judges scores against what happened.
@@ -16,29 +16,31 @@ use valor_stats::stats::AverageEffect;
 pub struct Arguments {
     /// File of scores, one row per account: .csv, .csv.gz or .parquet
     pub scores: PathBuf,
-    /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error
+    /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error, without
+    /// --treatment as the predicted outcome for nmae
     #[arg(long, value_name = "COL")]
     pub score: String,
-    /// Column of the treatment: 1 or true treated, 0 or false control, or as --treated and --control say
+    /// Column of the treatment: 1 or true treated, 0 or false control, or as --treated and --control say; without it the scores
+    /// are judged as what each row is worth
     #[arg(long, value_name = "COL")]
-    pub treatment: String,
+    pub treatment: Option<String>,
     /// Values that mean treated, with commas
-    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "control")]
+    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "control", requires = "treatment")]
     pub treated: Vec<String>,
     /// Values that mean control, with commas
     #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "treated")]
     pub control: Vec<String>,
     /// Values whose rows are left out, with commas
-    #[arg(long, value_name = "VALUES", value_delimiter = ',')]
+    #[arg(long, value_name = "VALUES", value_delimiter = ',', requires = "treatment")]
     pub drop: Vec<String>,
     /// Column of the outcome
     #[arg(long, value_name = "COL")]
     pub outcome: String,
     /// Column of the true effect, where it is known
-    #[arg(long, value_name = "COL")]
+    #[arg(long, value_name = "COL", requires = "treatment")]
     pub effect: Option<String>,
     /// Probability of treatment: one number for all rows, or a column
-    #[arg(long, value_name = "VALUE|COL")]
+    #[arg(long, value_name = "VALUE|COL", requires = "treatment")]
     pub propensity: Option<String>,
     /// Prints one JSON object instead of a table
     #[arg(long)]
@@ -71,17 +73,23 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 #[derive(Debug)]
 struct Found {
     summary: Summary,
-    average: AverageEffect,
+    /// Absent where there is no treatment.
+    average: Option<AverageEffect>,
     totals: DatasetTotals,
+    rows: usize,
+    mean_outcome: f64,
 }
 
 fn judge(arguments: &Arguments) -> Result<Found> {
     let Scored { score, rows } = table::load_scored(&spec(arguments)?, &arguments.score)?;
-    let judged = Judged {
-        effect: rows.truth.as_ref().map(|truth| truth.effect.as_slice()),
-        predicted_uplift: Some(&score),
-        propensity: rows.propensity.as_deref(),
-        ..Judged::new(&score, &rows.treatment, &rows.outcome)
+    let judged = match &rows.treatment {
+        Some(treatment) => ScoredRows {
+            effect: rows.truth.as_ref().and_then(|truth| truth.effect.as_deref()),
+            predicted_uplift: Some(&score),
+            propensity: treatment.propensity.as_deref(),
+            ..ScoredRows::new(&score, &treatment.assigned, &rows.outcome)
+        },
+        None => ScoredRows::of_values(&score, &rows.outcome, Some(&score)),
     };
     found(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
 }
@@ -94,6 +102,7 @@ fn spec(arguments: &Arguments) -> Result<TableSpec> {
     }
     let column = || arguments.propensity.clone().map(Propensity::Column);
     let values = |own: &[String], usual: [&str; 2]| match own.is_empty() {
+        true if arguments.treatment.is_none() => Vec::new(),
         true => usual.map(String::from).to_vec(),
         false => own.to_vec(),
     };
@@ -111,10 +120,12 @@ fn spec(arguments: &Arguments) -> Result<TableSpec> {
     })
 }
 
-fn found(judged: &Judged) -> Result<Found> {
+fn found(judged: &ScoredRows) -> Result<Found> {
     let summary = summary(judged)?;
-    let average = AverageEffect::of(judged.treatment, judged.outcome)?;
-    Ok(Found { summary, average, totals: DatasetTotals::of_rows("the file", judged) })
+    let average = judged.treatment.map(|treatment| AverageEffect::of(treatment, judged.outcome));
+    let (average, rows) = (average.transpose()?, judged.outcome.len());
+    let mean_outcome = judged.outcome.iter().sum::<f64>() / rows as f64;
+    Ok(Found { summary, average, totals: DatasetTotals::of_rows("the file", judged), rows, mean_outcome })
 }
 
 impl Found {
@@ -156,28 +167,39 @@ impl Found {
     }
 }
 
-/// The average effect first, then as the summary has it.
+/// The average effect or the mean outcome first, then as the summary has it.
 fn json(found: &Found) -> serde_json::Value {
     let mut object = serde_json::Map::new();
-    object.insert("average_effect".to_string(), serde_json::json!(found.average));
-    object.insert("warning".to_string(), serde_json::json!(found.warning()));
+    match &found.average {
+        Some(average) => {
+            object.insert("average_effect".to_string(), serde_json::json!(average));
+            object.insert("warning".to_string(), serde_json::json!(found.warning()));
+        }
+        None => {
+            object.insert("rows".to_string(), serde_json::json!(found.rows));
+            object.insert("mean_outcome".to_string(), serde_json::json!(found.mean_outcome));
+        }
+    }
     if let serde_json::Value::Object(rest) = found.summary.to_json() {
         object.extend(rest);
     }
     serde_json::Value::Object(object)
 }
 
-/// The average effect; aligned names, values and units; then what is undefined, and why.
+/// The average effect or the mean outcome; aligned names, values and units; then what is undefined, and why.
 fn table(found: &Found) -> String {
     let entries = found.ordered();
     let width = entries.iter().map(|(metric, _)| metric.name.len()).max().unwrap_or(0);
-    let interval = found.average.interval.map(|[low, high]| format!(" [{low:.6}, {high:.6}], 95 %"));
-    let head = format!(
-        "average effect {:.6}{}, {}\n",
-        found.average.effect,
-        interval.unwrap_or_default(),
-        found.average.distance()
-    );
+    let head = match &found.average {
+        Some(average) => {
+            let interval = average.interval.map(|[low, high]| format!(" [{low:.6}, {high:.6}], 95 %"));
+            let interval = interval.unwrap_or_default();
+            format!("average effect {:.6}{interval}, {}\n", average.effect, average.distance())
+        }
+        None => {
+            format!("mean outcome {:.6} of {} rows without a treatment\n", found.mean_outcome, found.rows)
+        }
+    };
     let warning = found.warning().map(|warning| format!("{warning}\n")).unwrap_or_default();
     let (mut defined, mut undefined) = (format!("{head}{warning}\n"), String::new());
     for (metric, value) in entries {
@@ -210,7 +232,7 @@ mod tests {
         Arguments {
             scores: file.path().to_path_buf(),
             score,
-            treatment,
+            treatment: Some(treatment),
             treated: vec![],
             control: vec![],
             drop: vec![],
@@ -247,6 +269,24 @@ mod tests {
         assert_eq!(found[0], found[1]);
         assert_eq!((&found[0]["n"], &found[0]["ate"]), (&serde_json::json!(4), &serde_json::json!(1.0)));
         assert!(found[0]["krcc"].is_f64() && found[0]["auuc.ipw"].is_f64() && found[0]["pehe"].is_f64());
+    }
+
+    #[test]
+    fn without_a_treatment_scores_are_judged_as_what_rows_are_worth() {
+        let file = file(GOOD, ".csv");
+        let found = judge(&Arguments { treatment: None, ..arguments(&file) }).unwrap();
+        let object = json(&found);
+        assert_eq!(
+            (&object["rows"], &object["mean_outcome"]),
+            (&serde_json::json!(4), &serde_json::json!(2.0))
+        );
+        for name in ["gini", "spearman", "nmae"] {
+            assert!(object[name].is_f64(), "{object:#}");
+        }
+        assert!(object.get("auuc").is_none() && object.get("average_effect").is_none(), "{object:#}");
+        let text = table(&found);
+        assert!(text.starts_with("mean outcome 2.000000 of 4 rows without a treatment\n\n"), "{text}");
+        assert!(text.contains("\ngini ") && !text.contains("undefined"), "{text}");
     }
 
     #[test]

@@ -20,7 +20,7 @@ use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
 use valor_data::table::stream::{Chunk, Stream};
 use valor_io::table::Writer;
-use valor_learn::learner::{Predictions, device};
+use valor_learn::learner::device;
 use valor_learn::model::{Model, Ready};
 use valor_runs::trial::peak_memory;
 
@@ -147,19 +147,12 @@ impl Work<'_> {
     }
 
     fn scored(&mut self, chunk: &Chunk) -> anyhow::Result<RecordBatch> {
-        let Predictions {
-            uplift,
-            expected_control,
-            expected_treated,
-            conversion_control,
-            conversion_treated,
-        } = self.ready.score(&chunk.features)?;
+        let said = self.ready.score(&chunk.features)?;
         for (name, count) in self.ready.unseen(&chunk.features) {
             *self.unseen.entry(name.to_string()).or_default() += count;
         }
-        let scores = [Some(uplift), Some(expected_control), Some(expected_treated)];
-        let scores = scores.into_iter().chain([conversion_control, conversion_treated]).flatten();
-        let scores = scores.map(|values| Arc::new(Float32Array::from(values)) as ArrayRef);
+        let scores =
+            said.into_columns().into_iter().map(|values| Arc::new(Float32Array::from(values)) as ArrayRef);
         let carried = self.output.kept.iter().map(|place| chunk.columns.column(*place).clone());
         RecordBatch::try_new(self.output.schema.clone(), carried.chain(scores).collect())
             .context("the scores do not fit the rows")

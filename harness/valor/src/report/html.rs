@@ -164,7 +164,10 @@ fn facts(block: &Block) -> Vec<String> {
 
 fn test_facts(test: &TestRows) -> Vec<String> {
     let mut facts = vec![
-        format!("{:.1} % treated", 100.0 * test.treated as f64 / test.rows.max(1) as f64),
+        test.treated.map_or_else(
+            || "no treatment".to_string(),
+            |treated| format!("{:.1} % treated", 100.0 * treated as f64 / test.rows.max(1) as f64),
+        ),
         format!("{:.1} % zero outcomes", 100.0 * test.zeros),
     ];
     let number = |value: f64| format::number(value, format::decimals([value])).replace('-', "\u{2212}");

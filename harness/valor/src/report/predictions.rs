@@ -2,12 +2,16 @@
 
 use anyhow::{Context, Result, ensure};
 use arrow::array::{
-    BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt8Array, UInt32Array, UInt64Array,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray, UInt8Array, UInt32Array,
+    UInt64Array,
 };
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::Arc;
 use valor_analysis::evidence::{Evidence, Outcome};
 use valor_base::escape::csv as escape;
+use valor_base::question::{Arms, Question};
+use valor_data::Treatment;
 use valor_io::table::{Columns, Format, Packing, Writer};
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_runs::store::Folder;
@@ -53,10 +57,10 @@ fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
                 format!("run {}: its evaluation rows {} are not in the store", run.id, record.evaluation)
             })?;
             ensure!(
-                predictions.uplift.len() == rows.row.len(),
+                predictions.rows() == rows.row.len(),
                 "run {}: {} predictions for {} rows",
                 run.id,
-                predictions.uplift.len(),
+                predictions.rows(),
                 rows.row.len()
             );
             runs.push(Run {
@@ -71,62 +75,100 @@ fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
     Ok(runs)
 }
 
-/// The columns of a run, in order. Unknown ones are null. In CSV, which people open, no name is a formula and arms are 1 and 0.
-fn columns(run: &Run, format: PredictionFormat) -> Result<RecordBatch> {
+/// The cells of a column; those that are not known are null, and empty in a CSV file.
+enum Cells<'a> {
+    Text(&'a str),
+    Number(u64),
+    Rows(&'a [u32]),
+    Flags(&'a [bool]),
+    Doubles(Option<&'a Vec<f64>>),
+    Singles(Option<&'a Vec<f32>>),
+}
+
+impl Cells<'_> {
+    /// So many rows of it. In CSV, which people open, no name is a formula and arms are 1 and 0.
+    fn array(&self, count: usize, format: PredictionFormat) -> ArrayRef {
+        match (self, format) {
+            (Cells::Text(text), PredictionFormat::Csv) => {
+                Arc::new(StringArray::from(vec![escape::text(text).as_ref(); count]))
+            }
+            (Cells::Text(text), PredictionFormat::Parquet) => Arc::new(StringArray::from(vec![*text; count])),
+            (Cells::Number(number), _) => Arc::new(UInt64Array::from(vec![*number; count])),
+            (Cells::Rows(rows), _) => Arc::new(UInt32Array::from(rows.to_vec())),
+            (Cells::Flags(flags), PredictionFormat::Csv) => {
+                Arc::new(UInt8Array::from_iter_values(flags.iter().map(|flag| u8::from(*flag))))
+            }
+            (Cells::Flags(flags), PredictionFormat::Parquet) => Arc::new(BooleanArray::from(flags.to_vec())),
+            (Cells::Doubles(None), _) => Arc::new(Float64Array::new_null(count)),
+            (Cells::Doubles(Some(values)), _) => Arc::new(Float64Array::from((*values).clone())),
+            (Cells::Singles(None), _) => Arc::new(Float32Array::new_null(count)),
+            (Cells::Singles(Some(values)), _) => Arc::new(Float32Array::from((*values).clone())),
+        }
+    }
+}
+
+/// The columns of a run, in order: the same of every run of a question.
+fn columns<'a>(run: &Run<'a>) -> Vec<(&'static str, Cells<'a>)> {
+    let (rows, said) = (run.rows, run.predictions);
+    let conversion = said.conversion.as_ref();
+    let mut columns = vec![
+        ("dataset", Cells::Text(run.dataset)),
+        ("method", Cells::Text(run.method)),
+        ("seed", Cells::Number(run.seed)),
+        ("row", Cells::Rows(&rows.row)),
+    ];
+    if let Some(treatment) = &rows.treatment {
+        columns.push(("treatment", Cells::Flags(&treatment.assigned)));
+    }
+    columns.push(("outcome", Cells::Doubles(Some(&rows.outcome))));
+    match (&rows.treatment, &said.expected) {
+        (Some(treatment), Arms::Two { control, treated }) => columns.extend([
+            ("propensity", Cells::Doubles(treatment.propensity.as_ref())),
+            ("effect", Cells::Doubles(rows.effect.as_ref())),
+            (Question::Uplift.score(), Cells::Singles(Some(&said.score))),
+            ("predicted_control", Cells::Singles(Some(control))),
+            ("predicted_treated", Cells::Singles(Some(treated))),
+            ("predicted_conversion_control", Cells::Singles(conversion.and_then(Arms::control))),
+            ("predicted_conversion_treated", Cells::Singles(conversion.and_then(Arms::treated))),
+        ]),
+        (_, _) => {
+            let conversion = conversion.and_then(|conversion| conversion.named().next());
+            columns.extend([
+                (Question::Value.score(), Cells::Singles(Some(&said.score))),
+                ("predicted_conversion", Cells::Singles(conversion.map(|(_, column)| column))),
+            ]);
+        }
+    }
+    columns
+}
+
+fn batch(run: &Run, format: PredictionFormat) -> Result<RecordBatch> {
     let count = run.rows.row.len();
-    let text = |value: &str| StringArray::from(vec![value; count]);
-    let known = |values: &Option<Vec<f64>>| match values {
-        Some(values) => Float64Array::from(values.clone()),
-        None => Float64Array::new_null(count),
+    let mut named = Columns::default();
+    columns(run).iter().for_each(|(name, cells)| named.push(name, cells.array(count, format), true));
+    named.batch()
+}
+
+/// Rows and predictions of the same question as the runs, without any row: what the header is made of.
+fn empty(runs: &[Run]) -> (EvaluationRows, Predictions) {
+    let question = runs.first().map_or(Question::Uplift, |run| run.rows.question());
+    let treatment = match question {
+        Question::Uplift => Some(Treatment::default()),
+        Question::Value => None,
     };
-    let said = |values: Option<&Vec<f32>>| match values {
-        Some(values) => Float32Array::from(values.clone()),
-        None => Float32Array::new_null(count),
-    };
-    let Run { rows, predictions, .. } = run;
-    let mut columns = Columns::default();
-    match format {
-        PredictionFormat::Csv => {
-            columns.add_partial("dataset", text(&escape::text(run.dataset)));
-            columns.add_partial("method", text(&escape::text(run.method)));
-        }
-        PredictionFormat::Parquet => {
-            columns.add_partial("dataset", text(run.dataset));
-            columns.add_partial("method", text(run.method));
-        }
-    }
-    columns.add_partial("seed", UInt64Array::from(vec![run.seed; count]));
-    columns.add_partial("row", UInt32Array::from(rows.row.clone()));
-    let arms = rows.treatment.iter();
-    match format {
-        PredictionFormat::Csv => {
-            columns.add_partial("treatment", arms.map(|arm| Some(u8::from(*arm))).collect::<UInt8Array>());
-        }
-        PredictionFormat::Parquet => {
-            columns.add_partial("treatment", arms.map(|arm| Some(*arm)).collect::<BooleanArray>());
-        }
-    }
-    columns.add_partial("outcome", Float64Array::from(rows.outcome.clone()));
-    columns.add_partial("propensity", known(&rows.propensity));
-    columns.add_partial("effect", known(&rows.effect));
-    columns.add_partial("uplift", said(Some(&predictions.uplift)));
-    columns.add_partial("predicted_control", said(Some(&predictions.expected_control)));
-    columns.add_partial("predicted_treated", said(Some(&predictions.expected_treated)));
-    columns.add_partial("predicted_conversion_control", said(predictions.conversion_control.as_ref()));
-    columns.add_partial("predicted_conversion_treated", said(predictions.conversion_treated.as_ref()));
-    columns.batch()
+    (EvaluationRows { treatment, ..EvaluationRows::default() }, Predictions::none(question))
 }
 
 fn write(runs: &[Run], format: PredictionFormat, file: impl Write + Send) -> Result<()> {
-    let (rows, predictions) = (EvaluationRows::default(), Predictions::default());
+    let (rows, predictions) = empty(runs);
     let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let kind = match format {
+    let stored = match format {
         PredictionFormat::Csv => Format::Csv,
         PredictionFormat::Parquet => Format::Parquet,
     };
-    let mut writer = Writer::new(kind, Packing::Zstd, file, &columns(&nothing, format)?.schema())?;
+    let mut writer = Writer::new(stored, Packing::Zstd, file, &batch(&nothing, format)?.schema())?;
     for run in runs {
-        writer.write(&columns(run, format)?)?;
+        writer.write(&batch(run, format)?)?;
     }
     writer.finish().map(drop)
 }

@@ -105,7 +105,8 @@ struct TestSummary {
     observed_effect_z: Option<f64>,
     hardly_there: bool,
     rows: usize,
-    treated: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    treated: Option<usize>,
     zeros: f64,
     true_effect: Option<f64>,
     splits: usize,

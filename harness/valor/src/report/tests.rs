@@ -366,7 +366,7 @@ fn files_are_written_and_predictions_come_out_as_they_went_in() {
         reader.deserialize().map(Result::unwrap).collect();
     assert_eq!(rows.len(), 4 * 400);
     let Outcome::Found { predictions: Some(said), .. } = &evidence.cells[0].runs[0].outcome else { panic!() };
-    assert_eq!(rows[17]["uplift"].parse::<f32>().unwrap(), said.uplift[17]);
+    assert_eq!(rows[17]["uplift"].parse::<f32>().unwrap(), said.score[17]);
     assert_eq!(rows[17]["predicted_conversion_control"], "");
     let path = export(Some(PredictionFormat::Parquet)).predictions.unwrap();
     assert_eq!(parquet_rows(&path), 4 * 400);

@@ -89,7 +89,7 @@ fn read(folder: &Path, content: &[u8]) -> anyhow::Result<()> {
     let mut stream = stream.context(NAME)?;
     if let Some(chunk) = stream.next_chunk().context(NAME)? {
         let scores = ready.score(&chunk.features).context(NAME)?;
-        assert_eq!(scores.uplift.len(), chunk.features.numeric.rows);
+        assert_eq!(scores.rows(), chunk.features.numeric.rows);
     }
     Ok(())
 }

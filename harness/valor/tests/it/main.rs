@@ -28,5 +28,6 @@ mod store;
 mod tables;
 mod tidy;
 mod tuning;
+mod value;
 mod values;
 mod workspace;

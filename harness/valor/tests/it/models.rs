@@ -81,9 +81,7 @@ fn assert_as_run(workspace: &Workspace, method: &str, data: &str) {
     let rows = &run.rows.row;
     assert_eq!(rows.len(), 120);
     let expected = run.predictions.unwrap();
-    let conversions = [expected.conversion_control, expected.conversion_treated].into_iter().flatten();
-    let expected = [expected.uplift, expected.expected_control, expected.expected_treated];
-    let expected: Vec<Vec<f32>> = expected.into_iter().chain(conversions).collect();
+    let expected = expected.into_columns();
     assert_eq!(found.len(), expected.len(), "{method}");
     for ((found, expected), name) in found.iter().zip(expected).zip(SCORES) {
         let found: Vec<u32> = rows.iter().map(|&row| found[row as usize]).collect();
@@ -193,7 +191,7 @@ fn a_model_in_memory_and_in_its_file_score_the_same() {
     workspace.succeed("data export experiments/small.toml --out rows.parquet");
     workspace.succeed("score model.safetensors rows.parquet --out scored.csv.gz --prefix my_ --device cpu");
     workspace.succeed("score model.safetensors rows.parquet --out scored.csv --prefix my_ --device cpu");
-    let expected: Vec<u32> = found.uplift.iter().map(|value| value.to_bits()).collect();
+    let expected: Vec<u32> = found.score.iter().map(|value| value.to_bits()).collect();
     assert_eq!(scores(&workspace, "scored.csv", "my_")[0], expected);
     let packed = fs::File::open(workspace.path("scored.csv.gz")).unwrap();
     let mut unpacked = String::new();

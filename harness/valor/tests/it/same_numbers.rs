@@ -117,9 +117,8 @@ fn stack(method: &MethodSpec, seeds: &[u64]) -> Vec<Replicate> {
     let task = Task {
         features: &features,
         kinds: &[],
-        treatment: &rows.treatment,
+        treatment: rows.treatment.as_ref(),
         outcome: &rows.outcome,
-        propensity: rows.propensity.as_deref(),
         origin: None,
         train: &train,
         validation: &[],

@@ -48,6 +48,21 @@ fn every_backbone_takes_every_component() {
 }
 
 #[test]
+fn networks_of_one_arm_take_losses_of_the_outcome_alone() {
+    assert_eq!(terms("mlp", &[]), ["mse"]);
+    assert_eq!(terms("mlp", &["ziln"]), ["ziln"]);
+    assert_eq!(terms("mlp", &["ziln", "focal"]), ["focal-ziln"]);
+    for (list, words) in [
+        (&["ziln", "wr"][..], "term 'ranking' needs a backbone that learns from rows with a treatment"),
+        (&["gti"], "leave 'gti' out"),
+        (&["rerum"], "needs a backbone that learns from rows with a treatment"),
+    ] {
+        let error = spec("mlp", list, &Options::default()).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn balance_has_a_weight_of_its_own_unless_one_is_given() {
     let weight = |key: &str, options: &Options| {
         let MethodSpec::Neural(spec) = spec(key, &["ziln"], options).unwrap() else { panic!() };

@@ -12,7 +12,8 @@ pub use recalibration::{Maps, Recalibration};
 pub use restore::restore;
 
 use super::status::PREDICTION;
-use super::{Context, Divergence, Fitted, LastFinite, Predictions, Replicate, Status, Task, TrainingSpec};
+use super::{Context, Divergence, Fitted, LastFinite, Replicate, Status, Task, TrainingSpec};
+use crate::evaluation::Predictions;
 use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
 use predict::Model;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use stack::Stack;
 use tch::Tensor;
 use valor_base::input_error;
+use valor_base::question::{Arms, Question};
 
 /// What a network computes, what it is trained for, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,7 +87,7 @@ pub(super) fn train(
     let maps = maps(spec, task, &model, &rows, seeds.len());
     let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
     let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
-        let finite = predictions.uplift.iter().all(|uplift| uplift.is_finite());
+        let finite = predictions.score.iter().all(|score| score.is_finite());
         let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
         let finished = matches!(status, Status::Finished { .. });
         let predictions = finished.then_some(predictions);
@@ -107,7 +109,11 @@ fn maps(spec: &NeuralSpec, task: &Task, model: &Model, rows: &DeviceRows, replic
         (None, _) | (Some(Recalibration::ClosedForm), None) => Vec::new(),
         (Some(Recalibration::ClosedForm), Some(focal)) => {
             let map = Map::Focal(focal.clone());
-            vec![Maps { control: map.clone(), treated: map }; replicates]
+            let maps = match model.question() {
+                Question::Uplift => Arms::Two { control: map.clone(), treated: map },
+                Question::Value => Arms::One(map),
+            };
+            vec![Maps(maps); replicates]
         }
         (Some(Recalibration::Isotonic), _) => {
             let found = model.predict(&rows.features, task.train, replicates);
@@ -118,16 +124,20 @@ fn maps(spec: &NeuralSpec, task: &Task, model: &Model, rows: &DeviceRows, replic
 
 /// One isotonic regression per arm, on the arm's training rows.
 fn isotonic_maps(task: &Task, predictions: &Predictions) -> Maps {
-    let arm = |treated: bool, conversions: &Option<Vec<f32>>| {
-        let rows = task.train.iter().zip(conversions.iter().flatten());
-        let rows = rows.filter(|(row, p)| task.treatment[**row as usize] == treated && p.is_finite());
+    let arm = |treated: bool, conversions: &[f32]| {
+        let rows = task.train.iter().zip(conversions);
+        let rows = rows.filter(|(row, p)| task.is_treated(**row) == treated && p.is_finite());
         let bought = |row: u32| f64::from(u8::from(task.outcome[row as usize] > 0.0));
         recalibration::isotonic(rows.map(|(&row, &p)| (f64::from(p), bought(row))).collect())
     };
-    Maps {
-        control: arm(false, &predictions.conversion_control),
-        treated: arm(true, &predictions.conversion_treated),
-    }
+    // Heads without conversions are refused before.
+    let conversions = predictions.conversion.as_ref().unwrap_or(&predictions.expected);
+    Maps(match conversions {
+        Arms::One(only) => Arms::One(arm(false, only)),
+        Arms::Two { control, treated } => {
+            Arms::Two { control: arm(false, control), treated: arm(true, treated) }
+        }
+    })
 }
 
 impl NeuralSpec {

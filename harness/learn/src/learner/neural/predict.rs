@@ -1,12 +1,12 @@
 //! From parameters and rows to predictions.
 
 use super::recalibration::Maps;
-use crate::learner::{
-    NeuralSpec, Parameter, Predictions, SavedModel, Scorer, SplitGains, TrainedSpec, Values,
-};
+use crate::evaluation::Predictions;
+use crate::learner::{NeuralSpec, Parameter, SavedModel, Scorer, SplitGains, TrainedSpec, Values};
 use crate::nets::{HeadSpec, Network, Pass, Weights};
 use std::cell::OnceCell;
 use tch::{Device, Tensor};
+use valor_base::question::{Arms, Question};
 use valor_data::Matrix;
 
 const CHUNK: usize = 4096;
@@ -28,9 +28,8 @@ pub struct Model {
 
 /// Predictions of a chunk in outcome units, each `[1, rows]`.
 struct Chunk {
-    control: Tensor,
-    treated: Tensor,
-    conversions: Option<(Tensor, Tensor)>,
+    expected: Arms<Tensor>,
+    conversion: Option<Arms<Tensor>>,
 }
 
 impl Model {
@@ -67,7 +66,7 @@ impl Model {
         let _guard = tch::no_grad_guard();
         let parameters = self.parameters.narrow(0, replicate, 1).contiguous();
         let weights = self.network.layout().views(&parameters);
-        let (mut found, count) = (Predictions::default(), rows.size()[0]);
+        let (mut found, count) = (Predictions::none(self.question()), rows.size()[0]);
         for start in (0..count).step_by(CHUNK / spacing) {
             let part = rows.narrow(0, start, (count - start).min((CHUNK / spacing) as i64));
             let length = part.size()[0] as usize;
@@ -76,6 +75,11 @@ impl Model {
             self.chunk(&weights, &slab).every(spacing, length).append(&mut found);
         }
         found
+    }
+
+    /// What it answers.
+    pub fn question(&self) -> Question {
+        self.network.question()
     }
 
     /// How far apart rows stand so that their place does not matter.
@@ -105,10 +109,13 @@ impl Model {
     fn chunk(&self, weights: &Weights, features: &Tensor) -> Chunk {
         let outputs = self.network.forward(weights, &features.unsqueeze(0), &Pass::default());
         let head = self.network.head();
+        let raw = match self.network.question() {
+            Question::Uplift => Arms::Two { control: outputs.control, treated: outputs.treated },
+            Question::Value => Arms::One(outputs.control),
+        };
         Chunk {
-            control: head.expectation(&outputs.control) * self.outcome_scale,
-            treated: head.expectation(&outputs.treated) * self.outcome_scale,
-            conversions: head.conversion(&outputs.control).zip(head.conversion(&outputs.treated)),
+            expected: raw.as_ref().map(|raw| head.expectation(raw) * self.outcome_scale),
+            conversion: raw.as_ref().map(|raw| head.conversion(raw)).transpose(),
         }
     }
 }
@@ -119,9 +126,8 @@ impl Chunk {
         let (spacing, end) = (spacing as i64, (spacing * count) as i64);
         let take = |tensor: &Tensor| tensor.slice(1, 0, end, spacing);
         Self {
-            control: take(&self.control),
-            treated: take(&self.treated),
-            conversions: self.conversions.as_ref().map(|(control, treated)| (take(control), take(treated))),
+            expected: self.expected.as_ref().map(take),
+            conversion: self.conversion.as_ref().map(|conversion| conversion.as_ref().map(take)),
         }
     }
 
@@ -130,28 +136,23 @@ impl Chunk {
             let row = tensor.get(0).contiguous().to_device(Device::Cpu);
             Vec::try_from(row).unwrap_or_default()
         };
-        let (control, treated) = (values(&self.control), values(&self.treated));
-        to.uplift.extend(treated.iter().zip(&control).map(|(treated, control)| treated - control));
-        to.expected_control.extend(control);
-        to.expected_treated.extend(treated);
-        if let Some((control, treated)) = &self.conversions {
-            to.conversion_control.get_or_insert_default().extend(values(control));
-            to.conversion_treated.get_or_insert_default().extend(values(treated));
-        }
+        let columns = |arms: &Arms<Tensor>| arms.as_ref().map(values);
+        let found = Predictions::new(columns(&self.expected), self.conversion.as_ref().map(columns));
+        to.append(found);
     }
 }
 
 impl Scorer for Model {
-    fn uplift(&self, rows: &Matrix) -> Vec<f32> {
+    fn score(&self, rows: &Matrix) -> Vec<f32> {
         let _guard = tch::no_grad_guard();
         let parameters = self.parameters.narrow(0, 0, 1);
         let weights = self.network.layout().views(&parameters);
-        let mut found = Predictions::default();
+        let mut found = Predictions::none(self.question());
         self.chunk(&weights, &self.on_device(&rows.values, rows.rows)).append(&mut found);
         if let Some(maps) = &self.maps {
             maps.apply(&mut found);
         }
-        found.uplift
+        found.score
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
@@ -164,6 +165,10 @@ impl Scorer for Model {
 
     fn gains(&self) -> Option<SplitGains> {
         None
+    }
+
+    fn question(&self) -> Question {
+        self.network.question()
     }
 
     fn converts(&self) -> bool {
@@ -187,22 +192,5 @@ impl Scorer for Model {
         let spec = TrainedSpec::Network(self.spec.clone());
         let (maps, outcome_scale) = (self.maps.clone(), self.outcome_scale);
         SavedModel { spec, inputs: self.inputs, parameters, maps, outcome_scale }
-    }
-}
-
-impl Predictions {
-    /// Whether the last rows of `whole` are these, bit by bit.
-    fn is_end_of(&self, whole: &Self) -> bool {
-        let end = |part: &[f32], whole: &[f32]| {
-            let whole = &whole[whole.len() - part.len()..];
-            part.iter().zip(whole).all(|(part, whole)| part.to_bits() == whole.to_bits())
-        };
-        let conversion = |part: &Option<Vec<f32>>, whole: &Option<Vec<f32>>| {
-            part.as_ref().zip(whole.as_ref()).is_none_or(|(part, whole)| end(part, whole))
-        };
-        end(&self.expected_control, &whole.expected_control)
-            && end(&self.expected_treated, &whole.expected_treated)
-            && conversion(&self.conversion_control, &whole.conversion_control)
-            && conversion(&self.conversion_treated, &whole.conversion_treated)
     }
 }

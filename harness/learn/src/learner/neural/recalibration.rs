@@ -7,6 +7,7 @@ use crate::learner::Predictions;
 use crate::objectives::{FocalZilnSpec, TermKind, TermSpec};
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
+use valor_base::question::Arms;
 
 /// How conversion probabilities are set right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,12 +59,33 @@ pub fn invert_focal(focal: &FocalZilnSpec, p: f64) -> f64 {
 
 /// What sets one replicate's conversion probabilities right, per arm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Maps {
-    /// For the control arm.
-    pub control: Map,
-    /// For the treated arm.
-    pub treated: Map,
+#[serde(from = "MapsWire", into = "MapsWire")]
+pub struct Maps(pub Arms<Map>);
+
+/// As a model file has them.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "neither maps of control and treated nor one of all rows")]
+enum MapsWire {
+    Two { control: Map, treated: Map },
+    One { all: Map },
+}
+
+impl From<MapsWire> for Maps {
+    fn from(wire: MapsWire) -> Self {
+        Self(match wire {
+            MapsWire::Two { control, treated } => Arms::Two { control, treated },
+            MapsWire::One { all } => Arms::One(all),
+        })
+    }
+}
+
+impl From<Maps> for MapsWire {
+    fn from(maps: Maps) -> Self {
+        match maps.0 {
+            Arms::Two { control, treated } => MapsWire::Two { control, treated },
+            Arms::One(all) => MapsWire::One { all },
+        }
+    }
 }
 
 /// An increasing function from [0, 1] to [0, 1].
@@ -242,13 +264,11 @@ fn interpolate(from: &[f64], to: &[f64], p: f64) -> f64 {
 impl Maps {
     /// Corrects conversions, the expectations made of them, and so uplift.
     pub fn apply(&self, predictions: &mut Predictions) {
-        let Predictions { conversion_control, conversion_treated, .. } = predictions;
-        let arms = [
-            (&self.control, conversion_control, &mut predictions.expected_control),
-            (&self.treated, conversion_treated, &mut predictions.expected_treated),
-        ];
-        for (map, conversions, expectations) in arms {
-            for (p, expected) in conversions.iter_mut().flatten().zip(expectations) {
+        let Some(conversion) = &mut predictions.conversion else { return };
+        let maps = self.0.as_ref().zip(conversion.as_mut());
+        let arms = maps.and_then(|maps| maps.zip(predictions.expected.as_mut()));
+        for ((map, conversions), expectations) in arms.map(Arms::into_vec).unwrap_or_default() {
+            for (p, expected) in conversions.iter_mut().zip(expectations) {
                 let right = map.apply(f64::from(*p));
                 if *p > 0.0 {
                     *expected = (f64::from(*expected) * right / f64::from(*p)) as f32;
@@ -256,8 +276,7 @@ impl Maps {
                 *p = right as f32;
             }
         }
-        let arms = predictions.expected_treated.iter().zip(&predictions.expected_control);
-        predictions.uplift = arms.map(|(treated, control)| treated - control).collect();
+        predictions.rank();
     }
 }
 
@@ -424,31 +443,27 @@ mod tests {
             (1..=1000).map(|row| (f64::from(row) / 1001.0, f64::from(u8::from(row > 400)))).collect();
         let map = isotonic(rows);
         let conversions: Vec<f32> = (1..1000).map(|row| row as f32 * 1e-3).collect();
-        let mut predictions = Predictions {
-            uplift: vec![0.0; 999],
-            expected_control: vec![4.0; 999],
-            expected_treated: vec![6.0; 999],
-            conversion_control: Some(conversions.clone()),
-            conversion_treated: Some(conversions),
-        };
-        Maps { control: map.clone(), treated: map }.apply(&mut predictions);
-        assert!(predictions.expected_control.iter().all(|expected| *expected > 0.0));
+        let mut predictions = Predictions::new(
+            Arms::Two { control: vec![4.0; 999], treated: vec![6.0; 999] },
+            Some(Arms::Two { control: conversions.clone(), treated: conversions }),
+        );
+        Maps(Arms::Two { control: map.clone(), treated: map }).apply(&mut predictions);
+        let control = |arms: Arms<Vec<f32>>| arms.control().cloned().unwrap();
+        assert!(control(predictions.expected).iter().all(|expected| *expected > 0.0));
         let inside = |p: &f32| *p > 0.0 && *p < 1.0;
-        assert!(predictions.conversion_control.unwrap().iter().all(inside));
+        assert!(control(predictions.conversion.unwrap()).iter().all(inside));
     }
 
     #[test]
     fn expectations_follow_their_conversions() {
         let knots = Map::Knots { from: vec![0.0, 1.0], to: vec![0.0, 0.5] };
-        let mut predictions = Predictions {
-            uplift: vec![2.0],
-            expected_control: vec![4.0],
-            expected_treated: vec![6.0],
-            conversion_control: Some(vec![0.5]),
-            conversion_treated: Some(vec![0.75]),
-        };
-        Maps { control: knots.clone(), treated: knots }.apply(&mut predictions);
-        assert_eq!((predictions.expected_control[0], predictions.expected_treated[0]), (2.0, 3.0));
-        assert_eq!((predictions.uplift[0], predictions.conversion_treated), (1.0, Some(vec![0.375])));
+        let two = |control, treated| Arms::Two { control: vec![control], treated: vec![treated] };
+        let mut predictions = Predictions::new(two(4.0, 6.0), Some(two(0.5, 0.75)));
+        Maps(Arms::Two { control: knots.clone(), treated: knots.clone() }).apply(&mut predictions);
+        assert_eq!((predictions.expected, predictions.score), (two(2.0, 3.0), vec![1.0]));
+        assert_eq!(predictions.conversion, Some(two(0.25, 0.375)));
+        let mut one = Predictions::new(Arms::One(vec![4.0]), Some(Arms::One(vec![0.5])));
+        Maps(Arms::One(knots)).apply(&mut one);
+        assert_eq!((one.score, one.expected), (vec![2.0], Arms::One(vec![2.0])));
     }
 }

@@ -52,7 +52,10 @@ fn check_maps(spec: &NeuralSpec, maps: Option<&Maps>) -> anyhow::Result<()> {
         ensure!(spec.recalibration.is_none(), "the method recalibrates, and the recalibration is missing");
         return Ok(());
     };
-    for (arm, map) in [("control", &maps.control), ("treated", &maps.treated)] {
+    let arms = maps.0.question();
+    ensure!(arms == spec.network.backbone.question(), "recalibration is that of a method for {arms}");
+    for (arm, map) in maps.0.named() {
+        let arm = arm.unwrap_or("all");
         let fits = match (map, spec.recalibration) {
             (Map::Focal(map), Some(Recalibration::ClosedForm)) => focal(&spec.objective) == Some(map),
             (Map::Knots { .. }, Some(Recalibration::Isotonic)) => true,
@@ -78,9 +81,11 @@ fn is_whole(map: &Map) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::evaluation::Predictions;
     use crate::learner::catalog::{self, Options};
-    use crate::learner::{MethodSpec, Predictions, Scorer, TrainedSpec, TrainingSpec};
+    use crate::learner::{MethodSpec, Scorer, TrainedSpec, TrainingSpec};
     use crate::objectives::FocalZilnSpec;
+    use valor_base::question::Arms;
     use valor_base::seed::Seeds;
     use valor_data::Matrix;
 
@@ -116,9 +121,7 @@ mod tests {
     }
 
     fn bits(found: &Predictions, row: usize) -> Vec<u32> {
-        let optional = [&found.conversion_control, &found.conversion_treated].into_iter().flatten();
-        let columns = [&found.uplift, &found.expected_control, &found.expected_treated];
-        columns.into_iter().chain(optional).map(|column| column[row].to_bits()).collect()
+        found.columns().into_iter().map(|(_, column)| column[row].to_bits()).collect()
     }
 
     /// Widths that are no multiples of four are those whose products round by the place of a row.
@@ -129,7 +132,7 @@ mod tests {
                 assert_steady("tarnet", widths, components);
             }
         }
-        for backbone in &catalog::BACKBONES {
+        for backbone in catalog::BACKBONES.iter().chain(&catalog::ONE_ARM) {
             assert_steady(backbone.key, (9, 16), &["ziln"]);
         }
     }
@@ -158,7 +161,7 @@ mod tests {
             assert_eq!(restored.saved(), saved);
             let (found, expected) = (restored.predictions(&rows(300)), model.predictions(&rows(300)));
             assert_eq!(found, expected);
-            assert_eq!(found.conversion_control.is_some(), !components.is_empty());
+            assert_eq!(found.conversion.is_some(), !components.is_empty());
             let weight = saved.parameters.iter().find(|parameter| parameter.name == "trunk.0.weight");
             assert_eq!(weight.unwrap().shape, [INPUTS, 16]);
         }
@@ -169,7 +172,7 @@ mod tests {
         let mut model = model("tarnet", (16, 8), &["ziln", "focal"]).saved();
         let loaded = |model: &mut SavedModel, recalibration, map: Map| {
             network(model).recalibration = recalibration;
-            model.maps = Some(Maps { control: map.clone(), treated: map });
+            model.maps = Some(Maps(Arms::Two { control: map.clone(), treated: map }));
             again(model).map(drop).map_err(|error| error.to_string())
         };
         let knots = |from: &[f64], to: &[f64]| Map::Knots { from: from.to_vec(), to: to.to_vec() };

@@ -52,16 +52,16 @@ impl DeviceRows {
         let ranking = ranking_label(&spec.objective).unwrap_or_default();
         let label = |row: usize| ranking.map_or(0.0, |label| row_label(label, task, row, share) / scale);
         let table: Vec<f32> = (0..task.features.rows)
-            .flat_map(|row| Labels::row(task.treatment[row], task.outcome[row] / scale, label(row)))
+            .flat_map(|row| Labels::row(task.is_treated(row as u32), task.outcome[row] / scale, label(row)))
             .collect();
         let ranked = table.chunks(Labels::COLUMNS).map(|row| row[Labels::COLUMNS - 1] != 0.0).collect();
         let labels = Tensor::from_slice(&table).view([-1, Labels::COLUMNS as i64]).to_device(device);
         let summary = summarise(task, scale);
-        let fitted = BTreeMap::from([
-            ("training share treated".to_string(), share),
+        let mut fitted = BTreeMap::from([
             ("training mean outcome".to_string(), summary.mean * scale),
             ("training sd outcome".to_string(), summary.sd * scale),
         ]);
+        fitted.extend(task.treatment.map(|_| ("training share treated".to_string(), share)));
         Self { features, labels, ranked, summary, fitted, device }
     }
 
@@ -74,16 +74,16 @@ impl DeviceRows {
 }
 
 fn training_share(task: &Task) -> f64 {
-    let treated = task.train.iter().filter(|&&row| task.treatment[row as usize]).count();
+    let treated = task.train.iter().filter(|&&row| task.is_treated(row)).count();
     treated as f64 / task.train.len() as f64
 }
 
 /// `z = y (t - e) / (e (1 - e))` with the known propensity, else the training share; or `y (2t - 1)`.
 fn row_label(label: Label, task: &Task, row: usize, share: f64) -> f64 {
-    let treated = f64::from(u8::from(task.treatment[row]));
+    let treated = f64::from(u8::from(task.is_treated(row as u32)));
     match label {
         Label::Transformed => {
-            let propensity = task.propensity.map_or(share, |known| known[row]);
+            let propensity = task.propensity().map_or(share, |known| known[row]);
             task.outcome[row] * (treated - propensity) / (propensity * (1.0 - propensity))
         }
         Label::Signed => task.outcome[row] * (2.0 * treated - 1.0),

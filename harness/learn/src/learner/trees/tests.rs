@@ -4,13 +4,14 @@ use super::explain::Explainer;
 use super::*;
 use crate::learner::{Device, Values};
 use rand::Rng;
+use valor_data::Treatment;
 use valor_data::encode::ColumnKind;
 
 /// 2,000 accounts with a gap in one column and five levels in another; the effect is 8 where the first column is above 0.
 struct Planted {
     features: Matrix,
     kinds: Vec<ColumnKind>,
-    treatment: Vec<bool>,
+    treatment: Treatment,
     outcome: Vec<f64>,
     rows: Vec<u32>,
 }
@@ -36,7 +37,7 @@ impl Planted {
             kinds: vec![ColumnKind::Number, ColumnKind::Number, ColumnKind::Levels(5)],
             rows: (0..rows as u32).collect(),
             features,
-            treatment,
+            treatment: treatment.into(),
         }
     }
 
@@ -44,9 +45,8 @@ impl Planted {
         Task {
             features: &self.features,
             kinds: &self.kinds,
-            treatment: &self.treatment,
+            treatment: Some(&self.treatment),
             outcome: &self.outcome,
-            propensity: None,
             origin: None,
             train: &self.rows,
             validation: &[],
@@ -86,7 +86,7 @@ fn a_restored_forest_scores_the_same_bits() {
         let saved = forest.saved();
         let restored = again(&saved).unwrap();
         assert_eq!(restored.predictions(&rows), forest.predictions(&rows));
-        assert_eq!(restored.uplift(&rows), forest.predictions(&rows).uplift);
+        assert_eq!(restored.score(&rows), forest.predictions(&rows).score);
         assert_eq!(restored.saved(), saved);
     }
 }
@@ -102,7 +102,7 @@ fn planted_effects_are_found_and_arms_differ_by_them() {
         let said = fitted.replicates[0].predictions.as_ref().unwrap();
         let mean = |above: bool| {
             let rows = (0..2000).filter(|&row| (planted.features.row(row)[0] > 0.0) == above);
-            let uplifts: Vec<f64> = rows.map(|row| f64::from(said.uplift[row])).collect();
+            let uplifts: Vec<f64> = rows.map(|row| f64::from(said.score[row])).collect();
             uplifts.iter().sum::<f64>() / uplifts.len() as f64
         };
         assert!(
@@ -112,8 +112,9 @@ fn planted_effects_are_found_and_arms_differ_by_them() {
             mean(false)
         );
         for row in 0..2000 {
-            let gap = said.expected_treated[row] - said.expected_control[row];
-            assert!((gap - said.uplift[row]).abs() < 1e-4);
+            let (control, treated) = said.expected.two().unwrap();
+            let gap = treated[row] - control[row];
+            assert!((gap - said.score[row]).abs() < 1e-4);
         }
     }
 }
@@ -153,7 +154,7 @@ fn gains_are_shares_and_models_without_them_are_read() {
         let older = again(&saved).unwrap();
         assert_eq!(older.gains().unwrap().shares, [0.0; 3]);
         let rows = Planted::new().features;
-        assert_eq!(older.uplift(&rows), forest.uplift(&rows));
+        assert_eq!(older.score(&rows), forest.score(&rows));
     }
 }
 
@@ -168,11 +169,11 @@ fn hard() -> Vec<(&'static str, Planted)> {
     };
     case("one row", &|planted| planted.rows.truncate(1));
     case("two rows", &|planted| planted.rows.truncate(2));
-    case("only treated", &|planted| planted.treatment.fill(true));
-    case("only control", &|planted| planted.treatment.fill(false));
+    case("only treated", &|planted| planted.treatment.assigned.fill(true));
+    case("only control", &|planted| planted.treatment.assigned.fill(false));
     case("one treated row, which most bags lack", &|planted| {
-        planted.treatment.fill(false);
-        planted.treatment[7] = true;
+        planted.treatment.assigned.fill(false);
+        planted.treatment.assigned[7] = true;
     });
     case("nobody spends", &|planted| planted.outcome.fill(0.0));
     case("one spends", &|planted| {
@@ -194,11 +195,11 @@ fn hard_rows_give_finite_answers_that_explain_themselves() {
         for (name, planted) in hard() {
             let forest = Forest::grow(&spec, &planted.task(), &Seeds::new(1)).0;
             let said = forest.predictions(&planted.features);
-            let all = [&said.uplift, &said.expected_control, &said.expected_treated];
+            let all = said.clone().into_columns();
             assert!(all.into_iter().flatten().all(|value| value.is_finite()), "{}, {name}", spec.slug());
             assert!(forest.gains().unwrap().shares.iter().all(|share| share.is_finite()), "{name}");
             let saved = forest.saved();
-            assert_eq!(again(&saved).unwrap().uplift(&planted.features), said.uplift, "{name}");
+            assert_eq!(again(&saved).unwrap().score(&planted.features), said.score, "{name}");
             let explainer = Explainer::of(&saved).unwrap().unwrap();
             for row in 0..20 {
                 let row = planted.features.row(row);

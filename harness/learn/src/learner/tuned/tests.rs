@@ -4,12 +4,12 @@ use super::*;
 use crate::learner::catalog::{self, Options};
 use crate::learner::{Device, MethodSpec, TrainingSpec};
 use rand::Rng;
-use valor_data::Matrix;
+use valor_data::{Matrix, Treatment};
 
 /// Rows of which every second is treated; those with a high first feature spend more when treated.
 struct Planted {
     features: Matrix,
-    treatment: Vec<bool>,
+    treatment: Treatment,
     outcome: Vec<f64>,
     parts: [Vec<u32>; 3],
 }
@@ -25,16 +25,20 @@ impl Planted {
         };
         let outcome = treatment.iter().enumerate().map(spent).collect();
         let parts = [(0..600).collect(), (600..900).collect(), (900..1200).collect()];
-        Self { features: Matrix { rows: 1200, columns: 3, values }, treatment, outcome, parts }
+        Self {
+            features: Matrix { rows: 1200, columns: 3, values },
+            treatment: treatment.into(),
+            outcome,
+            parts,
+        }
     }
 
     fn task(&self) -> Task<'_> {
         Task {
             features: &self.features,
             kinds: &[],
-            treatment: &self.treatment,
+            treatment: Some(&self.treatment),
             outcome: &self.outcome,
-            propensity: None,
             origin: None,
             train: &self.parts[0],
             validation: &self.parts[1],
@@ -90,7 +94,7 @@ fn bad_learning_rates_lose_and_the_winner_is_as_it_would_be_alone() {
         assert!(chosen.fitted["tuning: validation qini"] > 0.05, "{:?}", chosen.fitted);
     }
     let rows = Matrix { rows: 1, columns: 3, values: vec![0.5, -1.0, 0.25] };
-    assert_eq!(fitted.scorer.uplift(&rows), alone.scorer.uplift(&rows));
+    assert_eq!(fitted.scorer.score(&rows), alone.scorer.score(&rows));
 }
 
 #[test]
@@ -157,9 +161,9 @@ fn the_scorer_is_the_first_seeds_choice() {
         let said = fitted.replicates[0].predictions.as_ref().unwrap();
         let apart = fitted
             .scorer
-            .uplift(&rows)
+            .score(&rows)
             .iter()
-            .zip(&said.uplift)
+            .zip(&said.score)
             .map(|(a, b)| (a - b).abs())
             .fold(0.0, f32::max);
         assert!(apart < 1e-4, "{apart}");

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 use valor_base::input_error;
+use valor_base::question::Arms;
 use valor_data::{Dataset, FeatureKind, MISSING, Matrix};
 use valor_io::table::{Columns, Format, Packing, Writer};
 
@@ -42,7 +43,7 @@ enum Cells<'a> {
     Real(&'a [f64]),
 }
 
-/// Features, treatment, outcome, then the truth where it is known.
+/// Features, the treatment where there is one, outcome, then the truth where it is known.
 fn columns(dataset: &Dataset) -> anyhow::Result<Vec<Column<'_>>> {
     let mut columns: Vec<Column> = dataset
         .features
@@ -57,12 +58,15 @@ fn columns(dataset: &Dataset) -> anyhow::Result<Vec<Column<'_>>> {
             Column { name: &feature.name, cells }
         })
         .collect();
-    columns.push(Column { name: "treatment", cells: Cells::Treatment(&dataset.treatment) });
+    if let Some(treatment) = &dataset.treatment {
+        columns.push(Column { name: "treatment", cells: Cells::Treatment(&treatment.assigned) });
+    }
     columns.push(Column { name: "outcome", cells: Cells::Real(&dataset.outcome) });
     if let Some(truth) = &dataset.truth {
-        let effect = ("effect", Some(&truth.effect));
-        let control = ("expected_control", truth.expected_control.as_ref());
-        let treated = ("expected_treated", truth.expected_treated.as_ref());
+        let expected = truth.expected.as_ref();
+        let effect = ("effect", truth.effect.as_ref());
+        let control = ("expected_control", expected.and_then(Arms::control));
+        let treated = ("expected_treated", expected.and_then(Arms::treated));
         let known = [effect, control, treated].into_iter();
         columns.extend(known.filter_map(|(name, cells)| Some(Column { name, cells: Cells::Real(cells?) })));
     }

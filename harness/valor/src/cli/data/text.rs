@@ -1,7 +1,7 @@
 //! A description as lines for a terminal.
 
 use valor_base::escape::terminal::line as shown;
-use valor_data::describe::{ArmSummary, Description};
+use valor_data::describe::{ArmSummaries, ArmSummary, Balance, Contrast, Description};
 
 /// The name, then a line per fact.
 pub(super) fn render(name: &str, found: &Description) -> String {
@@ -13,19 +13,31 @@ pub(super) fn render(name: &str, found: &Description) -> String {
 }
 
 fn facts(found: &Description) -> Vec<(&'static str, String)> {
-    let per_arm = |value: fn(&ArmSummary) -> String| {
-        format!("treated {}, control {}", value(&found.treated), value(&found.control))
+    let per_arm = |value: fn(&ArmSummary) -> String| match &found.arms {
+        ArmSummaries::Two { treated, control } => {
+            format!("treated {}, control {}", value(treated), value(control))
+        }
+        ArmSummaries::One { all } => value(all),
     };
-    let mut facts = vec![("average effect", average(found))];
-    facts.extend(found.difference_warning.clone().map(|warning| ("", warning)));
+    let of_all = |whole: String, value: fn(&ArmSummary) -> String| match &found.arms {
+        ArmSummaries::Two { .. } => format!("{whole} ({})", per_arm(value)),
+        ArmSummaries::One { .. } => whole,
+    };
+    let mut facts = Vec::new();
+    if let Some(contrast) = &found.contrast {
+        facts.push(("average effect", average(contrast)));
+        facts.extend(contrast.difference_warning.clone().map(|warning| ("", warning)));
+    }
     facts.extend([
-        ("rows", format!("{} ({})", count(found.rows), per_arm(|arm| count(arm.rows)))),
+        ("rows", of_all(count(found.rows), |arm| count(arm.rows))),
         ("features", format!("{} ({} columns once encoded)", found.features, found.columns)),
-        ("zeros", format!("{} ({})", percent(found.zeros), per_arm(|arm| percent(arm.zeros)))),
+        ("zeros", of_all(percent(found.zeros), |arm| percent(arm.zeros))),
         ("mean outcome", per_arm(|arm| format!("{:.4}", arm.mean))),
         ("positive outcomes", quantiles(found)),
-        ("balance", balance(found)),
     ]);
+    facts.extend(
+        found.balance.as_ref().map(|found_balance| ("balance", balance(found_balance, found.columns))),
+    );
     facts.extend(found.propensity.map(|range| ("propensity", propensity(range))));
     facts.extend(found.groups.map(|groups| ("groups", count(groups))));
     facts.extend(found.truth.map(|truth| {
@@ -46,7 +58,7 @@ fn facts(found: &Description) -> Vec<(&'static str, String)> {
 }
 
 /// The difference in means: the average effect where treatment is randomised.
-fn average(found: &Description) -> String {
+fn average(found: &Contrast) -> String {
     let interval = found.difference_interval.map(|[low, high]| format!(" [{low:.4}, {high:.4}], 95 %"));
     let error = found.difference_error.map(|error| format!(", standard error {error:.4}"));
     let z = found.difference_z.map(|z| format!(", {:.1} of them from 0", z.abs()));
@@ -64,15 +76,14 @@ fn quantiles(found: &Description) -> String {
     shown.join(", ")
 }
 
-fn balance(found: &Description) -> String {
-    let balance = &found.balance;
+fn balance(balance: &Balance, columns: usize) -> String {
     let shown: Vec<String> =
         balance.largest.iter().map(|entry| format!("{} {:+.4}", entry.column, entry.difference)).collect();
     format!(
         "largest standardised differences {}; if randomised, SD {:.4} and the largest of {} below {:.4} (95 %)",
         shown.join(", "),
         balance.expected_sd,
-        found.columns,
+        columns,
         balance.expected_largest
     )
 }

@@ -35,7 +35,7 @@ fn hurdle() -> Rows {
 impl Rows {
     fn difference_in_means(&self) -> f64 {
         let arm = |treated: bool| {
-            let rows = self.treatment.iter().zip(&self.outcome).filter(|row| *row.0 == treated);
+            let rows = self.treatment.assigned.iter().zip(&self.outcome).filter(|row| *row.0 == treated);
             mean(rows.map(|row| *row.1).collect::<Vec<f64>>().into_iter())
         };
         arm(true) - arm(false)
@@ -43,7 +43,7 @@ impl Rows {
 
     /// Predicted average effect over the difference in means, less 1.
     fn bias(&self, method: &MethodSpec) -> f64 {
-        let uplift = predict(method, &self.task()).uplift;
+        let uplift = predict(method, &self.task()).score;
         mean(uplift.iter().map(|&uplift| f64::from(uplift))) / self.difference_in_means() - 1.0
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{compose, small, train};
 use std::path::Path;
-use valor_data::DataSpec;
 use valor_data::b2b_mimic::B2bMimicSpec;
 use valor_data::encode::{Encoder, Encoding};
+use valor_data::{DataSpec, Treatment};
 use valor_learn::learner::catalog::BACKBONES;
 use valor_learn::learner::{Status, Task, TrainingSpec};
 
@@ -20,12 +20,13 @@ fn two_hundred_steps_end_in_numbers_or_in_a_recorded_divergence() {
     let train_rows: Vec<u32> = (0..ROWS - 500).collect();
     let test: Vec<u32> = (ROWS - 500..ROWS).collect();
     let features = Encoder::fit(&dataset, &train_rows, Encoding::Standard).encode(&dataset).unwrap();
+    // As if nobody knew the propensity.
+    let treatment = Treatment::from(dataset.assigned().to_vec());
     let task = Task {
         features: &features,
         kinds: &[],
-        treatment: &dataset.treatment,
+        treatment: Some(&treatment),
         outcome: &dataset.outcome,
-        propensity: None,
         origin: None,
         train: &train_rows,
         validation: &[],
@@ -38,7 +39,7 @@ fn two_hundred_steps_end_in_numbers_or_in_a_recorded_divergence() {
             let place = format!("{} {components:?}", row.key);
             match (&replicate.status, &replicate.predictions) {
                 (Status::Finished { epochs, .. }, Some(found)) => {
-                    let arms = [&found.uplift, &found.expected_control, &found.expected_treated];
+                    let arms = found.clone().into_columns();
                     let finite = arms.iter().all(|arm| arm.len() == 500 && arm.iter().all(|e| e.is_finite()));
                     assert!(finite && *epochs == EPOCHS, "{place}: {found:?}");
                     assert!(replicate.epochs.iter().all(|epoch| epoch.total.is_some()), "{place}");

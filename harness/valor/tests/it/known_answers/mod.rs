@@ -11,9 +11,10 @@ mod symmetries;
 use rand_distr::{Distribution, StandardNormal};
 use tch::Device;
 use valor_base::seed::{Seeds, Stream};
-use valor_data::Matrix;
+use valor_data::{Matrix, Treatment};
+use valor_learn::evaluation::Predictions;
 use valor_learn::learner::catalog::{self, Options};
-use valor_learn::learner::{self, Context, MethodSpec, Predictions, Replicate, Task, TrainingSpec};
+use valor_learn::learner::{self, Context, MethodSpec, Replicate, Task, TrainingSpec};
 use valor_learn::nets::UniteSpec;
 
 /// Encoded rows, all of them for training and for prediction.
@@ -22,7 +23,7 @@ use valor_learn::nets::UniteSpec;
 /// differ by the planted effect alone.
 struct Rows {
     features: Matrix,
-    treatment: Vec<bool>,
+    treatment: Treatment,
     outcome: Vec<f64>,
     all: Vec<u32>,
 }
@@ -38,7 +39,7 @@ impl Rows {
             values.extend(x.iter().chain(&x).map(|&x| x as f32));
             outcome.extend(outcomes(&mut stream, &x));
         }
-        let treatment = (0..rows).map(|row| row % 2 == 1).collect();
+        let treatment = (0..rows).map(|row| row % 2 == 1).collect::<Vec<bool>>().into();
         Self {
             features: Matrix { rows, columns, values },
             treatment,
@@ -51,9 +52,8 @@ impl Rows {
         Task {
             features: &self.features,
             kinds: &[],
-            treatment: &self.treatment,
+            treatment: Some(&self.treatment),
             outcome: &self.outcome,
-            propensity: None,
             origin: None,
             train: &self.all,
             validation: &[],

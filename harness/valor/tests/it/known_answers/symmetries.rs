@@ -22,7 +22,7 @@ fn swapped_arms_turn_the_sign() {
         let control = 10.0 + x[0] + noise.sample(stream);
         [control, control + 5.0 + 2.0 * x[1]]
     });
-    let treatment = rows.treatment.iter().map(|treated| !treated).collect();
+    let treatment = rows.treatment.assigned.iter().map(|treated| !treated).collect::<Vec<bool>>().into();
     let swapped = Rows {
         treatment,
         features: rows.features.clone(),
@@ -32,7 +32,7 @@ fn swapped_arms_turn_the_sign() {
     let training = TrainingSpec { epochs: 30, batch: 128, learning_rate: 2e-3, ..TrainingSpec::default() };
     for backbone in ["t-learner", "tarnet", "dragonnet"] {
         let method = compose(backbone, &[], &small(), &training);
-        let (one, other) = (predict(&method, &rows.task()).uplift, predict(&method, &swapped.task()).uplift);
+        let (one, other) = (predict(&method, &rows.task()).score, predict(&method, &swapped.task()).score);
         let sum = root_mean_square(one.iter().zip(&other).map(|(one, other)| f64::from(one + other)));
         let share = sum / root_mean_square(one.iter().map(|&one| f64::from(one)));
         println!("{backbone}: uplift and swapped uplift add up to {:.1} % of it", share * 100.0);
@@ -66,10 +66,7 @@ fn expectations_follow_the_currency() {
     ] {
         let method = compose(backbone, components, &small(), &training);
         let (euro, cent) = (predict(&method, &rows.task()), predict(&method, &cents.task()));
-        for (euro, cent) in [
-            (&euro.expected_control, &cent.expected_control),
-            (&euro.expected_treated, &cent.expected_treated),
-        ] {
+        for (euro, cent) in euro.expected.into_vec().iter().zip(&cent.expected.into_vec()) {
             let off = euro.iter().zip(cent).map(|(euro, cent)| (cent / (100.0 * euro) - 1.0).abs());
             let worst = off.fold(0.0, f32::max);
             println!("{backbone} {components:?}: off by at most {worst:.1e} of the expectation");

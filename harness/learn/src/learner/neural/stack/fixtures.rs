@@ -10,7 +10,7 @@ use crate::objectives::{
 };
 use rand::Rng;
 use serde_json::Value;
-use valor_data::Matrix;
+use valor_data::{Matrix, Treatment};
 
 const FIXTURES: &str = include_str!("../../../../../fixtures/pytorch.json");
 const BATCH: usize = 16;
@@ -25,9 +25,8 @@ pub(super) fn flat(value: &Value) -> Vec<f32> {
 /// Rows to learn from.
 pub(super) struct Rows48 {
     features: Matrix,
-    treatment: Vec<bool>,
+    treatment: Treatment,
     outcome: Vec<f64>,
-    propensity: Vec<f64>,
     rows: Vec<u32>,
 }
 
@@ -37,9 +36,11 @@ impl Rows48 {
         let count = values.len() / 5;
         Self {
             features: Matrix { rows: count, columns: 5, values },
-            treatment: flat(&rows["treatment"]).iter().map(|&treated| treated == 1.0).collect(),
+            treatment: Treatment {
+                assigned: flat(&rows["treatment"]).iter().map(|&treated| treated == 1.0).collect(),
+                propensity: Some(vec![0.5; count]),
+            },
             outcome: rows["outcome"].as_array().unwrap().iter().map(|y| y.as_f64().unwrap()).collect(),
-            propensity: vec![0.5; count],
             rows: (0..count as u32).collect(),
         }
     }
@@ -48,9 +49,8 @@ impl Rows48 {
         Task {
             features: &self.features,
             kinds: &[],
-            treatment: &self.treatment,
+            treatment: Some(&self.treatment),
             outcome: &self.outcome,
-            propensity: Some(&self.propensity),
             origin: None,
             train: &self.rows,
             validation: &[],
@@ -159,9 +159,10 @@ fn drawn(count: usize) -> Rows48 {
     let values = (0..count * 5).map(|_| stream.random_range(-1.7f32..1.7)).collect();
     let buys = |_| if stream.random_bool(0.2) { stream.random_range(0.0f64..5.0).exp() } else { 0.0 };
     let outcome = (0..count).map(buys).collect();
-    let treatment = (0..count).map(|_| stream.random_bool(0.5)).collect();
+    let assigned = (0..count).map(|_| stream.random_bool(0.5)).collect();
+    let treatment = Treatment { assigned, propensity: Some(vec![0.5; count]) };
     let features = Matrix { rows: count, columns: 5, values };
-    Rows48 { features, treatment, outcome, propensity: vec![0.5; count], rows: (0..count as u32).collect() }
+    Rows48 { features, treatment, outcome, rows: (0..count as u32).collect() }
 }
 
 fn method(backbone: &str, components: &[&str], training: TrainingSpec) -> NeuralSpec {

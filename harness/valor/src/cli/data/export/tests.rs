@@ -4,7 +4,7 @@ use super::*;
 use crate::cli::output::format as format_of;
 use tempfile::TempDir;
 use valor_data::table::{Limits, Propensity, TableSpec};
-use valor_data::{DataSpec, Feature, Truth, load};
+use valor_data::{DataSpec, Feature, Treatment, Truth, load};
 
 /// Awkward numbers, a level with a comma and quotes, missing values.
 fn dataset() -> Dataset {
@@ -21,10 +21,9 @@ fn dataset() -> Dataset {
             },
         ],
         numeric: Matrix { rows: 8, columns: 1, values: numbers.to_vec() },
-        treatment: [true, false].repeat(4),
+        treatment: Some(Treatment { assigned: [true, false].repeat(4), propensity: Some(vec![0.5; 8]) }),
         outcome: vec![0.0, 1e-300, 0.1 + 0.2, 1e22, 0.0, 1.0, 2.0, 3.5],
-        propensity: Some(vec![0.5; 8]),
-        truth: Some(Truth { effect: [-0.25, 1.0 / 3.0].repeat(4), ..Truth::default() }),
+        truth: Some(Truth { effect: Some([-0.25, 1.0 / 3.0].repeat(4)), ..Truth::default() }),
         ..Dataset::default()
     }
 }
@@ -34,7 +33,7 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         path: Some(name.into()),
         columns: vec![],
         content: None,
-        treatment: "treatment".into(),
+        treatment: Some("treatment".into()),
         treated: vec!["1".into()],
         control: vec!["0".into()],
         drop: vec![],
@@ -92,7 +91,7 @@ fn columns_come_in_the_promised_order() {
     assert_eq!(text.lines().count(), 10_001);
     let numbers: Vec<f32> = last[..100].iter().map(|cell| *cell as f32).collect();
     assert_eq!(numbers, rows.numeric.row(9_999));
-    assert_eq!(last[101..103], [rows.outcome[9_999], rows.truth.unwrap().effect[9_999]]);
+    assert_eq!(last[101..103], [rows.outcome[9_999], rows.truth.unwrap().effect.unwrap()[9_999]]);
 }
 
 #[test]

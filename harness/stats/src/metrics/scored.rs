@@ -4,6 +4,7 @@ use super::ranking::Ranking;
 use super::sweep::{Step, Sweep};
 use std::sync::OnceLock;
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// Outcomes whose distance from 0 is more than so many times their range are measured from the one nearest to 0.
 const FAR: f64 = 100.0;
@@ -12,11 +13,11 @@ const LARGEST: f64 = 1e100;
 
 /// One model's scores beside what happened, one entry per row. Outcome units unless said otherwise.
 #[derive(Clone, Copy, Debug)]
-pub struct Judged<'a> {
+pub struct ScoredRows<'a> {
     /// What rows are ranked by; any unit, higher is called first.
     pub score: &'a [f64],
-    /// Who was treated.
-    pub treatment: &'a [bool],
+    /// Who was treated; absent where there is no treatment.
+    pub treatment: Option<&'a [bool]>,
     /// What they spent.
     pub outcome: &'a [f64],
     /// `P(T = 1 | x)`, known or estimated; inside (0, 1).
@@ -31,14 +32,21 @@ pub struct Judged<'a> {
     pub predicted_control: Option<&'a [f64]>,
     /// The model's `E[Y_1 | x]`.
     pub predicted_treated: Option<&'a [f64]>,
+    /// The model's `E[Y | x]`, where there is no treatment.
+    pub predicted_value: Option<&'a [f64]>,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> ScoredRows<'a> {
     /// Scores, treatment and outcome alone; set the optional fields after.
     pub fn new(score: &'a [f64], treatment: &'a [bool], outcome: &'a [f64]) -> Self {
+        Self { treatment: Some(treatment), ..Self::of_values(score, outcome, None) }
+    }
+
+    /// What rows are said to be worth beside what they were worth; there is no treatment.
+    pub fn of_values(score: &'a [f64], outcome: &'a [f64], predicted: Option<&'a [f64]>) -> Self {
         Self {
             score,
-            treatment,
+            treatment: None,
             outcome,
             propensity: None,
             effect: None,
@@ -46,10 +54,16 @@ impl<'a> Judged<'a> {
             predicted_uplift: None,
             predicted_control: None,
             predicted_treated: None,
+            predicted_value: predicted,
         }
     }
 
-    fn optional(&self) -> [(&'static str, Option<&'a [f64]>); 6] {
+    /// What these rows are asked.
+    pub fn question(&self) -> Question {
+        if self.treatment.is_some() { Question::Uplift } else { Question::Value }
+    }
+
+    fn optional(&self) -> [(&'static str, Option<&'a [f64]>); 7] {
         [
             ("propensity", self.propensity),
             ("effect", self.effect),
@@ -57,6 +71,7 @@ impl<'a> Judged<'a> {
             ("predicted_uplift", self.predicted_uplift),
             ("predicted_control", self.predicted_control),
             ("predicted_treated", self.predicted_treated),
+            ("predicted_value", self.predicted_value),
         ]
     }
 
@@ -65,14 +80,7 @@ impl<'a> Judged<'a> {
         if rows < 2 {
             return Err(input_error!("{rows} rows to judge: at least 2 are needed"));
         }
-        if self.treatment.len() != rows {
-            return Err(input_error!("treatment has {} rows where score has {rows}", self.treatment.len()));
-        }
-        let treated = self.treatment.iter().filter(|&&treated| treated).count();
-        if treated == 0 || treated == rows {
-            let arm = if treated == 0 { "treated" } else { "control" };
-            return Err(input_error!("the {arm} arm is empty: {rows} rows, {treated} of them treated"));
-        }
+        self.treatment.map_or(Ok(()), |treatment| check_arms(treatment, rows))?;
         check_column("score", self.score, rows)?;
         check_column("outcome", self.outcome, rows)?;
         check_size("outcome", self.outcome)?;
@@ -86,7 +94,8 @@ impl<'a> Judged<'a> {
     /// A number for all that a row holds: rows with the same one are interchangeable.
     fn content(&self, row: usize) -> u64 {
         let columns = self.optional().into_iter().filter_map(|(_, column)| column);
-        let start = mix(u64::from(self.treatment[row]), self.outcome[row]);
+        let treated = self.treatment.is_some_and(|treatment| treatment[row]);
+        let start = mix(u64::from(treated), self.outcome[row]);
         columns.fold(start, |content, column| mix(content, column[row]))
     }
 }
@@ -101,9 +110,11 @@ fn mix(content: u64, value: f64) -> u64 {
 
 /// A judged model in ranked order: sorted, tied and summed once.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct RankedRows {
+    question: Question,
     pub(super) ranking: Ranking,
     pub(super) score: Vec<f64>,
+    /// All control where there is no treatment.
     pub(super) treatment: Vec<bool>,
     /// What rows spent, less `origin`.
     pub(super) outcome: Vec<f64>,
@@ -114,30 +125,37 @@ pub struct Prepared {
     pub(super) predicted_uplift: Option<Vec<f64>>,
     pub(super) predicted_control: Option<Vec<f64>>,
     pub(super) predicted_treated: Option<Vec<f64>>,
+    pub(super) predicted_value: Option<Vec<f64>>,
     /// What each row adds to the arms as observed.
     pub(super) observed: Vec<Step>,
     pub(super) observed_sweep: Sweep,
     propensity: Option<Vec<f64>>,
     /// Both with inverse-propensity weights, once asked for.
     inverse: OnceLock<(Vec<Step>, Sweep)>,
+    /// Ranks by descending outcome, once asked for.
+    by_outcome: OnceLock<Ranking>,
 }
 
-impl Prepared {
+impl RankedRows {
     /// Checks and ranks.
     ///
     /// # Errors
     ///
     /// Input errors: fewer than two rows, unequal lengths, an empty arm, NaN or infinite values, a propensity
     /// outside (0, 1).
-    pub fn new(judged: &Judged) -> anyhow::Result<Self> {
+    pub fn new(judged: &ScoredRows) -> anyhow::Result<Self> {
         judged.check()?;
         Ok(Self::ranked(judged, Ranking::new(judged.score, |row| judged.content(row))))
     }
 
     /// Checked rows whose ranking by score is known.
-    pub(super) fn ranked(judged: &Judged, ranking: Ranking) -> Self {
+    pub(super) fn ranked(judged: &ScoredRows, ranking: Ranking) -> Self {
         let gather = |column: Option<&[f64]>| column.map(|values| ranking.gather(values));
-        let (treatment, mut outcome) = (ranking.gather(judged.treatment), ranking.gather(judged.outcome));
+        let treatment = match judged.treatment {
+            Some(treatment) => ranking.gather(treatment),
+            None => vec![false; ranking.rows()],
+        };
+        let mut outcome = ranking.gather(judged.outcome);
         let origin = origin(&outcome);
         if origin != 0.0 {
             outcome.iter_mut().for_each(|outcome| *outcome -= origin);
@@ -145,14 +163,17 @@ impl Prepared {
         let effect = gather(judged.effect);
         let observed = steps(&treatment, &outcome, effect.as_deref(), None);
         Self {
+            question: judged.question(),
             observed_sweep: Sweep::new(&ranking, &observed, effect.is_some(), None),
             propensity: gather(judged.propensity),
             inverse: OnceLock::new(),
+            by_outcome: OnceLock::new(),
             score: ranking.gather(judged.score),
             expected_control: gather(judged.expected_control),
             predicted_uplift: gather(judged.predicted_uplift),
             predicted_control: gather(judged.predicted_control),
             predicted_treated: gather(judged.predicted_treated),
+            predicted_value: gather(judged.predicted_value),
             treatment,
             outcome,
             origin,
@@ -172,10 +193,32 @@ impl Prepared {
         }))
     }
 
+    /// Ranks by descending outcome.
+    pub(super) fn by_outcome(&self) -> &Ranking {
+        self.by_outcome.get_or_init(|| Ranking::new(&self.outcome, |rank| rank as u64))
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.ranking.rows()
     }
+
+    /// What these rows are asked.
+    pub fn question(&self) -> Question {
+        self.question
+    }
+}
+
+fn check_arms(treatment: &[bool], rows: usize) -> anyhow::Result<()> {
+    if treatment.len() != rows {
+        return Err(input_error!("treatment has {} rows where score has {rows}", treatment.len()));
+    }
+    let treated = treatment.iter().filter(|&&treated| treated).count();
+    if treated == 0 || treated == rows {
+        let arm = if treated == 0 { "treated" } else { "control" };
+        return Err(input_error!("the {arm} arm is empty: {rows} rows, {treated} of them treated"));
+    }
+    Ok(())
 }
 
 fn check_column(name: &str, values: &[f64], rows: usize) -> anyhow::Result<()> {
@@ -239,8 +282,8 @@ fn steps(
 mod tests {
     use super::*;
 
-    fn message(judged: &Judged) -> String {
-        let error = Prepared::new(judged).expect_err("bad input");
+    fn message(judged: &ScoredRows) -> String {
+        let error = RankedRows::new(judged).expect_err("bad input");
         assert!(valor_base::error::is_input(&error));
         error.to_string()
     }
@@ -258,26 +301,29 @@ mod tests {
     #[test]
     fn bad_input_is_named() {
         let (score, treatment, outcome) = ([1.0, 2.0], [true, false], [0.0, 3.0]);
-        let good = Judged::new(&score, &treatment, &outcome);
-        assert_eq!(Prepared::new(&good).unwrap().rows(), 2);
+        let good = ScoredRows::new(&score, &treatment, &outcome);
+        assert_eq!(RankedRows::new(&good).unwrap().rows(), 2);
         assert_eq!(
-            message(&Judged::new(&score, &[true, true], &outcome)),
+            message(&ScoredRows::new(&score, &[true, true], &outcome)),
             "the control arm is empty: 2 rows, 2 of them treated"
         );
-        assert_eq!(message(&Judged::new(&score, &treatment, &[1.0])), "outcome has 1 rows where score has 2");
         assert_eq!(
-            message(&Judged::new(&[1.0, f64::NAN], &treatment, &outcome)),
+            message(&ScoredRows::new(&score, &treatment, &[1.0])),
+            "outcome has 1 rows where score has 2"
+        );
+        assert_eq!(
+            message(&ScoredRows::new(&[1.0, f64::NAN], &treatment, &outcome)),
             "score, row 2: NaN is not a finite number"
         );
-        let propensity = Judged { propensity: Some(&[0.5, 1.0]), ..good };
+        let propensity = ScoredRows { propensity: Some(&[0.5, 1.0]), ..good };
         assert_eq!(message(&propensity), "propensity, row 2: 1 is not between 0 and 1 (both excluded)");
-        assert_eq!(message(&Judged::new(&[], &[], &[])), "0 rows to judge: at least 2 are needed");
+        assert_eq!(message(&ScoredRows::new(&[], &[], &[])), "0 rows to judge: at least 2 are needed");
         assert_eq!(
-            message(&Judged::new(&score, &treatment, &[0.0, -1e300])),
+            message(&ScoredRows::new(&score, &treatment, &[0.0, -1e300])),
             "outcome, row 2: -1e300 is too large: metrics sum and square, so at most 1e100 is allowed"
         );
         assert!(
-            message(&Judged { effect: Some(&[1e200, 0.0]), ..good })
+            message(&ScoredRows { effect: Some(&[1e200, 0.0]), ..good })
                 .starts_with("effect, row 1: 1e200 is too large")
         );
     }

@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-/// Values per arm. `Shared` is computed once and serves both.
-pub enum Arms {
+/// What each arm sees. `Shared` is computed once and serves both.
+pub enum Seen {
     /// Both arms see this.
     Shared(Tensor),
     /// Each arm sees its own.
@@ -15,29 +15,29 @@ pub enum Arms {
     },
 }
 
-impl Arms {
+impl Seen {
     /// What the control arm sees.
     pub fn control(&self) -> &Tensor {
         match self {
-            Arms::Shared(both) => both,
-            Arms::Apart { control, .. } => control,
+            Seen::Shared(both) => both,
+            Seen::Apart { control, .. } => control,
         }
     }
 
     /// What the treated arm sees.
     pub fn treated(&self) -> &Tensor {
         match self {
-            Arms::Shared(both) => both,
-            Arms::Apart { treated, .. } => treated,
+            Seen::Shared(both) => both,
+            Seen::Apart { treated, .. } => treated,
         }
     }
 
     /// The same function for both arms, evaluated once where they share.
-    pub fn map(&self, apply: impl Fn(&Tensor) -> Tensor) -> Arms {
+    pub fn map(&self, apply: impl Fn(&Tensor) -> Tensor) -> Seen {
         match self {
-            Arms::Shared(both) => Arms::Shared(apply(both)),
-            Arms::Apart { control, treated } => {
-                Arms::Apart { control: apply(control), treated: apply(treated) }
+            Seen::Shared(both) => Seen::Shared(apply(both)),
+            Seen::Apart { control, treated } => {
+                Seen::Apart { control: apply(control), treated: apply(treated) }
             }
         }
     }

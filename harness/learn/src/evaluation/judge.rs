@@ -1,0 +1,42 @@
+//! The one place where predictions become what metrics read.
+
+use super::{EvaluationRows, Predictions};
+use std::collections::BTreeMap;
+use valor_base::question::Arms;
+use valor_stats::metrics::{self, MetricValue, RankedRows, ScoredRows};
+
+/// Every metric of the rows' question, by name.
+///
+/// # Errors
+///
+/// As [`prepare`].
+pub fn judge(
+    predictions: &Predictions,
+    rows: &EvaluationRows,
+) -> anyhow::Result<BTreeMap<String, MetricValue>> {
+    let prepared = prepare(predictions, rows)?;
+    let names: Vec<&str> = metrics::of_question(rows.question()).map(|metric| metric.name).collect();
+    metrics::evaluate(&names, &prepared)
+}
+
+/// What a model says of the rows, ranked and ready for any metric.
+///
+/// # Errors
+///
+/// Predictions of another question or of another number of rows; what [`RankedRows::new`] refuses.
+pub fn prepare(predictions: &Predictions, rows: &EvaluationRows) -> anyhow::Result<RankedRows> {
+    let wide = |values: &Vec<f32>| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
+    let (asked, answered) = (rows.question(), predictions.question());
+    anyhow::ensure!(asked == answered, "predictions of {answered} for rows that are asked for {asked}");
+    let (score, expected) = (wide(&predictions.score), predictions.expected.as_ref().map(wide));
+    let judged = rows.judged(&score);
+    RankedRows::new(&match &expected {
+        Arms::Two { control, treated } => ScoredRows {
+            predicted_uplift: Some(&score),
+            predicted_control: Some(control),
+            predicted_treated: Some(treated),
+            ..judged
+        },
+        Arms::One(expected) => ScoredRows { predicted_value: Some(expected), ..judged },
+    })
+}

@@ -1,0 +1,11 @@
+//! How models are judged: what they say of rows, the rows that they are judged on, and the one function that judges.
+//!
+//! Nobody else turns predictions into what metrics read, gathers the rows of a split, or estimates who would have been treated.
+
+mod judge;
+mod predictions;
+mod rows;
+
+pub use judge::{judge, prepare};
+pub use predictions::Predictions;
+pub use rows::{Column, EvaluationRows, estimated_propensity};

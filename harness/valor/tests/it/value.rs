@@ -1,0 +1,113 @@
+//! Rows of one arm through the whole harness, from `experiments/value_smoke.toml`: planned, trained, kept, gone on with, reported, saved,
+//! scored and judged; nothing of a treatment is asked for or said.
+
+use crate::workspace::{Workspace, json};
+use std::fs;
+use std::path::Path;
+use valor_base::question::{Arms, Question};
+use valor_runs::store::Store;
+
+const FILE: &str = "experiments/value_smoke.toml";
+const ASKED: &str = "experiments/value_smoke.toml --results results";
+
+/// The committed experiment with its rows.
+fn workspace() -> Workspace {
+    let workspace = Workspace::new();
+    let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
+    for name in ["value_smoke.toml", "value_smoke.csv"] {
+        workspace.write(&format!("experiments/{name}"), fs::read(experiments.join(name)).unwrap());
+    }
+    workspace
+}
+
+#[test]
+fn rows_of_one_arm_run_through_the_whole_harness() {
+    let workspace = workspace();
+    // Half of it, then the rest: what is there is not trained again.
+    workspace.succeed(&format!("run {ASKED} --set seeds=1"));
+    let before = fs::read_dir(workspace.path("results/runs")).unwrap().count();
+    let progress = workspace.succeed(&format!("run {ASKED}"));
+    assert!(progress.contains("4/4 runs recorded"), "{progress}");
+    assert_eq!(before, 2);
+    assert_eq!(fs::read_dir(workspace.path("results/runs")).unwrap().count(), 4);
+
+    let plan = serde_json::from_str::<serde_json::Value>(&workspace.succeed(&format!("plan {ASKED} --json")));
+    let plan = plan.unwrap();
+    let reader = Store::new(&workspace.path("results")).reader().unwrap();
+    for run in plan["runs"].as_array().unwrap() {
+        let run = reader.run(run["id"].as_str().unwrap()).unwrap().unwrap();
+        let names: Vec<&str> = run.record.metrics.keys().map(String::as_str).collect();
+        assert_eq!(names, ["gini", "nmae", "spearman"]);
+        assert!(run.record.metrics["gini"].value.unwrap() > 0.3, "{:?}", run.record.metrics);
+        assert!(run.rows.treatment.is_none() && run.rows.question() == Question::Value);
+        let said = run.predictions.unwrap();
+        let ziln = run.record.spec.slug().contains("ziln");
+        assert_eq!((said.expected.question(), said.conversion.is_some()), (Question::Value, ziln));
+        assert!(!run.record.fitted.contains_key("training share treated"));
+    }
+
+    workspace.succeed(&format!("report {ASKED} --out reports --predictions csv"));
+    let summary = json(&workspace.path("reports/summary.json"));
+    for cell in summary["cells"].as_array().unwrap() {
+        for metric in ["gini", "spearman", "nmae"] {
+            let found = &cell["metrics"][metric];
+            for interval in ["ci", "ci_rows", "ci_both"] {
+                assert!(found[interval]["low"].is_f64(), "{metric}, {interval}: {found:#}");
+            }
+        }
+    }
+    assert!(summary["datasets"][0]["test"].get("treated").is_none());
+    let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    assert!(page.contains("no treatment"));
+    for word in ["Qini", "% treated", "uplift curve", "oracle", "prognostic"] {
+        assert!(!page.contains(word), "{word}");
+    }
+    let predictions = fs::read_to_string(workspace.path("reports/predictions.csv")).unwrap();
+    assert!(predictions.starts_with("dataset,method,seed,row,outcome,value,predicted_conversion\n"));
+    assert_eq!(predictions.lines().count(), 1 + 4 * 240);
+}
+
+#[test]
+fn a_model_of_one_arm_is_saved_and_scores_what_its_run_predicted() {
+    let workspace = workspace();
+    workspace.succeed(&format!("run {ASKED} --set seeds=1"));
+    for (method, columns) in [("MLP", "value"), ("MLP +ziln", "value,conversion")] {
+        let mut fit = workspace.command(&format!("fit {FILE} --seed 42 --out model.safetensors"));
+        assert!(fit.args(["--method", method]).status().unwrap().success());
+        let told =
+            workspace.succeed("score model.safetensors experiments/value_smoke.csv --out scored.csv --json");
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
+        let header = format!("visits,age,first,channel,spent,{columns}");
+        assert_eq!(scored.lines().next().unwrap(), header);
+        let reader = Store::new(&workspace.path("results")).reader().unwrap();
+        let run = reader.run(told["model"].as_str().unwrap()).unwrap().unwrap();
+        let said = run.predictions.unwrap();
+        let value = |row: u32| -> f32 {
+            let line = scored.lines().nth(row as usize + 1).unwrap();
+            line.split(',').nth(5).unwrap().parse().unwrap()
+        };
+        let found: Vec<u32> = run.rows.row.iter().map(|row| value(*row).to_bits()).collect();
+        let expected: Vec<u32> = said.score.iter().map(|value| value.to_bits()).collect();
+        assert_eq!(found, expected, "{method}");
+        assert_eq!(said.expected, Arms::One(said.score));
+        let judged = workspace.succeed("metrics scored.csv --score value --outcome spent --json");
+        let judged: serde_json::Value = serde_json::from_str(&judged).unwrap();
+        assert!(judged["gini"].as_f64().unwrap() > 0.5 && judged.get("auuc").is_none(), "{judged:#}");
+    }
+}
+
+#[test]
+fn methods_rows_and_metrics_of_different_questions_are_refused_by_name() {
+    let workspace = workspace();
+    let refused = |set: &str, parts: &[&str]| workspace.refuse(&format!("plan {ASKED} --set {set}"), parts);
+    refused("grid.backbones=[\"tarnet\"]", &["dataset 'customers'", "without a treatment", "mlp"]);
+    refused("metrics=[\"auuc\"]", &["metrics: metric 'auuc'", "gini, spearman, nmae"]);
+    refused("grid.components=[[\"ziln\",\"wr\"]]", &["'ranking'", "with a treatment"]);
+    let set = "run experiments/value_smoke.toml --results results --set split.stratify=\"treatment\"";
+    workspace.refuse(set, &["these rows have no treatment"]);
+    let set = "plan experiments/small.toml --results results --set metrics=[\"gini\"]";
+    workspace.refuse(set, &["'gini' judges rows without a treatment"]);
+    let effect = "metrics experiments/value_smoke.csv --score visits --outcome spent --effect age";
+    workspace.refuse(effect, &["--treatment"]);
+}
