@@ -127,14 +127,9 @@ impl Columns {
         self.push(name, Arc::new(cells), true);
     }
 
-    /// Adds a column of any type, whose cells may be missing if one is.
-    pub fn add_array(&mut self, name: &str, cells: ArrayRef) {
-        let partial = cells.null_count() > 0;
-        self.push(name, cells, partial);
-    }
-
-    fn push(&mut self, name: &str, cells: ArrayRef, nullable: bool) {
-        self.fields.push(Field::new(name, cells.data_type().clone(), nullable));
+    /// Adds a column of a type that is known when it runs; `partial` says whether cells may be missing.
+    pub fn push(&mut self, name: &str, cells: ArrayRef, partial: bool) {
+        self.fields.push(Field::new(name, cells.data_type().clone(), partial));
         self.cells.push(cells);
     }
 

@@ -9,7 +9,6 @@ mod causalml;
 mod concordance;
 pub mod curve;
 mod devriendt;
-mod judged;
 mod means;
 mod pass;
 pub mod rank;
@@ -18,6 +17,7 @@ mod reference;
 mod registry;
 mod rerum;
 mod resample;
+mod scored;
 mod sklift;
 mod stretch;
 mod summary;
@@ -30,12 +30,12 @@ mod fixtures;
 #[cfg(test)]
 mod properties;
 
-pub use judged::{Judged, Prepared};
 pub use reference::{RandomValue, random_reference};
 pub use registry::{
     Defined, Direction, Metric, MetricValue, Total, Undefined, Usual, Value, evaluate, find, find_for,
     of_question, registry, usual,
 };
 pub use resample::{Resampler, Weighted, WeightedForm};
+pub use scored::{RankedRows, ScoredRows};
 pub use stretch::{LANES, Lanes};
 pub use summary::{Summary, summary};

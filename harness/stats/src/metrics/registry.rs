@@ -1,9 +1,9 @@
 //! What a metric is, and how one is found by name and computed.
 
 use super::catalog::{METRICS, SHARES, TRUTH};
-use super::judged::Prepared;
 use super::means::Means;
 use super::rank::tau_b;
+use super::scored::RankedRows;
 use super::sweep::Sweep;
 use super::value::Positions;
 use serde::{Deserialize, Serialize};
@@ -115,15 +115,15 @@ pub(super) enum Compute {
     /// From one pass over the inverse-propensity-weighted arms.
     Inverse(fn(&Sweep) -> Value),
     /// From weighted means over rows.
-    Means(fn(&Prepared) -> Result<Means, Undefined>),
+    Means(fn(&RankedRows) -> Result<Means, Undefined>),
     /// Tau-b of the score and this column.
-    Correlation(fn(&Prepared) -> Result<&[f64], Undefined>),
+    Correlation(fn(&RankedRows) -> Result<&[f64], Undefined>),
     /// From the ranked rows; has no weighted form.
-    Ranked(fn(&Prepared) -> Value),
+    Ranked(fn(&RankedRows) -> Value),
     /// From where rows without a treatment stand by score and by outcome.
     Positions(fn(&Positions) -> Value),
     /// From weighted means over rows without a treatment.
-    ValueMeans(fn(&Prepared) -> Result<Means, Undefined>),
+    ValueMeans(fn(&RankedRows) -> Result<Means, Undefined>),
 }
 
 impl Metric {
@@ -155,7 +155,7 @@ impl Metric {
     }
 
     /// Why it says nothing of models of the other question.
-    pub(super) fn suits(&self, prepared: &Prepared) -> Result<(), Undefined> {
+    pub(super) fn suits(&self, prepared: &RankedRows) -> Result<(), Undefined> {
         match (self.question(), prepared.question()) {
             (Question::Uplift, Question::Value) => Err(Undefined::new("there is no treatment")),
             (Question::Value, Question::Uplift) => {
@@ -166,7 +166,7 @@ impl Metric {
     }
 
     /// The value on these rows.
-    pub fn compute(&self, prepared: &Prepared) -> Value {
+    pub fn compute(&self, prepared: &RankedRows) -> Value {
         self.suits(prepared)?;
         let value = match self.compute {
             Compute::Observed(metric) => metric(&prepared.observed_sweep),
@@ -251,7 +251,7 @@ pub fn find(name: &str) -> anyhow::Result<&'static Metric> {
 /// An input error for an unknown name.
 pub fn evaluate<S: AsRef<str>>(
     names: &[S],
-    prepared: &Prepared,
+    prepared: &RankedRows,
 ) -> anyhow::Result<BTreeMap<String, MetricValue>> {
     let entry =
         |name: &S| find(name.as_ref()).map(|metric| (metric.name.into(), metric.compute(prepared).into()));
@@ -273,7 +273,7 @@ pub(super) fn finite(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Judged;
+    use crate::metrics::ScoredRows;
     use std::collections::BTreeSet;
 
     #[test]
@@ -295,17 +295,17 @@ mod tests {
         let treatment: Vec<bool> = (0..200).map(|row| row % 2 == 0).collect();
         let outcome: Vec<f64> = (0..200).map(|row| f64::from(row % 7)).collect();
         let half = [0.5; 200];
-        let bare = Judged {
+        let bare = ScoredRows {
             predicted_uplift: Some(&score),
             predicted_control: Some(&score),
             predicted_treated: Some(&score),
-            ..Judged::new(&score, &treatment, &outcome)
+            ..ScoredRows::new(&score, &treatment, &outcome)
         };
-        let known = Judged { effect: Some(&outcome), expected_control: Some(&outcome), ..bare };
-        let weighted = Judged { propensity: Some(&half), ..bare };
-        let [bare, known, weighted] = [bare, known, weighted].map(|rows| Prepared::new(&rows).unwrap());
+        let known = ScoredRows { effect: Some(&outcome), expected_control: Some(&outcome), ..bare };
+        let weighted = ScoredRows { propensity: Some(&half), ..bare };
+        let [bare, known, weighted] = [bare, known, weighted].map(|rows| RankedRows::new(&rows).unwrap());
         for metric in registry() {
-            let defined = |rows: &Prepared| metric.compute(rows).is_ok();
+            let defined = |rows: &RankedRows| metric.compute(rows).is_ok();
             assert_eq!(defined(&known) && !defined(&bare), metric.needs_truth(), "{}", metric.name);
             assert_eq!(defined(&weighted) && !defined(&bare), metric.needs_propensity(), "{}", metric.name);
         }
