@@ -1,8 +1,8 @@
 //! Buckets by quantile of the score, as `pandas.qcut(score, bins, duplicates="drop")` makes them, and the
 //! literature's Kendall tau over them.
 
+use super::defined::{Undefined, Value};
 use super::rank::kendall;
-use super::registry::{Undefined, Value};
 use super::scored::RankedRows;
 
 /// Tau-b of bucket number and observed uplift of the bucket, 50 buckets.

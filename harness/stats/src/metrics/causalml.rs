@@ -1,6 +1,6 @@
 //! The definitions of causalml 0.18.0 (`auuc_score` and `qini_score` with their defaults).
 
-use super::registry::Value;
+use super::defined::Value;
 use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, nonzero};
 

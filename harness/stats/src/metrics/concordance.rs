@@ -4,9 +4,9 @@
 //! `u_i = mean over j of h(i, j)`, the statistic of the weighted rows is `u + 2 mean((w_i - 1)(u_i - u))` up to
 //! O(1/n). Tau-b is a ratio of three such: concordance, pairs untied in the score, pairs untied in the truth.
 
+use super::defined::Undefined;
 use super::means::Means;
 use super::rank::{Counter, Places};
-use super::registry::Undefined;
 use super::scored::RankedRows;
 
 /// Tau-b of rows that count several times. `truth` in ranked order.

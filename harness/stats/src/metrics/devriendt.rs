@@ -3,7 +3,7 @@
 //! Sums of V, neither normalised nor compared with a random ranking. The relative Qini form is the relative
 //! uplift form, so it has no name of its own.
 
-use super::registry::Value;
+use super::defined::Value;
 use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, difference};
 

@@ -8,8 +8,10 @@ mod catalog;
 mod causalml;
 mod concordance;
 pub mod curve;
+mod defined;
 mod devriendt;
 mod means;
+mod metric;
 mod pass;
 pub mod rank;
 pub mod ranking;
@@ -30,11 +32,10 @@ mod fixtures;
 #[cfg(test)]
 mod properties;
 
+pub use defined::{Defined, MetricValue, Undefined, Value};
+pub use metric::{Direction, Metric, Total};
 pub use reference::{RandomValue, random_reference};
-pub use registry::{
-    Defined, Direction, Metric, MetricValue, Total, Undefined, Usual, Value, evaluate, find, find_for,
-    of_question, registry, usual,
-};
+pub use registry::{Usual, evaluate, find, find_for, of_question, registry, usual};
 pub use resample::{Resampler, Weighted, WeightedForm};
 pub use scored::{RankedRows, ScoredRows};
 pub use stretch::{LANES, Lanes};

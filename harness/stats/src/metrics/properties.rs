@@ -1,6 +1,6 @@
 //! What must hold for any rows: shuffling, scaling, swapping arms, repeating rows; and answers known by hand.
 
-use super::registry::Value;
+use super::defined::Value;
 use super::{LANES, Lanes, Metric, RankedRows, Resampler, ScoredRows, WeightedForm, find, registry};
 use proptest::prelude::*;
 

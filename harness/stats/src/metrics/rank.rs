@@ -1,7 +1,7 @@
 //! Kendall's tau-b, exact, in O(n log n).
 
+use super::defined::{Undefined, Value};
 use super::ranking::Ranking;
-use super::registry::{Undefined, Value};
 use super::scored::RankedRows;
 
 /// Kendall's tau-b of two columns of equal length.

@@ -1,7 +1,9 @@
 //! What a random ranking scores on the same rows.
 
+use super::defined::{MetricValue, Value};
+use super::metric::Metric;
 use super::ranking::Ranking;
-use super::registry::{Metric, MetricValue, Value, find};
+use super::registry::find;
 use super::scored::{RankedRows, ScoredRows};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;

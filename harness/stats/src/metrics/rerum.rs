@@ -1,7 +1,7 @@
 //! The definitions of RERUM's code (He et al., KDD 2024): curves at the ends of 100 score buckets.
 
 use super::binned::bucket_ends;
-use super::registry::{Undefined, Value};
+use super::defined::{Undefined, Value};
 use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, difference, nonzero};
 

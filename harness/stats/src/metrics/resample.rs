@@ -2,9 +2,10 @@
 
 use super::concordance::tau_b;
 use super::curve::{even, gains};
+use super::defined::{Undefined, Value, finite, no_propensity};
 use super::means::Means;
+use super::metric::{Compute, Metric};
 use super::pass::{Run, weighted};
-use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
 use super::scored::RankedRows;
 use super::stretch::{Harmonics, LANES, Lanes, Weights, lane, totals, weighted_lanes};
 use super::sweep::Sweep;

@@ -1,6 +1,6 @@
 //! The definitions of scikit-uplift 0.5.1 (`uplift_auc_score`, `qini_auc_score`): binary outcomes only.
 
-use super::registry::{Undefined, Value};
+use super::defined::{Undefined, Value};
 use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, difference};
 

@@ -1,6 +1,8 @@
 //! Every metric of one model: what `valor metrics` prints.
 
-use super::registry::{Metric, MetricValue, of_question};
+use super::defined::MetricValue;
+use super::metric::Metric;
+use super::registry::of_question;
 use super::scored::{RankedRows, ScoredRows};
 use serde_json::{Map, Value, json};
 

@@ -1,8 +1,8 @@
 //! Predictions against the truth or against observed means: size of errors, not order.
 
+use super::defined::Undefined;
 use super::means::Means;
 use super::rank::effect;
-use super::registry::Undefined;
 use super::scored::RankedRows;
 
 type Found = Result<Means, Undefined>;

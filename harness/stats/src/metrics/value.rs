@@ -2,9 +2,9 @@
 //!
 //! All three follow the weights of rows exactly: a row of weight w counts as w equal rows.
 
+use super::defined::{Undefined, Value};
 use super::means::Means;
 use super::ranking::Ranking;
-use super::registry::{Undefined, Value};
 use super::scored::RankedRows;
 
 /// Where each row stands in two orders, among rows that count `weights` times. Rows by rank of the score.

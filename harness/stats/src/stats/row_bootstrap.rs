@@ -7,19 +7,9 @@ use super::studentised::Tails;
 use crate::metrics::{LANES, Lanes, Metric, RankedRows, Resampler, Undefined};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use valor_base::seed::Seeds;
 
 /// The central share of resamples that tells how far they reach.
 const TAILS: f64 = 0.95;
-
-/// How rows are resampled.
-#[derive(Clone, Copy, Debug)]
-pub struct RowBootstrap {
-    /// Number of resamples; 2,000 for a table.
-    pub resamples: usize,
-    /// Draws them. Two methods with the same `seeds` on the same rows see the same resamples.
-    pub seeds: Seeds,
-}
 
 /// A metric of a method under every resample.
 #[derive(Clone, Debug, PartialEq)]
@@ -203,6 +193,7 @@ mod tests {
     use crate::metrics::{ScoredRows, find};
     use rand::Rng;
     use rand_distr::{Distribution, StandardNormal};
+    use valor_base::seed::Seeds;
 
     const ROWS: usize = 1_500;
 
@@ -225,7 +216,7 @@ mod tests {
     fn bootstrap(noise: f64) -> BTreeMap<String, Resampled> {
         let metrics = ["auuc", "qini", "lift@30", "auuc.true", "krcc", "pehe", "auuc.causalml"]
             .map(|name| find(name).unwrap());
-        let plan = RowBootstrap { resamples: 400, seeds: Seeds::new(5) };
+        let plan = super::super::RowBootstrap { resamples: 400, seeds: Seeds::new(5) };
         let draws = RowDraws::new(ROWS, &plan);
         bootstrap_rows(&[model(noise, 10), model(noise, 11)], &metrics, &draws).unwrap().metrics
     }
