@@ -77,7 +77,12 @@ impl Analysis {
         let declared = &evidence.experiment;
         let totals = totals(evidence);
         let asked = &totals.leading(declared);
-        let plan = EstimationPlan::new(names(evidence, asked, &totals)?, asked, visits(evidence));
+        let plan = EstimationPlan::new(
+            names(evidence, asked, &totals)?,
+            asked.metrics.clone(),
+            asked.interval,
+            visits(evidence),
+        );
         let mut blocks = Vec::new();
         let mut resamples = Vec::new();
         let mut failures = Vec::new();
@@ -94,7 +99,7 @@ impl Analysis {
             datasets: asked.datasets.len(),
         };
         let cells = resampled(&blocks, &resamples);
-        let beside = paper::Draft::new(evidence, &blocks)?;
+        let beside = paper::Draft::new(evidence, &blocks, &cells)?;
         let decided = Decisions::new(asked, &cells, &deciding, beside);
         let effects = effects(asked, &cells, &deciding);
         drop(cells);
@@ -181,7 +186,7 @@ impl Decisions {
             };
             places.iter().flat_map(of_place).collect()
         };
-        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), (&comparisons, &family));
+        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &family);
         Self {
             contrasts: shown(&baseline),
             left_out: shown(&without),

@@ -1,11 +1,12 @@
 //! Every method's means, averaged over datasets: what is reported of benchmarks that are many draws of one.
 
 use super::cell::CellView;
-use super::estimate::{Bounds, LEVEL};
+use super::estimate::LEVEL;
 use super::{Block, MetricView};
 use std::collections::BTreeMap;
 use valor_base::seed::Seeds;
-use valor_stats::stats::{self, SeedInterval, seed_interval};
+use valor_stats::metrics::{Defined, Undefined};
+use valor_stats::stats::{self, Interval, SeedInterval, seed_interval};
 
 /// A method over all datasets.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,12 +22,12 @@ pub struct AverageView {
 pub struct Average {
     /// Datasets that have a value.
     pub datasets: usize,
-    /// Each dataset counts once; absent unless all have a value.
-    pub mean: Option<f64>,
+    /// Each dataset counts once; undefined unless all have a value.
+    pub mean: Defined<f64>,
     /// Standard deviation over datasets (divisor n - 1).
     pub sd: Option<f64>,
     /// Of the mean, Student t over datasets, as if they were drawn from many.
-    pub ci: Bounds,
+    pub ci: Defined<Interval>,
 }
 
 /// Averages of every method; none where there is one dataset.
@@ -38,7 +39,7 @@ pub fn averages(blocks: &[Block], metrics: &[MetricView]) -> Vec<AverageView> {
         method: cell.method.clone(),
         metrics: shown()
             .map(|metric| {
-                let means = cells(place).filter_map(|cell| cell.metrics.get(&metric.name)?.mean);
+                let means = cells(place).filter_map(|cell| cell.metrics.get(&metric.name)?.value());
                 (metric.name.clone(), Average::of(&means.collect::<Vec<f64>>(), blocks.len()))
             })
             .collect(),
@@ -49,19 +50,19 @@ pub fn averages(blocks: &[Block], metrics: &[MetricView]) -> Vec<AverageView> {
 impl Average {
     /// Of the means of some of so many datasets.
     fn of(means: &[f64], asked: usize) -> Self {
-        let absent = |reason: String| Self { datasets: means.len(), mean: None, sd: None, ci: Err(reason) };
+        let absent = |reason: Undefined| Self {
+            datasets: means.len(),
+            mean: Err(reason.clone()),
+            sd: None,
+            ci: Err(reason),
+        };
         if means.len() < asked {
-            return absent(format!("{} of {asked} datasets have a value", means.len()));
+            return absent(Undefined(format!("{} of {asked} datasets have a value", means.len())));
         }
-        let Some(estimate) = stats::Estimate::of(means) else { return absent("no dataset".to_string()) };
+        let Some(estimate) = stats::Estimate::of(means) else { return absent(Undefined::new("no dataset")) };
         let seeds = Seeds::new(0).child("datasets");
         let ci = seed_interval(means, SeedInterval::StudentT, LEVEL, &seeds);
-        Self {
-            datasets: means.len(),
-            mean: Some(estimate.mean),
-            sd: estimate.sd,
-            ci: ci.map_err(|undefined| undefined.to_string()),
-        }
+        Self { datasets: means.len(), mean: Ok(estimate.mean), sd: estimate.sd, ci: ci }
     }
 }
 
@@ -72,12 +73,13 @@ mod tests {
     #[test]
     fn every_dataset_counts_once_and_all_must_have_a_value() {
         let found = Average::of(&[1.0, 2.0, 6.0], 3);
-        assert_eq!((found.mean, found.datasets), (Some(3.0), 3));
+        assert_eq!((found.mean, found.datasets), (Ok(3.0), 3));
         assert!((found.sd.unwrap() - 7_f64.sqrt()).abs() < 1e-12);
         // t of .975 at two degrees of freedom is 4.3027.
         let half = 4.302_652_73 * (7.0_f64 / 3.0).sqrt();
         assert!((found.ci.unwrap().high - 3.0 - half).abs() < 1e-6);
         let found = Average::of(&[1.0, 2.0], 3);
-        assert_eq!((found.mean, found.ci), (None, Err("2 of 3 datasets have a value".to_string())));
+        let reason = Undefined::new("2 of 3 datasets have a value");
+        assert_eq!((found.mean, found.ci), (Err(reason.clone()), Err(reason)));
     }
 }

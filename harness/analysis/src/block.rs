@@ -1,15 +1,19 @@
 //! One dataset: its methods, its references, its curves and what a reader should know of its rows.
 
-use super::cell::{CellView, ReferenceView};
+use super::cell::{CellStatus, CellView, ReferenceView};
 use super::cell_analysis::CellAnalysis;
 use super::curve::{Curves, Deciles, Losses};
 use super::estimate::mean;
 use super::evidence::{Evidence, Outcome};
-use super::references::{Judgement, ORACLE, References, references};
+use super::metric::MetricView;
+use super::references::{References, references};
 use super::resample::EstimationPlan;
+use super::shown::{CurveKind, Judgement, ORACLE, curve_kinds};
 use super::totals::DatasetTotals;
+use valor_base::question::Question;
 use valor_data::Treatment;
 use valor_runs::record::{EvaluationRows, RowCounts};
+use valor_stats::metrics::Direction;
 use valor_stats::stats::AverageEffect;
 
 /// One dataset.
@@ -29,10 +33,8 @@ pub struct Block {
     pub cells: Vec<CellView>,
     /// References.
     pub references: Vec<ReferenceView>,
-    /// Uplift curves.
-    pub uplift: Curves,
-    /// Qini curves.
-    pub qini: Curves,
+    /// Curves of all methods and references, one entry per kind.
+    pub curves: Vec<Curves>,
     /// Uplift by decile.
     pub deciles: Vec<Deciles>,
     /// Loss curves.
@@ -40,10 +42,64 @@ pub struct Block {
 }
 
 impl Block {
+    /// Methods whose seeds all finished, with their mean of a metric, in the order of the table.
+    fn complete<'a, 'm>(
+        &'a self,
+        metric: &'m MetricView,
+    ) -> impl Iterator<Item = (&'a CellView, f64)> + use<'a, 'm> {
+        let complete = self.cells.iter().filter(|cell| cell.seeds.status() == CellStatus::Complete);
+        complete.filter_map(|cell| Some((cell, cell.metrics.get(&metric.name)?.value()?)))
+    }
+
+    /// The complete method with the best mean of a metric, the last of equals; nothing where no method is complete.
+    pub fn leader(&self, metric: &MetricView) -> Option<(&CellView, f64)> {
+        let merit = |value: f64| metric.direction.merit(value);
+        self.complete(metric).max_by(|a, b| merit(a.1).total_cmp(&merit(b.1)))
+    }
+
+    /// The best mean of the complete methods, if there are two or more to choose from; none where no value is better, nor of a
+    /// share of a total that is hardly there.
+    pub fn best(&self, metric: &MetricView) -> Option<f64> {
+        let decides = metric.direction != Direction::Neither && self.totals.warning(&metric.name).is_none();
+        self.leader(metric).filter(|_| decides && self.complete(metric).count() > 1).map(|(_, mean)| mean)
+    }
+
+    /// Methods by median milliseconds of a single row and by their mean of a metric.
+    pub fn costs(&self, metric: &MetricView) -> Vec<Cost> {
+        let cost = |cell: &CellView| {
+            let milliseconds = cell.times.as_ref()?.single_median_ms?;
+            let value = cell.metrics.get(&metric.name)?.value()?;
+            Some(Cost { method: cell.method.clone(), milliseconds, value, undominated: true })
+        };
+        let mut costs: Vec<Cost> = self.cells.iter().filter_map(cost).collect();
+        let beats = |a: &Cost, b: &Cost| {
+            let (merit_a, merit_b) = (metric.direction.merit(a.value), metric.direction.merit(b.value));
+            let nowhere_worse = a.milliseconds <= b.milliseconds && merit_a >= merit_b;
+            nowhere_worse && (a.milliseconds < b.milliseconds || merit_a > merit_b)
+        };
+        let undominated: Vec<bool> =
+            costs.iter().map(|one| !costs.iter().any(|other| beats(other, one))).collect();
+        costs.iter_mut().zip(undominated).for_each(|(cost, found)| cost.undominated = found);
+        costs
+    }
+
     /// Whether a ranking by the true effect is among its references.
     pub fn has_oracle(&self) -> bool {
         self.references.iter().any(|row| row.ranker == ORACLE)
     }
+}
+
+/// What a better ranking costs when a single row is scored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cost {
+    /// The method.
+    pub method: String,
+    /// Median milliseconds of a single row.
+    pub milliseconds: f64,
+    /// Mean of the metric.
+    pub value: f64,
+    /// Whether no other method is both faster and better.
+    pub undominated: bool,
 }
 
 /// Facts of the test rows.
@@ -81,19 +137,23 @@ impl Block {
             rows: found.map(|(_, record)| record.rows),
             totals: evidence.totals(dataset),
             test: evaluations.values().next().map(|rows| TestRows::of(rows, evaluations.len())),
-            ..drawn(cells, references)
+            ..drawn(evidence.experiment.asks(), cells, references)
         }
     }
 }
 
 /// Rows of the table and data of the charts.
-fn drawn(cells: Vec<CellAnalysis>, references: References) -> Block {
+fn drawn(question: Question, cells: Vec<CellAnalysis>, references: References) -> Block {
     let share =
         cells.iter().map(|cell| &cell.share).find(|share| !share.is_empty()).cloned().unwrap_or_default();
-    let curves = |methods, references| Curves { share: share.clone(), methods, references };
+    let curves = |kind: &CurveKind| Curves {
+        title: kind.title,
+        share: share.clone(),
+        methods: cells.iter().filter_map(|cell| cell.curves.get(kind.title).cloned()).collect(),
+        references: references.curves.get(kind.title).cloned().unwrap_or_default(),
+    };
     Block {
-        uplift: curves(cells.iter().filter_map(|cell| cell.uplift.clone()).collect(), references.uplift),
-        qini: curves(cells.iter().filter_map(|cell| cell.qini.clone()).collect(), references.qini),
+        curves: curve_kinds(question).iter().map(curves).collect(),
         deciles: cells.iter().filter_map(|cell| cell.deciles.clone()).collect::<Vec<Deciles>>(),
         losses: cells.iter().filter_map(|cell| cell.losses.clone()).collect::<Vec<Losses>>(),
         cells: cells.into_iter().map(|cell| cell.view).collect(),
@@ -120,6 +180,11 @@ fn judgement<'a>(
 }
 
 impl TestRows {
+    /// Share of treated rows; nothing where there is no treatment.
+    pub fn treated_share(&self) -> Option<f64> {
+        self.treated.map(|treated| treated as f64 / self.rows.max(1) as f64)
+    }
+
     fn of(rows: &EvaluationRows, splits: usize) -> Self {
         let count = rows.outcome.len();
         Self {
@@ -134,5 +199,35 @@ impl TestRows {
             true_effect: rows.effect.as_ref().and_then(|effect| mean(effect.iter().copied())),
             splits,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Sample;
+
+    #[test]
+    fn only_undominated_methods_are_marked() {
+        let evidence = Sample::default().evidence();
+        let names = vec!["auuc".to_string()];
+        let plan = EstimationPlan::new(names.clone(), names, Default::default(), Default::default());
+        let cells = CellAnalysis::all(&evidence, 0, &plan).into_iter().map(|cell| cell.view).collect();
+        let times = [(1.0, 0.2), (2.0, 0.1), (3.0, 0.4)];
+        let mut block = Block { cells, ..Block::default() };
+        for (cell, (milliseconds, value)) in block.cells.iter_mut().zip(times) {
+            if let Some(times) = cell.times.as_mut() {
+                times.single_median_ms = Some(milliseconds);
+            }
+            if let Some(estimate) = cell.metrics.get_mut("auuc") {
+                estimate.mean = Ok(value);
+            }
+        }
+        let named = |direction| {
+            let metric = MetricView { direction, ..MetricView::new("auuc", true) };
+            block.costs(&metric).iter().map(|cost| cost.undominated).collect::<Vec<_>>()
+        };
+        assert_eq!(named(Direction::Higher), [true, false, true]);
+        assert_eq!(named(Direction::Lower), [true, true, false]);
     }
 }

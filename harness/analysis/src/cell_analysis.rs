@@ -7,6 +7,7 @@ use super::estimate::mean;
 use super::importance::ImportanceView;
 use super::resample::{EstimationPlan, Resamples};
 use super::runs::FinishedRuns;
+use super::shown::curve_kinds;
 use super::times::Times;
 use crate::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
 use rayon::prelude::*;
@@ -14,7 +15,7 @@ use std::collections::BTreeMap;
 use valor_base::question::Question;
 use valor_runs::record::Status;
 use valor_stats::metrics::RankedRows;
-use valor_stats::metrics::curve::{qini_curve, uplift_by_group, uplift_curve};
+use valor_stats::metrics::curve::uplift_by_group;
 
 /// Everything that a report shows of one cell.
 pub struct CellAnalysis {
@@ -24,10 +25,8 @@ pub struct CellAnalysis {
     pub resamples: Resamples,
     /// Share of rows at each point of the curves.
     pub share: Vec<f64>,
-    /// Uplift curve, if a run finished.
-    pub uplift: Option<Band>,
-    /// Qini curve, if a run finished.
-    pub qini: Option<Band>,
+    /// Curves by title, if a run finished.
+    pub curves: BTreeMap<&'static str, Band>,
     /// Uplift by decile, if a run finished.
     pub deciles: Option<Deciles>,
     /// Loss curves, if a run is recorded.
@@ -53,20 +52,24 @@ impl CellAnalysis {
             cell.runs.iter().filter_map(|run| failure(run, dataset, &method.name)).collect();
         let measured = cell.records().map(|(seed, record)| (seed, record.measured.clone()));
         let measured: BTreeMap<_, _> = measured.collect();
-        // Curves and deciles compare arms.
-        let comparing = match runs.models.first().map(RankedRows::question) {
-            Some(Question::Uplift) => runs.models.as_slice(),
-            Some(Question::Value) | None => &[],
+        let none = Vec::new();
+        let mut share = Vec::new();
+        let mut bands = BTreeMap::new();
+        let question = runs.models.first().map_or(Question::Uplift, RankedRows::question);
+        for kind in curve_kinds(question) {
+            let curves = curves(&runs.models, kind.of);
+            let rows = row_band(resamples.curves.get(kind.title).unwrap_or(&none), &curves);
+            share = curves.first().map(|curve| shares(curve)).unwrap_or_default();
+            bands.extend(Band::over_seeds(method, &curves, rows).map(|band| (kind.title, band)));
+        }
+        let groups: Vec<_> = {
+            // Deciles compare arms.
+            let comparing = if question == Question::Uplift { runs.models.as_slice() } else { &[] };
+            comparing.par_iter().map(|model| uplift_by_group(model, 10)).collect()
         };
-        let uplift = curves(comparing, uplift_curve);
-        let qini = curves(comparing, qini_curve);
-        let [uplift_band, qini_band] =
-            [(0, &uplift), (1, &qini)].map(|(index, curves)| row_band(&resamples.curves[index], curves));
-        let groups: Vec<_> = comparing.par_iter().map(|model| uplift_by_group(model, 10)).collect();
         Self {
-            share: uplift.first().map(|curve| shares(curve)).unwrap_or_default(),
-            uplift: Band::over_seeds(method, &uplift, uplift_band),
-            qini: Band::over_seeds(method, &qini, qini_band),
+            share,
+            curves: bands,
             deciles: Deciles::over_seeds(&method.name, &groups),
             losses: losses(&method.name, cell),
             view: CellView {

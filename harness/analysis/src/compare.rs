@@ -1,16 +1,20 @@
 //! Two runs, or two cells, side by side: only what differs.
 
-use crate::linear_contrast::pooled_differences;
-use crate::resample::{Visits, resamples};
-use crate::totals::DatasetTotals;
+use super::cell::{CellView, SeedCounts};
+use super::estimate::mean;
+use super::linear_contrast::{LinearContrast, Orientation, ResampledCell, common_seeds, pooled};
+use super::resample::{EstimationPlan, Resamples, Visits};
+use super::runs::{FinishedRun, FinishedRuns};
+use super::totals::DatasetTotals;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use valor_base::seed::Seeds;
-use valor_learn::evaluation;
 use valor_runs::record::{EvaluationRows, Measured, Predictions, Record, Status};
-use valor_stats::metrics::{self, Metric, RankedRows, WeightedForm};
-use valor_stats::stats::{Interval, Resampled, RowBootstrap, RowDraws, bootstrap_rows};
+use valor_stats::metrics::{self, Metric};
+use valor_stats::stats::{Interval, SeedInterval};
+
+/// What the common rows are called in a warning.
+const BOTH: &str = "both";
 
 /// A run, or the finished and diverged runs of a cell.
 pub struct ComparedRuns {
@@ -81,7 +85,15 @@ impl Compared {
     /// Compares two sides; `rows` are the test rows of both, where they are the same.
     pub fn new(a: &ComparedRuns, b: &ComparedRuns, rows: Option<&EvaluationRows>) -> Self {
         let single = a.runs.len() == 1 && b.runs.len() == 1;
-        let pairs = pairs(a, b, single);
+        let runs = [finished(a, rows, single), finished(b, rows, single)];
+        let plan = plan([&runs[0], &runs[1]], rows);
+        let [(cell_a, resamples_a), (cell_b, resamples_b)] =
+            [cell(a, &runs[0], &plan), cell(b, &runs[1], &plan)];
+        let cells = [
+            &ResampledCell { cell: &cell_a, resamples: &resamples_a },
+            &ResampledCell { cell: &cell_b, resamples: &resamples_b },
+        ];
+        let totals = rows.map(|rows| DatasetTotals::of(BOTH, std::iter::once(rows)));
         Self {
             a: a.name.clone(),
             b: b.name.clone(),
@@ -89,12 +101,8 @@ impl Compared {
             data: differences(&data(a), &data(b)),
             versions: differences(&versions(a), &versions(b)),
             training: differences(&training(a), &training(b)),
-            pairs: pairs.len(),
-            metrics: metric_differences(
-                &pairs,
-                rows,
-                [a, b].iter().all(|side| finished_runs(side) == pairs.len()),
-            ),
+            pairs: pairs(&runs[0], &runs[1]),
+            metrics: metric_differences(cells, totals.as_ref()),
         }
     }
 
@@ -197,77 +205,79 @@ fn training(side: &ComparedRuns) -> Facts {
     })
 }
 
-/// Two runs to subtract.
-type Pair<'a> = [&'a (Record, Option<Predictions>); 2];
-
-fn finished_runs(side: &ComparedRuns) -> usize {
-    side.runs.iter().filter(|(record, _)| matches!(record.status, Status::Finished { .. })).count()
+/// How many runs are paired: of the same seed, or the two single ones.
+fn pairs(a: &FinishedRuns, b: &FinishedRuns) -> usize {
+    let keys: BTreeSet<u64> = a.keys().collect();
+    b.keys().filter(|key| keys.contains(key)).count()
 }
 
-fn pairs<'a>(a: &'a ComparedRuns, b: &'a ComparedRuns, single: bool) -> Vec<Pair<'a>> {
-    let finished = |run: &(Record, Option<Predictions>)| matches!(run.0.status, Status::Finished { .. });
-    let partner = |run: &&'a (Record, Option<Predictions>)| {
-        b.runs.iter().find(|other| finished(other) && (single || other.0.spec.seed == run.0.spec.seed))
+/// The finished runs of a side. Single runs are compared whatever their seeds.
+fn finished<'a>(side: &'a ComparedRuns, rows: Option<&'a EvaluationRows>, single: bool) -> FinishedRuns<'a> {
+    let run = |(record, predictions): &'a (Record, Option<Predictions>)| {
+        let seed = if single { 0 } else { record.spec.seed };
+        let is_finished = matches!(record.status, Status::Finished { .. });
+        is_finished.then_some(FinishedRun { seed, record, predictions: predictions.as_ref(), rows })
     };
-    a.runs.iter().filter(|run| finished(run)).filter_map(|run| Some([run, partner(&run)?])).collect()
+    let runs: Vec<FinishedRun> = side.runs.iter().filter_map(run).collect();
+    let (found, asked) = (runs.len(), side.runs.len());
+    let diverged = asked - found;
+    FinishedRuns::new(runs, SeedCounts { found, failed: diverged, diverged, asked })
 }
 
-fn metric_differences(
-    pairs: &[Pair],
-    rows: Option<&EvaluationRows>,
-    complete: bool,
-) -> Vec<MetricDifference> {
-    // As in a report: means over other seeds than those of the pairs would not be the same difference.
-    let resampled = rows
-        .filter(|_| complete)
-        .and_then(|rows| Some([resampled(pairs, rows, 0)?, resampled(pairs, rows, 1)?]));
-    let totals = rows.map(|rows| DatasetTotals::of("both", std::iter::once(rows)));
-    let difference = |metric: &&'static Metric| {
-        let values = |side: usize| -> Option<Vec<f64>> {
-            pairs.iter().map(|pair| pair[side].0.metrics.get(metric.name)?.value).collect()
+/// All metrics, each resampled if it can be.
+fn plan(sides: [&FinishedRuns; 2], rows: Option<&EvaluationRows>) -> EstimationPlan {
+    let names: Vec<String> = metrics::registry().iter().map(|metric| metric.name.to_string()).collect();
+    let count = rows.map_or(0, |rows| rows.outcome.len() as u64);
+    let models: usize = sides.iter().map(|side| side.models.len()).sum();
+    let visits = Visits { all: count * models as u64, most: count };
+    EstimationPlan::new(names.clone(), names, SeedInterval::default(), visits)
+}
+
+/// A side as the cell of a report.
+fn cell(side: &ComparedRuns, runs: &FinishedRuns, plan: &EstimationPlan) -> (CellView, Resamples) {
+    let resamples = runs.resamples(plan);
+    let cell = CellView {
+        dataset: BOTH.to_string(),
+        method: side.name.clone(),
+        backbone: String::new(),
+        components: Vec::new(),
+        seeds: runs.seeds,
+        metrics: runs.estimates(plan, &resamples),
+        measured: BTreeMap::new(),
+        importance: None,
+        times: None,
+    };
+    (cell, resamples)
+}
+
+/// The comparison of a report, of metrics that differ.
+fn metric_differences([a, b]: [&ResampledCell; 2], totals: Option<&DatasetTotals>) -> Vec<MetricDifference> {
+    let difference = |metric: &'static Metric| {
+        let common = common_seeds(&[a.cell, b.cell], metric.name);
+        let mean_of = |one: &ResampledCell| {
+            let values = &one.cell.metrics.get(metric.name)?.per_seed;
+            match &common {
+                Ok(seeds) => mean(seeds.iter().map(|seed| values[seed])),
+                Err(_) => mean(values.values().copied()),
+            }
         };
-        let (a, b) = (values(0).filter(|values| !values.is_empty()), values(1));
-        let mean = |values: &Option<Vec<f64>>| {
-            values.as_ref().map(|values| values.iter().sum::<f64>() / values.len() as f64)
-        };
-        let (mean_a, mean_b) = (mean(&a), mean(&b.clone().filter(|values| !values.is_empty())));
-        let differences: Option<Vec<f64>> =
-            a.zip(b).map(|(a, b)| b.iter().zip(&a).map(|(b, a)| b - a).collect());
-        let rows = resampled.as_ref().and_then(|[a, b]| {
-            Resampled::sum(&[(1.0, b.get(metric.name)?), (-1.0, a.get(metric.name)?)]).ok()
-        });
-        let warning = totals.as_ref().and_then(|totals| totals.warning(metric.name));
-        let found = differences.map(|differences| {
-            pooled_differences(metric, differences, rows.ok_or_else(|| "not resampled".to_string()))
-        });
+        let terms = [(1.0, b), (-1.0, a)];
+        let found = pooled(&[LinearContrast::of(&terms, metric.name, Orientation::Metric)]);
+        let warning = totals.and_then(|totals| totals.warning(metric.name));
+        let p = found.tested.ok().and_then(|tested| tested.whole.p_value(0.0).ok());
         MetricDifference {
             metric: metric.name.to_string(),
-            a: mean_a,
-            b: mean_b,
-            difference: mean_a.zip(mean_b).map(|(a, b)| b - a),
-            ci: found.as_ref().and_then(|found| found.ci.clone().ok()),
-            ci_rows: found.as_ref().and_then(|found| found.ci_rows.clone().ok()),
-            ci_both: found.as_ref().and_then(|found| found.ci_both.clone().ok()),
-            p: found
-                .filter(|_| warning.is_none())
-                .and_then(|found| found.tested.ok()?.whole.p_value(0.0).ok()),
+            a: mean_of(a),
+            b: mean_of(b),
+            difference: found.mean.ok(),
+            ci: found.ci.ok(),
+            ci_rows: found.ci_rows.ok(),
+            ci_both: found.ci_both.ok(),
+            p: p.filter(|_| warning.is_none()),
             reason: warning,
         }
     };
-    metrics::registry().iter().map(|metric| difference(&metric)).filter(|found| found.a != found.b).collect()
-}
-
-/// Every metric that follows row weights, of one side.
-fn resampled(pairs: &[Pair], rows: &EvaluationRows, side: usize) -> Option<BTreeMap<String, Resampled>> {
-    let prepared = |pair: &Pair| evaluation::prepare(pair[side].1.as_ref()?, rows).ok();
-    let models: Vec<RankedRows> = pairs.iter().map(prepared).collect::<Option<_>>()?;
-    let count = rows.outcome.len() as u64;
-    let resamples = resamples(Visits { all: 2 * count * models.len() as u64, most: count });
-    let plan = RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") };
-    let followed = |metric: &&Metric| metric.weighted_form() != WeightedForm::Absent;
-    let chosen: Vec<&Metric> = metrics::of_question(rows.question()).filter(followed).collect();
-    let found = bootstrap_rows(&models, &chosen, &RowDraws::new(rows.outcome.len(), &plan)).ok()?;
-    Some(found.metrics)
+    metrics::registry().iter().map(difference).filter(|found| found.a != found.b).collect()
 }
 
 #[cfg(test)]

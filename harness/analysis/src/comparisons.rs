@@ -191,7 +191,12 @@ impl Comparisons {
             let adjusted = holm(&p_values);
             let count = p_values.len();
             for ((key, one), (p, adjusted)) in family.iter_mut().zip(p_values.iter().zip(&adjusted)) {
-                one.view.decided = verdict(deciding, key, &one.view, (*p, *adjusted), (&name, count));
+                one.view.decided = verdict(
+                    deciding,
+                    key,
+                    &one.view,
+                    &Corrected { p: *p, adjusted: *adjusted, family: &name, count },
+                );
             }
             if name == CLAIMS {
                 let own = adjusted.into_iter().skip(family.len());
@@ -207,14 +212,18 @@ fn p_of(deciding: &Deciding, one: &Comparison) -> Option<f64> {
     one.view.gain.as_ref().ok().and_then(|gain| deciding.p_value(gain))
 }
 
+/// A p-value before and after Holm over its family.
+struct Corrected<'a> {
+    p: Option<f64>,
+    adjusted: Option<f64>,
+    family: &'a str,
+    /// Comparisons in the family.
+    count: usize,
+}
+
 /// Nothing where no value of the metric is better.
-fn verdict(
-    deciding: &Deciding,
-    key: &Key,
-    view: &ContrastView,
-    (p, p_adjusted): (Option<f64>, Option<f64>),
-    (name, family): (&str, usize),
-) -> Option<Decided> {
+fn verdict(deciding: &Deciding, key: &Key, view: &ContrastView, corrected: &Corrected) -> Option<Decided> {
+    let Corrected { p, adjusted: p_adjusted, family: name, count: family } = *corrected;
     let direction = metrics::find(&key.metric).map_or(Direction::Neither, |metric| metric.direction);
     if direction == Direction::Neither {
         return None;
@@ -223,7 +232,7 @@ fn verdict(
     let rule = Rule { level: LEVEL, power: POWER, family, margin };
     let none = Decided {
         verdict: Verdict::Inconclusive,
-        reason: view.gain.as_ref().err().cloned(),
+        reason: view.gain.as_ref().err().map(|undefined| undefined.0.clone()),
         over: "seeds",
         p,
         p_adjusted,

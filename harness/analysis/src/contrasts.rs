@@ -1,9 +1,9 @@
 //! Paired comparisons, metric by metric: every method with the baseline, every full model with itself less one component.
 
 use super::decided::Decided;
-use super::estimate::{Bounds, LEVEL, mean};
-use super::linear_contrast::{DatasetCells, LinearContrast, Orientation, Place, Pooled, Tested, pooled};
-use valor_stats::metrics::{self, Direction};
+use super::estimate::{LEVEL, MetricEstimate, mean};
+use super::linear_contrast::{DatasetCells, LinearContrast, Orientation, Place, Tested, pooled};
+use valor_stats::metrics::{self, Defined, Direction};
 use valor_stats::stats::Interval;
 
 /// How far a method is from another in a metric.
@@ -20,15 +20,13 @@ pub struct ContrastView {
     /// Metric.
     pub metric: String,
     /// Mean of method minus baseline over the seeds that both finished.
-    pub difference: Option<f64>,
-    /// Why there is no difference.
-    pub reason: Option<String>,
+    pub difference: Defined<f64>,
     /// Over seeds: Student t of the paired differences.
-    pub ci: Bounds,
+    pub ci: Defined<Interval>,
     /// Over test rows, of the seed-averaged difference.
-    pub ci_rows: Bounds,
+    pub ci_rows: Defined<Interval>,
     /// Over seeds and test rows together.
-    pub ci_both: Bounds,
+    pub ci_both: Defined<Interval>,
     /// Share of the resamples of test rows in which the difference is above zero; absent without `ci_rows`.
     pub share_above_zero: Option<f64>,
     /// Seeds that both finished with a value; of an average the sum over datasets.
@@ -36,7 +34,7 @@ pub struct ContrastView {
     /// Variance of the difference by source.
     pub variance: Option<Sources>,
     /// The gain, for tests: the difference with the sign that makes more better.
-    pub gain: Result<Tested, String>,
+    pub gain: Defined<Tested>,
     /// Mean of the baseline, which shares refer to.
     pub level: Option<f64>,
     /// The verdict and what it rests on; nothing where no value of the metric is better, or with `undecided`.
@@ -47,19 +45,24 @@ pub struct ContrastView {
 
 impl ContrastView {
     /// The interval that stands beside a verdict: seeds and test rows together, seeds alone where rows have none.
-    pub fn interval(&self) -> &Bounds {
+    pub fn interval(&self) -> &Defined<Interval> {
         if self.ci_both.is_ok() { &self.ci_both } else { &self.ci }
+    }
+
+    /// The difference, where there is one.
+    pub fn value(&self) -> Option<f64> {
+        self.difference.as_ref().ok().copied()
     }
 
     /// The same comparison with the methods in the other order.
     pub fn reversed(&self) -> Self {
-        let turn = |bounds: &Bounds| {
+        let turn = |bounds: &Defined<Interval>| {
             bounds.clone().map(|interval| Interval { low: -interval.high, high: -interval.low, ..interval })
         };
         Self {
             method: self.baseline.clone(),
             baseline: self.method.clone(),
-            difference: self.difference.map(|difference| -difference),
+            difference: self.difference.clone().map(|difference| -difference),
             ci: turn(&self.ci),
             ci_rows: turn(&self.ci_rows),
             ci_both: turn(&self.ci_both),
@@ -81,7 +84,7 @@ pub struct Sources {
     /// From seeds: training.
     pub seeds: f64,
     /// From test rows, or why it is not known.
-    pub rows: Result<f64, String>,
+    pub rows: Defined<f64>,
     /// Between datasets, of the mean over them as a sample of such datasets; nothing for one.
     pub datasets: Option<f64>,
     /// The interval that takes datasets as such a sample.
@@ -126,7 +129,7 @@ pub fn contrast(question: &Question, metric: &str, place: &Place) -> Option<Cont
         let terms = [(1.0, method), (-1.0, against)];
         values.push(LinearContrast::of(&terms, metric, Orientation::Metric));
         gains.push(LinearContrast::of(&terms, metric, Orientation::Gain(direction)));
-        levels.push(against.cell.metrics.get(metric).and_then(|estimate| estimate.mean));
+        levels.push(against.cell.metrics.get(metric).and_then(MetricEstimate::value));
     }
     let level = levels.iter().copied().collect::<Option<Vec<f64>>>();
     let level = level.and_then(|levels| mean(levels.into_iter().map(f64::abs)));
@@ -134,16 +137,8 @@ pub fn contrast(question: &Question, metric: &str, place: &Place) -> Option<Cont
         [one] => Some(one.dataset.to_string()),
         _ => None,
     };
-    Some(view(question, (metric, dataset), pooled(&values), (pooled(&gains).tested, level)))
-}
-
-fn view(
-    question: &Question,
-    (metric, dataset): (&str, Option<String>),
-    found: Pooled,
-    (gain, level): (Result<Tested, String>, Option<f64>),
-) -> ContrastView {
-    ContrastView {
+    let found = pooled(&values);
+    Some(ContrastView {
         dataset,
         method: question.method.to_string(),
         baseline: question.against.to_string(),
@@ -151,27 +146,28 @@ fn view(
         metric: metric.to_string(),
         difference: found.mean,
         ci_both: found.ci_both,
-        variance: found.tested.as_ref().ok().map(sources),
-        reason: found.reason,
+        variance: found.tested.as_ref().ok().map(Sources::of),
         ci: found.ci,
         ci_rows: found.ci_rows,
         share_above_zero: found.share_above_zero,
         seeds_paired: found.pairs,
-        gain,
+        gain: pooled(&gains).tested,
         level,
         decided: None,
         undecided: None,
-    }
+    })
 }
 
-/// What each source adds to the variance of the mean; that between datasets is what theirs have beyond the others.
-fn sources(tested: &Tested) -> Sources {
-    let within = tested.whole.standard_error().powi(2);
-    Sources {
-        seeds: tested.seeds.error.powi(2),
-        rows: tested.rows.clone(),
-        datasets: tested.datasets.map(|datasets| (datasets.error.powi(2) - within).max(0.0)),
-        over_datasets: tested.datasets.and_then(|datasets| datasets.interval(LEVEL).ok()),
+impl Sources {
+    /// What each source adds to the variance of the mean; that between datasets is what theirs have beyond the others.
+    fn of(tested: &Tested) -> Self {
+        let within = tested.whole.standard_error().powi(2);
+        Self {
+            seeds: tested.seeds.error.powi(2),
+            rows: tested.rows.clone(),
+            datasets: tested.datasets.map(|datasets| (datasets.error.powi(2) - within).max(0.0)),
+            over_datasets: tested.datasets.and_then(|datasets| datasets.interval(LEVEL).ok()),
+        }
     }
 }
 
@@ -183,6 +179,7 @@ mod tests {
     use crate::linear_contrast::ResampledCell;
     use crate::resample::Resamples;
     use std::collections::BTreeMap;
+    use valor_stats::metrics::Undefined;
     use valor_stats::stats::{Resampled, SeedInterval};
 
     /// A cell with these values of `qini` by seed and these resampled values of their mean.
@@ -193,14 +190,14 @@ mod tests {
 
     fn planted(dataset: &str, method: &str, values: &[(u64, f64)], resampled: &[f64]) -> Planted {
         let estimate = if values.is_empty() {
-            MetricEstimate::absent("no seed finished")
+            MetricEstimate::absent(Undefined::new("no seed finished"))
         } else {
             let values = values.iter().map(|(seed, value)| (*seed, Ok(*value)));
-            let absent = "not asked".to_string();
-            MetricEstimate::over_seeds(values, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
+            let absent = Undefined::new("not asked");
+            MetricEstimate::over_seeds(values, SeedInterval::StudentT, &Err(absent.clone()), Err(absent))
         };
         let resampled = if values.is_empty() {
-            Err("no seed finished".to_string())
+            Err(Undefined::new("no seed finished"))
         } else {
             Ok(Resampled { values: resampled.to_vec(), rows: 100 })
         };
@@ -260,7 +257,7 @@ mod tests {
             (one.dataset.as_deref(), one.method.as_str(), one.baseline.as_str()),
             (Some("world"), "other", "base")
         );
-        assert_eq!((one.difference, one.seeds_paired), (Some(2.0), 3));
+        assert_eq!((one.difference.clone(), one.seeds_paired), (Ok(2.0), 3));
         let ci = one.ci.as_ref().unwrap();
         assert!(near(ci.low, 2.0 - half) && near(ci.high, 2.0 + half) && ci.n == 3, "{ci:?}");
         // resampled differences -1, 1, 2, 3, 4: quantiles .025 and .975 as numpy has them
@@ -274,10 +271,10 @@ mod tests {
         let base = planted("world", "base", &BASE, &[2.0; 5]);
         let other = planted("world", "other", &[(2, 2.5), (3, 4.5), (4, 90.0)], &[30.0; 5]);
         let one = against_baseline(&[vec![base, other]]).remove(0);
-        assert_eq!((one.difference, one.seeds_paired), (Some(1.0), 2));
+        assert_eq!((one.difference.clone(), one.seeds_paired), (Ok(1.0), 2));
         assert_eq!((one.ci.as_ref().unwrap().n, one.share_above_zero), (2, None));
         assert_eq!(
-            one.ci_rows.unwrap_err().split(',').next(),
+            one.ci_rows.unwrap_err().0.split(',').next(),
             Some("the two methods finished different seeds")
         );
     }
@@ -287,12 +284,14 @@ mod tests {
         let base = || planted("world", "base", &BASE, &[2.0; 5]);
         let one =
             against_baseline(&[vec![base(), planted("world", "other", &[(3, 2.5)], &[2.5; 5])]]).remove(0);
-        assert_eq!((one.difference, one.seeds_paired), (Some(-0.5), 1));
-        assert_eq!(one.ci.unwrap_err(), "an interval needs at least 2 pairs, found 1");
+        assert_eq!((one.difference.clone(), one.seeds_paired), (Ok(-0.5), 1));
+        assert_eq!(one.ci.unwrap_err().0, "an interval needs at least 2 pairs, found 1");
         let apart =
             against_baseline(&[vec![base(), planted("world", "other", &[(9, 2.5)], &[2.5; 5])]]).remove(0);
-        assert_eq!((apart.difference, apart.seeds_paired), (None, 0));
-        assert_eq!(apart.reason.as_deref(), Some("no seed was finished by both"));
+        assert_eq!(
+            (apart.difference, apart.seeds_paired),
+            (Err(Undefined::new("no seed was finished by both")), 0)
+        );
     }
 
     #[test]
@@ -301,9 +300,10 @@ mod tests {
         let none = |method: &str| planted("world", method, &[], &[]);
         let reason = |cells: Vec<Planted>| {
             let one = against_baseline(&[cells]).remove(0);
-            assert_eq!((one.difference, one.share_above_zero, one.seeds_paired), (None, None, 0));
-            assert_eq!((one.ci.err(), one.ci_rows.err()), (one.reason.clone(), one.reason.clone()));
-            one.reason.unwrap()
+            assert_eq!((one.share_above_zero, one.seeds_paired), (None, 0));
+            let reason = one.difference.err();
+            assert_eq!((one.ci.err(), one.ci_rows.err()), (reason.clone(), reason.clone()));
+            reason.unwrap().0
         };
         assert_eq!(reason(vec![none("base"), some("other")]), "base: no seed finished");
         assert_eq!(reason(vec![some("base"), none("other")]), "other: no seed finished");
@@ -317,8 +317,8 @@ mod tests {
         other.resamples.evaluation = "changed".to_string();
         let one = against_baseline(&[vec![base, other]]).remove(0);
         assert_eq!(
-            (one.difference, one.ci_rows.unwrap_err().as_str()),
-            (Some(0.0), "the two methods were judged on different test rows")
+            (one.difference, one.ci_rows.unwrap_err().0.as_str()),
+            (Ok(0.0), "the two methods were judged on different test rows")
         );
     }
 
@@ -343,7 +343,7 @@ mod tests {
         let datasets: Vec<_> = found.iter().map(|contrast| contrast.dataset.as_deref()).collect();
         assert_eq!(datasets, [Some("one"), Some("two"), None]);
         let average = &found[2];
-        assert_eq!((average.difference, average.seeds_paired), (Some(3.5), 5));
+        assert_eq!((average.difference.clone(), average.seeds_paired), (Ok(3.5), 5));
         // sqrt(1/3 + 2/2) / 2 with (4/3)^2 / ((1/9)/2 + 1/1) = 1.68421 degrees of freedom;
         // scipy 1.17.1: stats.t.ppf(.975, 32/19)
         let ci = average.ci.as_ref().unwrap();
@@ -360,13 +360,13 @@ mod tests {
         let mut worlds = two_worlds();
         worlds[1][1] = planted("two", "other", &[], &[]);
         let average = against_baseline(&worlds).remove(2);
-        assert_eq!(average.reason.as_deref(), Some("two: other: no seed finished"));
+        assert_eq!(average.difference, Err(Undefined::new("two: other: no seed finished")));
         let mut worlds = two_worlds();
-        worlds[1][1].resamples.metrics.insert("qini".to_string(), Err("no weights".to_string()));
+        worlds[1][1].resamples.metrics.insert("qini".to_string(), Err(Undefined::new("no weights")));
         let average = against_baseline(&worlds).remove(2);
         assert_eq!(
-            (average.difference, average.ci_rows.unwrap_err().as_str()),
-            (Some(3.5), "two: no weights")
+            (average.difference, average.ci_rows.unwrap_err().0.as_str()),
+            (Ok(3.5), "two: no weights")
         );
     }
 }

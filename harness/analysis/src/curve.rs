@@ -55,6 +55,8 @@ pub struct Line {
 /// Curves that share their abscissae.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Curves {
+    /// What they are.
+    pub title: &'static str,
     /// Share of rows, best first, 0 to 1.
     pub share: Vec<f64>,
     /// Methods.
@@ -79,10 +81,19 @@ pub struct DecilePoint {
 }
 
 impl DecilePoint {
-    /// Ends of the normal 95 % interval of what was observed.
-    pub fn interval(&self) -> Option<[f64; 2]> {
-        let (observed, reach) = (self.observed?, NORMAL_95 * self.standard_error?);
-        Some([observed - reach, observed + reach])
+    /// One standard error to either side of what was observed.
+    pub fn error(&self) -> Option<(f64, f64)> {
+        self.around(1.0)
+    }
+
+    /// The 95 % interval of what was observed: as many standard errors to either side as hold that share of a normal law.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        self.around(NORMAL_95)
+    }
+
+    fn around(&self, reach: f64) -> Option<(f64, f64)> {
+        let (observed, reach) = (self.observed?, reach * self.standard_error?);
+        Some((observed - reach, observed + reach))
     }
 }
 
@@ -117,6 +128,23 @@ pub struct LossCurve {
     pub validation: Vec<(f64, f64)>,
     /// The epoch in which it diverged.
     pub diverged: Option<usize>,
+}
+
+impl RowBand {
+    /// The band that holds a point: share of rows, low, high.
+    pub fn pointwise(&self) -> Vec<(f64, f64, f64)> {
+        self.around(self.pointwise)
+    }
+
+    /// The band that holds the whole curve: share of rows, low, high.
+    pub fn simultaneous(&self) -> Vec<(f64, f64, f64)> {
+        self.around(self.simultaneous)
+    }
+
+    fn around(&self, reach: f64) -> Vec<(f64, f64, f64)> {
+        let points = self.share.iter().zip(&self.mean).zip(&self.sd);
+        points.map(|((x, mean), sd)| (*x, mean - reach * sd, mean + reach * sd)).collect()
+    }
 }
 
 impl Band {

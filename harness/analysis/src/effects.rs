@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use valor_runs::spec::groups::{backbones, by_components};
 use valor_runs::spec::{Experiment, NamedMethod};
-use valor_stats::metrics::{self, Direction};
+use valor_stats::metrics::{self, Defined, Direction, Undefined};
 use valor_stats::stats::{
     Interval, POWER, Resampled, Rule, Studentised, Verdict, WithinBlocks, holm, seeds_and_rows, within_blocks,
 };
@@ -64,8 +64,10 @@ pub struct EffectView {
 struct Row<'a> {
     backbone: usize,
     block: usize,
-    /// Dataset and its cell: the rows of all seeds of a cell are resampled together.
-    cell: (usize, &'a ResampledCell<'a>),
+    /// Place of its dataset.
+    dataset: usize,
+    /// Its cell: the rows of all seeds of a cell are resampled together.
+    cell: &'a ResampledCell<'a>,
     components: &'a [String],
     value: f64,
 }
@@ -83,9 +85,9 @@ pub fn effects(asked: &Experiment, datasets: &[DatasetCells], deciding: &Decidin
         }
         let warning = deciding.totals.warning(metric, &everywhere);
         let court = Court { deciding, level: level(asked, datasets, metric), warning };
-        let additive = model(metric, &switches, (&rows, false), &court);
+        let additive = model(metric, &switches, &rows, false, &court);
         let both: Vec<Switch> = switches.iter().chain(&pairs).cloned().collect();
-        let joint = (!pairs.is_empty()).then(|| model(metric, &both, (&rows, true), &court));
+        let joint = (!pairs.is_empty()).then(|| model(metric, &both, &rows, true, &court));
         std::iter::once(additive).chain(joint).collect()
     };
     asked.metrics.iter().flat_map(models).collect()
@@ -103,7 +105,7 @@ struct Court<'a> {
 /// Mean over datasets of the absolute mean of the baseline.
 fn level(asked: &Experiment, datasets: &[DatasetCells], metric: &str) -> f64 {
     let baseline =
-        |cells: &DatasetCells| Some(cells.find(&asked.baseline)?.cell.metrics.get(metric)?.mean?.abs());
+        |cells: &DatasetCells| Some(cells.find(&asked.baseline)?.cell.metrics.get(metric)?.value()?.abs());
     mean(datasets.iter().filter_map(baseline)).unwrap_or(0.0)
 }
 
@@ -119,8 +121,8 @@ fn rows<'a>(asked: &'a Experiment, datasets: &'a [DatasetCells<'a>], metric: &st
                 for (seed, value) in found.into_iter().flat_map(|found| &found.per_seed) {
                     let next = blocks.len();
                     let block = *blocks.entry((backbone, dataset, *seed)).or_insert(next);
-                    let (cell, components) = ((dataset, one), method.components.as_slice());
-                    rows.push(Row { backbone, block, cell, components, value: *value });
+                    let components = method.components.as_slice();
+                    rows.push(Row { backbone, block, dataset, cell: one, components, value: *value });
                 }
             }
         }
@@ -129,38 +131,38 @@ fn rows<'a>(asked: &'a Experiment, datasets: &'a [DatasetCells<'a>], metric: &st
 }
 
 /// A coefficient under every resample of the test rows: it is a sum over cells of their seed-averaged values.
-fn resampled(rows: &[Row], weights: &[f64], metric: &str) -> Result<Resampled, String> {
+fn resampled(rows: &[Row], weights: &[f64], metric: &str) -> Defined<Resampled> {
     let mut datasets: BTreeMap<usize, Vec<(f64, &ResampledCell)>> = BTreeMap::new();
     for (row, weight) in rows.iter().zip(weights) {
-        let cells = datasets.entry(row.cell.0).or_default();
-        match cells.iter_mut().find(|(_, one)| one.cell.method == row.cell.1.cell.method) {
+        let cells = datasets.entry(row.dataset).or_default();
+        match cells.iter_mut().find(|(_, one)| one.cell.method == row.cell.cell.method) {
             Some((sum, _)) => *sum += weight,
-            None => cells.push((*weight, row.cell.1)),
+            None => cells.push((*weight, row.cell)),
         }
     }
     let seeds = |row: &Row| {
-        let found = row.cell.1.cell.metrics.get(metric);
+        let found = row.cell.cell.metrics.get(metric);
         found.map(|found| found.per_seed.keys().copied().collect::<Vec<_>>())
     };
     let mut finished: BTreeMap<(usize, usize), Option<Vec<u64>>> = BTreeMap::new();
     for row in rows {
         let seeds = seeds(row);
-        if *finished.entry((row.backbone, row.cell.0)).or_insert_with(|| seeds.clone()) != seeds {
-            return Err(DIFFERENT_SEEDS.to_string());
+        if *finished.entry((row.backbone, row.dataset)).or_insert_with(|| seeds.clone()) != seeds {
+            return Err(Undefined::new(DIFFERENT_SEEDS));
         }
     }
     let mut parts = Vec::new();
     for cells in datasets.values() {
         let of_cell = |(weight, one): &(f64, &ResampledCell)| {
             let found = one.resamples.metrics.get(metric).cloned();
-            found.unwrap_or_else(|| Err("not resampled".to_string())).map(|found| (*weight, found))
+            found.unwrap_or_else(|| Err(Undefined::new("not resampled"))).map(|found| (*weight, found))
         };
         let found: Vec<(f64, Resampled)> = cells.iter().map(of_cell).collect::<Result<_, _>>()?;
         let terms: Vec<(f64, &Resampled)> = found.iter().map(|(weight, found)| (*weight, found)).collect();
-        parts.push(Resampled::sum(&terms).map_err(|error| format!("{error:#}"))?);
+        parts.push(Resampled::sum(&terms).map_err(|error| Undefined(format!("{error:#}")))?);
     }
-    let mean = Resampled::mean(&parts).map_err(|error| format!("{error:#}"))?;
-    Resampled::sum(&[(parts.len() as f64, &mean)]).map_err(|error| format!("{error:#}"))
+    let mean = Resampled::mean(&parts).map_err(|error| Undefined(format!("{error:#}")))?;
+    Resampled::sum(&[(parts.len() as f64, &mean)]).map_err(|error| Undefined(format!("{error:#}")))
 }
 
 /// What is switched on together: a name, and the components that all have to be there.
@@ -215,20 +217,15 @@ fn pairs(switches: &[Switch], rows: &[Row]) -> Vec<Switch> {
     found
 }
 
-fn fit(switches: &[Switch], rows: &[&Row]) -> Result<WithinBlocks, String> {
+fn fit(switches: &[Switch], rows: &[&Row]) -> Defined<WithinBlocks> {
     let blocks: Vec<usize> = rows.iter().map(|row| row.block).collect();
     let on = |row: &&Row| switches.iter().map(|switch| f64::from(u8::from(switch.is_on(row)))).collect();
     let columns: Vec<Vec<f64>> = rows.iter().map(on).collect();
     let values: Vec<f64> = rows.iter().map(|row| row.value).collect();
-    within_blocks(&blocks, &columns, &values).map_err(|undefined| undefined.to_string())
+    within_blocks(&blocks, &columns, &values)
 }
 
-fn model(
-    metric: &str,
-    switches: &[Switch],
-    (rows, interactions): (&[Row], bool),
-    court: &Court,
-) -> EffectsView {
+fn model(metric: &str, switches: &[Switch], rows: &[Row], interactions: bool, court: &Court) -> EffectsView {
     let names: Vec<&str> = switches.iter().map(|switch| switch.name.as_str()).collect();
     let all: Vec<&Row> = rows.iter().collect();
     let empty = EffectsView {
@@ -243,12 +240,11 @@ fn model(
     };
     let found = match (&court.warning, fit(switches, &all)) {
         (Some(reason), _) => return EffectsView { reason: Some(reason.clone()), ..empty },
-        (None, Err(reason)) => return EffectsView { reason: Some(reason), ..empty },
+        (None, Err(reason)) => return EffectsView { reason: Some(reason.0), ..empty },
         (None, Ok(found)) => found,
     };
     let alone = of_each_backbone(switches, rows);
-    let tested: Vec<Option<Term>> =
-        (0..names.len()).map(|index| term(&found, index, (rows, metric))).collect();
+    let tested: Vec<Option<Term>> = (0..names.len()).map(|index| term(&found, index, rows, metric)).collect();
     let p_values: Vec<Option<f64>> =
         tested.iter().map(|term| term.as_ref().and_then(|term| term.whole.p_value(0.0).ok())).collect();
     let terms = tested.iter().zip(holm(&p_values)).enumerate().map(|(index, (term, adjusted))| {
@@ -262,16 +258,16 @@ fn model(
             name: names[index].to_string(),
             estimate: term.as_ref().map(|term| term.whole.mean),
             ci: term.as_ref().and_then(|term| {
-                term.interval(&term.whole, "Student t, least squares within blocks", ("seeds", found.rows))
+                term.interval(&term.whole, "Student t, least squares within blocks", "seeds", found.rows)
             }),
-            rows_reason: term.as_ref().and_then(|term| term.rows.clone().err()),
+            rows_reason: term.as_ref().and_then(|term| term.rows.clone().err().map(|undefined| undefined.0)),
             p: p_values[index],
             p_adjusted: adjusted,
             verdict: verdict.map(|(verdict, _)| verdict),
             margin: verdict.map(|(_, margin)| margin),
             ci_backbones: term.as_ref().zip(at_large).and_then(|(term, at_large)| {
                 let method = "Student t of the estimates of each backbone";
-                term.interval(&at_large, method, ("backbones", of_backbones.len()))
+                term.interval(&at_large, method, "backbones", of_backbones.len())
             }),
             alias_of: alias.into_iter().map(|index| names[index].to_string()).collect(),
         }
@@ -283,13 +279,12 @@ fn model(
 struct Term {
     whole: Studentised,
     /// Whether test rows are in it, or why not.
-    rows: Result<(), String>,
+    rows: Defined<()>,
 }
 
-fn term(found: &WithinBlocks, index: usize, (rows, metric): (&[Row], &str)) -> Option<Term> {
+fn term(found: &WithinBlocks, index: usize, rows: &[Row], metric: &str) -> Option<Term> {
     let seeds = *found.coefficients[index].as_ref().ok()?;
-    let both = resampled(rows, &found.weights[index], metric)
-        .and_then(|rows| seeds_and_rows(&seeds, &rows).map_err(|undefined| undefined.to_string()));
+    let both = resampled(rows, &found.weights[index], metric).and_then(|rows| seeds_and_rows(&seeds, &rows));
     Some(match both {
         Ok(whole) => Term { whole, rows: Ok(()) },
         Err(reason) => Term { whole: seeds, rows: Err(reason) },
@@ -297,7 +292,7 @@ fn term(found: &WithinBlocks, index: usize, (rows, metric): (&[Row], &str)) -> O
 }
 
 impl Term {
-    fn interval(&self, tested: &Studentised, method: &str, (over, n): (&str, usize)) -> Option<Interval> {
+    fn interval(&self, tested: &Studentised, method: &str, over: &str, n: usize) -> Option<Interval> {
         let (low, high) = tested.interval(LEVEL).ok()?;
         let (method, over) = match self.rows {
             Ok(()) => (

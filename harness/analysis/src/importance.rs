@@ -37,6 +37,11 @@ pub struct Spread {
 }
 
 impl Spread {
+    /// One standard deviation to either side; nothing for one seed.
+    pub fn ends(&self) -> Option<(f64, f64)> {
+        self.sd.map(|sd| (self.mean - sd, self.mean + sd))
+    }
+
     fn of(values: &[f64]) -> Option<Self> {
         Estimate::of(values).map(|Estimate { mean, sd, .. }| Self { mean, sd })
     }

@@ -26,6 +26,7 @@ pub mod references;
 pub mod resample;
 mod runs;
 pub mod sample;
+pub mod shown;
 pub mod times;
 pub mod totals;
 pub mod tuning;

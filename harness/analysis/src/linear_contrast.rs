@@ -1,10 +1,10 @@
 //! Methods added up, each times a factor: seed by seed on the seeds that all finished, and resample by resample.
 
 use super::cell::CellView;
-use super::estimate::{Bounds, LEVEL, MetricEstimate, mean};
+use super::estimate::{LEVEL, mean};
 use super::resample::{Resamples, row_interval};
 use std::collections::BTreeMap;
-use valor_stats::metrics::{Direction, Metric};
+use valor_stats::metrics::{Defined, Direction, Undefined};
 use valor_stats::stats::{
     Interval, Resampled, Studentised, joint_interval, paired_difference_in_blocks, paired_interval,
     seeds_and_rows,
@@ -70,9 +70,9 @@ pub struct LinearContrast<'a> {
     pub dataset: &'a str,
     metric: &'a str,
     /// One value per seed that all methods finished, at least one; or why there is none.
-    pub seeds: Result<Vec<f64>, String>,
+    pub seeds: Defined<Vec<f64>>,
     /// The seed-averaged sum under every resample, or why there is none.
-    pub rows: Result<Resampled, String>,
+    pub rows: Defined<Resampled>,
 }
 
 impl<'a> LinearContrast<'a> {
@@ -95,48 +95,46 @@ fn oriented(orientation: Orientation, value: f64) -> f64 {
     }
 }
 
-fn values<'a>(cell: &'a CellView, metric: &str) -> Result<&'a BTreeMap<u64, f64>, String> {
+fn values<'a>(cell: &'a CellView, metric: &str) -> Defined<&'a BTreeMap<u64, f64>> {
     match cell.metrics.get(metric) {
-        Some(MetricEstimate { reason: Some(reason), .. }) => Err(format!("{}: {reason}", cell.method)),
-        Some(estimate) => Ok(&estimate.per_seed),
-        None => Err(format!("{}: not recorded", cell.method)),
+        Some(estimate) => match &estimate.mean {
+            Ok(_) => Ok(&estimate.per_seed),
+            Err(reason) => Err(Undefined(format!("{}: {reason}", cell.method))),
+        },
+        None => Err(Undefined(format!("{}: not recorded", cell.method))),
     }
 }
 
-fn seeds(
-    terms: &[(f64, &ResampledCell)],
-    metric: &str,
-    orientation: Orientation,
-) -> Result<Vec<f64>, String> {
+/// The seeds that all of these cells finished with a value, ascending; at least one. The only place where seeds are paired.
+pub fn common_seeds(cells: &[&CellView], metric: &str) -> Defined<Vec<u64>> {
+    let found: Vec<&BTreeMap<u64, f64>> =
+        cells.iter().map(|cell| values(cell, metric)).collect::<Defined<_>>()?;
+    let first = found.first().map(|values| values.keys()).into_iter().flatten();
+    let common = first.filter(|seed| found.iter().all(|values| values.contains_key(seed)));
+    let common: Vec<u64> = common.copied().collect();
+    if common.is_empty() { Err(Undefined::new(NO_COMMON_SEED)) } else { Ok(common) }
+}
+
+fn seeds(terms: &[(f64, &ResampledCell)], metric: &str, orientation: Orientation) -> Defined<Vec<f64>> {
     // The last term is the one compared with: its reason comes first.
-    let found: Vec<(f64, &BTreeMap<u64, f64>)> = terms
-        .iter()
-        .rev()
-        .map(|(factor, side)| values(side.cell, metric).map(|values| (*factor, values)))
-        .collect::<Result<_, _>>()?;
-    let first = found.first().map(|(_, values)| values.keys()).into_iter().flatten();
-    let common = first.filter(|seed| found.iter().all(|(_, values)| values.contains_key(seed)));
-    let sum = |seed: &u64| {
-        found.iter().rev().map(|(factor, values)| factor * oriented(orientation, values[seed])).sum()
+    let cells: Vec<&CellView> = terms.iter().rev().map(|(_, one)| one.cell).collect();
+    let term = |seed: u64, (factor, one): &(f64, &ResampledCell)| {
+        Ok(factor * oriented(orientation, values(one.cell, metric)?[&seed]))
     };
-    let sums: Vec<f64> = common.map(sum).collect();
-    if sums.is_empty() { Err(NO_COMMON_SEED.to_string()) } else { Ok(sums) }
+    let sum = |seed: u64| terms.iter().map(|one| term(seed, one)).sum::<Defined<f64>>();
+    common_seeds(&cells, metric)?.into_iter().map(sum).collect()
 }
 
 /// Means over other seeds would not be the same sum.
-fn rows(
-    terms: &[(f64, &ResampledCell)],
-    metric: &str,
-    orientation: Orientation,
-) -> Result<Resampled, String> {
+fn rows(terms: &[(f64, &ResampledCell)], metric: &str, orientation: Orientation) -> Defined<Resampled> {
     let resampled = |side: &ResampledCell| {
-        side.resamples.metrics.get(metric).cloned().unwrap_or_else(|| Err("not resampled".to_string()))
+        side.resamples.metrics.get(metric).cloned().unwrap_or_else(|| Err(Undefined::new("not resampled")))
     };
     let sign = match orientation {
         Orientation::Metric | Orientation::Gain(Direction::Higher) => 1.0,
         Orientation::Gain(Direction::Lower) => -1.0,
         Orientation::Gain(Direction::Zero | Direction::One | Direction::Neither) => {
-            return Err(NO_ROWS_OF_DISTANCE.to_string());
+            return Err(Undefined::new(NO_ROWS_OF_DISTANCE));
         }
     };
     let found: Vec<(f64, Resampled)> = terms
@@ -148,38 +146,36 @@ fn rows(
         side.cell.metrics.get(metric).map(|estimate| estimate.per_seed.keys().copied().collect::<Vec<_>>())
     };
     let Some(((_, first), others)) = terms.split_first() else {
-        return Err("nothing to compare".to_string());
+        return Err(Undefined::new("nothing to compare"));
     };
     if others.iter().any(|(_, side)| finished(side) != finished(first)) {
-        return Err(DIFFERENT_SEEDS.to_string());
+        return Err(Undefined::new(DIFFERENT_SEEDS));
     }
     if others.iter().any(|(_, side)| side.resamples.evaluation != first.resamples.evaluation) {
-        return Err(DIFFERENT_ROWS.to_string());
+        return Err(Undefined::new(DIFFERENT_ROWS));
     }
     let parts: Vec<(f64, &Resampled)> =
         found.iter().rev().map(|(factor, resampled)| (*factor, resampled)).collect();
-    Resampled::sum(&parts).map_err(|error| format!("{error:#}"))
+    Resampled::sum(&parts).map_err(|error| Undefined(format!("{error:#}")))
 }
 
 /// A sum averaged over datasets, each counted once.
 #[derive(Clone, Debug)]
 pub struct Pooled {
     /// Mean over datasets of the means over seeds.
-    pub mean: Option<f64>,
-    /// Why there is none.
-    pub reason: Option<String>,
+    pub mean: Defined<f64>,
     /// Seeds that all methods finished, summed over datasets.
     pub pairs: usize,
     /// Over seeds.
-    pub ci: Bounds,
+    pub ci: Defined<Interval>,
     /// Over test rows.
-    pub ci_rows: Bounds,
+    pub ci_rows: Defined<Interval>,
     /// Over both.
-    pub ci_both: Bounds,
+    pub ci_both: Defined<Interval>,
     /// Share of resamples above zero; absent without `ci_rows`.
     pub share_above_zero: Option<f64>,
     /// For tests, or why there can be none.
-    pub tested: Result<Tested, String>,
+    pub tested: Defined<Tested>,
 }
 
 /// What a test needs to know of a sum.
@@ -190,7 +186,7 @@ pub struct Tested {
     /// From seeds alone.
     pub seeds: Studentised,
     /// Variance of the mean from test rows, or why it is not known.
-    pub rows: Result<f64, String>,
+    pub rows: Defined<f64>,
     /// The mean over datasets as a sample of such datasets; nothing for one.
     pub datasets: Option<Studentised>,
     /// Value by seed, dataset by dataset.
@@ -204,8 +200,8 @@ impl Tested {
     }
 
     /// The interval that the test belongs to.
-    pub fn interval(&self) -> Bounds {
-        let ends = self.whole.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
+    pub fn interval(&self) -> Defined<Interval> {
+        let ends = self.whole.interval(LEVEL)?;
         let n = self.blocks.iter().map(Vec::len).sum();
         Ok(interval(ends, self.blocks.len(), self.rows.is_ok(), n))
     }
@@ -255,79 +251,77 @@ fn interval((low, high): (f64, f64), blocks: usize, rows: bool, n: usize) -> Int
 /// Averages over datasets: all of them or none.
 pub fn pooled(blocks: &[LinearContrast]) -> Pooled {
     let seeds = gather(blocks, |block| block.seeds.as_ref());
-    let reason = seeds.as_ref().err().cloned();
-    let rows = match &reason {
-        Some(reason) => Err(reason.clone()),
-        None => gather(blocks, |block| block.rows.as_ref()).and_then(|rows| average(&rows)),
+    let rows = match &seeds {
+        Err(reason) => Err(reason.clone()),
+        Ok(_) => gather(blocks, |block| block.rows.as_ref()).and_then(|rows| average(&rows)),
     };
-    let seeds: Vec<&Vec<f64>> = seeds.unwrap_or_default();
     let metric = blocks.first().map_or("", |block| block.metric);
     let ci_rows = row_interval(metric, &rows);
     let share = rows.as_ref().ok().filter(|_| ci_rows.is_ok()).map(Resampled::share_above_zero);
-    let mean = mean(seeds.iter().filter_map(|block| mean(block.iter().copied())));
-    let ci = reason.clone().map_or_else(|| over_seeds(&seeds), Err);
+    let mean_of = |seeds: &Vec<&Vec<f64>>| {
+        let mean = mean(seeds.iter().filter_map(|block| mean(block.iter().copied())));
+        mean.ok_or_else(|| Undefined::new(NO_COMMON_SEED))
+    };
+    let mean = seeds.as_ref().map_err(Undefined::clone).and_then(mean_of);
+    let ci = seeds.as_ref().map_err(Undefined::clone).and_then(|seeds| over_seeds(seeds));
     Pooled {
-        ci_both: both(mean, &ci, &ci_rows, seeds.len()),
+        ci_both: both(&mean, &ci, &ci_rows, blocks.len()),
         mean,
         ci,
-        tested: reason.clone().map_or_else(|| tested(&seeds, &rows), Err),
+        tested: seeds.as_ref().map_err(Undefined::clone).and_then(|seeds| tested(seeds, &rows)),
         share_above_zero: share,
         ci_rows,
-        pairs: seeds.iter().map(|block| block.len()).sum(),
-        reason,
+        pairs: seeds.iter().flatten().map(|block| block.len()).sum(),
     }
 }
 
 /// From the intervals of both sources, so that it reaches as far as each to the last digit.
-fn both(mean: Option<f64>, ci: &Bounds, ci_rows: &Bounds, blocks: usize) -> Bounds {
-    let (seeds, rows) = (ci.as_ref().map_err(Clone::clone)?, ci_rows.as_ref().map_err(Clone::clone)?);
-    let mean = mean.ok_or_else(|| NO_COMMON_SEED.to_string())?;
-    let ends = joint_interval(mean, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
+fn both(
+    mean: &Defined<f64>,
+    ci: &Defined<Interval>,
+    ci_rows: &Defined<Interval>,
+    blocks: usize,
+) -> Defined<Interval> {
+    let (seeds, rows) = (ci.clone()?, ci_rows.clone()?);
+    let ends = joint_interval(mean.clone()?, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
     Ok(interval(ends, blocks, true, seeds.n))
-}
-
-/// Differences of pairs on one dataset that are known already, with the differences under every resample of the rows.
-pub fn pooled_differences(metric: &Metric, seeds: Vec<f64>, rows: Result<Resampled, String>) -> Pooled {
-    pooled(&[LinearContrast { dataset: "", metric: metric.name, seeds: Ok(seeds), rows }])
 }
 
 /// What every dataset has, or the first reason why one has none, with its name if there are several.
 fn gather<'a, T>(
     blocks: &'a [LinearContrast],
-    part: impl Fn(&'a LinearContrast) -> Result<&'a T, &'a String>,
-) -> Result<Vec<&'a T>, String> {
-    let named = |block: &LinearContrast, reason: &String| match blocks.len() {
+    part: impl Fn(&'a LinearContrast) -> Result<&'a T, &'a Undefined>,
+) -> Defined<Vec<&'a T>> {
+    let named = |block: &LinearContrast, reason: &Undefined| match blocks.len() {
         1 => reason.clone(),
-        _ => format!("{}: {reason}", block.dataset),
+        _ => Undefined(format!("{}: {reason}", block.dataset)),
     };
     blocks.iter().map(|block| part(block).map_err(|reason| named(block, reason))).collect()
 }
 
-fn over_seeds(blocks: &[&Vec<f64>]) -> Bounds {
+fn over_seeds(blocks: &[&Vec<f64>]) -> Defined<Interval> {
     let slices: Vec<&[f64]> = blocks.iter().map(|block| block.as_slice()).collect();
     let contrast = match slices[..] {
         [differences] => paired_interval(differences, LEVEL),
         _ => paired_difference_in_blocks(&slices, LEVEL),
     };
-    contrast.map(|contrast| contrast.interval).map_err(|undefined| undefined.to_string())
+    contrast.map(|contrast| contrast.interval)
 }
 
-fn average(rows: &[&Resampled]) -> Result<Resampled, String> {
+fn average(rows: &[&Resampled]) -> Defined<Resampled> {
     let rows: Vec<Resampled> = rows.iter().map(|rows| (*rows).clone()).collect();
-    Resampled::mean(&rows).map_err(|error| format!("{error:#}"))
+    Resampled::mean(&rows).map_err(|error| Undefined(format!("{error:#}")))
 }
 
-fn tested(blocks: &[&Vec<f64>], rows: &Result<Resampled, String>) -> Result<Tested, String> {
-    let text = |undefined: valor_stats::metrics::Undefined| undefined.to_string();
-    let parts =
-        blocks.iter().map(|block| Studentised::of(block)).collect::<Result<Vec<_>, _>>().map_err(text)?;
+fn tested(blocks: &[&Vec<f64>], rows: &Defined<Resampled>) -> Defined<Tested> {
+    let parts = blocks.iter().map(|block| Studentised::of(block)).collect::<Result<Vec<_>, _>>()?;
     let factor = 1.0 / parts.len() as f64;
     let shares: Vec<(f64, Studentised)> = parts.iter().map(|part| (factor, *part)).collect();
-    let seeds = Studentised::sum(&shares).map_err(text)?;
+    let seeds = Studentised::sum(&shares)?;
     let (whole, rows) = match rows {
         Ok(rows) => match (seeds_and_rows(&seeds, rows), rows.variance()) {
             (Ok(whole), Ok(variance)) => (whole, Ok(variance)),
-            (Err(undefined), _) | (_, Err(undefined)) => (seeds, Err(undefined.to_string())),
+            (Err(undefined), _) | (_, Err(undefined)) => (seeds, Err(undefined)),
         },
         Err(reason) => (seeds, Err(reason.clone())),
     };

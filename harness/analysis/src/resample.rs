@@ -1,11 +1,11 @@
 //! What is estimated, and how much the test rows decide: a bootstrap that draws rows once for all models.
 
-use super::estimate::{Bounds, LEVEL};
+use super::estimate::LEVEL;
+use super::shown::CURVES;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use valor_base::seed::Seeds;
-use valor_runs::spec::Experiment;
-use valor_stats::metrics::{self, Metric, RankedRows, WeightedForm};
+use valor_stats::metrics::{self, Defined, Metric, RankedRows, Undefined, WeightedForm};
 use valor_stats::stats::{Interval, Resampled, RowBootstrap, RowDraws, SeedInterval, bootstrap_rows};
 
 /// Why there is no interval over rows when every seed draws its own split.
@@ -19,9 +19,9 @@ pub struct Resamples {
     /// Which rows.
     pub evaluation: String,
     /// By metric, or why there are none.
-    pub metrics: BTreeMap<String, Result<Resampled, String>>,
-    /// The uplift curve and the Qini curve of every resample; none where rows are not resampled.
-    pub curves: [Vec<Vec<f64>>; 2],
+    pub metrics: BTreeMap<String, Defined<Resampled>>,
+    /// By title the curve of every resample; none where rows are not resampled.
+    pub curves: BTreeMap<&'static str, Vec<Vec<f64>>>,
 }
 
 /// Resamples unless rows and runs are too many.
@@ -58,10 +58,9 @@ pub struct Visits {
 
 impl EstimationPlan {
     /// 2,000 resamples, or as many as keep rows x resamples in bounds, for all runs and for each.
-    pub fn new(names: Vec<String>, asked: &Experiment, visits: Visits) -> Self {
+    pub fn new(names: Vec<String>, table: Vec<String>, over_seeds: SeedInterval, visits: Visits) -> Self {
         let resamples = resamples(visits);
         let bootstrap = RowBootstrap { resamples, seeds: Seeds::new(0).child("row-bootstrap") };
-        let (table, over_seeds) = (asked.metrics.clone(), asked.interval);
         Self { names, table, over_seeds, bootstrap, drawn: Arc::default() }
     }
 
@@ -89,20 +88,21 @@ impl EstimationPlan {
         let draws = self.draws(models.first().map_or(0, RankedRows::rows));
         let mut resampled = match bootstrap_rows(models, &chosen, &draws) {
             Ok(resampled) => resampled,
-            Err(error) => return self.refuse(&format!("{error:#}")),
+            Err(error) => return self.refuse(&Undefined(format!("{error:#}"))),
         };
         let mut found = |name: &String| {
-            let metric = metrics::find(name).map_err(|error| error.to_string())?;
+            let metric = metrics::find(name).map_err(|error| Undefined(error.to_string()))?;
             let found = resampled.metrics.remove(name);
-            found.ok_or_else(|| self.refusal(metric).unwrap_or(NO_WEIGHTS).to_string())
+            found.ok_or_else(|| Undefined::new(self.refusal(metric).unwrap_or(NO_WEIGHTS)))
         };
         let metrics = self.names.iter().map(|name| (name.clone(), found(name))).collect();
-        Resamples { metrics, curves: resampled.curves, evaluation: String::new() }
+        let curves = CURVES.iter().map(|kind| kind.title).zip(resampled.curves).collect();
+        Resamples { metrics, curves, evaluation: String::new() }
     }
 
     /// The same reason for every metric.
-    pub fn refuse(&self, reason: &str) -> Resamples {
-        let metrics = self.names.iter().map(|name| (name.clone(), Err(reason.to_string()))).collect();
+    pub fn refuse(&self, reason: &Undefined) -> Resamples {
+        let metrics = self.names.iter().map(|name| (name.clone(), Err(reason.clone()))).collect();
         Resamples { metrics, ..Resamples::default() }
     }
 
@@ -117,8 +117,8 @@ impl EstimationPlan {
 }
 
 /// The interval over rows of a metric.
-pub fn row_interval(name: &str, resampled: &Result<Resampled, String>) -> Bounds {
-    let interval = resampled.as_ref()?.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
+pub fn row_interval(name: &str, resampled: &Defined<Resampled>) -> Defined<Interval> {
+    let interval = resampled.as_ref().map_err(Undefined::clone)?.interval(LEVEL)?;
     let first_order =
         metrics::find(name).is_ok_and(|metric| metric.weighted_form() == WeightedForm::Linearised);
     let note = first_order.then(|| "rank correlation, followed to first order".to_string());

@@ -3,54 +3,73 @@
 use super::cell::SeedCounts;
 use super::estimate::MetricEstimate;
 use super::resample::{EstimationPlan, NO_COMMON_ROWS, Resamples, row_interval};
-use crate::evidence::{CellEvidence, Evidence, Outcome};
+use crate::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use valor_learn::evaluation;
 use valor_runs::record::{EvaluationRows, Predictions, Record, Status};
-use valor_stats::metrics::{self, RankedRows};
+use valor_stats::metrics::{self, Defined, RankedRows, Undefined};
 use valor_stats::stats::Resampled;
 
 /// The finished runs of a cell, ascending by their place in the experiment's seeds.
 pub struct FinishedRuns<'a> {
     /// Seed, record and the index of its model, or why its predictions cannot be judged.
-    finished: Vec<(u64, &'a Record, Result<usize, String>)>,
+    finished: Vec<(u64, &'a Record, Defined<usize>)>,
     /// How many of what.
     pub seeds: SeedCounts,
     /// Predictions on their rows.
     pub models: Vec<RankedRows>,
 }
 
+/// A finished run with what it was judged on.
+pub struct FinishedRun<'a> {
+    /// What it is paired by.
+    pub seed: u64,
+    /// Its record.
+    pub record: &'a Record,
+    /// What its model said, where that is stored.
+    pub predictions: Option<&'a Predictions>,
+    /// The rows that it was judged on, where they are stored.
+    pub rows: Option<&'a EvaluationRows>,
+}
+
 impl<'a> FinishedRuns<'a> {
     /// Those of a cell.
     pub fn of(evidence: &'a Evidence, cell: &'a CellEvidence) -> Self {
-        let found: Vec<_> = cell
-            .runs
-            .par_iter()
-            .filter_map(|run| match &run.outcome {
-                Outcome::Found { record, predictions }
-                    if matches!(record.status, Status::Finished { .. }) =>
-                {
-                    let rows = evidence.evaluations.get(&record.evaluation);
-                    Some((run.seed, record.as_ref(), prepare(rows, predictions.as_ref())))
-                }
-                Outcome::Found { .. } | Outcome::Failed(_) | Outcome::Missing => None,
-            })
-            .collect();
+        let run = |run: &'a RunEvidence| match &run.outcome {
+            Outcome::Found { record, predictions } if matches!(record.status, Status::Finished { .. }) => {
+                let rows = evidence.evaluations.get(&record.evaluation);
+                Some(FinishedRun { seed: run.seed, record, predictions: predictions.as_ref(), rows })
+            }
+            Outcome::Found { .. } | Outcome::Failed(_) | Outcome::Missing => None,
+        };
+        let finished: Vec<FinishedRun> = cell.runs.iter().filter_map(run).collect();
+        let seeds = counts(cell, finished.len());
+        Self::new(finished, seeds)
+    }
+
+    /// These, with what became of the others.
+    pub fn new(runs: Vec<FinishedRun<'a>>, seeds: SeedCounts) -> Self {
+        let prepared = |run: FinishedRun<'a>| (run.seed, run.record, prepare(run.rows, run.predictions));
+        let found: Vec<_> = runs.into_par_iter().map(prepared).collect();
         let mut models = Vec::new();
         let mut keep = |model: RankedRows| {
             models.push(model);
             models.len() - 1
         };
-        let finished: Vec<_> =
+        let finished =
             found.into_iter().map(|(seed, record, model)| (seed, record, model.map(&mut keep))).collect();
-        let seeds = counts(cell, finished.len());
         Self { finished, seeds, models }
     }
 
+    /// What they are paired by.
+    pub fn keys(&self) -> impl Iterator<Item = u64> {
+        self.finished.iter().map(|(seed, _, _)| *seed)
+    }
+
     /// Why there is no number where no run finished.
-    fn unfinished(&self) -> String {
-        self.seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string())
+    fn unfinished(&self) -> Undefined {
+        Undefined(self.seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string()))
     }
 
     /// Each metric with its spread.
@@ -66,11 +85,11 @@ impl<'a> FinishedRuns<'a> {
                 .map(|name| (name.clone(), MetricEstimate::absent(self.unfinished())))
                 .collect();
         }
-        let estimate = |(name, rows): (&String, &Result<Resampled, String>)| {
+        let estimate = |(name, rows): (&String, &Defined<Resampled>)| {
             let values =
                 self.finished.iter().map(|(seed, record, model)| (*seed, self.value(record, model, name)));
             let estimate =
-                MetricEstimate::over_seeds(values, plan.over_seeds, (rows, row_interval(name, rows)));
+                MetricEstimate::over_seeds(values, plan.over_seeds, rows, row_interval(name, rows));
             (name.clone(), estimate)
         };
         resamples.metrics.iter().map(estimate).collect()
@@ -86,7 +105,7 @@ impl<'a> FinishedRuns<'a> {
         let resamples = if self.finished.is_empty() {
             plan.refuse(&self.unfinished())
         } else if !self.share_rows() {
-            plan.refuse(NO_COMMON_ROWS)
+            plan.refuse(&Undefined::new(NO_COMMON_ROWS))
         } else {
             match self.finished.iter().find_map(|(_, _, model)| model.as_ref().err()) {
                 Some(reason) => plan.refuse(reason),
@@ -98,14 +117,14 @@ impl<'a> FinishedRuns<'a> {
     }
 
     /// As recorded; a metric that is newer than the record is computed from the stored predictions.
-    fn value(&self, record: &Record, model: &Result<usize, String>, name: &str) -> Result<f64, String> {
+    fn value(&self, record: &Record, model: &Defined<usize>, name: &str) -> Defined<f64> {
         if let Some(recorded) = record.metrics.get(name) {
-            let reason = || recorded.reason.clone().unwrap_or_else(|| "undefined".to_string());
+            let reason = || Undefined(recorded.reason.clone().unwrap_or_else(|| "undefined".to_string()));
             return recorded.value.filter(|value| value.is_finite()).ok_or_else(reason);
         }
-        let model = &self.models[*model.as_ref().map_err(Clone::clone)?];
-        let metric = metrics::find(name).map_err(|error| error.to_string())?;
-        metric.compute(model).map_err(|undefined| undefined.to_string())
+        let model = &self.models[*model.as_ref().map_err(Undefined::clone)?];
+        let metric = metrics::find(name).map_err(|error| Undefined(error.to_string()))?;
+        metric.compute(model)
     }
 }
 
@@ -119,8 +138,8 @@ fn counts(cell: &CellEvidence, found: usize) -> SeedCounts {
     SeedCounts { found, failed: diverged + crashed, diverged, asked: cell.runs.len() }
 }
 
-fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Result<RankedRows, String> {
-    let rows = rows.ok_or("the rows that the run was judged on are not stored")?;
-    let predictions = predictions.ok_or("the run's predictions are not stored")?;
-    evaluation::prepare(predictions, rows).map_err(|error| format!("{error:#}"))
+fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Defined<RankedRows> {
+    let rows = rows.ok_or_else(|| Undefined::new("the rows that the run was judged on are not stored"))?;
+    let predictions = predictions.ok_or_else(|| Undefined::new("the run's predictions are not stored"))?;
+    evaluation::prepare(predictions, rows).map_err(|error| Undefined(format!("{error:#}")))
 }

@@ -32,7 +32,7 @@ pub struct TuningView {
 pub struct RangeView {
     /// What it is a range of.
     pub key: String,
-    /// Bounds and scale, or values.
+    /// Defined<Interval> and scale, or values.
     #[serde(flatten)]
     pub range: Range,
 }

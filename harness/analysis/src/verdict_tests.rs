@@ -44,7 +44,7 @@ fn words_follow_the_planted_differences() {
     assert_eq!((high.family, high.declared, high.over), (4, true, "seeds"));
     assert!((high.margin - 0.05 * 0.3).abs() < 1e-9 && high.probability_better.unwrap() > 0.999);
     assert!(high.p.unwrap() < high.p_adjusted.unwrap() && high.detectable.unwrap() > 0.0);
-    assert!(of(&analysis, "high").ci_both.as_ref().unwrap_err().contains("no common rows"));
+    assert!(of(&analysis, "high").ci_both.as_ref().unwrap_err().0.contains("no common rows"));
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn what_is_better_depends_on_the_metric() {
     assert_eq!(word(&smaller_is_better, "larger"), Verdict::Worse);
     let found = analysis(&smaller_is_better);
     let smaller = of(&found, "smaller");
-    assert!(smaller.difference.unwrap() < -0.99 && smaller.ci.as_ref().unwrap().high < 0.0);
+    assert!(smaller.value().unwrap() < -0.99 && smaller.ci.as_ref().unwrap().high < 0.0);
     let claim = claimed(smaller_is_better, better("base", "larger", Margin::Share(0.2), None));
     assert_eq!(claim.verdict, Answer::Supported, "{claim:?}");
     assert!(claim.parts[0].value.unwrap() < 0.0 && claim.parts[0].relative.unwrap() < -0.2, "{claim:?}");
@@ -67,7 +67,7 @@ fn what_is_better_depends_on_the_metric() {
         [("base", "tarnet", &[], level(-3.0)), ("other", "tarnet", &["ziln"], apart(1.0, 1.0))];
     let evidence = planted(&nearer_zero, &["world"], "ate.error");
     assert_eq!(word(&evidence, "other"), Verdict::Better);
-    assert!(of(&analysis(&evidence), "other").difference.unwrap() > 3.9);
+    assert!(of(&analysis(&evidence), "other").value().unwrap() > 3.9);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn rows_and_seeds_decide_together_where_rows_are_shared() {
     let sources = one.variance.as_ref().unwrap();
     let rows = sources.rows.clone().unwrap();
     assert!(rows > 0.0 && sources.seeds > 0.0 && sources.datasets.is_none());
-    assert!(both.low < one.difference.unwrap() && one.difference.unwrap() < both.high && seeds.n == 3);
+    assert!(both.low < one.value().unwrap() && one.value().unwrap() < both.high && seeds.n == 3);
     let cell = &found.blocks[0].cells[0].metrics["auuc"];
     assert!(cell.sd_rows.unwrap() > 0.0 && cell.ci_both.is_ok());
     let two = Sample { datasets: vec!["a", "b"], ..Default::default() }.analysis();

@@ -4,9 +4,11 @@
 pub mod amount;
 pub mod canvas;
 pub mod figure;
+pub mod forest;
 pub mod format;
 pub mod panel;
 pub mod standalone;
 pub mod svg;
+pub mod swarm;
 pub mod templates;
 mod thin;

@@ -1,6 +1,6 @@
 //! One panel: layers of points on two axes, drawn by plotters as themed SVG.
 
-use super::svg::{self, Style};
+use super::svg::{ClassedSvg, Drawing, LINE_HEIGHT, Style};
 use super::thin::thinned;
 use anyhow::{Result, anyhow};
 use plotters::prelude::*;
@@ -9,7 +9,7 @@ use valor_base::escape::html;
 
 /// Plotters places on whole pixels: drawing larger and scaling down keeps curves smooth.
 const SCALE: u32 = 4;
-const FONT: f64 = 12.5 * 1.24 * SCALE as f64;
+const FONT: f64 = 12.5 * LINE_HEIGHT * SCALE as f64;
 
 /// How large a panel is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,11 +121,26 @@ pub fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     }
 }
 
-/// Draws a panel.
+/// Draws a panel as a page holds it.
+///
+/// # Errors
+///
+/// Internal: what plotters refuses.
 pub fn draw(panel: &Panel) -> Result<String> {
-    let mut text = String::new();
-    let frame = paint(panel, &mut text).map_err(|error| anyhow!("cannot draw '{}': {error}", panel.title))?;
-    Ok(svg::themed(&text, &panel.title, &panel.description, &facts(panel, frame)))
+    Ok(drawing(panel)?.on_page())
+}
+
+/// Draws a panel.
+pub(crate) fn drawing(panel: &Panel) -> Result<Drawing> {
+    let mut body = String::new();
+    let frame = paint(panel, &mut body).map_err(|error| anyhow!("cannot draw '{}': {error}", panel.title))?;
+    Ok(Drawing {
+        size: panel.size.pixels(),
+        title: panel.title.clone(),
+        description: panel.description.clone(),
+        facts: facts(panel, frame),
+        body,
+    })
 }
 
 /// Where the axes lie and what they mean, for the page's script.
@@ -156,8 +171,8 @@ fn facts(panel: &Panel, [left, right, top, bottom]: [i32; 4]) -> String {
 type Failed = Box<dyn std::error::Error>;
 
 /// Draws and says where the axes lie: left, right, top, bottom.
-fn paint(panel: &Panel, text: &mut String) -> Result<[i32; 4], Failed> {
-    let root = SVGBackend::with_string(text, panel.size.pixels()).into_drawing_area();
+fn paint(panel: &Panel, body: &mut String) -> Result<[i32; 4], Failed> {
+    let root = ClassedSvg::new(panel.size.pixels(), body).into_drawing_area();
     let mut chart = ChartBuilder::on(&root)
         .margin(4 * SCALE)
         .margin_top(9 * SCALE)
@@ -192,7 +207,7 @@ fn paint(panel: &Panel, text: &mut String) -> Result<[i32; 4], Failed> {
 
 type Chart<'a, 'b> = ChartContext<
     'a,
-    SVGBackend<'b>,
+    ClassedSvg<'b>,
     Cartesian2d<plotters::coord::types::RangedCoordf64, plotters::coord::types::RangedCoordf64>,
 >;
 

@@ -4,7 +4,7 @@ use crate::figure::TitledPanel;
 use crate::panel;
 use crate::svg;
 use crate::templates::FIGURE_STYLE;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};
 use valor_base::escape::html;
@@ -26,12 +26,9 @@ const SCALE: usize = 4;
 ///
 /// Internal: a panel that cannot be drawn.
 pub fn standalone(dataset: &str, figure: &TitledPanel, legend: &[(svg::Style, String)]) -> Result<String> {
-    let drawn = panel::draw(&figure.panel)?;
-    let (opening, body) = drawn.split_once('>').context("a chart without an opening tag")?;
-    let size = opening.split("viewBox=\"").nth(1).and_then(|rest| rest.split('"').next());
-    let size: Vec<usize> = size.unwrap_or_default().split(' ').filter_map(|part| part.parse().ok()).collect();
-    let [_, _, width, height] = size[..] else { return Err(anyhow!("a chart without a view box")) };
-    let body = body.trim_end().trim_end_matches("</svg>");
+    let drawing = panel::drawing(&figure.panel)?;
+    let (width, height) = (drawing.size.0 as usize, drawing.size.1 as usize);
+    let body = drawing.named();
     let (lines, rows) = legend_lines(legend, width, height + LINE);
     let total = height + LINE * (rows + 1) + LINE / 3;
     let title = if dataset.is_empty() {
@@ -58,11 +55,10 @@ fn legend_lines(legend: &[(svg::Style, String)], width: usize, top: usize) -> (S
             (row, used) = (row + 1, 0);
         }
         let (x, y) = (24 + used * width / room.max(1), top + row * LINE);
-        let swatch = svg::swatch(*style);
-        let swatch = swatch.replacen(
-            "<svg class=\"swatch\"",
-            &format!("<svg x=\"{x}\" y=\"{}\" width=\"136\" height=\"48\"", y + 24),
-            1,
+        let ((wide, high), shape) = (svg::SWATCH, svg::shape(*style));
+        let swatch = format!(
+            "<svg x=\"{x}\" y=\"{}\" width=\"{wide}\" height=\"{high}\" viewBox=\"0 0 {wide} {high}\" aria-hidden=\"true\">{shape}</svg>",
+            y + 24
         );
         let name = html::text(name);
         text += &format!(

@@ -7,7 +7,7 @@ use crate::contrasts::{ContrastView, Question};
 use crate::estimate::LEVEL;
 use crate::linear_contrast::{LinearContrast, Orientation, Place, Pooled, Tested, pooled};
 use valor_runs::spec::{Chain, Group, Margin, Over, Pair};
-use valor_stats::metrics::Direction;
+use valor_stats::metrics::{Direction, Undefined};
 use valor_stats::stats::{Answer, POWER, Rule, Studentised};
 
 /// One metric on chosen datasets, and what answers rest on.
@@ -68,13 +68,21 @@ enum Bounds {
     Between(Studentised, Studentised),
 }
 
+/// How large a gain is claimed to be.
+pub struct Margins {
+    /// At least.
+    pub by: Margin,
+    /// At most, where that is claimed.
+    pub at_most: Option<Margin>,
+}
+
 /// Methods with their factors.
 type Terms<'a> = Vec<(f64, &'a str)>;
 
 impl Judge<'_> {
     /// One part per pair, or one for their average.
-    pub fn better(&self, pairs: &[Pair], over: Over, margins: (Margin, Option<Margin>)) -> Vec<Draft> {
-        let plain = margins.0.value() == 0.0 && margins.1.is_none();
+    pub fn better(&self, pairs: &[Pair], over: Over, margins: &Margins) -> Vec<Draft> {
+        let plain = margins.by.value() == 0.0 && margins.at_most.is_none();
         let each = |pair: &Pair| {
             let what = format!("{} minus {}", pair.better, pair.than);
             match plain && pair.better != pair.than {
@@ -97,10 +105,14 @@ impl Judge<'_> {
     }
 
     /// A gain of at least so much, and at most so much, averaged over pairs and datasets.
-    fn at_least(&self, pairs: &[&Pair], what: String, (by, at_most): (Margin, Option<Margin>)) -> Draft {
+    fn at_least(&self, pairs: &[&Pair], what: String, margins: &Margins) -> Draft {
+        let Margins { by, at_most } = *margins;
         let gain = self.gain(pairs, None);
         let Some(level) = self.level(pairs) else {
-            let reason = gain.reason.unwrap_or_else(|| "nothing to compare with".to_string());
+            let reason = gain
+                .mean
+                .err()
+                .map_or_else(|| "nothing to compare with".to_string(), |undefined| undefined.0);
             return Draft::Done(Part::untested(what, reason));
         };
         let shares =
@@ -176,7 +188,7 @@ impl Judge<'_> {
     /// The mean of what is compared with.
     fn level(&self, pairs: &[&Pair]) -> Option<f64> {
         let terms: Vec<Terms> = pairs.iter().map(|pair| vec![(1.0, pair.than.as_str())]).collect();
-        self.sum(&terms, Orientation::Metric).mean
+        self.sum(&terms, Orientation::Metric).mean.ok()
     }
 
     /// Sums of methods, averaged over the sums and the datasets.
@@ -205,7 +217,7 @@ impl Judge<'_> {
                 return self.looked(name(step), &chain.methods[step + 1], &chain.methods[step]);
             }
             let both: Terms = terms(chain.step, 1.0).into_iter().chain(terms(step, -1.0)).collect();
-            self.positive(format!("{} less the {}", name(chain.step), name(step)), both, (1, 0.0))
+            self.positive(format!("{} less the {}", name(chain.step), name(step)), both, 1, 0.0)
         });
         steps.collect()
     }
@@ -230,9 +242,9 @@ impl Judge<'_> {
                 let what = format!(
                     "{with}, the best with {component}, minus {without}, the best without (one of {tries} pairs)"
                 );
-                let level = self.sum(&[vec![(1.0, without.as_str())]], Orientation::Metric).mean;
+                let level = self.sum(&[vec![(1.0, without.as_str())]], Orientation::Metric).mean.ok();
                 let margin = level.map_or(0.0, |level| self.deciding.margin(self.metric, level));
-                self.positive(what, vec![(1.0, with.as_str()), (-1.0, without.as_str())], (tries, margin))
+                self.positive(what, vec![(1.0, with.as_str()), (-1.0, without.as_str())], tries, margin)
             }
             (None, _) | (_, None) => {
                 let names = group.with.first().or(group.without.first()).cloned().unwrap_or_default();
@@ -245,7 +257,7 @@ impl Judge<'_> {
     }
 
     /// A sum above zero, picked from so many.
-    fn positive(&self, what: String, terms: Terms, (tries, margin): (usize, f64)) -> Draft {
+    fn positive(&self, what: String, terms: Terms, tries: usize, margin: f64) -> Draft {
         let gain = self.sum(&[terms], Orientation::Gain(self.direction));
         let tested = match &gain.tested {
             Ok(tested) => tested.clone(),
@@ -260,8 +272,8 @@ impl Judge<'_> {
         if self.direction == Direction::Lower { -1.0 } else { 1.0 }
     }
 
-    fn untested(&self, what: String, gain: &Pooled, reason: &str) -> Part {
-        let (value, pairs) = (gain.mean.map(|mean| self.sign() * mean), gain.pairs);
+    fn untested(&self, what: String, gain: &Pooled, reason: &Undefined) -> Part {
+        let (value, pairs) = (gain.mean.clone().ok().map(|mean| self.sign() * mean), gain.pairs);
         Part { value, pairs, ..Part::untested(what, reason.to_string()) }
     }
 
@@ -283,9 +295,14 @@ impl Judge<'_> {
     /// A comparison that stands elsewhere, with its p and its verdict.
     fn looked_up(&self, what: String, question: &Question, found: &ContrastView) -> Part {
         let (Some(decided), Ok(gain)) = (&found.decided, &found.gain) else {
-            let reason = found.gain.as_ref().err().or(found.reason.as_ref()).cloned();
+            let reason = found
+                .gain
+                .as_ref()
+                .err()
+                .or(found.difference.as_ref().err())
+                .map(|undefined| undefined.0.clone());
             let part = Part::untested(what, reason.unwrap_or_else(|| "nothing was decided".to_string()));
-            return Part { value: found.difference, pairs: found.seeds_paired, ..part };
+            return Part { value: found.difference.clone().ok(), pairs: found.seeds_paired, ..part };
         };
         let verdict = Answer::from(decided.verdict);
         let pair = Pair { better: question.method.to_string(), than: question.against.to_string() };
@@ -293,13 +310,13 @@ impl Judge<'_> {
         let rule = Rule { level: LEVEL, power: POWER, family: decided.family, margin: decided.margin };
         Part {
             verdict,
-            value: found.difference,
+            value: found.difference.clone().ok(),
             interval: found.interval().as_ref().ok().map(|interval| [interval.low, interval.high]),
             over: decided.over,
             p: decided.p,
             p_adjusted: decided.p_adjusted,
             family: Some((decided.family_name.clone(), decided.family)),
-            relative: found.difference.zip(level).map(|(difference, level)| difference / level),
+            relative: found.difference.clone().ok().zip(level).map(|(difference, level)| difference / level),
             pairs: found.seeds_paired,
             detectable: decided.detectable,
             reason: None,

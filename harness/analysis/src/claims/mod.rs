@@ -12,7 +12,7 @@ use super::comparisons::{Asker, ClaimFamily, Comparisons, Deciding, OwnTest};
 use super::contrasts::Question;
 use super::estimate::LEVEL;
 use super::linear_contrast::{DatasetCells, Place};
-use differences::{Draft, Judge};
+use differences::{Draft, Judge, Margins};
 use valor_runs::spec::{Claim, Experiment, Margin, Statement};
 use valor_stats::metrics::{self, Direction};
 use valor_stats::stats::{Answer, POWER, Rule};
@@ -26,10 +26,19 @@ pub struct ClaimView {
     pub verdict: Answer,
     /// Datasets that it is about and that the profile lacks: nothing is tested then.
     pub absent: Vec<String>,
-    /// The metric that decides in the place of the claim's, and why.
-    pub instead: Option<(String, String)>,
+    /// What decides in the place of the claim's metric.
+    pub instead: Option<Instead>,
     /// What it rests on: one entry per comparison, method or backbone.
     pub parts: Vec<Part>,
+}
+
+/// A metric that decides in the place of another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instead {
+    /// The metric.
+    pub metric: String,
+    /// Why the other decides nothing.
+    pub why: String,
 }
 
 impl ClaimView {
@@ -124,13 +133,15 @@ impl<'a> Asked<'a> {
             return vec![Draft::Done(untested)];
         }
         match &self.claim.statement {
-            Statement::Better { pairs, over, by, at_most } => judge.better(pairs, *over, (*by, *at_most)),
+            Statement::Better { pairs, over, by, at_most } => {
+                judge.better(pairs, *over, &Margins { by: *by, at_most: *at_most })
+            }
             Statement::LargestStep(chains) => judge.largest_step(chains),
             Statement::EveryBestHas { component, groups } => judge.every_best(component, groups),
             Statement::SpreadAtMost { limit, methods } => {
                 let family = methods.len() * self.place.datasets.len();
                 let rule = Rule { level: LEVEL, power: POWER, family, margin: 0.0 };
-                let parts = spread::parts(self.metric, &self.place, (methods, *limit), rule);
+                let parts = spread::parts(self.metric, &self.place, methods, *limit, &rule);
                 parts.into_iter().map(Draft::Done).collect()
             }
         }
@@ -151,7 +162,8 @@ impl<'a> Asked<'a> {
         mut self,
         deciding: &Deciding,
         seeds: usize,
-        (comparisons, family): (&Comparisons, &ClaimFamily),
+        comparisons: &Comparisons,
+        family: &ClaimFamily,
     ) -> ClaimView {
         let drafts = std::mem::take(&mut self.drafts);
         let judge = self.judge(deciding, seeds);
@@ -159,7 +171,7 @@ impl<'a> Asked<'a> {
             drafts.into_iter().map(|draft| judge.part(draft, comparisons, family)).collect();
         let verdict = Answer::of_all(parts.iter().map(|part| part.verdict));
         let absent: Vec<String> = self.absent.iter().map(ToString::to_string).collect();
-        let instead = self.warning.as_ref().map(|warning| (self.metric.to_string(), warning.clone()));
+        let instead = self.warning.clone().map(|why| Instead { metric: self.metric.to_string(), why });
         ClaimView {
             claim: self.claim.clone(),
             verdict,

@@ -8,10 +8,10 @@ use crate::linear_contrast::Place;
 use valor_stats::stats::{Answer, Estimate, Rule, spread_interval};
 
 /// One part per dataset and method.
-pub fn parts(metric: &str, place: &Place, (methods, limit): (&[String], f64), rule: Rule) -> Vec<Part> {
+pub fn parts(metric: &str, place: &Place, methods: &[String], limit: f64, rule: &Rule) -> Vec<Part> {
     let chosen = place.datasets.iter().flat_map(|one| &one.cells);
     let chosen = chosen.filter(|one| methods.contains(&one.cell.method));
-    chosen.map(|one| part(metric, one.cell, limit, &rule)).collect()
+    chosen.map(|one| part(metric, one.cell, limit, rule)).collect()
 }
 
 fn part(metric: &str, cell: &CellView, limit: f64, rule: &Rule) -> Part {
@@ -23,8 +23,8 @@ fn part(metric: &str, cell: &CellView, limit: f64, rule: &Rule) -> Part {
     let (verdict, (low, high)) = match (verdict, interval) {
         (Ok(verdict), Ok(interval)) => (verdict, interval),
         (Err(undefined), _) | (_, Err(undefined)) => {
-            let reason = cell.metrics.get(metric).and_then(|found| found.reason.clone());
-            return Part::untested(what, reason.unwrap_or_else(|| undefined.to_string()));
+            let reason = cell.metrics.get(metric).and_then(|found| found.mean.clone().err());
+            return Part::untested(what, reason.unwrap_or(undefined).0);
         }
     };
     Part {

@@ -3,7 +3,9 @@
 mod account;
 mod digest;
 mod features;
+mod standing;
 
 pub use account::Account;
 pub use digest::{Digest, Feature, Part, Tally, Total};
 pub use features::{Direction, FeatureView, features};
+pub use standing::{Standing, standings};

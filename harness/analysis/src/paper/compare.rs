@@ -1,11 +1,12 @@
 //! One figure of the paper against ours: the rule behind the verdict of a cell (docs/methods/differences-from-the-paper.md).
 
 use super::LATENCY;
-use crate::cell::CellView;
-use crate::estimate::{LEVEL, mean};
+use crate::estimate::{LEVEL, POWER, mean};
+use crate::linear_contrast::{LinearContrast, Orientation, ResampledCell};
 
 use serde::Serialize;
-use valor_stats::stats::{self, Interval, NORMAL_95, POWER, Studentised, Tails};
+use valor_stats::metrics::{Defined, Undefined};
+use valor_stats::stats::{Estimate, Resampled, Studentised, seeds_and_rows};
 
 /// Half-width of the region in which two figures count as the same, as a share of the paper's.
 const MARGIN: f64 = 0.05;
@@ -57,35 +58,20 @@ pub struct Comparison {
     pub reason: String,
 }
 
-/// A metric of one method on one dataset.
-pub struct Part {
-    /// A value per finished seed.
-    pub seeds: Vec<f64>,
-    /// How far test rows reach; absent where they are not resampled.
-    pub rows: Option<Reach>,
-}
-
-/// How far a 95 % interval over test rows reaches from the mean on either side.
-pub struct Reach {
-    down: f64,
-    up: f64,
-    /// Rows.
-    rows: usize,
-}
-
-impl Reach {
-    /// Of an interval.
-    pub fn new(mean: f64, interval: &Interval) -> Self {
-        let reach = |distance: f64| distance.max(0.0);
-        Self { down: reach(mean - interval.low), up: reach(interval.high - mean), rows: interval.n }
-    }
-}
-
 /// A metric of one method over datasets.
 pub struct Ours {
     /// Mean over datasets of the mean over seeds.
     pub mean: f64,
+    /// One per dataset; none of a time.
     parts: Vec<Part>,
+}
+
+/// A metric of one method on one dataset.
+struct Part {
+    /// A value per finished seed, at least one.
+    seeds: Vec<f64>,
+    /// The mean over seeds under every resample of the test rows; absent where they are not resampled.
+    rows: Option<Resampled>,
 }
 
 impl Ours {
@@ -94,66 +80,77 @@ impl Ours {
     /// # Errors
     ///
     /// Why there is nothing to compare.
-    pub fn new(cells: Option<&[&CellView]>, metric: &str) -> Result<Self, String> {
-        let cells = cells.filter(|cells| !cells.is_empty()).ok_or("the experiment has no such method")?;
+    pub fn new(cells: Option<&[&ResampledCell]>, metric: &str) -> Defined<Self> {
+        let cells = cells
+            .filter(|cells| !cells.is_empty())
+            .ok_or_else(|| Undefined::new("the experiment has no such method"))?;
         if metric == LATENCY {
-            let times = cells.iter().filter_map(|cell| cell.times.as_ref()?.single_median_ms);
-            let mean = mean(times).ok_or("no time was measured")?;
+            let times = cells.iter().filter_map(|one| one.cell.times.as_ref()?.single_median_ms);
+            let mean = mean(times).ok_or_else(|| Undefined::new("no time was measured"))?;
             return Ok(Self { mean, parts: Vec::new() });
         }
-        let part = |cell: &&CellView| match cell.metrics.get(metric) {
-            Some(estimate) => match &estimate.reason {
-                Some(reason) => Err(format!("{}: {reason}", cell.dataset)),
-                None => Ok(Part::from(estimate)),
-            },
-            None => Err(format!("{metric} is not recorded")),
+        let part = |one: &&ResampledCell| {
+            let estimate = one.cell.metrics.get(metric);
+            let estimate = estimate.ok_or_else(|| Undefined(format!("{metric} is not recorded")))?;
+            if let Err(reason) = &estimate.mean {
+                return Err(Undefined(format!("{}: {reason}", one.cell.dataset)));
+            }
+            let found = LinearContrast::of(&[(1.0, one)], metric, Orientation::Metric);
+            Ok(Part { seeds: found.seeds?, rows: found.rows.ok() })
         };
-        let parts = cells.iter().map(part).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self::of(cells.iter().map(part).collect::<Defined<_>>()?))
+    }
+
+    fn of(parts: Vec<Part>) -> Self {
         let means = parts.iter().filter_map(|part| mean(part.seeds.iter().copied()));
-        Ok(Self { mean: mean(means).unwrap_or(f64::NAN), parts })
+        Self { mean: mean(means).unwrap_or(f64::NAN), parts }
     }
 
     /// The standard error of ours minus the paper's, where the paper's figure varies as ours would.
-    fn error(&self) -> Result<Studentised, String> {
+    fn error(&self) -> Defined<Studentised> {
         let within = self.within()?;
         let between = self.between();
         Ok(between.filter(|between| between.standard_error() > within.standard_error()).unwrap_or(within))
     }
 
-    /// Seeds and test rows of both sides.
-    fn within(&self) -> Result<Studentised, String> {
+    /// Seeds and test rows of both sides: the paper's with the variance of ours, at its number of seeds and of rows.
+    fn within(&self) -> Defined<Studentised> {
         let count = self.parts.len() as f64;
+        let ours = 1.0 / count;
         let mut parts = Vec::new();
         for part in &self.parts {
-            let seeds = Studentised::of(&part.seeds).map_err(|_| "one seed has no interval".to_string())?;
-            let ours = 1.0 / count;
+            let seeds =
+                Studentised::of(&part.seeds).map_err(|_| Undefined::new("one seed has no interval"))?;
             let theirs = (part.seeds.len() as f64 / PAPER_SEEDS / count).sqrt();
             parts.push((ours.hypot(theirs), Studentised { mean: 0.0, ..seeds }));
-            if let Some(reach) = &part.rows {
-                let rows = Tails { down: reach.down / NORMAL_95, up: reach.up / NORMAL_95 };
-                let theirs = (reach.rows as f64 / PAPER_ROWS / count).sqrt();
-                parts.push((ours.hypot(theirs), Studentised { rows, ..Studentised::new(0.0, 0.0, 1.0) }));
+            if let Some((rows, both)) =
+                part.rows.as_ref().zip(part.rows.as_ref().and_then(|rows| seeds_and_rows(&seeds, rows).ok()))
+            {
+                let theirs = (rows.rows as f64 / PAPER_ROWS / count).sqrt();
+                let alone = Studentised { rows: both.rows, ..Studentised::new(0.0, 0.0, 1.0) };
+                parts.push((ours.hypot(theirs), alone));
             }
         }
-        Studentised::sum(&parts).map_err(|undefined| undefined.to_string())
+        Studentised::sum(&parts)
     }
 
-    /// Several worlds: how far they lie apart, and so how far a further one may.
+    /// Several worlds: how far they lie apart, and so how far a further one, the paper's, may lie from their mean. It has no
+    /// tails of rows beside it: each world has test rows of its own, so that what rows do is in how far they lie apart.
     fn between(&self) -> Option<Studentised> {
         let means: Vec<f64> = self.parts.iter().filter_map(|part| mean(part.seeds.iter().copied())).collect();
-        let sd = stats::Estimate::of(&means)?.sd?;
-        let count = means.len() as f64;
-        Some(Studentised::new(0.0, sd * (1.0 + 1.0 / count).sqrt(), count - 1.0))
+        let Estimate { sd, n, .. } = Estimate::of(&means)?;
+        let count = n as f64;
+        Some(Studentised::new(0.0, sd? * (1.0 + 1.0 / count).sqrt(), count - 1.0))
     }
 }
 
 /// The verdict. `differs` says why the two cannot be compared whatever they are.
-pub fn compare(paper: Option<f64>, ours: Result<Ours, String>, differs: Option<&str>) -> Comparison {
-    let found = || -> Result<Comparison, String> {
-        let paper = paper.ok_or("the paper has no figure")?;
+pub fn compare(paper: Option<f64>, ours: Defined<Ours>, differs: Option<&str>) -> Comparison {
+    let found = || -> Defined<Comparison> {
+        let paper = paper.ok_or_else(|| Undefined::new("the paper has no figure"))?;
         let ours = ours?;
         if let Some(reason) = differs {
-            return Err(reason.to_string());
+            return Err(Undefined::new(reason));
         }
         let error = ours.error()?;
         judged(Studentised { mean: ours.mean - paper, ..error }, MARGIN * paper.abs())
@@ -164,12 +161,12 @@ pub fn compare(paper: Option<f64>, ours: Result<Ours, String>, differs: Option<&
         interval: None,
         margin: None,
         detectable: None,
-        reason,
+        reason: reason.0,
     })
 }
 
-fn judged(difference: Studentised, margin: f64) -> Result<Comparison, String> {
-    let (low, high) = difference.interval(LEVEL).map_err(|undefined| undefined.to_string())?;
+fn judged(difference: Studentised, margin: f64) -> Defined<Comparison> {
+    let (low, high) = difference.interval(LEVEL)?;
     let (verdict, reason) = match (low, high) {
         (low, high) if -margin <= low && high <= margin => {
             (PaperVerdict::Reproduced, "the whole interval of the difference lies inside the margin")
@@ -192,15 +189,16 @@ fn judged(difference: Studentised, margin: f64) -> Result<Comparison, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use valor_stats::stats::NORMAL_95;
 
+    /// Seeds, and how far the interval over 47,284 rows reaches from their mean on either side.
     fn ours(parts: &[(&[f64], f64)]) -> Ours {
-        let part = |(seeds, half): &(&[f64], f64)| Part {
-            seeds: seeds.to_vec(),
-            rows: Some(Reach { down: *half, up: *half, rows: 47_284 }),
+        let part = |(seeds, half): &(&[f64], f64)| {
+            let middle = mean(seeds.iter().copied()).unwrap();
+            let values = [-1.0, -1.0, 0.0, 1.0, 1.0].map(|side| middle + side * half).to_vec();
+            Part { seeds: seeds.to_vec(), rows: Some(Resampled { values, rows: 47_284 }) }
         };
-        let parts: Vec<Part> = parts.iter().map(part).collect();
-        let means = parts.iter().filter_map(|part| mean(part.seeds.iter().copied()));
-        Ours { mean: mean(means).unwrap(), parts }
+        Ours::of(parts.iter().map(part).collect())
     }
 
     #[test]
@@ -214,8 +212,8 @@ mod tests {
         assert!(wide.detectable.unwrap() > 0.2 && wide.margin == Some(0.0125));
         let differs = compare(Some(0.25), Ok(ours(&[(near, 0.001)])), Some("other units"));
         assert_eq!((differs.verdict, differs.reason.as_str()), (PaperVerdict::NotComparable, "other units"));
-        assert_eq!(compare(None, Err("absent".to_string()), None).reason, "the paper has no figure");
-        let single = Ours { mean: 0.25, parts: vec![Part { seeds: vec![0.25], rows: None }] };
+        assert_eq!(compare(None, Err(Undefined::new("absent")), None).reason, "the paper has no figure");
+        let single = Ours::of(vec![Part { seeds: vec![0.25], rows: None }]);
         assert_eq!(compare(Some(0.25), Ok(single), None).reason, "one seed has no interval");
     }
 

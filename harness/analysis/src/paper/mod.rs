@@ -14,9 +14,9 @@ pub use steps::Step;
 use crate::block::Block;
 use crate::cell::CellView;
 use crate::comparisons::{Asker, Comparisons};
-use crate::estimate::MetricEstimate;
 use crate::evidence::Evidence;
-use crate::linear_contrast::{DatasetCells, Place};
+use crate::linear_contrast::{DatasetCells, Place, ResampledCell};
+use crate::shown::ORACLE;
 use compare::{Ours, compare};
 use serde::Serialize;
 use source::{Column, Flag, Printed, Sheet};
@@ -129,14 +129,18 @@ impl Draft {
     /// # Errors
     ///
     /// Internal: a broken file of the paper's figures.
-    pub fn new(evidence: &Evidence, blocks: &[Block]) -> anyhow::Result<Option<Self>> {
+    pub fn new(
+        evidence: &Evidence,
+        blocks: &[Block],
+        cells: &[DatasetCells],
+    ) -> anyhow::Result<Option<Self>> {
         let Some(table) = evidence.experiment.paper else { return Ok(None) };
         let sheet = Sheet::read(table)?;
         let halves = sheet.sources.iter().filter_map(|source| {
-            let asked = evidence.experiment.datasets.iter().zip(blocks);
-            let blocks: Vec<&Block> =
-                asked.filter(|(data, _)| name(&data.spec) == source.source).map(|(_, block)| block).collect();
-            (!blocks.is_empty()).then(|| sheet.half(source, &blocks))
+            let asked = evidence.experiment.datasets.iter().zip(blocks.iter().zip(cells));
+            let of_source = asked.filter(|(data, _)| name(&data.spec) == source.source);
+            let datasets: Vec<(&Block, &DatasetCells)> = of_source.map(|(_, found)| found).collect();
+            (!datasets.is_empty()).then(|| sheet.half(source, &datasets))
         });
         Ok(Some(Self { table, halves: halves.collect() }))
     }
@@ -179,13 +183,14 @@ fn name(data: &DataSpec) -> &'static str {
 }
 
 impl Sheet {
-    fn half(&self, source: &source::Source, blocks: &[&Block]) -> HalfDraft {
+    fn half(&self, source: &source::Source, datasets: &[(&Block, &DatasetCells)]) -> HalfDraft {
+        let blocks: Vec<&Block> = datasets.iter().map(|(block, _)| *block).collect();
         let columns: Vec<&Column> = self
             .columns
             .iter()
             .filter(|column| column.source == source.source && self.prints(column))
             .collect();
-        let mut rows: Vec<PaperRow> = self.rows.iter().map(|row| self.row(row, &columns, blocks)).collect();
+        let mut rows: Vec<PaperRow> = self.rows.iter().map(|row| self.row(row, &columns, datasets)).collect();
         for (index, column) in columns.iter().enumerate() {
             let merit = |value: f64| if column.metric == LATENCY { -value } else { value };
             for group in rows.chunk_by_mut(|a, b| a.group == b.group) {
@@ -200,26 +205,28 @@ impl Sheet {
             source: source.clone(),
             datasets: blocks.iter().map(|block| block.dataset.clone()).collect(),
             orderings: orderings::orderings(&columns, &rows),
-            pairs: steps::pairs(&columns, &rows, blocks),
+            pairs: steps::pairs(&columns, &rows, &blocks),
             columns: columns.iter().map(|column| column.into()).collect(),
             rows,
         }
     }
 
-    fn row(&self, row: &Printed, columns: &[&Column], blocks: &[&Block]) -> PaperRow {
-        let cells: Option<Vec<&CellView>> = blocks.iter().map(|block| cell(block, &row.ours)).collect();
+    fn row(&self, row: &Printed, columns: &[&Column], datasets: &[(&Block, &DatasetCells)]) -> PaperRow {
+        let cells: Option<Vec<&ResampledCell>> =
+            datasets.iter().map(|(_, cells)| cells.find(&row.ours)).collect();
+        let blocks = || datasets.iter().map(|(block, _)| *block);
         let cell = |column: &&Column| {
             let ours = Ours::new(cells.as_deref(), &column.metric);
             let mean = ours.as_ref().ok().map(|ours| ours.mean);
             let timed = column.metric == LATENCY;
             let printed = row.figure(column);
             let paper = printed.and_then(|text| text.parse().ok());
-            let weak = blocks.iter().find_map(|block| block.totals.warning(&column.metric));
+            let weak = blocks().find_map(|block| block.totals.warning(&column.metric));
             let differs = [&row.differs, &column.differs].into_iter().find(|reason| !reason.is_empty());
             let differs = differs.or(weak.as_ref());
             let flagged = self.flags.iter().filter(|flag| flag.is_of(row, column));
             let mut flags: Vec<String> = flagged.map(|flag: &Flag| flag.why.clone()).collect();
-            flags.extend(paper.and_then(|paper| above_oracle(paper, column, blocks)));
+            flags.extend(paper.and_then(|paper| above_oracle(paper, column, blocks())));
             PaperCell {
                 printed: printed.map(str::to_string),
                 paper,
@@ -244,22 +251,13 @@ fn cell<'a>(block: &'a Block, method: &str) -> Option<&'a CellView> {
 }
 
 /// A figure that no ranking of our rows reaches, where the two could be compared.
-fn above_oracle(paper: f64, column: &Column, blocks: &[&Block]) -> Option<String> {
-    let oracle = |block: &&Block| -> Option<f64> {
-        let row = block.references.iter().find(|row| row.ranker == "oracle")?;
-        row.metrics.get(&column.metric)?.mean
+fn above_oracle<'a>(paper: f64, column: &Column, blocks: impl Iterator<Item = &'a Block>) -> Option<String> {
+    let oracle = |block: &Block| -> Option<f64> {
+        let row = block.references.iter().find(|row| row.ranker == ORACLE)?;
+        row.metrics.get(&column.metric)?.value()
     };
-    let highest = blocks.iter().filter_map(oracle).reduce(f64::max).filter(|_| column.differs.is_empty())?;
+    let highest = blocks.filter_map(oracle).reduce(f64::max).filter(|_| column.differs.is_empty())?;
     (paper > highest).then(|| {
         format!("above the oracle's ranking of our rows ({highest:.4}): no method can reach it here")
     })
-}
-
-/// What an estimate must have to be compared: the seeds' values and, where there is one, the interval over rows.
-impl<'a> From<&'a MetricEstimate> for compare::Part {
-    fn from(estimate: &'a MetricEstimate) -> Self {
-        let seeds: Vec<f64> = estimate.per_seed.values().copied().collect();
-        let rows = estimate.ci_rows.as_ref().ok().zip(estimate.mean);
-        Self { seeds, rows: rows.map(|(interval, mean)| compare::Reach::new(mean, interval)) }
-    }
 }

@@ -131,7 +131,7 @@ fn of_rows<'a>(rows: &'a [PaperRow], blocks: &[&Block]) -> Vec<(String, &'a Pape
 
 fn change(pair: &StepPair, comparisons: &Comparisons, datasets: &[&str]) -> Option<Change> {
     let found = comparisons.get(&pair.question(), &pair.metric, datasets)?;
-    let ours = found.difference.filter(|_| found.gain.is_ok())?;
+    let ours = found.difference.ok().filter(|_| found.gain.is_ok())?;
     let word = found.decided.map(|decided| decided.verdict);
     Some(Change { paper: pair.paper, ours, decided: matches!(word, Some(Verdict::Better | Verdict::Worse)) })
 }

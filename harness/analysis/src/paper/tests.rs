@@ -123,7 +123,7 @@ fn ours_stand_beside_the_papers_with_verdicts_and_reasons() {
     assert_eq!((paper.halves.len(), paper.halves[0].half.as_str()), (1, "synthetic"));
     let auuc = cell(paper, "TARNet", 0);
     assert_eq!((auuc.printed.as_deref(), auuc.paper), (Some("0.2566"), Some(0.2566)));
-    assert_eq!(auuc.ours, analysis.blocks[0].cells[0].metrics["auuc"].mean);
+    assert_eq!(auuc.ours, analysis.blocks[0].cells[0].metrics["auuc"].value());
     assert!(auuc.comparison.detectable.unwrap() > 0.0 && auuc.comparison.margin.unwrap() > 0.0);
     let reason = |method: &str, column| cell(paper, method, column).comparison.reason.clone();
     assert_eq!(reason("DragonNet", 0), "the experiment has no such method");
@@ -147,7 +147,7 @@ fn a_step_is_decided_by_the_comparison_of_its_two_methods() {
             .contrasts
             .iter()
             .find(|one| one.metric == step.metric && one.method == "VALOR (TARNet)")
-            .map(|one| (one.difference.unwrap(), one.decided.as_ref().unwrap().verdict));
+            .map(|one| (one.value().unwrap(), one.decided.as_ref().unwrap().verdict));
         let Some((difference, verdict)) = contrast else { continue };
         let decided =
             matches!(verdict, valor_stats::stats::Verdict::Better | valor_stats::stats::Verdict::Worse);
@@ -162,7 +162,7 @@ fn a_figure_above_our_oracle_is_flagged() {
     let flagged = |analysis: &Analysis| {
         let oracle = analysis.blocks[0].references.iter().find(|row| row.ranker == "oracle").unwrap();
         let flags = &cell(analysis.paper.as_ref().unwrap(), "TARNet", 0).flags;
-        (oracle.metrics["auuc"].mean.unwrap(), flags.iter().any(|flag| flag.contains("above the oracle")))
+        (oracle.metrics["auuc"].value().unwrap(), flags.iter().any(|flag| flag.contains("above the oracle")))
     };
     for rows in evidence.evaluations.values_mut() {
         // The more an account gains, the more it shows: nothing ranks better than the effect.

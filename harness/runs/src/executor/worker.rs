@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 use std::io::{BufRead, Write};
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 use valor_base::error::{caught, is_input};
 use valor_learn::learner::device::{self, cores};
@@ -46,17 +46,20 @@ pub struct Tally {
 
 /// For whoever ends a worker from outside, whatever it is doing: what it claims, to be given back for others to take at once.
 #[derive(Clone, Debug, Default)]
-pub struct Claims(Arc<Mutex<Option<Arc<Writer>>>>);
+pub struct Claims(Arc<Mutex<Weak<Writer>>>);
 
 impl Claims {
     fn set(&self, writer: &Arc<Writer>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer.clone());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(writer);
     }
 
-    /// Gives all of them back.
+    /// Gives all of them back, and lets no more be made.
     pub fn give_back(&self) {
-        if let Some(writer) = &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            writer.release_all();
+        let writer = self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+        if let Some(writer) = writer {
+            writer.close();
+            // Not the last that drops it: its files are left to the worker itself, or to the next start.
+            std::mem::forget(writer);
         }
     }
 }

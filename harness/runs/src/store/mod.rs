@@ -50,8 +50,8 @@ pub struct Writer {
     // Before the owner, who is removed last: a folder without an owner is swept.
     work: Scratch,
     owner: Owner,
-    /// Ids of the runs that are claimed.
-    held: Mutex<BTreeSet<String>>,
+    /// Ids of the runs that are claimed; none any more when it is closed.
+    held: Mutex<Option<BTreeSet<String>>>,
     /// What stopped processes had left, and is removed.
     pub swept: Vec<PathBuf>,
 }
@@ -131,7 +131,13 @@ impl Store {
         let owner = Owner::start(&self.layout, guard);
         let cannot = || format!("cannot write {}", staging.display());
         let work = Scratch::of_an_owner(staging.clone()).with_context(cannot)?;
-        Ok(Writer { layout: self.layout.clone(), work, owner, held: Mutex::default(), swept })
+        Ok(Writer {
+            layout: self.layout.clone(),
+            work,
+            owner,
+            held: Mutex::new(Some(BTreeSet::new())),
+            swept,
+        })
     }
 
     /// All claims, by the id of their run.
@@ -266,7 +272,7 @@ impl Writer {
     /// When the claim cannot be written, on a full disk say.
     pub fn claim(&self, id: &str) -> anyhow::Result<bool> {
         ensure!(layout::is_id(id), "'{id}' is no id");
-        self.keep(id, self.hand().claim(id, 1)?)
+        self.keep(id, || self.hand().claim(id, 1))
     }
 
     /// Claims a run whose claim is dead, in its place; whether it did: of many only one does.
@@ -275,12 +281,16 @@ impl Writer {
     ///
     /// As `claim`.
     pub fn take_over(&self, dead: &Claimed, attempt: u32) -> anyhow::Result<bool> {
-        self.keep(&dead.id, self.hand().take_over(dead, attempt)?)
+        self.keep(&dead.id, || self.hand().take_over(dead, attempt))
     }
 
-    fn keep(&self, id: &str, claimed: bool) -> anyhow::Result<bool> {
+    /// Makes a claim, which is known before another thread can give all of them back.
+    fn keep(&self, id: &str, claim: impl FnOnce() -> anyhow::Result<bool>) -> anyhow::Result<bool> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(held) = held.as_mut() else { return Ok(false) };
+        let claimed = claim()?;
         if claimed {
-            self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_string());
+            held.insert(id.to_string());
         }
         Ok(claimed)
     }
@@ -292,14 +302,17 @@ impl Writer {
 
     /// Gives a claim back.
     pub fn release(&self, id: &str) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         self.hand().release(id, &self.owner.name);
-        self.held.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        held.as_mut().map(|held| held.remove(id));
     }
 
-    /// Gives all claims back.
-    pub fn release_all(&self) {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        held.iter().for_each(|id| self.release(id));
+    /// Gives all claims back, and makes no more.
+    pub fn close(&self) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        for id in held.take().unwrap_or_default() {
+            self.hand().release(&id, &self.owner.name);
+        }
     }
 
     /// Whether others take this for living: one that stood still for longer than its lease is removed with what it worked on.
@@ -406,6 +419,6 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.release_all();
+        self.close();
     }
 }

@@ -32,8 +32,8 @@ mod properties;
 
 pub use reference::{RandomValue, random_reference};
 pub use registry::{
-    Direction, Metric, MetricValue, Total, Undefined, Usual, Value, evaluate, find, find_for, of_question,
-    registry, usual,
+    Defined, Direction, Metric, MetricValue, Total, Undefined, Usual, Value, evaluate, find, find_for,
+    of_question, registry, usual,
 };
 pub use resample::{Resampler, Weighted, WeightedForm};
 pub use scored::{RankedRows, ScoredRows};

@@ -12,17 +12,22 @@ use valor_base::error::choices;
 use valor_base::input_error;
 use valor_base::question::Question;
 
-/// A metric's value, or why there is none.
-pub type Value = Result<f64, Undefined>;
+/// A number, an interval, a test, or why there is none: the one form in which something that may be undefined is handed on. Files
+/// write it as the value and its reason, of which one is absent.
+pub type Defined<T> = Result<T, Undefined>;
 
-/// Why a metric has no value on these rows.
+/// A metric's value, or why there is none.
+pub type Value = Defined<f64>;
+
+/// Why there is no value: what a reader is told in its place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Undefined(pub String);
 
 impl Undefined {
-    pub(super) fn new(reason: &str) -> Self {
-        Self(reason.to_string())
+    /// For this reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
     }
 }
 

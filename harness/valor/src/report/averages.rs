@@ -11,8 +11,8 @@ pub fn table(analysis: &Analysis) -> Option<TextTable> {
     let shown = analysis.metrics.iter().filter(|metric| first.metrics.contains_key(&metric.name));
     let names: Vec<&str> = shown.map(|metric| metric.name.as_str()).collect();
     let decimals = |name: &str| {
-        let averages = analysis.averages.iter().filter_map(|row| row.metrics.get(name)?.mean);
-        format::decimals(averages)
+        let averages = analysis.averages.iter().filter_map(|row| row.metrics.get(name)?.mean.as_ref().ok());
+        format::decimals(averages.copied())
     };
     let decimals: Vec<usize> = names.iter().map(|name| decimals(name)).collect();
     let row = |method: &str, metrics: Vec<Option<&Average>>| {
@@ -36,8 +36,8 @@ pub fn table(analysis: &Analysis) -> Option<TextTable> {
 }
 
 fn cell(average: Option<&Average>, decimals: usize) -> String {
-    let Some(Average { mean: Some(mean), sd, ci, .. }) = average else {
-        let reason = average.and_then(|average| average.ci.as_ref().err());
+    let Some(Average { mean: Ok(mean), sd, ci, .. }) = average else {
+        let reason = average.and_then(|average| average.mean.as_ref().err());
         return reason.map(|reason| format!("- ({reason})")).unwrap_or_default();
     };
     let number = |value: f64| format::number(value, decimals);

@@ -101,7 +101,7 @@ pub fn evidence(claim: &ClaimView) -> String {
     if !claim.absent.is_empty() {
         return format!("Not in this profile: {}.", claim.absent.join(", "));
     }
-    let instead = claim.instead.as_ref().map(|(metric, why)| format!("In {metric}: {why}. "));
+    let instead = claim.instead.as_ref().map(|instead| format!("In {}: {}. ", instead.metric, instead.why));
     let parts = &claim.parts;
     let count = |answer: Answer| parts.iter().filter(|part| part.verdict == answer).count();
     let mut text = instead.unwrap_or_default();

@@ -73,7 +73,7 @@ pub fn left_out(analysis: &Analysis) -> Vec<TextTable> {
     let table = |metric: &String| {
         let found: Vec<&ContrastView> =
             analysis.left_out.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
-        let decimals = decimals(found.iter().filter_map(|contrast| contrast.difference));
+        let decimals = decimals(found.iter().filter_map(|contrast| contrast.value()));
         TextTable {
             title: format!("{metric}: a full model less one component"),
             columns: ["Without", "Left out", "Difference", "95 % interval", "Verdict", "p (Holm)", "Detectable"]
@@ -96,7 +96,7 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
     vec![
         contrast.method.clone(),
         contrast.component.clone().unwrap_or_default(),
-        contrast.difference.map(|value| format::signed(&format::number(value, decimals))).unwrap_or_default(),
+        contrast.value().map(|value| format::signed(&format::number(value, decimals))).unwrap_or_default(),
         interval.map(|interval| ends(interval, decimals)).unwrap_or_default(),
         decided.map(|decided| decided.verdict.word().to_string()).unwrap_or_default(),
         decided.and_then(|decided| decided.p_adjusted).map(p_text).unwrap_or_default(),

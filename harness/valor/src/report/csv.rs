@@ -5,8 +5,10 @@ use valor_analysis::Analysis;
 use valor_analysis::cell::{CellStatus, CellView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::decided::Decided;
-use valor_analysis::estimate::{Bounds, MetricEstimate};
+use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_io::csv::{Field, Table};
+use valor_stats::metrics::Defined;
+use valor_stats::stats::Interval;
 
 const HEADER: [&str; 22] = [
     "dataset",
@@ -67,14 +69,14 @@ pub fn render(analysis: &Analysis) -> Result<Vec<u8>> {
     for block in &analysis.blocks {
         for cell in &block.cells {
             for (metric, estimate) in &cell.metrics {
-                let reason = estimate.reason.clone().or_else(|| cell.seeds.unconverged());
-                table.line(method(cell).into_iter().chain(numbers(metric, estimate, reason)))?;
+                let absent = reason(&estimate.mean).map(str::to_string).or_else(|| cell.seeds.unconverged());
+                table.line(method(cell).into_iter().chain(numbers(metric, estimate, absent)))?;
             }
         }
         for row in &block.references {
             for (metric, estimate) in &row.metrics {
-                let reason = estimate.reason.clone();
-                table.line(reference(row).into_iter().chain(numbers(metric, estimate, reason)))?;
+                let absent = reason(&estimate.mean).map(str::to_string);
+                table.line(reference(row).into_iter().chain(numbers(metric, estimate, absent)))?;
             }
         }
     }
@@ -101,7 +103,7 @@ fn contrast_fields(contrast: &ContrastView) -> [Field<'_>; 25] {
         (&contrast.method).into(),
         (&contrast.baseline).into(),
         (&contrast.metric).into(),
-        contrast.difference.into(),
+        contrast.value().into(),
         contrast.seeds_paired.into(),
         low,
         high,
@@ -121,7 +123,7 @@ fn contrast_fields(contrast: &ContrastView) -> [Field<'_>; 25] {
         number(|decided| Some(decided.margin)),
         number(|decided| decided.probability_better),
         number(|decided| decided.detectable),
-        contrast.reason.as_ref().or(contrast.undecided.as_ref()).into(),
+        reason(&contrast.difference).or(contrast.undecided.as_deref()).into(),
     ]
 }
 
@@ -157,7 +159,7 @@ fn numbers<'a>(metric: &'a str, estimate: &'a MetricEstimate, reason: Option<Str
     let [rows_low, rows_high, rows_method, resamples] = bounds(&estimate.ci_rows);
     vec![
         metric.into(),
-        estimate.mean.into(),
+        estimate.value().into(),
         estimate.sd.into(),
         low,
         high,
@@ -172,7 +174,7 @@ fn numbers<'a>(metric: &'a str, estimate: &'a MetricEstimate, reason: Option<Str
 }
 
 /// Low, high, method, resamples; empty where there is no interval.
-fn bounds(bounds: &Bounds) -> [Field<'_>; 4] {
+fn bounds(bounds: &Defined<Interval>) -> [Field<'_>; 4] {
     match bounds {
         Ok(interval) => {
             [interval.low.into(), interval.high.into(), (&interval.method).into(), interval.resamples.into()]

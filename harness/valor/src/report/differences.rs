@@ -5,6 +5,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use valor_analysis::Analysis;
 use valor_analysis::contrasts::ContrastView;
+use valor_analysis::estimate::reason;
 use valor_page::format;
 use valor_page::format::p_text;
 use valor_stats::metrics::Direction;
@@ -116,16 +117,16 @@ fn asked(analysis: &Analysis, contrast: &ContrastView) -> usize {
 
 fn rounded(contrast: &ContrastView, decimals: usize, asked: usize, notes: &mut Notes) -> Difference {
     let text = |value: f64| format::number(value, decimals);
-    let reason = contrast.reason.as_ref().or(contrast.interval().as_ref().err());
-    let reason = reason.or(contrast.undecided.as_ref());
+    let absent = reason(&contrast.difference).or(reason(contrast.interval()));
+    let absent = absent.or(contrast.undecided.as_deref());
     let p = contrast.decided.as_ref().and_then(|decided| decided.p_adjusted);
-    let short = contrast.difference.is_some() && contrast.seeds_paired < asked;
+    let short = contrast.difference.is_ok() && contrast.seeds_paired < asked;
     Difference {
-        value: contrast.difference.map(|value| format::signed(&text(value))),
+        value: contrast.value().map(|value| format::signed(&text(value))),
         ci: contrast.interval().as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]),
         verdict: contrast.decided.as_ref().map(|decided| decided.verdict.word()),
         p: p.map(p_text),
         of: short.then(|| format!("{}/{asked}", contrast.seeds_paired)),
-        mark: reason.map(|reason| notes.mark(reason)),
+        mark: absent.map(|reason| notes.mark(reason)),
     }
 }

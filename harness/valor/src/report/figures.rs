@@ -37,9 +37,8 @@ fn figures(analysis: &Analysis) -> Vec<(String, Figure)> {
     for block in &analysis.blocks {
         let primary = analysis.metrics.first();
         let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
-        let quality =
-            primary.and_then(|metric| charts::quality(&metric.name, metric.direction, &block.cells));
-        let found_here = charts::curves(&block.uplift, &block.qini).into_iter().chain(seeds).chain([
+        let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
+        let found_here = charts::curves(&block.curves).into_iter().chain(seeds).chain([
             charts::deciles(&block.deciles),
             charts::calibration(&block.deciles),
             charts::losses(&block.losses),

@@ -12,19 +12,19 @@ use valor_analysis::resample::Resamples;
 use valor_analysis::{Analysis, Block, MetricView};
 use valor_runs::record::LastFinite;
 use valor_runs::spec::Decision;
-use valor_stats::metrics::Direction;
+use valor_stats::metrics::{Direction, Undefined};
 use valor_stats::stats::SeedInterval;
 
 fn estimate(values: &[f64]) -> MetricEstimate {
     let seeds = (1..).zip(values.iter().map(|value| Ok(*value)));
-    let absent = "not resampled".to_string();
-    MetricEstimate::over_seeds(seeds, SeedInterval::StudentT, (&Err(absent.clone()), Err(absent)))
+    let absent = Undefined::new("not resampled");
+    MetricEstimate::over_seeds(seeds, SeedInterval::StudentT, &Err(absent.clone()), Err(absent))
 }
 
 /// Of two seeds; those that did not finish diverged, so many of them.
 fn method(name: &str, [found, diverged]: [usize; 2], values: &[f64]) -> CellView {
     let seeds = SeedCounts { found, failed: 2 - found, diverged, asked: 2 };
-    let reason = || seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string());
+    let reason = || Undefined(seeds.unconverged().unwrap_or_else(|| "no seed finished".to_string()));
     let defined = if values.is_empty() { MetricEstimate::absent(reason()) } else { estimate(values) };
     CellView {
         dataset: "b2b_mimic".to_string(),
@@ -75,7 +75,7 @@ fn analysis() -> Analysis {
         method("E", [1, 1], &[0.3]),
         method("F", [0, 2], &[]),
     ];
-    let random = MetricEstimate { mean: Some(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
+    let random = MetricEstimate { mean: Ok(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
     Analysis {
         averages: Vec::new(),
         contrasts: compared(&cells),

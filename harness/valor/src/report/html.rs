@@ -132,8 +132,8 @@ struct TimesRow<'a> {
 fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) -> Result<BlockPage<'a>> {
     let primary = analysis.metrics.first();
     let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
-    let quality = primary.and_then(|metric| charts::quality(&metric.name, metric.direction, &block.cells));
-    let curves = charts::curves(&block.uplift, &block.qini);
+    let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
+    let curves = charts::curves(&block.curves);
     Ok(BlockPage {
         dataset: &block.dataset,
         facts: facts(block),
@@ -164,10 +164,8 @@ fn facts(block: &Block) -> Vec<String> {
 
 fn test_facts(test: &TestRows) -> Vec<String> {
     let mut facts = vec![
-        test.treated.map_or_else(
-            || "no treatment".to_string(),
-            |treated| format!("{:.1} % treated", 100.0 * treated as f64 / test.rows.max(1) as f64),
-        ),
+        test.treated_share()
+            .map_or_else(|| "no treatment".to_string(), |share| format!("{:.1} % treated", 100.0 * share)),
         format!("{:.1} % zero outcomes", 100.0 * test.zeros),
     ];
     let number = |value: f64| format::number(value, format::decimals([value])).replace('-', "\u{2212}");

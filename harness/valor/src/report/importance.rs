@@ -39,10 +39,10 @@ impl ImportancePage {
     pub fn all(analysis: &Analysis) -> Result<Vec<Self>> {
         let cells = analysis.blocks.iter().flat_map(|block: &Block| &block.cells);
         let known = cells.filter_map(|cell| cell.importance.as_ref().map(|found| (cell, found)));
-        known.map(|(cell, found)| Self::new((&cell.dataset, &cell.method), found)).collect()
+        known.map(|(cell, found)| Self::new(&cell.dataset, &cell.method, found)).collect()
     }
 
-    fn new((dataset, method): (&str, &str), found: &ImportanceView) -> Result<Self> {
+    fn new(dataset: &str, method: &str, found: &ImportanceView) -> Result<Self> {
         let shown = &found.features[..found.features.len().min(DRAWN)];
         let means = shown.iter().filter_map(|feature| feature.loss.map(|loss| loss.mean));
         let places = format::decimals(means).min(4);

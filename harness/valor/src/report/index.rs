@@ -40,11 +40,7 @@ impl IndexLine {
         let counts = || analysis.blocks.iter().flat_map(|block| &block.cells).map(|cell| cell.seeds);
         let metric = analysis.metrics.first();
         let best = analysis.blocks.iter().filter_map(|block| {
-            let metric = metric?;
-            let complete = block.cells.iter().filter(|cell| cell.seeds.found == cell.seeds.asked);
-            let means = complete.filter_map(|cell| Some((cell, cell.metrics.get(&metric.name)?.mean?)));
-            let merit = |value: f64| metric.direction.merit(value);
-            let (cell, mean) = means.max_by(|a, b| merit(a.1).total_cmp(&merit(b.1)))?;
+            let (cell, mean) = block.leader(metric?)?;
             let mean = format::number(mean, format::decimals([mean]));
             Some([block.dataset.clone(), cell.method.clone(), mean])
         });

@@ -5,7 +5,7 @@ use super::claims::{self, ClaimText, TextTable};
 use super::differences::{Difference, Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
 use super::paper::{CellText, PaperText};
-use super::table::{Cell, Column, Note, Row, Table};
+use super::table::{Column, Note, Row, Table, TableCell};
 use super::tuning::{REMARK, TuningText};
 use valor_analysis::Analysis;
 use valor_base::escape::markdown::text as escape;
@@ -190,7 +190,7 @@ fn difference(cell: &Difference) -> String {
     text + &cell.mark.as_ref().map(|mark| format!(" ({mark})")).unwrap_or_default()
 }
 
-fn content(cell: &Cell) -> String {
+fn content(cell: &TableCell) -> String {
     let mut text = match &cell.mean {
         Some(mean) if cell.best => format!("**{mean}**"),
         Some(mean) => mean.clone(),

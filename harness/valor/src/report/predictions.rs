@@ -12,7 +12,7 @@ use valor_analysis::evidence::{Evidence, Outcome};
 use valor_base::escape::csv as escape;
 use valor_base::question::{Arms, Question};
 use valor_data::Treatment;
-use valor_io::table::{Columns, Format, Packing, Writer};
+use valor_io::table::{Format, Packing, Writer};
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_runs::store::Folder;
 
@@ -75,7 +75,7 @@ fn runs(evidence: &Evidence) -> Result<Vec<Run<'_>>> {
     Ok(runs)
 }
 
-/// The cells of a column; those that are not known are null, and empty in a CSV file.
+/// Values of a column; those that are not known are missing.
 enum Cells<'a> {
     Text(&'a str),
     Number(u64),
@@ -96,7 +96,7 @@ impl Cells<'_> {
             (Cells::Number(number), _) => Arc::new(UInt64Array::from(vec![*number; count])),
             (Cells::Rows(rows), _) => Arc::new(UInt32Array::from(rows.to_vec())),
             (Cells::Flags(flags), PredictionFormat::Csv) => {
-                Arc::new(UInt8Array::from_iter_values(flags.iter().map(|flag| u8::from(*flag))))
+                Arc::new(flags.iter().map(|flag| Some(u8::from(*flag))).collect::<UInt8Array>())
             }
             (Cells::Flags(flags), PredictionFormat::Parquet) => Arc::new(BooleanArray::from(flags.to_vec())),
             (Cells::Doubles(None), _) => Arc::new(Float64Array::new_null(count)),
@@ -144,9 +144,8 @@ fn columns<'a>(run: &Run<'a>) -> Vec<(&'static str, Cells<'a>)> {
 
 fn batch(run: &Run, format: PredictionFormat) -> Result<RecordBatch> {
     let count = run.rows.row.len();
-    let mut named = Columns::default();
-    columns(run).iter().for_each(|(name, cells)| named.push(name, cells.array(count, format), true));
-    named.batch()
+    let nullable = columns(run).into_iter().map(|(name, cells)| (name, cells.array(count, format), true));
+    Ok(RecordBatch::try_from_iter_with_nullable(nullable)?)
 }
 
 /// Rows and predictions of the same question as the runs, without any row: what the header is made of.
@@ -162,11 +161,11 @@ fn empty(runs: &[Run]) -> (EvaluationRows, Predictions) {
 fn write(runs: &[Run], format: PredictionFormat, file: impl Write + Send) -> Result<()> {
     let (rows, predictions) = empty(runs);
     let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let stored = match format {
+    let kind = match format {
         PredictionFormat::Csv => Format::Csv,
         PredictionFormat::Parquet => Format::Parquet,
     };
-    let mut writer = Writer::new(stored, Packing::Zstd, file, &batch(&nothing, format)?.schema())?;
+    let mut writer = Writer::new(kind, Packing::Zstd, file, &batch(&nothing, format)?.schema())?;
     for run in runs {
         writer.write(&batch(run, format)?)?;
     }

@@ -8,7 +8,7 @@ use valor_analysis::block::TestRows;
 use valor_analysis::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::effects::EffectsView;
-use valor_analysis::estimate::MetricEstimate;
+use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_analysis::importance::ImportanceView;
 use valor_analysis::machine::Machine;
 use valor_analysis::paper::PaperView;
@@ -207,17 +207,17 @@ struct Metric<'a> {
 impl<'a> Metric<'a> {
     fn new(estimate: &'a MetricEstimate) -> Self {
         Self {
-            mean: estimate.mean,
+            mean: estimate.value(),
             sd: estimate.sd,
             ci: estimate.ci.as_ref().ok(),
-            ci_reason: estimate.ci.as_ref().err().map(String::as_str),
+            ci_reason: reason(&estimate.ci),
             ci_rows: estimate.ci_rows.as_ref().ok(),
-            ci_rows_reason: estimate.ci_rows.as_ref().err().map(String::as_str),
+            ci_rows_reason: reason(&estimate.ci_rows),
             sd_rows: estimate.sd_rows,
             ci_both: estimate.ci_both.as_ref().ok(),
-            ci_both_reason: estimate.ci_both.as_ref().err().map(String::as_str),
+            ci_both_reason: reason(&estimate.ci_both),
             per_seed: &estimate.per_seed,
-            reason: estimate.reason.as_deref(),
+            reason: reason(&estimate.mean),
         }
     }
 }
@@ -253,13 +253,13 @@ impl<'a> Contrast<'a> {
             baseline: &contrast.baseline,
             component: contrast.component.as_deref(),
             metric: &contrast.metric,
-            difference: contrast.difference,
-            reason: contrast.reason.as_deref(),
+            difference: contrast.value(),
+            reason: reason(&contrast.difference),
             seeds_paired: contrast.seeds_paired,
             ci: contrast.ci.as_ref().ok(),
-            ci_reason: contrast.ci.as_ref().err().map(String::as_str),
+            ci_reason: reason(&contrast.ci),
             ci_rows: contrast.ci_rows.as_ref().ok(),
-            ci_rows_reason: contrast.ci_rows.as_ref().err().map(String::as_str),
+            ci_rows_reason: reason(&contrast.ci_rows),
             share_above_zero: contrast.share_above_zero,
             decided: VerdictSummary::new(contrast),
         }

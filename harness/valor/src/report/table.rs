@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 use valor_analysis::cell::{CellStatus, CellView, ReferenceView, SeedCounts};
-use valor_analysis::estimate::{Bounds, MetricEstimate};
+use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_analysis::{Analysis, Block, MetricView};
 use valor_page::format;
-use valor_stats::metrics::Direction;
+use valor_stats::metrics::{Defined, Direction};
+use valor_stats::stats::Interval;
 
 /// All blocks with the notes that their marks refer to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,12 +70,12 @@ pub struct Row {
     /// Whether the means are over fewer seeds than asked.
     pub incomplete: bool,
     /// One per column.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<TableCell>,
 }
 
 /// A rounded estimate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Cell {
+pub struct TableCell {
     /// Mean; absent if undefined.
     pub mean: Option<String>,
     /// Standard deviation over seeds.
@@ -96,7 +97,7 @@ pub struct Cell {
 }
 
 impl Table {
-    /// Rounds a analysis.
+    /// Rounds an analysis.
     pub fn new(analysis: &Analysis) -> Self {
         let shown: Vec<&MetricView> = analysis.metrics.iter().filter(|metric| metric.in_table).collect();
         let columns: Vec<Column> = shown.iter().map(|metric| column(analysis, metric)).collect();
@@ -104,14 +105,15 @@ impl Table {
         let blocks = analysis
             .blocks
             .iter()
-            .map(|block| TableBlock {
+            .map(|block| (block, shown.iter().map(|metric| block.best(metric)).collect::<Vec<_>>()))
+            .map(|(block, best)| TableBlock {
                 dataset: block.dataset.clone(),
                 totals: totals(block, &columns),
                 notes: block.notes.clone(),
                 methods: block
                     .cells
                     .iter()
-                    .map(|cell| method_row(cell, block, &columns, &mut notes))
+                    .map(|cell| method_row(cell, &best, &columns, &mut notes))
                     .collect(),
                 references: block
                     .references
@@ -145,7 +147,7 @@ fn legend(analysis: &Analysis) -> String {
 fn column(analysis: &Analysis, metric: &MetricView) -> Column {
     let cells = analysis.blocks.iter().flat_map(|block| &block.cells).map(|cell| &cell.metrics);
     let references = analysis.blocks.iter().flat_map(|block| &block.references).map(|row| &row.metrics);
-    let means = cells.chain(references).filter_map(|metrics| metrics.get(&metric.name)?.mean);
+    let means = cells.chain(references).filter_map(|metrics| metrics.get(&metric.name)?.value());
     Column {
         name: metric.name.clone(),
         unit: metric.unit.clone(),
@@ -154,22 +156,23 @@ fn column(analysis: &Analysis, metric: &MetricView) -> Column {
     }
 }
 
-fn method_row(cell: &CellView, block: &Block, columns: &[Column], notes: &mut Notes) -> Row {
-    let cells = columns.iter().map(|column| {
-        let Some(estimate) = cell.metrics.get(&column.name) else { return Cell::default() };
+/// `best` is the best mean of each column, where one is marked.
+fn method_row(cell: &CellView, best: &[Option<f64>], columns: &[Column], notes: &mut Notes) -> Row {
+    let cells = columns.iter().zip(best).map(|(column, best)| {
+        let Some(estimate) = cell.metrics.get(&column.name) else { return TableCell::default() };
         let (instead, beside) = match cell.seeds.found {
             0 => (cell.seeds.unconverged(), None),
             _ => (None, cell.seeds.unconverged()),
         };
-        let reason = estimate.reason.as_ref().or(estimate.ci.as_ref().err()).filter(|_| instead.is_none());
-        Cell {
+        let absent = reason(&estimate.mean).or(reason(&estimate.ci)).filter(|_| instead.is_none());
+        TableCell {
             instead,
             beside,
-            of: (estimate.mean.is_some() && estimate.per_seed.len() < cell.seeds.found)
+            of: (estimate.mean.is_ok() && estimate.per_seed.len() < cell.seeds.found)
                 .then(|| format!("{}/{}", estimate.per_seed.len(), cell.seeds.found)),
-            best: best(block, column).is_some_and(|best| estimate.mean == Some(best))
+            best: best.as_ref().is_some_and(|best| estimate.value() == Some(*best))
                 && cell.seeds.status() == CellStatus::Complete,
-            mark: reason.map(|reason| notes.mark(reason)),
+            mark: absent.map(|reason| notes.mark(reason)),
             ..rounded(estimate, column.decimals)
         }
     });
@@ -183,25 +186,26 @@ fn method_row(cell: &CellView, block: &Block, columns: &[Column], notes: &mut No
 
 fn reference_row(row: &ReferenceView, columns: &[Column], notes: &mut Notes) -> Row {
     let cells = columns.iter().map(|column| {
-        let Some(estimate) = row.metrics.get(&column.name) else { return Cell::default() };
-        Cell {
-            mark: estimate.reason.as_ref().map(|reason| notes.mark(reason)),
+        let Some(estimate) = row.metrics.get(&column.name) else { return TableCell::default() };
+        TableCell {
+            mark: reason(&estimate.mean).map(|reason| notes.mark(reason)),
             ..rounded(estimate, column.decimals)
         }
     });
     Row { name: row.ranker.clone(), seeds: String::new(), incomplete: false, cells: cells.collect() }
 }
 
-fn rounded(estimate: &MetricEstimate, decimals: usize) -> Cell {
+fn rounded(estimate: &MetricEstimate, decimals: usize) -> TableCell {
     let text = |value: f64| format::number(value, decimals);
-    let bounds =
-        |bounds: &Bounds| bounds.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)]);
-    Cell {
-        mean: estimate.mean.map(text),
+    let bounds = |bounds: &Defined<Interval>| {
+        bounds.as_ref().ok().map(|interval| [text(interval.low), text(interval.high)])
+    };
+    TableCell {
+        mean: estimate.value().map(text),
         sd: estimate.sd.map(text),
         ci: bounds(&estimate.ci),
         ci_rows: bounds(&estimate.ci_rows),
-        ..Cell::default()
+        ..TableCell::default()
     }
 }
 
@@ -214,20 +218,6 @@ fn seeds(counts: SeedCounts) -> String {
         .collect();
     let base = format!("{}/{}", counts.found, counts.asked);
     if others.is_empty() { base } else { format!("{base} ({})", others.join(", ")) }
-}
-
-/// The best mean of the complete methods, if there are two or more to choose from; none in a share of a total that is hardly
-/// there.
-fn best(block: &Block, column: &Column) -> Option<f64> {
-    let complete = block.cells.iter().filter(|cell| cell.seeds.status() == CellStatus::Complete);
-    let means: Vec<f64> = complete.filter_map(|cell| cell.metrics.get(&column.name)?.mean).collect();
-    if means.len() < 2 || block.totals.warning(&column.name).is_some() {
-        return None;
-    }
-    means
-        .into_iter()
-        .filter(|_| column.better != Direction::Neither)
-        .max_by(|a, b| column.better.merit(*a).total_cmp(&column.better.merit(*b)))
 }
 
 /// The average effect with its interval, and a warning for every share of the table that decides nothing here.
@@ -258,7 +248,7 @@ fn row_notes(analysis: &Analysis, columns: &[Column]) -> Vec<String> {
             .flat_map(|block| &block.cells)
             .filter_map(|cell| cell.metrics.get(&column.name));
         for reason in estimates
-            .filter(|estimate| estimate.mean.is_some())
+            .filter(|estimate| estimate.mean.is_ok())
             .filter_map(|estimate| estimate.ci_rows.as_ref().err())
         {
             let note = format!("{} ({reason})", column.name);

@@ -1,6 +1,6 @@
 //! table.tex: the main table for a paper. Needs booktabs.
 
-use super::table::{Cell, Column, Row, Table};
+use super::table::{Column, Row, Table, TableCell};
 use valor_analysis::Analysis;
 use valor_base::escape::tex::{comment, text as escape};
 use valor_stats::metrics::Direction;
@@ -76,7 +76,7 @@ fn lines(name: &str, row: &Row) -> String {
     text
 }
 
-fn mean(cell: &Cell) -> String {
+fn mean(cell: &TableCell) -> String {
     let mark = cell.mark.as_ref().map(|mark| format!("^{{{mark}}}")).unwrap_or_default();
     let sd = cell.sd.as_ref().map(|sd| format!(" \\pm {sd}")).unwrap_or_default();
     let remarks = [&cell.of, &cell.beside].into_iter().flatten();
@@ -90,7 +90,7 @@ fn mean(cell: &Cell) -> String {
     }
 }
 
-fn interval(cell: &Cell) -> String {
+fn interval(cell: &TableCell) -> String {
     let text = |[low, high]: &[String; 2]| format!("{{\\scriptsize $[{low}, {high}]$}}");
     cell.ci.as_ref().map(text).unwrap_or_default()
 }

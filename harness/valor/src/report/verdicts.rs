@@ -5,7 +5,7 @@ use serde::Serialize;
 use valor_analysis::Analysis;
 use valor_analysis::claims::{ClaimView, Part};
 use valor_analysis::contrasts::{ContrastView, Sources};
-use valor_analysis::estimate::{LEVEL, POWER};
+use valor_analysis::estimate::{LEVEL, POWER, reason};
 use valor_runs::spec::Decision;
 use valor_stats::stats::{Answer, Interval, Verdict};
 
@@ -72,7 +72,7 @@ impl<'a> SourcesSummary<'a> {
         Self {
             seeds: sources.seeds,
             rows: sources.rows.as_ref().ok().copied(),
-            rows_reason: sources.rows.as_ref().err().map(String::as_str),
+            rows_reason: reason(&sources.rows),
             datasets: sources.datasets,
             ci_datasets: sources.over_datasets.map(|(low, high)| [low, high]),
         }
@@ -85,7 +85,7 @@ impl<'a> VerdictSummary<'a> {
         let decided = contrast.decided.as_ref();
         Self {
             ci_both: contrast.ci_both.as_ref().ok(),
-            ci_both_reason: contrast.ci_both.as_ref().err().map(String::as_str),
+            ci_both_reason: reason(&contrast.ci_both),
             variance: contrast.variance.as_ref().map(SourcesSummary::new),
             verdict: decided.map(|decided| decided.verdict),
             verdict_reason: decided

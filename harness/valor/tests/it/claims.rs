@@ -21,10 +21,10 @@ fn many() -> Workspace {
     Workspace::with(&text.replace("epochs = 2", "epochs = 1").replace("rows = 600", "rows = 300"))
 }
 
-/// Two seeds of one method, at work for some seconds.
+/// Two seeds of one method, at work for half a second or so.
 fn slow() -> Workspace {
     let text = EXPERIMENT.replace("[[], [\"ziln\", \"focal\", \"gti\", \"wr\"]]", "[[]]");
-    Workspace::with(&text.replace("rows = 600", "rows = 6000").replace("epochs = 2", "epochs = 60"))
+    Workspace::with(&text.replace("rows = 600", "rows = 3000").replace("epochs = 2", "epochs = 20"))
 }
 
 fn heard(output: &Output) -> String {

@@ -2,7 +2,8 @@
 
 use valor_analysis::importance::{FeatureImportanceView, ImportanceView, Spread};
 use valor_page::figure::{Figure, TitledPanel};
-use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::forest::{Forest, Line};
+use valor_page::panel::Ticks;
 use valor_page::svg::Style;
 
 /// Features that are drawn.
@@ -11,66 +12,46 @@ pub const DRAWN: usize = 15;
 const LONGEST: usize = 22;
 
 /// Both measures for the leading features of a method.
-pub fn importance(method: &str, view: &ImportanceView) -> Figure {
-    let shown: Vec<&FeatureImportanceView> = view.features.iter().take(DRAWN).collect();
-    let loss = |feature: &FeatureImportanceView| feature.loss;
-    let gain = |feature: &FeatureImportanceView| Some(feature.gain);
-    let figures = [
-        figure(method, ("Loss of AUUC when permuted", Ticks::Plain), &shown, &loss),
-        figure(method, ("Share of the splits' gain", Ticks::Percent), &shown, &gain),
+pub fn importance(method: &str, found: &ImportanceView) -> Figure {
+    let panels = [
+        panel(method, "Loss of AUUC when permuted", Ticks::Plain, found, |feature| feature.loss),
+        panel(method, "Share of the splits' gain", Ticks::Percent, found, |feature| Some(feature.gain)),
     ];
     Figure {
         legend: vec![(Style::Dot, "mean over seeds, with one SD to each side".to_string())],
-        panels: figures.into_iter().flatten().collect(),
+        panels: panels.into_iter().flatten().collect(),
     }
 }
 
-fn figure(
+fn panel(
     method: &str,
-    (measure, ticks): (&str, Ticks),
-    shown: &[&FeatureImportanceView],
-    value: &dyn Fn(&FeatureImportanceView) -> Option<Spread>,
+    measure: &str,
+    ticks: Ticks,
+    found: &ImportanceView,
+    value: fn(&FeatureImportanceView) -> Option<Spread>,
 ) -> Option<TitledPanel> {
-    let from_top = |place: usize| (shown.len() - 1 - place) as f64;
-    let known = shown.iter().enumerate().filter_map(|(place, feature)| Some((place, value(feature)?)));
-    let known: Vec<(usize, Spread)> = known.collect();
-    let ends = |spread: &Spread| spread.sd.map(|sd| (spread.mean - sd, spread.mean + sd));
-    let spans = known
-        .iter()
-        .filter_map(|(place, spread)| ends(spread).map(|(low, high)| (from_top(*place), low, high)));
-    let spans: Vec<(f64, f64, f64)> = spans.collect();
-    let dots: Vec<(f64, f64)> = known.iter().map(|(place, spread)| (spread.mean, from_top(*place))).collect();
-    let values = spans.iter().flat_map(|(_, low, high)| [*low, *high]).chain(dots.iter().map(|dot| dot.0));
-    let names: Vec<String> = shown.iter().map(|feature| short(&feature.name)).collect();
-    let letters = names.iter().map(|name| name.chars().count()).max().unwrap_or(0) as u32;
-    let names = names.into_iter().enumerate().map(|(place, name)| (from_top(place), name)).collect();
-    let y = (-0.5, shown.len() as f64 - 0.5);
-    let panel = Panel {
+    let line = |feature: &FeatureImportanceView| Line {
+        name: feature.name.clone(),
+        value: value(feature).map(|spread| spread.mean),
+        ends: value(feature).and_then(|spread| spread.ends()),
+    };
+    let forest = Forest {
+        heading: measure.to_string(),
         title: format!("{measure}, {method}"),
         description: format!("{measure} of the leading features of {method}"),
-        x: Axis { label: measure.to_string(), range: range(values.chain([0.0])), ticks, count: 5 },
-        y: Axis { label: String::new(), range: y, ticks: Ticks::Plain, count: 0 },
-        size: Size::Lines { count: shown.len() as u32, letters },
-        layers: vec![
-            Layer::Line(Style::Zero, vec![(0.0, y.0), (0.0, y.1)]),
-            Layer::Spans(Style::Span, spans),
-            Layer::Dots(Style::Dot, dots),
-            Layer::Names(names),
-        ],
+        label: measure.to_string(),
+        ticks,
+        longest: LONGEST,
+        named: false,
+        lines: found.features.iter().take(DRAWN).map(line).collect(),
     };
-    (!known.is_empty()).then(|| TitledPanel { heading: measure.to_string(), panel, remark: String::new() })
-}
-
-fn short(name: &str) -> String {
-    if name.chars().count() <= LONGEST {
-        return name.to_string();
-    }
-    name.chars().take(LONGEST - 1).chain(['\u{2026}']).collect()
+    forest.panel()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use valor_page::panel::{Layer, Size};
 
     fn view(count: usize, loss: Option<Spread>) -> ImportanceView {
         let feature = |place: usize| FeatureImportanceView {
@@ -83,9 +64,9 @@ mod tests {
 
     #[test]
     fn the_leading_features_are_drawn_from_the_top() {
-        let plate = importance("ZILN-Tree", &view(30, Some(Spread { mean: 0.02, sd: None })));
-        assert_eq!(plate.panels.len(), 2);
-        let panel = &plate.panels[0].panel;
+        let figure = importance("ZILN-Tree", &view(30, Some(Spread { mean: 0.02, sd: None })));
+        assert_eq!(figure.panels.len(), 2);
+        let panel = &figure.panels[0].panel;
         assert_eq!(panel.size, Size::Lines { count: DRAWN as u32, letters: LONGEST as u32 });
         assert_eq!(panel.layers[1], Layer::Spans(Style::Span, Vec::new()), "one seed has no spread");
         let Layer::Dots(_, dots) = &panel.layers[2] else { panic!() };
@@ -94,8 +75,8 @@ mod tests {
 
     #[test]
     fn an_undefined_measure_is_not_drawn() {
-        let plate = importance("Causal Forest", &view(2, None));
-        assert_eq!(plate.panels.len(), 1);
-        assert_eq!(plate.panels[0].heading, "Share of the splits' gain");
+        let figure = importance("Causal Forest", &view(2, None));
+        assert_eq!(figure.panels.len(), 1);
+        assert_eq!(figure.panels[0].heading, "Share of the splits' gain");
     }
 }

@@ -11,8 +11,8 @@ pub use forest::{effects, forest};
 pub use quality::quality;
 pub use seeds::seeds;
 
-use valor_analysis::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses, RowBand};
-use valor_analysis::references::RANKERS;
+use valor_analysis::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
+use valor_analysis::shown::RANKERS;
 use valor_page::figure::{Figure, TitledPanel};
 use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use valor_page::svg::{SERIES, Style};
@@ -20,17 +20,22 @@ use valor_page::svg::{SERIES, Style};
 /// As the oracle's curve is drawn.
 const TRUTH: Style = Style::Reference(RANKERS.len() - 1);
 
-/// Uplift beside Qini curves: all methods if a panel can hold them, else one plate per backbone or part of it,
-/// on common axes.
-pub fn curves(uplift: &Curves, qini: &Curves) -> Vec<Figure> {
-    let plate = |(uplift_group, qini_group): (Vec<&Band>, Vec<&Band>)| Figure {
-        legend: curve_legend(&uplift_group, &uplift.references),
-        panels: vec![
-            curve_figure("Uplift curve", uplift, &uplift_group),
-            curve_figure("Qini curve", qini, &qini_group),
-        ],
+/// The kinds of curves beside each other: all methods if a panel can hold them, else one figure per backbone or part of it, on
+/// common axes.
+pub fn curves(kinds: &[Curves]) -> Vec<Figure> {
+    let parted: Vec<(&Curves, Vec<Vec<&Band>>)> =
+        kinds.iter().map(|curves| (curves, groups(&curves.methods))).collect();
+    let count = parted.iter().map(|(_, groups)| groups.len()).min().unwrap_or(0);
+    let figure = |index: usize| Figure {
+        legend: parted
+            .first()
+            .map_or_else(Vec::new, |(curves, groups)| curve_legend(&groups[index], &curves.references)),
+        panels: parted
+            .iter()
+            .map(|(curves, groups)| curve_figure(curves.title, curves, &groups[index]))
+            .collect(),
     };
-    groups(&uplift.methods).into_iter().zip(groups(&qini.methods)).map(plate).collect()
+    (0..count).map(figure).collect()
 }
 
 /// All methods if they fit, else those of each backbone, in even parts.
@@ -64,18 +69,12 @@ fn reference_style(ranker: &str) -> Style {
     Style::Reference(RANKERS.iter().position(|name| *name == ranker).unwrap_or(0))
 }
 
-/// A band so many standard deviations to either side of the mean.
-fn around(band: &RowBand, reach: f64) -> Vec<(f64, f64, f64)> {
-    let points = band.share.iter().zip(&band.mean).zip(&band.sd);
-    points.map(|((x, mean), sd)| (*x, mean - reach * sd, mean + reach * sd)).collect()
-}
-
 /// What is shaded behind a method's curve: rows resampled, or the span of its seeds where that cannot be.
 fn shaded(curves: &Curves, band: &Band, index: usize) -> Vec<Layer> {
     match &band.rows {
         Some(rows) => vec![
-            Layer::Band(Style::Outer(index), around(rows, rows.simultaneous)),
-            Layer::Band(Style::Band(index), around(rows, rows.pointwise)),
+            Layer::Band(Style::Outer(index), rows.simultaneous()),
+            Layer::Band(Style::Band(index), rows.pointwise()),
         ],
         None => {
             let bounds = band.low.iter().zip(&band.high);
@@ -87,9 +86,8 @@ fn shaded(curves: &Curves, band: &Band, index: usize) -> Vec<Layer> {
 
 /// The lowest and highest points of everything that is shaded.
 fn extent(curves: &Curves) -> impl Iterator<Item = f64> {
-    let widest = |rows: &RowBand| around(rows, rows.simultaneous);
-    curves.methods.iter().flat_map(move |band| match &band.rows {
-        Some(rows) => widest(rows).into_iter().flat_map(|(_, low, high)| [low, high]).collect(),
+    curves.methods.iter().flat_map(|band| match &band.rows {
+        Some(rows) => rows.simultaneous().into_iter().flat_map(|(_, low, high)| [low, high]).collect(),
         None => band.low.iter().chain(&band.high).copied().collect::<Vec<f64>>(),
     })
 }
@@ -152,17 +150,19 @@ pub fn deciles(methods: &[Deciles]) -> Figure {
 
 /// Everything drawn at a decile.
 fn heights(point: &DecilePoint) -> Vec<f64> {
-    let error = point.standard_error.unwrap_or(0.0);
-    let observed = point.observed.map(|value| [value - error, value + error]);
-    observed.into_iter().flatten().chain([point.predicted]).chain(point.truth).collect()
+    let observed = point.error().or(point.observed.map(|value| (value, value)));
+    observed
+        .map(|(low, high)| [low, high])
+        .into_iter()
+        .flatten()
+        .chain([point.predicted])
+        .chain(point.truth)
+        .collect()
 }
 
 fn decile_figure(method: &Deciles, y: (f64, f64)) -> TitledPanel {
     let points = || method.points.iter().map(|point| (point.decile as f64, point));
-    let bars = points().filter_map(|(x, point)| {
-        let (value, error) = (point.observed?, point.standard_error?);
-        Some((x, value - error, value + error))
-    });
+    let bars = points().filter_map(|(x, point)| point.error().map(|(low, high)| (x, low, high)));
     TitledPanel {
         heading: method.name.clone(),
         panel: Panel {
@@ -244,6 +244,7 @@ fn remark(method: &Losses) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use valor_analysis::curve::RowBand;
 
     fn band(name: &str, backbone: &str, height: f64) -> Band {
         let line = |offset: f64| vec![0.0, height + offset];
@@ -259,33 +260,33 @@ mod tests {
 
     fn some(methods: Vec<Band>) -> Curves {
         let references = vec![Line { name: "random".to_string(), values: vec![0.0, 1.0] }];
-        Curves { share: vec![0.0, 1.0], methods, references }
+        Curves { title: "Qini curve", share: vec![0.0, 1.0], methods, references }
     }
 
-    fn names(plate: &Figure) -> Vec<&str> {
-        plate.legend.iter().map(|(_, name)| name.as_str()).collect()
+    fn names(figure: &Figure) -> Vec<&str> {
+        figure.legend.iter().map(|(_, name)| name.as_str()).collect()
     }
 
     #[test]
     fn few_methods_share_a_panel_and_many_are_parted_evenly_by_backbone() {
         let few = some(vec![band("A", "tarnet", 1.0), band("B", "t-learner", 2.0)]);
-        assert_eq!(curves(&few, &few).iter().map(names).collect::<Vec<_>>(), [["A", "B", "random"]]);
+        assert_eq!(curves(&[few.clone(), few]).iter().map(names).collect::<Vec<_>>(), [["A", "B", "random"]]);
         let many = ["a", "b", "c", "d", "e", "f"].map(|name| band(name, "tarnet", 1.0));
         let many = some(many.into_iter().chain([band("z", "t-learner", 3.0)]).collect());
-        let plates = curves(&many, &many);
-        let parts: Vec<_> = plates.iter().map(names).collect();
+        let figures = curves(&[many.clone(), many]);
+        let parts: Vec<_> = figures.iter().map(names).collect();
         assert_eq!(
             parts,
             [vec!["a", "b", "c", "random"], vec!["d", "e", "f", "random"], vec!["z", "random"]]
         );
-        let ranges: Vec<_> = plates.iter().map(|plate| plate.panels[0].panel.y.range).collect();
+        let ranges: Vec<_> = figures.iter().map(|figure| figure.panels[0].panel.y.range).collect();
         assert!(ranges.iter().all(|range| *range == ranges[0] && range.1 > 3.1), "{ranges:?}");
     }
 
     #[test]
     fn a_curve_panel_holds_bands_references_and_means() {
         let data = some(vec![band("A", "tarnet", 1.0)]);
-        let panel = &curves(&data, &data)[0].panels[1].panel;
+        let panel = &curves(&[data.clone(), data])[0].panels[1].panel;
         let layers = [
             Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.9, 1.1)]),
             Layer::Line(Style::Reference(0), vec![(0.0, 0.0), (1.0, 1.0)]),
@@ -305,7 +306,7 @@ mod tests {
             simultaneous: 3.0,
         };
         let data = some(vec![Band { rows: Some(rows), ..band("A", "tarnet", 1.0) }]);
-        let panel = &curves(&data, &data)[0].panels[0].panel;
+        let panel = &curves(&[data.clone(), data])[0].panels[0].panel;
         let outer = Layer::Band(Style::Outer(0), vec![(0.0, 0.0, 0.0), (1.0, -0.5, 2.5)]);
         let inner = Layer::Band(Style::Band(0), vec![(0.0, 0.0, 0.0), (1.0, 0.0, 2.0)]);
         assert_eq!(panel.layers[..2], [outer, inner]);
@@ -321,14 +322,14 @@ mod tests {
             predicted: -2.0,
             truth: None,
         };
-        let plate =
+        let figure =
             deciles(&[Deciles { name: "A".to_string(), points: vec![point(1, Some(3.0)), point(2, None)] }]);
-        let panel = &plate.panels[0].panel;
+        let panel = &figure.panels[0].panel;
         assert_eq!(panel.layers[2], Layer::Bars(Style::Interval, vec![(1.0, 2.5, 3.5)]));
         assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(1.0, 3.0)]));
         assert_eq!(panel.layers[4], Layer::Marks(Style::Mark, vec![(1.0, -2.0), (2.0, -2.0)]));
         assert!(panel.y.range.0 < -2.0 && panel.y.range.1 > 3.5);
-        assert_eq!(names(&plate), ["observed", "one standard error", "predicted"]);
+        assert_eq!(names(&figure), ["observed", "one standard error", "predicted"]);
     }
 
     #[test]
@@ -340,9 +341,9 @@ mod tests {
             diverged,
         };
         let seeds = vec![curve(1, None), curve(2, Some(3))];
-        let plate =
+        let figure =
             losses(&[Losses { name: "A".to_string(), seeds, last_terms: vec![("mse".to_string(), 1.0)] }]);
-        let figure = &plate.panels[0];
+        let figure = &figure.panels[0];
         assert_eq!(figure.panel.layers.last(), Some(&Layer::Dots(Style::Dot, vec![(2.0, 1.0)])));
         assert_eq!(figure.remark, "Last epoch, before weights: mse 1.0000. Diverged: seed 2 in epoch 3.");
     }

@@ -1,11 +1,12 @@
 //! Every seed as a dot: one metric on one dataset, a line per method, with the references that frame it.
 
-use super::forest::short;
+use super::forest::LONGEST;
 use super::reference_style;
 use valor_analysis::cell::{CellView, ReferenceView};
 use valor_analysis::estimate::MetricEstimate;
 use valor_page::figure::{Figure, TitledPanel};
-use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
+use valor_page::forest::{Rows, short};
+use valor_page::panel::{Axis, Layer, Panel, Ticks, range};
 use valor_page::svg::Style;
 
 /// Seeds, means and intervals over seeds in `metric`; nothing where no seed has a value.
@@ -15,7 +16,7 @@ pub fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> 
     let lines: Vec<(Style, &str, f64)> = references
         .iter()
         .filter_map(|row| {
-            Some((reference_style(&row.ranker), row.ranker.as_str(), row.metrics.get(metric)?.mean?))
+            Some((reference_style(&row.ranker), row.ranker.as_str(), row.metrics.get(metric)?.value()?))
         })
         .collect();
     let mut legend = vec![
@@ -25,7 +26,7 @@ pub fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> 
     ];
     legend.extend(lines.iter().map(|(style, name, _)| (*style, (*name).to_string())));
     rows.iter()
-        .any(|(_, estimate)| estimate.mean.is_some())
+        .any(|(_, estimate)| estimate.mean.is_ok())
         .then(|| Figure { legend, panels: vec![figure(metric, &rows, &lines)] })
 }
 
@@ -33,7 +34,8 @@ fn figure(metric: &str, rows: &[(&str, &MetricEstimate)], lines: &[(Style, &str,
     let ends = rows.iter().filter_map(|(_, estimate)| estimate.ci.as_ref().ok());
     let ends = ends.flat_map(|interval| [interval.low, interval.high]);
     let values = rows.iter().flat_map(|(_, estimate)| estimate.per_seed.values().copied());
-    let widest = rows.iter().map(|(name, _)| short(name).chars().count()).max().unwrap_or(0);
+    let names: Vec<String> = rows.iter().map(|(name, _)| short(name, LONGEST)).collect();
+    let places = Rows(rows.len());
     TitledPanel {
         heading: format!("{metric} of every seed"),
         panel: Panel {
@@ -45,38 +47,34 @@ fn figure(metric: &str, rows: &[(&str, &MetricEstimate)], lines: &[(Style, &str,
                 ticks: Ticks::Plain,
                 count: 5,
             },
-            y: Axis {
-                label: String::new(),
-                range: (-0.5, rows.len() as f64 - 0.5),
-                ticks: Ticks::Plain,
-                count: 0,
-            },
-            size: Size::Lines { count: rows.len() as u32, letters: widest as u32 },
-            layers: layers(rows, lines),
+            y: places.axis(),
+            size: places.size(&names),
+            layers: layers(rows, lines, &places, names),
         },
         remark: String::new(),
     }
 }
 
-fn layers(rows: &[(&str, &MetricEstimate)], lines: &[(Style, &str, f64)]) -> Vec<Layer> {
-    let height = |index: usize| (rows.len() - 1 - index) as f64;
-    let upright = |(style, _, value): &(Style, &str, f64)| {
-        Layer::Line(*style, vec![(*value, -0.5), (*value, rows.len() as f64 - 0.5)])
-    };
+fn layers(
+    rows: &[(&str, &MetricEstimate)],
+    lines: &[(Style, &str, f64)],
+    places: &Rows,
+    names: Vec<String>,
+) -> Vec<Layer> {
     let span = |(index, (_, estimate)): (usize, &(&str, &MetricEstimate))| {
-        estimate.ci.as_ref().ok().map(|interval| (height(index), interval.low, interval.high))
+        estimate.ci.as_ref().ok().map(|interval| (places.height(index), interval.low, interval.high))
     };
     let seeds = rows.iter().enumerate().flat_map(|(index, (_, estimate))| {
-        estimate.per_seed.values().map(move |value| (*value, height(index)))
+        estimate.per_seed.values().map(move |value| (*value, places.height(index)))
     });
     let mean = |(index, (name, estimate)): (usize, &(&str, &MetricEstimate))| {
-        Some((estimate.mean?, height(index), (*name).to_string()))
+        Some((estimate.value()?, places.height(index), (*name).to_string()))
     };
-    let mut layers: Vec<Layer> = lines.iter().map(upright).collect();
+    let mut layers: Vec<Layer> =
+        lines.iter().map(|(style, _, value)| places.upright(*style, *value)).collect();
     layers.push(Layer::Spans(Style::Span, rows.iter().enumerate().filter_map(span).collect()));
     layers.push(Layer::Named(Style::Dot, rows.iter().enumerate().filter_map(mean).collect()));
     layers.push(Layer::Dots(Style::Seed, seeds.collect()));
-    let names = rows.iter().enumerate().map(|(index, (name, _))| (height(index), short(name)));
-    layers.push(Layer::Names(names.collect()));
+    layers.push(places.names(names));
     layers
 }

@@ -1,13 +1,14 @@
 //! How one feature's contribution depends on its value.
 
 use super::account::plain;
-use super::swarm::{self, Row};
+use super::summary::AXIS;
 use valor_analysis::explain::{Account, Feature};
 use valor_data::encode::FeatureSummary;
 use valor_learn::model::Cell;
 use valor_page::amount::{Unit, tick_decimals};
 use valor_page::canvas::{Anchor, Canvas, Span};
 use valor_page::format;
+use valor_page::swarm::{self, Caption, Row};
 
 /// Levels with a row of their own, the most frequent.
 const LEVELS: usize = 8;
@@ -114,7 +115,8 @@ fn by_level(
         rows.push(Row { label: "missing".to_string(), dots: missing });
     }
     let description = format!("Contribution to uplift by level, a sample of {} accounts.", sample.len());
-    swarm::draw(&rows, unit, swarm::NARROW, (&feature.readable(), &description))
+    let title = &feature.readable();
+    swarm::draw(&rows, unit, swarm::NARROW, &Caption { title, description: &description, axis: AXIS })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod branch;
 mod dependence;
 mod leaves;
 mod page;
-mod swarm;
+mod summary;
 pub mod tree_svg;
 pub mod tree_text;
 

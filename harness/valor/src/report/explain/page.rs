@@ -3,7 +3,7 @@
 use super::account::Story;
 use super::branch::Names;
 use super::leaves::{self, LeafRow};
-use super::{dependence, swarm, tree_svg};
+use super::{dependence, summary, tree_svg};
 use anyhow::Result;
 use serde::Serialize;
 use valor_analysis::explain::{Account, Digest, Direction, FeatureView, features};
@@ -103,7 +103,7 @@ pub fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
     let moved: Vec<&FeatureView> = views.iter().filter(|view| view.mean_absolute > 0.0).collect();
     let rows = feature_rows(&moved, unit);
     let leading: Vec<FeatureView> = moved.iter().take(SUMMARY).map(|view| (*view).clone()).collect();
-    let (summary, beyond) = swarm::summary(&leading, &digest.features, &digest.sample, unit);
+    let (plotted, beyond) = summary::draw(&leading, &digest.features, &digest.sample, unit);
     let plot = |view: &FeatureView| {
         let feature = &digest.features[view.place];
         let (svg, beyond) = dependence::draw(feature, &digest.sample, view.place, unit);
@@ -131,7 +131,7 @@ pub fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
         silent: views.len() - moved.len(),
         sampled: format::count(digest.sample.len()),
         whole: digest.sample.len() == digest.rows,
-        summary,
+        summary: plotted,
         beyond,
         plots: leading.iter().take(PLOTS).map(plot).collect(),
         groups: groups(about, digest, unit),

@@ -1,0 +1,98 @@
+//! What frames the metrics of a ranking: the curves that are drawn, and the rankings that no method made. All of both is chosen
+//! here.
+
+use super::estimate::mean;
+use anyhow::Result;
+use std::collections::BTreeMap;
+use valor_base::question::{Arms, Question};
+use valor_runs::record::{EvaluationRows, Predictions};
+use valor_stats::metrics::curve::{CurvePoint, qini_curve, uplift_curve};
+use valor_stats::metrics::{RankedRows, ScoredRows};
+
+/// A curve of a ranking.
+pub struct CurveKind {
+    /// For the reader.
+    pub title: &'static str,
+    /// Its points in so many steps.
+    pub of: fn(&RankedRows, usize) -> Vec<CurvePoint>,
+}
+
+/// In the order of the page, which is that of resampled curves.
+pub const CURVES: [CurveKind; 2] = [
+    CurveKind { title: "Uplift curve", of: uplift_curve },
+    CurveKind { title: "Qini curve", of: qini_curve },
+];
+
+/// Those of a question: curves of a gain by a treatment need one.
+pub fn curve_kinds(question: Question) -> &'static [CurveKind] {
+    match question {
+        Question::Uplift => &CURVES,
+        Question::Value => &[],
+    }
+}
+
+/// A ranking that knows nothing.
+pub const RANDOM: &str = "random";
+const PROGNOSTIC: &str = "prognostic";
+const FITTED: &str = "prognostic (fitted)";
+const LOG_RATIO: &str = "log-ratio";
+/// The ranking by the true effect.
+pub const ORACLE: &str = "oracle";
+
+/// In the order of the table: from knowing nothing to knowing everything.
+pub const RANKERS: [&str; 5] = [RANDOM, PROGNOSTIC, FITTED, LOG_RATIO, ORACLE];
+
+/// Test rows of a dataset with what the baseline method said of them, a prediction per seed.
+pub struct Judgement<'a> {
+    /// The rows.
+    pub rows: &'a EvaluationRows,
+    /// The baseline method's predictions.
+    pub baseline: Vec<&'a Predictions>,
+}
+
+/// Scores by name; the constant score of `random` has the curve of its expectation.
+pub fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, RankedRows>> {
+    let rows = split.rows;
+    let plain = |score: &[f64]| RankedRows::new(&rows.judged(score));
+    let mut found = BTreeMap::from([(RANDOM, plain(&vec![0.0; rows.outcome.len()])?)]);
+    match &rows.expected {
+        Some(Arms::Two { control, .. }) => drop(found.insert(PROGNOSTIC, plain(control)?)),
+        Some(Arms::One(expected)) => drop(found.insert(ORACLE, plain(expected)?)),
+        None => {
+            if let Some(control) = fitted(&split.baseline) {
+                found.insert(FITTED, plain(&control)?);
+            }
+        }
+    }
+    let two = rows.expected.as_ref().and_then(Arms::two);
+    if let Some((control, treated)) = two {
+        let ratio = |(control, treated): (&f64, &f64)| floor(*treated).ln() - floor(*control).ln();
+        found.insert(LOG_RATIO, plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?);
+    }
+    if let Some(effect) = &rows.effect {
+        let oracle = ScoredRows {
+            predicted_uplift: Some(effect),
+            predicted_control: two.map(|(control, _)| control.as_slice()),
+            predicted_treated: two.map(|(_, treated)| treated.as_slice()),
+            ..rows.judged(effect)
+        };
+        found.insert(ORACLE, RankedRows::new(&oracle)?);
+    }
+    Ok(found)
+}
+
+/// An expectation of zero has no logarithm: it counts as the smallest positive number.
+fn floor(expectation: f64) -> f64 {
+    expectation.max(f64::MIN_POSITIVE)
+}
+
+/// The outcome that the baseline method expects without treatment, averaged over its seeds; nothing where there is no treatment.
+fn fitted(baseline: &[&Predictions]) -> Option<Vec<f64>> {
+    let wide = |values: &Vec<f32>| values.iter().map(|value| f64::from(*value)).collect();
+    let seeds: Vec<Vec<f64>> =
+        baseline.iter().filter_map(|predictions| predictions.expected.control().map(wide)).collect();
+    let rows = seeds.first()?.len();
+    let score: Vec<f64> =
+        (0..rows).filter_map(|row| mean(seeds.iter().filter_map(|seed| seed.get(row).copied()))).collect();
+    score.iter().all(|value| value.is_finite()).then_some(score)
+}
