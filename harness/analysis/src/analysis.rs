@@ -19,6 +19,7 @@ use super::totals::Totals;
 use super::tuning::TuningView;
 use anyhow::Result;
 use std::collections::BTreeSet;
+use valor_base::question::Question as Asked;
 use valor_runs::spec::{Decision, Experiment, groups};
 use valor_stats::metrics;
 
@@ -31,8 +32,10 @@ pub struct Analysis {
     pub profile: String,
     /// What a reader should know about the profile.
     pub caption: Option<String>,
-    /// The question.
+    /// The question in prose.
     pub question: String,
+    /// What the rows are asked.
+    pub asks: Asked,
     /// The method that others are compared with.
     pub baseline: String,
     /// Asked seeds.
@@ -110,6 +113,7 @@ impl Analysis {
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
             question: asked.question.clone(),
+            asks: asked.asks(),
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
             decision: asked.decision.clone(),

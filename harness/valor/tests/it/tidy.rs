@@ -22,7 +22,8 @@ const DRAWING: &[&str] = &["plotters", "resvg", "tera"];
 
 /// Types of the statistics that printers show. They call none of its functions: a number that is not there yet is decided in
 /// analysis.
-const PRINTED: &[&str] = &["Answer", "Direction", "Interval", "SeedInterval", "Verdict"];
+const PRINTED: &[&str] =
+    &["Answer", "Defined", "Direction", "Interval", "SeedInterval", "Undefined", "Verdict"];
 
 /// The only modules that write files, and what writing looks like.
 const WRITERS: &[&str] = &["atomic", "store", "report", "cli"];
