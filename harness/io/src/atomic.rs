@@ -123,11 +123,6 @@ pub fn refresh(folder: &Path) {
     let _ = statx(CWD, folder, AtFlags::STATX_FORCE_SYNC, StatxFlags::BASIC_STATS);
 }
 
-/// Makes what was written over in a file durable, and over NFS seen by others.
-pub fn sync(file: &File) -> io::Result<()> {
-    file.sync_data()
-}
-
 /// Makes the names in a folder durable.
 pub fn sync_folder(folder: &Path) -> anyhow::Result<()> {
     let sync = || File::open(folder)?.sync_all();
