@@ -5,7 +5,6 @@ use super::decision::has_direction;
 use super::groups::{backbones, by_components, with_components};
 use super::names::{missing, unique};
 use super::{Margin, NamedMethod};
-use serde::{Deserialize, Serialize};
 use valor_base::input_error;
 use valor_learn::learner::catalog;
 use valor_stats::metrics::{self, Direction};

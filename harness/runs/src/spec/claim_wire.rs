@@ -1,7 +1,7 @@
 //! `[[claim]]` as files spell it.
 
 use super::Margin;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One claim: which keys go together says what kind it is.
 #[derive(Clone, Debug, Deserialize)]
