@@ -20,7 +20,7 @@ fn judge<const N: usize>(dataset: &Dataset, score: &[f64], names: [&str; N]) -> 
     let judged = ScoredRows {
         propensity: dataset.propensity(),
         effect: truth.effect.as_deref(),
-        ..ScoredRows::new(score, &dataset.assigned(), &dataset.outcome)
+        ..ScoredRows::new(score, dataset.assigned(), &dataset.outcome)
     };
     let found = evaluate(&names, &RankedRows::new(&judged).unwrap()).unwrap();
     names.map(|name| found[name].value.unwrap())

@@ -175,7 +175,7 @@ fn check(experiment: &Experiment) -> anyhow::Result<()> {
 /// Methods, rows and metrics of an experiment are of one question.
 fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
     let question = experiment.asks();
-    for method in experiment.methods.iter().filter(|method| method.spec.question() != question) {
+    if let Some(method) = experiment.methods.iter().find(|method| method.spec.question() != question) {
         return Err(input_error!(
             "method '{}' learns from {}, '{}' from {}: allowed is one kind in an experiment",
             method.name,
@@ -184,7 +184,7 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
             question.rows()
         ));
     }
-    for dataset in experiment.datasets.iter().filter(|dataset| dataset.spec.question() != question) {
+    if let Some(dataset) = experiment.datasets.iter().find(|dataset| dataset.spec.question() != question) {
         return Err(input_error!(
             "dataset '{}' has {}; the methods learn from {}: allowed backbones for it are {}",
             dataset.name,

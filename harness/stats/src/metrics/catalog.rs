@@ -86,7 +86,6 @@ pub(super) const METRICS: &[Metric] = &[
     row("nmae", "mean |y_hat - y| / mean y; rows without a treatment", RATIO, Lower, TEXTBOOK, Compute::ValueMeans(value::nmae)),
 ];
 
-#[expect(clippy::too_many_arguments, reason = "one row of the table above")]
 const fn row(
     name: &'static str,
     formula: &'static str,
