@@ -62,7 +62,7 @@ impl Average {
         let Some(estimate) = stats::Estimate::of(means) else { return absent(Undefined::new("no dataset")) };
         let seeds = Seeds::new(0).child("datasets");
         let ci = seed_interval(means, SeedInterval::StudentT, LEVEL, &seeds);
-        Self { datasets: means.len(), mean: Ok(estimate.mean), sd: estimate.sd, ci: ci }
+        Self { datasets: means.len(), mean: Ok(estimate.mean), sd: estimate.sd, ci }
     }
 }
 
