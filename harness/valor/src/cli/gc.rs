@@ -106,7 +106,7 @@ impl AskedRuns {
         let known = experiment.runs().into_iter().filter(|run| !unresolved(run));
         self.ids.extend(known.map(|run| run.id));
         let any = experiment.datasets.iter().any(|dataset| dataset.spec.content().is_none());
-        let unknown = any.then(|| experiment.runs_of_any_content()).unwrap_or_default();
+        let unknown = if any { experiment.runs_of_any_content() } else { Vec::new() };
         self.unresolved.extend(unknown.into_iter().filter(unresolved).map(|run| run.id));
         Ok(())
     }
