@@ -4,9 +4,10 @@ use crate::workspace::{Workspace, json};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
+use valor_base::question::Question;
 use valor_learn::learner::catalog::{self, HeadKey};
 use valor_learn::objectives::TermKind;
-use valor_stats::metrics::registry;
+use valor_stats::metrics::of_question;
 
 const RUN: &str = "run experiments/small.toml --results results --set rows=600 --set seeds=1 --set training.epochs=1 --set \
                    training.batch=64 --set model.trunk=[8] --set model.heads=[4]";
@@ -263,22 +264,43 @@ fn every_term_stands_in_the_documents() {
 /// Metrics whose values no fixture holds, and why.
 const METRICS_WITHOUT_FIXTURE: &[(&str, &str)] = &[];
 
+/// What fixtures hold of the metrics of a question: a value by name, per case.
+fn cases(question: Question) -> Vec<Value> {
+    match question {
+        Question::Uplift => {
+            let cases: Vec<Value> = serde_json::from_str(&fixture("metrics.json")).unwrap();
+            cases.into_iter().map(|case| case["expected"].clone()).collect()
+        }
+        Question::Value => {
+            let found: Value = serde_json::from_str(&fixture("value_metrics.json")).unwrap();
+            found["cases"].as_array().unwrap().clone()
+        }
+    }
+}
+
 #[test]
 fn every_metric_stands_in_documents_and_fixtures() {
     let (methods, reference) = (read("docs/methods/metrics.md"), read("docs/reference/command-line.md"));
-    let cases: Vec<Value> = serde_json::from_str(&fixture("metrics.json")).unwrap();
-    let keys = reference.split("Keys: `").nth(1).unwrap().split("`.").next().unwrap();
-    let keys: Vec<&str> = keys.split_whitespace().collect();
-    for metric in registry() {
-        let name = metric.name;
-        assert!(methods.contains(&format!("`{name}`")), "docs/methods/metrics.md lacks {name}");
-        assert!(keys.contains(&name), "docs/reference/command-line.md: `valor metrics --json` lacks {name}");
-        let held = cases.iter().any(|case| !case["expected"][name].is_null());
-        let excused = METRICS_WITHOUT_FIXTURE.iter().any(|(excused, _)| *excused == name);
-        assert!(held != excused, "metrics.json and {name}: held {held}, excused {excused}");
-    }
-    for key in keys {
-        assert!(registry().iter().any(|metric| metric.name == key), "{key} in the reference is no metric");
+    for (question, words) in [(Question::Uplift, "Keys: `"), (Question::Value, "Keys without a treatment: `")]
+    {
+        let cases = cases(question);
+        let keys = reference.split(words).nth(1).unwrap().split("`.").next().unwrap();
+        let keys: Vec<&str> = keys.split_whitespace().collect();
+        for metric in of_question(question) {
+            let name = metric.name;
+            assert!(methods.contains(&format!("`{name}`")), "docs/methods/metrics.md lacks {name}");
+            assert!(
+                keys.contains(&name),
+                "docs/reference/command-line.md: `valor metrics --json` lacks {name}"
+            );
+            let excused = METRICS_WITHOUT_FIXTURE.iter().any(|(excused, _)| *excused == name);
+            let held = cases.iter().any(|case| !case[name].is_null());
+            assert!(held != excused, "fixtures and {name}: held {held}, excused {excused}");
+        }
+        for key in keys {
+            let known = of_question(question).any(|metric| metric.name == key);
+            assert!(known, "{key} in the reference is no metric of {}", question.rows());
+        }
     }
 }
 
@@ -288,7 +310,7 @@ fn every_backbone_and_method_of_trees_stands_in_documents_and_fixtures() {
     let (reference, models) = (read("docs/reference/experiments.md"), read("docs/reference/models.md"));
     let cases: Value = serde_json::from_str(&fixture("networks.json")).unwrap();
     let cases: Vec<&Value> = cases["cases"].as_object().unwrap().values().collect();
-    for row in &catalog::BACKBONES {
+    for row in catalog::BACKBONES.iter().chain(&catalog::ONE_ARM) {
         let (key, name) = (row.key, row.name);
         assert!(
             networks.contains(&format!("| `{key}` | {name} |")),

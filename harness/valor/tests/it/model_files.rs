@@ -1,10 +1,12 @@
 //! A model file can be read from itself and docs/reference/models.md alone; one that contradicts what is computed is refused.
 
-use crate::models::{SCORES, accounts, columns, fixture};
+use crate::models::{accounts, columns, fixture};
 use crate::workspace::Workspace;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use valor_base::question::Question;
+use valor_learn::evaluation::Predictions;
 use valor_learn::learner::catalog;
 
 /// That a model file of the fixtures scores the committed rows as plain numpy does.
@@ -15,7 +17,8 @@ fn assert_as_numpy(model: &str, scores: &str) {
     workspace.succeed("score model.safetensors rows.csv --out scored.csv --device cpu");
     let expected: Value = serde_json::from_slice(&fixture(scores)).unwrap();
     let found = columns(&workspace, "scored.csv");
-    let names: Vec<&str> = SCORES.into_iter().filter(|name| found.contains_key(*name)).collect();
+    let known = [Question::Uplift, Question::Value].map(|question| Predictions::names(question, true));
+    let names: Vec<&str> = known.concat().into_iter().filter(|name| found.contains_key(*name)).collect();
     assert_eq!(names.len(), expected.as_object().unwrap().len(), "{model}");
     let numbers = |name: &str| -> Vec<f64> { found[name].iter().map(|cell| cell.parse().unwrap()).collect() };
     for name in names {
@@ -55,8 +58,8 @@ fn who_reads_the_file_and_the_page_scores_the_same() {
 #[test]
 fn every_backbone_and_every_kind_of_trees_is_among_the_models_that_others_read() {
     let names = kept_models();
-    let keys = catalog::BACKBONES.iter().map(|row| row.key).chain(catalog::TREES.iter().map(|row| row.key));
-    for key in keys {
+    let networks = catalog::BACKBONES.iter().chain(&catalog::ONE_ARM).map(|row| row.key);
+    for key in networks.chain(catalog::TREES.iter().map(|row| row.key)) {
         assert!(names.iter().any(|name| name == key), "{key}: {names:?}");
     }
     let abouts = names.iter().map(|name| {
@@ -153,4 +156,14 @@ fn a_file_that_contradicts_what_is_computed_is_refused_by_name() {
     refuse("tarnet", r#""scoring":{"#, r#""scouring":{"#, &["the key 'scoring' is missing"]);
     refuse("ziln-forest", r#""scoring":{"#, r#""scoring":{"more":1,"#, &["scoring.more is not known"]);
     refuse("dragonnet", r#""focal":{"alpha":0.75"#, r#""focal":{"alpha":0.5"#, &["recalibration.control"]);
+    refuse("mlp-ziln", r#""value":"raw.value""#, r#""value":"phi""#, &["scoring.network.value is \"phi\""]);
+    refuse(
+        "mlp-ziln",
+        r#""all":{"knots""#,
+        r#""control":{"knots""#,
+        &["neither maps of control and treated"],
+    );
+    let recalibration = r#""recalibration":{"control""#;
+    let one = r#""recalibration":{"all""#;
+    refuse("dragonnet", recalibration, one, &["recalibration is that of a method for value"]);
 }

@@ -4,6 +4,7 @@
 //! is written out must leave the experiment what it was.
 
 use crate::documents::read;
+use crate::value;
 use crate::workspace::{EXPERIMENT, Workspace, json};
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -396,15 +397,19 @@ fn every_key_of_records_and_summaries_stands_in_the_reference_with_the_version_o
     let workspace = Workspace::with(&format!("{EXPERIMENT}{claim}"));
     workspace.succeed("run experiments/small.toml --results results");
     workspace.succeed("report experiments/small.toml --results results --out reports");
+    let values = value::workspace();
+    values.succeed("run experiments/value_smoke.toml --results results");
+    values.succeed("report experiments/value_smoke.toml --results results --out reports");
     let results = read("docs/reference/results.md");
     let report = results.clone() + &read("docs/reference/report.md");
-    let mut record = BTreeSet::new();
-    for run in fs::read_dir(workspace.path("results/runs")).unwrap() {
-        keys_within(&json(&run.unwrap().path().join("record.json")), &mut record);
+    let (mut record, mut summary) = (BTreeSet::new(), BTreeSet::new());
+    for workspace in [&workspace, &values] {
+        for run in fs::read_dir(workspace.path("results/runs")).unwrap() {
+            keys_within(&json(&run.unwrap().path().join("record.json")), &mut record);
+        }
+        keys_within(&json(&workspace.path("reports/summary.json")), &mut summary);
     }
-    let mut summary = BTreeSet::new();
     let written = json(&workspace.path("reports/summary.json"));
-    keys_within(&written, &mut summary);
     let version = written["version"].as_u64().unwrap() as u32;
     let page = "docs/reference/report.md";
     let pages = [
@@ -454,7 +459,13 @@ fn every_key_that_commands_print_stands_in_the_reference() {
         + &read("docs/reference/report.md");
     let known: BTreeSet<&str> = quoted(&document).into_iter().flat_map(words).collect();
     let printed = commands.iter().map(|command| workspace.succeed(command));
-    for text in fitted.into_iter().chain([run]).chain(printed) {
+    let values = value::workspace();
+    let of_values = [
+        "metrics experiments/value_smoke.csv --score visits --outcome spent --json",
+        "data describe experiments/value_smoke.toml --json",
+    ];
+    let of_values = of_values.iter().map(|command| values.succeed(command));
+    for text in fitted.into_iter().chain([run]).chain(printed).chain(of_values) {
         let mut keys = BTreeSet::new();
         keys_within(&serde_json::from_str(&text).unwrap(), &mut keys);
         for key in keys.iter().filter(|key| !key.contains(['.', '@'])) {

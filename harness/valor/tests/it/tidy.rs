@@ -216,9 +216,12 @@ const CIRCLES: &[(&str, &str, &str)] = &[
     ),
 ];
 
+/// A folder of a crate.
+type Place = (&'static str, Vec<String>);
+
 /// By folder of a crate, which of its modules uses which: edges between children of one folder, by paths and by names that a folder's
 /// root hands on. Tests do not count.
-fn siblings() -> BTreeMap<(&'static str, Vec<String>), BTreeSet<(String, String)>> {
+fn siblings() -> BTreeMap<Place, BTreeSet<(String, String)>> {
     let sources = sources();
     let is_test = |source: &Source| {
         let last = source.names.last().unwrap();

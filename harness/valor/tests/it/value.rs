@@ -11,7 +11,7 @@ const FILE: &str = "experiments/value_smoke.toml";
 const ASKED: &str = "experiments/value_smoke.toml --results results";
 
 /// The committed experiment with its rows.
-fn workspace() -> Workspace {
+pub fn workspace() -> Workspace {
     let workspace = Workspace::new();
     let experiments = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../experiments");
     for name in ["value_smoke.toml", "value_smoke.csv"] {
