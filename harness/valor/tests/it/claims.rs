@@ -153,7 +153,8 @@ impl Foreign {
         let beat = move |owner: &PathBuf, count: u64| {
             fs::write(owner, format!("{head}\n{count:020}\n")).unwrap();
             let far = Duration::from_secs(3_000_000_000);
-            let time = if count % 2 == 0 { SystemTime::UNIX_EPOCH } else { SystemTime::UNIX_EPOCH + far };
+            let time =
+                if count.is_multiple_of(2) { SystemTime::UNIX_EPOCH } else { SystemTime::UNIX_EPOCH + far };
             File::options().write(true).open(owner).unwrap().set_modified(time).unwrap();
         };
         beat(&owner, 0);
