@@ -6,7 +6,7 @@ use valor_stats::stats::{BAND_POINTS, curve_band};
 
 /// From the curve of every resample, seeds averaged, and the seeds' curves on all rows, which have a multiple of its
 /// steps. Absent where rows were not resampled or a resample left an arm empty.
-pub fn row_band(resamples: &[Vec<f64>], curves: &[Vec<CurvePoint>]) -> Option<RowBand> {
+pub(crate) fn row_band(resamples: &[Vec<f64>], curves: &[Vec<CurvePoint>]) -> Option<RowBand> {
     let first = curves.first()?;
     let stride = (first.len().checked_sub(1)? / BAND_POINTS).max(1);
     let found = curve_band(resamples).filter(|band| band.sd.iter().all(|sd| sd.is_finite()))?;

@@ -1,6 +1,8 @@
 //! Every number and every verdict of a report. Reads records and predictions, draws nothing, prints nothing. Modules in the order
 //! in which they may use each other.
 
+#![warn(unreachable_pub)]
+
 pub mod estimate;
 
 pub mod totals;

@@ -12,7 +12,7 @@ use valor_stats::metrics::{self, Defined, RankedRows, Undefined};
 use valor_stats::stats::Resampled;
 
 /// The finished runs of a cell, ascending by their place in the experiment's seeds.
-pub struct FinishedRuns<'a> {
+pub(crate) struct FinishedRuns<'a> {
     /// Seed, record and the index of its model, or why its predictions cannot be judged.
     finished: Vec<(u64, &'a Record, Defined<usize>)>,
     /// How many of what.
@@ -22,7 +22,7 @@ pub struct FinishedRuns<'a> {
 }
 
 /// A finished run with what it was judged on.
-pub struct FinishedRun<'a> {
+pub(crate) struct FinishedRun<'a> {
     /// What it is paired by.
     pub seed: u64,
     /// Its record.
@@ -35,7 +35,7 @@ pub struct FinishedRun<'a> {
 
 impl<'a> FinishedRuns<'a> {
     /// Those of a cell.
-    pub fn of(evidence: &'a Evidence, cell: &'a CellEvidence) -> Self {
+    pub(crate) fn of(evidence: &'a Evidence, cell: &'a CellEvidence) -> Self {
         let run = |run: &'a RunEvidence| match &run.outcome {
             Outcome::Found { record, predictions } if matches!(record.status, Status::Finished { .. }) => {
                 let rows = evidence.evaluations.get(&record.evaluation);
@@ -49,7 +49,7 @@ impl<'a> FinishedRuns<'a> {
     }
 
     /// These, with what became of the others.
-    pub fn new(runs: Vec<FinishedRun<'a>>, seeds: SeedCounts) -> Self {
+    pub(crate) fn new(runs: Vec<FinishedRun<'a>>, seeds: SeedCounts) -> Self {
         let prepared = |run: FinishedRun<'a>| (run.seed, run.record, prepare(run.rows, run.predictions));
         let found: Vec<_> = runs.into_par_iter().map(prepared).collect();
         let mut models = Vec::new();
@@ -63,7 +63,7 @@ impl<'a> FinishedRuns<'a> {
     }
 
     /// What they are paired by.
-    pub fn keys(&self) -> impl Iterator<Item = u64> {
+    pub(crate) fn keys(&self) -> impl Iterator<Item = u64> {
         self.finished.iter().map(|(seed, _, _)| *seed)
     }
 
@@ -73,7 +73,7 @@ impl<'a> FinishedRuns<'a> {
     }
 
     /// Each metric with its spread.
-    pub fn estimates(
+    pub(crate) fn estimates(
         &self,
         plan: &EstimationPlan,
         resamples: &Resamples,
@@ -96,12 +96,12 @@ impl<'a> FinishedRuns<'a> {
     }
 
     /// Whether all runs were judged on the same rows.
-    pub fn share_rows(&self) -> bool {
+    pub(crate) fn share_rows(&self) -> bool {
         self.finished.windows(2).all(|pair| pair[0].1.evaluation == pair[1].1.evaluation)
     }
 
     /// Each metric averaged over the runs, under every resample of their rows.
-    pub fn resamples(&self, plan: &EstimationPlan) -> Resamples {
+    pub(crate) fn resamples(&self, plan: &EstimationPlan) -> Resamples {
         let resamples = if self.finished.is_empty() {
             plan.refuse(&self.unfinished())
         } else if !self.share_rows() {

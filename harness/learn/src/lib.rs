@@ -1,5 +1,7 @@
 //! What can be trained, and what a trained model keeps. Knows no experiment. Arrows point up this list only.
 
+#![warn(unreachable_pub)]
+
 pub mod nets;
 pub mod objectives;
 pub mod trees;

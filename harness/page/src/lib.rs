@@ -1,6 +1,8 @@
 //! How results look: numbers as text, drawings, pages. Takes plain data and gives text and pictures; knows no experiment, and of
 //! no number what it means. Modules in the order in which they may use each other.
 
+#![warn(unreachable_pub)]
+
 pub mod format;
 
 pub mod amount;

@@ -5,7 +5,7 @@ const TOLERANCE: f64 = 1.0;
 
 /// The first point, the last, and those between that a line through the others would miss (Douglas and Peucker 1973).
 /// `scale` is pixels per unit of each axis.
-pub fn thinned(points: &[(f64, f64)], scale: [f64; 2]) -> Vec<(f64, f64)> {
+pub(crate) fn thinned(points: &[(f64, f64)], scale: [f64; 2]) -> Vec<(f64, f64)> {
     if points.len() < 3 || points.iter().any(|(x, y)| !x.is_finite() || !y.is_finite()) {
         return points.to_vec();
     }

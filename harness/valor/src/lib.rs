@@ -1,5 +1,7 @@
 //! valor: a research harness for revenue uplift models. Reports and the command line.
 
-pub mod report;
+#![warn(unreachable_pub)]
+
+mod report;
 
 pub mod cli;

@@ -11,7 +11,7 @@ use valor_stats::metrics::{Direction, Undefined};
 use valor_stats::stats::{Answer, POWER, Rule, Studentised};
 
 /// One metric on chosen datasets, and what answers rest on.
-pub struct Judge<'a> {
+pub(super) struct Judge<'a> {
     /// The metric.
     pub metric: &'a str,
     /// What is better.
@@ -26,7 +26,7 @@ pub struct Judge<'a> {
 
 /// A part before families are corrected.
 #[expect(clippy::large_enum_variant, reason = "a handful per claim")]
-pub enum Draft {
+pub(super) enum Draft {
     /// Nothing is left to decide.
     Done(Part),
     /// A comparison of two methods, decided where all of them are.
@@ -43,7 +43,7 @@ pub enum Draft {
 }
 
 /// A test that no comparison of two methods is: a margin, an average over backbones, a difference of steps, a best method.
-pub struct Own {
+pub(super) struct Own {
     what: String,
     gain: Pooled,
     tested: Tested,
@@ -55,7 +55,7 @@ pub struct Own {
 
 impl Own {
     /// What its family needs to know of it.
-    pub fn test(&self) -> OwnTest {
+    pub(super) fn test(&self) -> OwnTest {
         self.test.clone()
     }
 }
@@ -69,7 +69,7 @@ enum Bounds {
 }
 
 /// How large a gain is claimed to be.
-pub struct Margins {
+pub(super) struct Margins {
     /// At least.
     pub by: Margin,
     /// At most, where that is claimed.
@@ -81,7 +81,7 @@ type Terms<'a> = Vec<(f64, &'a str)>;
 
 impl Judge<'_> {
     /// One part per pair, or one for their average.
-    pub fn better(&self, pairs: &[Pair], over: Over, margins: &Margins) -> Vec<Draft> {
+    pub(super) fn better(&self, pairs: &[Pair], over: Over, margins: &Margins) -> Vec<Draft> {
         let plain = margins.by.value() == 0.0 && margins.at_most.is_none();
         let each = |pair: &Pair| {
             let what = format!("{} minus {}", pair.better, pair.than);
@@ -203,7 +203,7 @@ impl Judge<'_> {
     }
 
     /// A step is a gain, and larger than every other step.
-    pub fn largest_step(&self, chains: &[Chain]) -> Vec<Draft> {
+    pub(super) fn largest_step(&self, chains: &[Chain]) -> Vec<Draft> {
         chains.iter().flat_map(|chain| self.step(chain)).collect()
     }
 
@@ -223,7 +223,7 @@ impl Judge<'_> {
     }
 
     /// The best method with a component against the best without, backbone by backbone.
-    pub fn every_best(&self, component: &str, groups: &[Group]) -> Vec<Draft> {
+    pub(super) fn every_best(&self, component: &str, groups: &[Group]) -> Vec<Draft> {
         groups.iter().map(|group| self.best(component, group)).collect()
     }
 
@@ -278,7 +278,7 @@ impl Judge<'_> {
     }
 
     /// The part once families are corrected.
-    pub fn part(&self, draft: Draft, comparisons: &Comparisons, family: &ClaimFamily) -> Part {
+    pub(super) fn part(&self, draft: Draft, comparisons: &Comparisons, family: &ClaimFamily) -> Part {
         match draft {
             Draft::Done(part) => part,
             Draft::Looked { what, better, than } => {

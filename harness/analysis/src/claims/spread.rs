@@ -8,7 +8,7 @@ use crate::linear_contrast::Place;
 use valor_stats::stats::{Answer, Estimate, Rule, spread_interval};
 
 /// One part per dataset and method.
-pub fn parts(metric: &str, place: &Place, methods: &[String], limit: f64, rule: &Rule) -> Vec<Part> {
+pub(super) fn parts(metric: &str, place: &Place, methods: &[String], limit: f64, rule: &Rule) -> Vec<Part> {
     let chosen = place.datasets.iter().flat_map(|one| &one.cells);
     let chosen = chosen.filter(|one| methods.contains(&one.cell.method));
     chosen.map(|one| part(metric, one.cell, limit, rule)).collect()

@@ -59,7 +59,7 @@ pub struct Comparison {
 }
 
 /// A metric of one method over datasets.
-pub struct Ours {
+pub(super) struct Ours {
     /// Mean over datasets of the mean over seeds.
     pub mean: f64,
     /// One per dataset; none of a time.
@@ -80,7 +80,7 @@ impl Ours {
     /// # Errors
     ///
     /// Why there is nothing to compare.
-    pub fn new(cells: Option<&[&ResampledCell]>, metric: &str) -> Defined<Self> {
+    pub(super) fn new(cells: Option<&[&ResampledCell]>, metric: &str) -> Defined<Self> {
         let cells = cells
             .filter(|cells| !cells.is_empty())
             .ok_or_else(|| Undefined::new("the experiment has no such method"))?;
@@ -145,7 +145,7 @@ impl Ours {
 }
 
 /// The verdict. `differs` says why the two cannot be compared whatever they are.
-pub fn compare(paper: Option<f64>, ours: Defined<Ours>, differs: Option<&str>) -> Comparison {
+pub(super) fn compare(paper: Option<f64>, ours: Defined<Ours>, differs: Option<&str>) -> Comparison {
     let found = || -> Defined<Comparison> {
         let paper = paper.ok_or_else(|| Undefined::new("the paper has no figure"))?;
         let ours = ours?;

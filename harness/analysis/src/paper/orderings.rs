@@ -23,7 +23,7 @@ pub struct Ordering {
 }
 
 /// One per column; nothing for columns with fewer than two rows.
-pub fn orderings(columns: &[&Column], rows: &[PaperRow]) -> Vec<Ordering> {
+pub(super) fn orderings(columns: &[&Column], rows: &[PaperRow]) -> Vec<Ordering> {
     let ordering = |(index, column): (usize, &&Column)| {
         let both = rows.iter().filter_map(|row| Some((row.cells[index].paper?, row.cells[index].ours?)));
         let (paper, ours): (Vec<f64>, Vec<f64>) = both.unzip();

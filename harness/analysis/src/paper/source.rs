@@ -14,7 +14,7 @@ const COLUMNS: &str = include_str!("../../../../reports/paper/columns.csv");
 const FLAGS: &str = include_str!("../../../../reports/paper/flags.csv");
 
 /// A table with all that is said of its cells.
-pub struct Sheet {
+pub(super) struct Sheet {
     /// Its rows.
     pub rows: Vec<Printed>,
     /// Sources of rows that stand beside a half.
@@ -28,7 +28,7 @@ pub struct Sheet {
 /// A row as printed.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(from = "BTreeMap<String, String>")]
-pub struct Printed {
+pub(super) struct Printed {
     /// Heading above it.
     pub group: String,
     /// Its name.
@@ -43,7 +43,7 @@ pub struct Printed {
 
 /// What stands beside a half.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Source {
+pub(super) struct Source {
     /// Our source of rows.
     pub source: String,
     /// The half.
@@ -71,7 +71,7 @@ pub struct Column {
 
 /// A remark on figures of the paper.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Flag {
+pub(super) struct Flag {
     /// `table1` or `table2`.
     pub table: PaperTable,
     /// Our name of the row.
@@ -90,7 +90,7 @@ impl Sheet {
     /// # Errors
     ///
     /// Internal: a broken file.
-    pub fn read(table: PaperTable) -> anyhow::Result<Self> {
+    pub(super) fn read(table: PaperTable) -> anyhow::Result<Self> {
         let rows = match table {
             PaperTable::Table1 => TABLE_1,
             PaperTable::Table2 => TABLE_2,
@@ -106,7 +106,7 @@ impl Sheet {
     }
 
     /// Whether the table has the column at all.
-    pub fn prints(&self, column: &Column) -> bool {
+    pub(super) fn prints(&self, column: &Column) -> bool {
         self.rows.iter().any(|row| row.figures.contains_key(&column.key()))
     }
 }
@@ -126,7 +126,7 @@ impl From<BTreeMap<String, String>> for Printed {
 
 impl Printed {
     /// The figure in a column, as printed.
-    pub fn figure(&self, column: &Column) -> Option<&str> {
+    pub(super) fn figure(&self, column: &Column) -> Option<&str> {
         self.figures.get(&column.key()).map(String::as_str).filter(|text| !text.is_empty())
     }
 }
@@ -139,7 +139,7 @@ impl Column {
 
 impl Flag {
     /// Whether it is about this figure.
-    pub fn is_of(&self, row: &Printed, column: &Column) -> bool {
+    pub(super) fn is_of(&self, row: &Printed, column: &Column) -> bool {
         let of_column = || self.columns.split(' ').any(|name| name == column.column);
         self.method == row.ours && self.half == column.half && of_column()
     }

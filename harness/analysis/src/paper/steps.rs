@@ -45,7 +45,7 @@ struct Change {
 
 /// Two rows that differ by one step, in one column with figures on both sides of the paper.
 #[derive(Clone, Debug, PartialEq)]
-pub struct StepPair {
+pub(super) struct StepPair {
     step: String,
     title: String,
     /// Our metric.
@@ -57,13 +57,13 @@ pub struct StepPair {
 
 impl StepPair {
     /// As a comparison of our methods.
-    pub fn question(&self) -> ComparedMethods<'_> {
+    pub(super) fn question(&self) -> ComparedMethods<'_> {
         ComparedMethods { method: &self.with, against: &self.without, component: None }
     }
 }
 
 /// All pairs in the order of the table, step by step and column by column; columns that no seed has (latency) are left out.
-pub fn pairs(columns: &[&Column], rows: &[PaperRow], blocks: &[&Block]) -> Vec<StepPair> {
+pub(super) fn pairs(columns: &[&Column], rows: &[PaperRow], blocks: &[&Block]) -> Vec<StepPair> {
     let all = of_rows(rows, blocks);
     let mut names: Vec<&String> = Vec::new();
     for (name, _, _) in &all {
@@ -94,7 +94,7 @@ pub fn pairs(columns: &[&Column], rows: &[PaperRow], blocks: &[&Block]) -> Vec<S
 }
 
 /// Steps in the order of the table, column by column.
-pub fn steps(pairs: &[StepPair], datasets: &[String], comparisons: &Comparisons) -> Vec<Step> {
+pub(super) fn steps(pairs: &[StepPair], datasets: &[String], comparisons: &Comparisons) -> Vec<Step> {
     let datasets: Vec<&str> = datasets.iter().map(String::as_str).collect();
     let mut found = Vec::new();
     for group in pairs.chunk_by(|a, b| (&a.step, &a.title) == (&b.step, &b.title)) {

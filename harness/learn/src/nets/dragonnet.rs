@@ -6,7 +6,7 @@ use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi(x)`, the propensity logit `phi(x) w + b`, and the scalar `epsilon` of targeted regularisation.
-pub struct Dragonnet {
+pub(super) struct Dragonnet {
     trunk: Mlp,
     propensity: Linear,
     epsilon: Slot,
@@ -14,7 +14,7 @@ pub struct Dragonnet {
 
 impl Dragonnet {
     /// A trunk of the given widths. `epsilon` starts at 0.
-    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
+    pub(super) fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
         let trunk = Mlp::new(layout, "trunk", inputs, widths);
         let propensity = Linear::new(layout, "propensity", trunk.outputs(), 1);
         let epsilon = layout.add("epsilon".into(), &[1], Init::Values(vec![0.0]));

@@ -18,7 +18,7 @@ pub(super) const SMALLEST_NORM: f64 = 1e-12;
 /// uplift:  s_i = c' relu(sigmoid(q) + sigmoid(F_i M));                    phi_u = trunk_u(sum_i softmax(s)_i F_i)
 /// propensity logit = phi_u w + b
 /// ```
-pub struct Efin {
+pub(super) struct Efin {
     field: Slot,
     query: Linear,
     key: Linear,
@@ -35,7 +35,7 @@ pub struct Efin {
 
 impl Efin {
     /// `inputs` fields with embeddings of length `rank`.
-    pub fn new(layout: &mut Layout, shape: (i64, &[usize]), rank: usize, stop_gradient: bool) -> Self {
+    pub(super) fn new(layout: &mut Layout, shape: (i64, &[usize]), rank: usize, stop_gradient: bool) -> Self {
         let ((inputs, widths), rank) = (shape, rank as i64);
         let square = |layout: &mut Layout, name: &str| Linear::new(layout, name, rank, rank);
         let control = Mlp::new(layout, "trunk.control", inputs * rank, widths);

@@ -6,7 +6,7 @@ use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi_c(x)` for the outcome under control, `phi_u(x)` for what treatment adds. No parameter in common.
-pub struct Euen {
+pub(super) struct Euen {
     control: Mlp,
     uplift: Mlp,
     stop_gradient: bool,
@@ -14,7 +14,7 @@ pub struct Euen {
 
 impl Euen {
     /// Two trunks of the given widths.
-    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize], stop_gradient: bool) -> Self {
+    pub(super) fn new(layout: &mut Layout, inputs: i64, widths: &[usize], stop_gradient: bool) -> Self {
         Self {
             control: Mlp::new(layout, "trunk.control", inputs, widths),
             uplift: Mlp::new(layout, "trunk.uplift", inputs, widths),

@@ -9,7 +9,7 @@ use tch::Tensor;
 /// ```text
 /// x [S, B, d]   W [S, E, inputs, outputs]   b [S, E, outputs]   ->  [S, E, B, width]
 /// ```
-pub struct Experts {
+pub(super) struct Experts {
     layers: Vec<(Slot, Slot)>,
     count: i64,
     width: i64,
@@ -18,7 +18,7 @@ pub struct Experts {
 
 impl Experts {
     /// As many experts, of such widths, as `spec` says.
-    pub fn new(layout: &mut Layout, inputs: i64, spec: &UniteSpec) -> Self {
+    pub(super) fn new(layout: &mut Layout, inputs: i64, spec: &UniteSpec) -> Self {
         let (count, mut width) = (spec.experts as i64, inputs);
         let mut layers = Vec::with_capacity(spec.widths.len());
         for (index, &next) in spec.widths.iter().enumerate() {
@@ -32,12 +32,12 @@ impl Experts {
     }
 
     /// Width of what comes out of an expert.
-    pub fn outputs(&self) -> i64 {
+    pub(super) fn outputs(&self) -> i64 {
         self.width
     }
 
     /// Features `[S, B, d]` to `[S, E, B, width]`.
-    pub fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Tensor {
+    pub(super) fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Tensor {
         let shape = features.size();
         let (replicates, rows, inputs) = (shape[0], shape[1], shape[2]);
         let stacked = [replicates * self.count, rows, inputs];

@@ -15,7 +15,7 @@ use tch::Tensor;
 /// `b_t` starts at 2, as in the released code, so that the gate starts open. For a binary treatment the
 /// sigmoid is one constant vector per arm.
 #[derive(Clone, Debug)]
-pub struct Gate {
+pub(super) struct Gate {
     control: Side,
     treated: Side,
     /// Whether both sides are one.
@@ -34,7 +34,7 @@ const OPEN: f32 = 2.0;
 
 impl Gate {
     /// A gate of the given width. Backbones that share nothing between arms get one per arm.
-    pub fn new(layout: &mut Layout, name: &str, width: i64, sharing: Sharing) -> Self {
+    pub(super) fn new(layout: &mut Layout, name: &str, width: i64, sharing: Sharing) -> Self {
         match sharing {
             Sharing::Heads | Sharing::Trunk => {
                 let both = Side::new(layout, name, width);
@@ -49,7 +49,7 @@ impl Gate {
     }
 
     /// Gates what each arm sees.
-    pub fn forward(&self, weights: &Weights, features: &Seen) -> Seen {
+    pub(super) fn forward(&self, weights: &Weights, features: &Seen) -> Seen {
         let (control, treated) = self.linear(weights, features);
         Seen::Apart {
             control: control * self.control.gate(weights, false),

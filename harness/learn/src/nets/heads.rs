@@ -7,7 +7,7 @@ use super::{Outputs, Sharing, steady};
 use tch::Tensor;
 
 /// Heads by what the arms share.
-pub enum Heads {
+pub(super) enum Heads {
     /// One head, whichever arm.
     One(Head),
     /// One head per arm: control, treated.
@@ -21,7 +21,7 @@ pub enum Heads {
 impl Heads {
     /// Heads with hidden layers of these widths on a representation of this width, starting at `start`; what is
     /// added starts at 0.
-    pub fn new(layout: &mut Layout, sharing: Sharing, shape: (i64, &[usize]), start: &[f32]) -> Self {
+    pub(super) fn new(layout: &mut Layout, sharing: Sharing, shape: (i64, &[usize]), start: &[f32]) -> Self {
         let zero = vec![0.0; start.len()];
         let mut head = |name: &str, start: &[f32]| Head::new(layout, &format!("head.{name}"), shape, start);
         match sharing {
@@ -40,7 +40,7 @@ impl Heads {
     }
 
     /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need.
-    pub fn forward(&self, weights: &Weights, arms: &Seen, propensity: Option<&Tensor>) -> Outputs {
+    pub(super) fn forward(&self, weights: &Weights, arms: &Seen, propensity: Option<&Tensor>) -> Outputs {
         match self {
             Heads::One(head) => of(arms.map(|arm| head.forward(weights, arm))),
             Heads::PerArm(control, treated) => of(Seen::Apart {

@@ -10,20 +10,20 @@ use tch::Tensor;
 /// x [S, B, inputs]   W [S, inputs, outputs]   b [S, outputs]   ->  [S, B, outputs]
 /// ```
 #[derive(Clone, Debug)]
-pub struct Linear {
+pub(super) struct Linear {
     weight: Slot,
     bias: Slot,
 }
 
 impl Linear {
     /// A layer with PyTorch's default initial law.
-    pub fn new(layout: &mut Layout, name: &str, inputs: i64, outputs: i64) -> Self {
+    pub(super) fn new(layout: &mut Layout, name: &str, inputs: i64, outputs: i64) -> Self {
         let bias = layout_bias(layout, name, outputs, Init::FanIn(inputs));
         Self::with_bias(layout, name, [inputs, outputs], bias)
     }
 
     /// A layer whose bias starts at `bias`.
-    pub fn starting_at(layout: &mut Layout, name: &str, inputs: i64, bias: &[f32]) -> Self {
+    pub(super) fn starting_at(layout: &mut Layout, name: &str, inputs: i64, bias: &[f32]) -> Self {
         let outputs = bias.len() as i64;
         let bias = layout_bias(layout, name, outputs, Init::Values(bias.to_vec()));
         Self::with_bias(layout, name, [inputs, outputs], bias)
@@ -31,7 +31,7 @@ impl Linear {
 
     /// Applies the layer. One input or output per row is no matrix product: libtorch takes another path for it
     /// that rounds differently in a stack than alone.
-    pub fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
+    pub(super) fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
         let (weight, bias) = (weights.get(self.weight), weights.get(self.bias).unsqueeze(1));
         if weight.size()[1..].contains(&1) {
             let products = inputs.unsqueeze(-1) * weight.unsqueeze(1);
@@ -52,14 +52,14 @@ fn layout_bias(layout: &mut Layout, name: &str, outputs: i64, init: Init) -> Slo
 
 /// Linear layers, each followed by ELU. Without layers it is the identity.
 #[derive(Clone, Debug)]
-pub struct Mlp {
+pub(super) struct Mlp {
     layers: Vec<Linear>,
     outputs: i64,
 }
 
 impl Mlp {
     /// Layers of the given widths.
-    pub fn new(layout: &mut Layout, name: &str, inputs: i64, widths: &[usize]) -> Self {
+    pub(super) fn new(layout: &mut Layout, name: &str, inputs: i64, widths: &[usize]) -> Self {
         let mut width = inputs;
         let mut layers = Vec::with_capacity(widths.len());
         for (index, &next) in widths.iter().enumerate() {
@@ -70,12 +70,12 @@ impl Mlp {
     }
 
     /// Width of what comes out.
-    pub fn outputs(&self) -> i64 {
+    pub(super) fn outputs(&self) -> i64 {
         self.outputs
     }
 
     /// Applies all layers.
-    pub fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
+    pub(super) fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
         let mut hidden = inputs.shallow_clone();
         for layer in &self.layers {
             // In place: neither the product nor ELU needs its input for the gradient.

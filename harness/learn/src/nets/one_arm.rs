@@ -6,13 +6,13 @@ use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi(x)`, and one head.
-pub struct OneArm {
+pub(super) struct OneArm {
     trunk: Mlp,
 }
 
 impl OneArm {
     /// A trunk of the given widths.
-    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
+    pub(super) fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
         Self { trunk: Mlp::new(layout, "trunk", inputs, widths) }
     }
 }

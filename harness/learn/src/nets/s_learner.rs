@@ -7,13 +7,13 @@ use super::{Backbone, Pass, Representation, Sharing};
 use tch::Tensor;
 
 /// `phi([x, t])`, and one head for both arms.
-pub struct SLearner {
+pub(super) struct SLearner {
     trunk: Mlp,
 }
 
 impl SLearner {
     /// A trunk of the given widths.
-    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
+    pub(super) fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
         Self { trunk: Mlp::new(layout, "trunk", inputs + 1, widths) }
     }
 }

@@ -3,7 +3,7 @@
 use tch::Tensor;
 
 /// What each arm sees. `Shared` is computed once and serves both.
-pub enum Seen {
+pub(super) enum Seen {
     /// Both arms see this.
     Shared(Tensor),
     /// Each arm sees its own.
@@ -17,7 +17,7 @@ pub enum Seen {
 
 impl Seen {
     /// What the control arm sees.
-    pub fn control(&self) -> &Tensor {
+    pub(super) fn control(&self) -> &Tensor {
         match self {
             Seen::Shared(both) => both,
             Seen::Apart { control, .. } => control,
@@ -25,7 +25,7 @@ impl Seen {
     }
 
     /// What the treated arm sees.
-    pub fn treated(&self) -> &Tensor {
+    pub(super) fn treated(&self) -> &Tensor {
         match self {
             Seen::Shared(both) => both,
             Seen::Apart { treated, .. } => treated,
@@ -33,7 +33,7 @@ impl Seen {
     }
 
     /// The same function for both arms, evaluated once where they share.
-    pub fn map(&self, apply: impl Fn(&Tensor) -> Tensor) -> Seen {
+    pub(super) fn map(&self, apply: impl Fn(&Tensor) -> Tensor) -> Seen {
         match self {
             Seen::Shared(both) => Seen::Shared(apply(both)),
             Seen::Apart { control, treated } => {

@@ -6,14 +6,14 @@ use super::seen::Seen;
 use super::{Backbone, Pass, Representation, Sharing};
 
 /// `phi_0(x)` and `phi_1(x)`, with no parameter in common.
-pub struct TLearner {
+pub(super) struct TLearner {
     control: Mlp,
     treated: Mlp,
 }
 
 impl TLearner {
     /// Two trunks of the given widths.
-    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
+    pub(super) fn new(layout: &mut Layout, inputs: i64, widths: &[usize]) -> Self {
         Self {
             control: Mlp::new(layout, "trunk.control", inputs, widths),
             treated: Mlp::new(layout, "trunk.treated", inputs, widths),

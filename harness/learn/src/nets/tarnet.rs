@@ -10,14 +10,14 @@ use tch::Tensor;
 pub(super) const SMALLEST_SQUARE: f64 = 1e-10;
 
 /// `phi(x)`, the same for both arms; of length 1 where balance terms are to act on directions alone.
-pub struct Tarnet {
+pub(super) struct Tarnet {
     trunk: Mlp,
     normalise: bool,
 }
 
 impl Tarnet {
     /// A trunk of the given widths; `normalise` divides what it puts out by its length.
-    pub fn new(layout: &mut Layout, inputs: i64, widths: &[usize], normalise: bool) -> Self {
+    pub(super) fn new(layout: &mut Layout, inputs: i64, widths: &[usize], normalise: bool) -> Self {
         Self { trunk: Mlp::new(layout, "trunk", inputs, widths), normalise }
     }
 

@@ -14,7 +14,7 @@ use tch::Tensor;
 /// phi_task(x) = sum_j softmax(x G_task + b_task)_j expert_j(x)
 /// tasks: control and treated (point heads: marginal outcome m and uplift tau), and propensity
 /// ```
-pub struct Unite {
+pub(super) struct Unite {
     experts: Experts,
     mixtures: [Linear; 3],
     propensity: Head,
@@ -23,7 +23,7 @@ pub struct Unite {
 
 impl Unite {
     /// Experts as `spec` says; the propensity's tower has the heads' widths and starts at the training share.
-    pub fn new(
+    pub(super) fn new(
         layout: &mut Layout,
         shape: (i64, &[usize]),
         spec: &UniteSpec,

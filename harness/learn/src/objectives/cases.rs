@@ -7,11 +7,11 @@ use tch::{Device, Kind, Tensor};
 
 const FIXTURES: &str = include_str!("../../../fixtures/terms.json");
 
-pub fn fixtures() -> Value {
+pub(crate) fn fixtures() -> Value {
     serde_json::from_str(FIXTURES).unwrap()
 }
 
-pub fn numbers(value: &Value) -> Vec<f64> {
+pub(crate) fn numbers(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(items) => items.iter().flat_map(numbers).collect(),
         number => vec![number.as_f64().unwrap()],
@@ -19,7 +19,7 @@ pub fn numbers(value: &Value) -> Vec<f64> {
 }
 
 /// One replicate's rows, those with a non-zero ranking label first, and what a network says of them.
-pub struct Case {
+pub(crate) struct Case {
     pub head: HeadSpec,
     pub summary: OutcomeSummary,
     pub batch: Batch,
@@ -38,7 +38,7 @@ fn outputs(head: &HeadSpec) -> &'static [&'static str] {
 }
 
 impl Case {
-    pub fn new(source: &Value, head: HeadSpec, label: Label, summary: OutcomeSummary) -> Self {
+    pub(crate) fn new(source: &Value, head: HeadSpec, label: Label, summary: OutcomeSummary) -> Self {
         let column = |name: &str| numbers(&source[name]);
         let (treatment, outcome, propensity) = (column("treatment"), column("outcome"), column("propensity"));
         let rows = treatment.len();
@@ -68,7 +68,7 @@ impl Case {
     }
 
     /// Inputs, or their gradients, in the order of the batch; absent ones are 0.
-    pub fn read(&self, source: &Value) -> [Tensor; 5] {
+    pub(crate) fn read(&self, source: &Value) -> [Tensor; 5] {
         let count = self.order.len();
         let arm = |arm: usize| {
             let column = |name: &&str| match &source[*name] {
@@ -92,7 +92,7 @@ impl Case {
     }
 
     /// Of a network that has everything that terms ask for.
-    pub fn setting(&self) -> Setting {
+    pub(crate) fn setting(&self) -> Setting {
         let backbone = BackboneKind::Dragonnet;
         let abilities = backbone.abilities();
         let (summary, batch) = (self.summary, self.order.len());
@@ -106,13 +106,13 @@ impl Case {
         }
     }
 
-    pub fn build(&self, term: &TermKind) -> Box<dyn Term> {
+    pub(crate) fn build(&self, term: &TermKind) -> Box<dyn Term> {
         term.build(&self.setting()).unwrap_or_else(|error| panic!("{}: {error}", term.name()))
     }
 }
 
 /// A term's value `[S]` where the network says `inputs`.
-pub fn value(term: &dyn Term, batch: &Batch, head: &HeadSpec, inputs: &[Tensor; 5]) -> Tensor {
+pub(crate) fn value(term: &dyn Term, batch: &Batch, head: &HeadSpec, inputs: &[Tensor; 5]) -> Tensor {
     let [control, treated, representation, propensity, epsilon] =
         inputs.each_ref().map(Tensor::shallow_clone);
     let outputs = Outputs {
@@ -125,19 +125,19 @@ pub fn value(term: &dyn Term, batch: &Batch, head: &HeadSpec, inputs: &[Tensor; 
 }
 
 /// A row of labels in double precision.
-pub fn exact_row(treated: f64, outcome: f64, label: f64) -> [f64; Labels::COLUMNS] {
+pub(crate) fn exact_row(treated: f64, outcome: f64, label: f64) -> [f64; Labels::COLUMNS] {
     let positive = outcome > 0.0;
     let log = if positive { outcome.ln() } else { 0.0 };
     [treated, outcome, log, f64::from(u8::from(positive)), label]
 }
 
 /// `tensor` in single precision.
-pub fn single(tensor: &Tensor) -> Tensor {
+pub(crate) fn single(tensor: &Tensor) -> Tensor {
     tensor.to_kind(Kind::Float).to_device(Device::Cpu)
 }
 
 /// Every registered term as it stands in the registry, and its options beyond the defaults.
-pub fn registered() -> Vec<TermKind> {
+pub(crate) fn registered() -> Vec<TermKind> {
     let more = [
         r#"{"ranking": {"score": {"uplift": {"unit": 20.0}}}}"#,
         r#"{"ranking": {"score": "conversion", "link": "exponential", "weight": "one"}}"#,
@@ -156,7 +156,7 @@ pub fn registered() -> Vec<TermKind> {
 }
 
 /// The batch of the fixtures, seen by a ziln head.
-pub fn common() -> Case {
+pub(crate) fn common() -> Case {
     let summary =
         OutcomeSummary { nonzero_share: 0.2, sd: 30.0, treated_share: 0.5, ..OutcomeSummary::default() };
     let head = HeadSpec::Ziln { sigma_term: true };

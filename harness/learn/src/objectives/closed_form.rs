@@ -5,7 +5,7 @@ use tch::Tensor;
 /// A loss `[S]` with its slope by `input`, `[S, B]`, as `compute` gives them.
 ///
 /// A linear stand-in carries the gradient, and its own value is taken off again.
-pub fn with_slope(input: &Tensor, compute: impl FnOnce() -> (Tensor, Tensor)) -> Tensor {
+pub(super) fn with_slope(input: &Tensor, compute: impl FnOnce() -> (Tensor, Tensor)) -> Tensor {
     let (loss, slope) = tch::no_grad(compute);
     let linear = (slope * input).sum_dim_intlist(-1i64, false, None);
     loss + (&linear - linear.detach())

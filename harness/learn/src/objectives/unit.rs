@@ -49,7 +49,7 @@ impl Unit {
 }
 
 /// Refuses a value that is not above 0, naming the key.
-pub fn above_zero(key: &str, value: f64) -> anyhow::Result<()> {
+pub(super) fn above_zero(key: &str, value: f64) -> anyhow::Result<()> {
     if value > 0.0 && value.is_finite() {
         return Ok(());
     }

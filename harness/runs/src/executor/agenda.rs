@@ -87,19 +87,19 @@ pub(super) struct Open {
 
 impl Outlook {
     /// Runs that are not recorded.
-    pub fn left(&self) -> usize {
+    pub(super) fn left(&self) -> usize {
         self.held + self.open.iter().map(|open| open.runs.len()).sum::<usize>()
     }
 
     /// Workers that would find something.
-    pub fn parts(&self) -> usize {
+    pub(super) fn parts(&self) -> usize {
         self.open.iter().map(|open| open.runs.len().div_ceil(open.part)).sum()
     }
 }
 
 impl Agenda {
     /// What is not stored, or is to be mended. A run that two cells ask for stands in the first.
-    pub fn new(experiment: &Experiment, store: &Store, beginning: Beginning) -> anyhow::Result<Self> {
+    pub(super) fn new(experiment: &Experiment, store: &Store, beginning: Beginning) -> anyhow::Result<Self> {
         let reader = store.reader()?;
         let stored = reader.entries();
         let mut seen = BTreeSet::new();
@@ -120,12 +120,12 @@ impl Agenda {
     }
 
     /// Cells with seeds that are not recorded.
-    pub fn cells(&self) -> impl Iterator<Item = (Cell, Vec<u64>)> {
+    pub(super) fn cells(&self) -> impl Iterator<Item = (Cell, Vec<u64>)> {
         self.cells.iter().map(|cell| (cell.cell, cell.runs.iter().map(|run| run.seed).collect()))
     }
 
     /// Runs that are not recorded.
-    pub fn runs(&self) -> impl Iterator<Item = &PlannedRun> {
+    pub(super) fn runs(&self) -> impl Iterator<Item = &PlannedRun> {
         self.cells.iter().flat_map(|cell| &cell.runs)
     }
 
@@ -137,7 +137,7 @@ impl Agenda {
     }
 
     /// Forgets what is recorded or failed since the beginning, and parts the rest by whether it can be claimed.
-    pub fn look(
+    pub(super) fn look(
         &mut self,
         store: &Store,
         observer: &mut Observer,
@@ -180,7 +180,7 @@ impl Agenda {
     }
 
     /// Whether a run failed since the beginning.
-    pub fn failed(&self, store: &Store, id: &str) -> anyhow::Result<bool> {
+    pub(super) fn failed(&self, store: &Store, id: &str) -> anyhow::Result<bool> {
         Ok(self.beginning.tried.contains(id) || self.beginning.noted(&store.failure_stamps()?, id))
     }
 }

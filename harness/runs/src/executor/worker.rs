@@ -45,7 +45,7 @@ impl Default for Pause {
 }
 
 impl Pause {
-    pub fn next(&mut self) -> Duration {
+    pub(super) fn next(&mut self) -> Duration {
         let pause = self.0;
         self.0 = (pause * 3 / 2).min(LOOKS[1]);
         pause

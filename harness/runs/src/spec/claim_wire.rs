@@ -42,7 +42,7 @@ pub(super) enum OneOrMore {
 
 impl OneOrMore {
     /// As a list.
-    pub fn list(&self) -> Vec<String> {
+    pub(super) fn list(&self) -> Vec<String> {
         match self {
             Self::One(name) => vec![name.clone()],
             Self::More(names) => names.clone(),

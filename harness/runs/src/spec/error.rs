@@ -14,12 +14,12 @@ pub(super) struct ExperimentError {
 
 impl ExperimentError {
     /// An error without a place.
-    pub fn plain(message: String) -> Self {
+    pub(super) fn plain(message: String) -> Self {
         Self { line: None, message }
     }
 
     /// An error of the TOML reader, with its line.
-    pub fn at(text: &str, error: &toml::de::Error) -> Self {
+    pub(super) fn at(text: &str, error: &toml::de::Error) -> Self {
         let above = error.span().map(|span| text[..span.start.min(text.len())].matches('\n').count());
         let line = above.and_then(|above| text.lines().nth(above)).unwrap_or_default();
         let start: String = line.trim().chars().take(SHOWN).collect();
@@ -30,7 +30,7 @@ impl ExperimentError {
     }
 
     /// A profile that the file does not have.
-    pub fn unknown_profile<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Self {
+    pub(super) fn unknown_profile<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> Self {
         let mut known: Vec<&str> = known.map(String::as_str).collect();
         if !known.contains(&"full") {
             known.push("full");
@@ -40,7 +40,7 @@ impl ExperimentError {
     }
 
     /// Names the file.
-    pub fn in_file(self, file: &std::path::Path) -> anyhow::Error {
+    pub(super) fn in_file(self, file: &std::path::Path) -> anyhow::Error {
         let place = self.line.map(|line| format!(", line {line}")).unwrap_or_default();
         valor_base::input_error!("{}{place}: {}", file.display(), self.message)
     }

@@ -29,7 +29,7 @@ fn yes() -> bool {
 
 impl ObjectiveWire {
     /// What methods are composed of.
-    pub fn spec(&self) -> ObjectiveSpec {
+    pub(super) fn spec(&self) -> ObjectiveSpec {
         let term = |wire: &TermWire| TermSpec::new(wire.weight, wire.term.clone());
         ObjectiveSpec {
             name: self.name.clone(),

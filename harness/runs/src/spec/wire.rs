@@ -116,7 +116,7 @@ pub(super) struct MethodWire {
 
 impl DatasetWire {
     /// The one source that is named.
-    pub fn source(self) -> anyhow::Result<DataSpec> {
+    pub(super) fn source(self) -> anyhow::Result<DataSpec> {
         let sources = [
             self.b2b_mimic.map(DataSpec::B2bMimic),
             self.production_sim.map(DataSpec::ProductionSim),

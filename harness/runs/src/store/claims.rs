@@ -85,12 +85,12 @@ pub(super) struct Hand<'a> {
 
 impl Hand<'_> {
     /// Claims a run that nobody has claimed; whether it did.
-    pub fn claim(&self, id: &str, attempt: u32) -> anyhow::Result<bool> {
+    pub(super) fn claim(&self, id: &str, attempt: u32) -> anyhow::Result<bool> {
         self.link(id, &self.layout.claim(id), attempt)
     }
 
     /// Puts a claim in the place of a dead one, as long as that is what stands there; whether it did.
-    pub fn take_over(&self, dead: &Claimed, attempt: u32) -> anyhow::Result<bool> {
+    pub(super) fn take_over(&self, dead: &Claimed, attempt: u32) -> anyhow::Result<bool> {
         let id = &dead.id;
         let taken = self.in_turn(id, || {
             if find(self.layout, id).as_ref() != Some(dead) {
@@ -106,12 +106,12 @@ impl Hand<'_> {
     }
 
     /// Whether the claim of a run is this owner's.
-    pub fn holds(&self, id: &str) -> bool {
+    pub(super) fn holds(&self, id: &str) -> bool {
         find(self.layout, id).is_some_and(|found| found.owner() == self.owner)
     }
 
     /// Gives a claim of some owner back, if it still is that one's. Where somebody else has the turn they are taking it over.
-    pub fn release(&self, id: &str, owner: &str) {
+    pub(super) fn release(&self, id: &str, owner: &str) {
         let give_back = || {
             if find(self.layout, id).is_some_and(|found| found.owner() == owner) {
                 atomic::remove_file(&self.layout.claim(id));
@@ -125,7 +125,7 @@ impl Hand<'_> {
     }
 
     /// Frees the turns of owners that died with them.
-    pub fn free_turns(&self, observer: &mut Observer, now: Instant) -> anyhow::Result<()> {
+    pub(super) fn free_turns(&self, observer: &mut Observer, now: Instant) -> anyhow::Result<()> {
         for entry in owned::list(&self.layout.part(Part::Claims))? {
             let name = entry.file_name();
             let Some(id) = name.to_str().and_then(|name| name.strip_suffix(layout::TURN)) else { continue };

@@ -64,7 +64,7 @@ pub(super) enum Part {
 }
 
 impl Part {
-    pub const ALL: [Self; 7] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Runs,
         Self::Evaluations,
         Self::Failures,
@@ -75,7 +75,7 @@ impl Part {
     ];
 
     /// Name of the folder.
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Runs => "runs",
             Self::Evaluations => "evaluations",
@@ -88,7 +88,7 @@ impl Part {
     }
 
     /// Whether the program gives such names to what it puts there.
-    pub fn names(self, name: &str) -> bool {
+    pub(super) fn names(self, name: &str) -> bool {
         let stem = |ending: &str| name.strip_suffix(ending).is_some_and(is_id);
         match self {
             Self::Runs => id_of(name).is_some(),
@@ -109,53 +109,53 @@ impl Part {
 }
 
 impl Layout {
-    pub fn new(root: &Path) -> Self {
+    pub(super) fn new(root: &Path) -> Self {
         Self { root: root.to_path_buf() }
     }
 
-    pub fn root(&self) -> &Path {
+    pub(super) fn root(&self) -> &Path {
         &self.root
     }
 
-    pub fn part(&self, part: Part) -> PathBuf {
+    pub(super) fn part(&self, part: Part) -> PathBuf {
         self.root.join(part.name())
     }
 
     /// What shows that the folder is one of valor.
-    pub fn marker(&self) -> PathBuf {
+    pub(super) fn marker(&self) -> PathBuf {
         self.root.join(".valor-results")
     }
 
     /// The slug is for people; the id is what counts.
-    pub fn run(&self, slug: &str, id: &str) -> PathBuf {
+    pub(super) fn run(&self, slug: &str, id: &str) -> PathBuf {
         self.part(Part::Runs).join(format!("{}-{id}", folder_name(slug)))
     }
 
-    pub fn evaluation(&self, id: &str) -> PathBuf {
+    pub(super) fn evaluation(&self, id: &str) -> PathBuf {
         self.part(Part::Evaluations).join(format!("{id}.parquet"))
     }
 
-    pub fn failure(&self, id: &str) -> PathBuf {
+    pub(super) fn failure(&self, id: &str) -> PathBuf {
         self.part(Part::Failures).join(format!("{id}.json"))
     }
 
     /// Who trains a run.
-    pub fn claim(&self, id: &str) -> PathBuf {
+    pub(super) fn claim(&self, id: &str) -> PathBuf {
         self.part(Part::Claims).join(id)
     }
 
     /// Who is changing the claim of a run.
-    pub fn turn(&self, id: &str) -> PathBuf {
+    pub(super) fn turn(&self, id: &str) -> PathBuf {
         self.part(Part::Claims).join(format!("{id}{TURN}"))
     }
 
     /// The file of an owner.
-    pub fn owner(&self, name: &str) -> PathBuf {
+    pub(super) fn owner(&self, name: &str) -> PathBuf {
         self.part(Part::Owners).join(name)
     }
 
     /// Places for what is set aside, the first that is free to be taken.
-    pub fn set_aside(&self, name: &str) -> impl Iterator<Item = PathBuf> {
+    pub(super) fn set_aside(&self, name: &str) -> impl Iterator<Item = PathBuf> {
         let folder = self.part(Part::SetAside);
         let name = name.to_string();
         (0..10_000).map(move |number: usize| match number {

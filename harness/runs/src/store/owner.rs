@@ -46,7 +46,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub fn of(file: &File) -> io::Result<Self> {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
         let line = |path: &str| {
             let text = fs::read_to_string(path).unwrap_or_default();
             let plain = |letter: &char| letter.is_ascii_alphanumeric() || "-._".contains(*letter);
@@ -56,7 +56,7 @@ impl Machine {
         Ok(Self { host, boot, device: file.metadata()?.dev() })
     }
 
-    pub fn sees_locks_of(&self, other: &Self) -> bool {
+    pub(super) fn sees_locks_of(&self, other: &Self) -> bool {
         !self.boot.is_empty() && self.boot == other.boot && self.device == other.device
     }
 }
@@ -88,7 +88,7 @@ pub(super) struct Guard {
 
 impl Guard {
     /// A new owner that promises to beat within so many seconds.
-    pub fn new(layout: &Layout, lease: Duration) -> anyhow::Result<Self> {
+    pub(super) fn new(layout: &Layout, lease: Duration) -> anyhow::Result<Self> {
         for _ in 0..TRIES {
             let name = draw().context("no random name could be drawn")?;
             let path = layout.owner(&name);
@@ -116,7 +116,7 @@ impl Guard {
     }
 
     /// Another hold on an owner that a process of this machine has made.
-    pub fn join(layout: &Layout, name: &str) -> anyhow::Result<Self> {
+    pub(super) fn join(layout: &Layout, name: &str) -> anyhow::Result<Self> {
         let path = layout.owner(name);
         let join = || -> anyhow::Result<Self> {
             let file = open(&path)?;
@@ -171,7 +171,7 @@ pub(super) struct Owner {
 
 impl Owner {
     /// Begins to beat.
-    pub fn start(layout: &Layout, guard: Guard) -> Self {
+    pub(super) fn start(layout: &Layout, guard: Guard) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
         let name = guard.name.clone();
         let heart = std::thread::spawn(move || {

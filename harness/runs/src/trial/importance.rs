@@ -22,7 +22,7 @@ const VISITS: usize = 200_000_000;
 /// ```
 ///
 /// Source: Breiman 2001. A feature that no split asks for loses nothing.
-pub fn importance(scorer: &dyn Scorer, prepared: &Prepared, seeds: &Seeds) -> Option<Importance> {
+pub(super) fn importance(scorer: &dyn Scorer, prepared: &Prepared, seeds: &Seeds) -> Option<Importance> {
     let SplitGains { shares, trees } = scorer.gains()?;
     let used = shares.iter().filter(|share| **share > 0.0).count();
     let rows = chosen(prepared.evaluation.row.len(), trees * used, seeds);

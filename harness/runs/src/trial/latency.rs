@@ -11,7 +11,7 @@ const BATCH: usize = 4096;
 const BATCHES: usize = 5;
 
 /// Times single rows and batches. Absent where there are no rows.
-pub fn measure(scorer: &dyn Scorer, rows: &Matrix, now: fn() -> Instant) -> Option<Latency> {
+pub(super) fn measure(scorer: &dyn Scorer, rows: &Matrix, now: fn() -> Instant) -> Option<Latency> {
     if rows.rows == 0 {
         return None;
     }

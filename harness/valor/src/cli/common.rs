@@ -30,7 +30,7 @@ pub(super) struct Chosen {
 
 impl Chosen {
     /// The experiment as it is meant.
-    pub fn load(&self) -> anyhow::Result<Experiment> {
+    pub(super) fn load(&self) -> anyhow::Result<Experiment> {
         spec::load(&self.experiment, self.profile.as_deref(), &self.sets)
     }
 }
@@ -59,7 +59,7 @@ impl Lease {
     /// # Errors
     ///
     /// An input error where it is too short or too long.
-    pub fn duration(&self) -> anyhow::Result<Duration> {
+    pub(super) fn duration(&self) -> anyhow::Result<Duration> {
         match LEASES.contains(&self.lease) {
             true => Ok(Duration::from_secs(self.lease)),
             false => Err(input_error!(
@@ -74,18 +74,18 @@ impl Lease {
 
 impl Asked {
     /// The experiment as it is meant.
-    pub fn load(&self) -> anyhow::Result<Experiment> {
+    pub(super) fn load(&self) -> anyhow::Result<Experiment> {
         self.chosen.load()
     }
 
     /// The same choice of another experiment file.
-    pub fn with(&self, experiment: &Path) -> Self {
+    pub(super) fn with(&self, experiment: &Path) -> Self {
         let chosen = Chosen { experiment: experiment.to_path_buf(), ..self.chosen.clone() };
         Self { chosen, results: self.results.clone() }
     }
 
     /// The words that repeat this choice, as a program takes them.
-    pub fn words(&self) -> Vec<OsString> {
+    pub(super) fn words(&self) -> Vec<OsString> {
         let Chosen { experiment, profile, sets } = &self.chosen;
         // In one word with its option, so that nothing that begins with a dash is an option.
         let joined = |option: &str, value: &OsStr| {
@@ -103,7 +103,7 @@ impl Asked {
     }
 
     /// The words that repeat this choice, as a shell reads them.
-    pub fn options(&self) -> String {
+    pub(super) fn options(&self) -> String {
         let Chosen { experiment, profile, sets } = &self.chosen;
         let mut text = shell::path(experiment);
         if let Some(profile) = profile {

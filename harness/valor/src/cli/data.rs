@@ -17,7 +17,7 @@ use valor_data::{Dataset, load};
 
 /// Arguments of `valor data`.
 #[derive(Args, Clone, Debug)]
-pub struct DataArguments {
+pub(super) struct DataArguments {
     #[command(subcommand)]
     verb: DataVerb,
 }
@@ -67,7 +67,7 @@ struct ExportArguments {
 }
 
 /// Runs `valor data`.
-pub fn run(arguments: &DataArguments) -> anyhow::Result<()> {
+pub(super) fn run(arguments: &DataArguments) -> anyhow::Result<()> {
     match &arguments.verb {
         DataVerb::Describe(arguments) => describe_sources(arguments),
         DataVerb::Export(arguments) => export_source(arguments),

@@ -13,7 +13,7 @@ use valor_stats::stats::AverageEffect;
 
 /// Judges scores against what happened.
 #[derive(Debug, clap::Args)]
-pub struct Arguments {
+pub(super) struct Arguments {
     /// File of scores, one row per account: .csv, .csv.gz or .parquet
     pub scores: PathBuf,
     /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error, without
@@ -59,7 +59,7 @@ const CONTROL: [&str; 2] = ["0", "false"];
 /// # Errors
 ///
 /// Input errors of the file and its columns, and of arms that are empty.
-pub fn run(arguments: &Arguments) -> Result<()> {
+pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let found = judge(arguments)?;
     let text = if arguments.json { format!("{:#}\n", json(&found)) } else { table(&found) };
     match std::io::stdout().lock().write_all(text.as_bytes()) {

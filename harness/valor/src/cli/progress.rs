@@ -29,7 +29,7 @@ struct Bars {
 
 impl Progress {
     /// For so many runs on so many workers.
-    pub fn new(runs: usize, workers: usize) -> Self {
+    pub(super) fn new(runs: usize, workers: usize) -> Self {
         let bars = std::io::stderr().is_terminal().then(|| Bars::new(workers));
         let progress = Self { bars, runs, done: 0, lanes: vec![(0, 0.0); workers], start: now() };
         progress.line(&format!("{runs} runs to train on {workers} worker(s)"));
@@ -37,12 +37,12 @@ impl Progress {
     }
 
     /// Without bars, where nothing is trained yet.
-    pub fn silent() -> Self {
+    pub(super) fn silent() -> Self {
         Self { bars: None, runs: 0, done: 0, lanes: Vec::new(), start: now() }
     }
 
     /// Shows what a worker says.
-    pub fn hear(&mut self, worker: usize, event: &Event) {
+    pub(super) fn hear(&mut self, worker: usize, event: &Event) {
         match event {
             Event::Started { method, seeds, left } => {
                 // Others may have recorded some meanwhile.
@@ -96,7 +96,7 @@ impl Progress {
     }
 
     /// Takes the bars away.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         if let Some(bars) = &self.bars {
             // A terminal that has gone needs no clearing.
             let _ = bars.all.clear();
@@ -148,7 +148,7 @@ pub(super) struct Bar(Option<ProgressBar>);
 
 impl Bar {
     /// A bar with a text beside it.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(FINE).with_style(style("[{bar:24}] {msg}, {eta} left"));
             bar.with_message(shown(text))
@@ -157,14 +157,14 @@ impl Bar {
     }
 
     /// Shows a share of the whole.
-    pub fn show(&self, share: f64) {
+    pub(super) fn show(&self, share: f64) {
         if let Some(bar) = &self.0 {
             bar.set_position((share * FINE as f64) as u64);
         }
     }
 
     /// Takes it away.
-    pub fn close(&self) {
+    pub(super) fn close(&self) {
         if let Some(bar) = &self.0 {
             bar.finish_and_clear();
         }
@@ -181,7 +181,7 @@ pub(super) struct Rows {
 
 impl Rows {
     /// No rows yet.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(FINE).with_style(style("[{bar:24}] {msg}"));
             bar.with_message("no rows yet")
@@ -190,7 +190,7 @@ impl Rows {
     }
 
     /// So many more, after which this share of the file is read.
-    pub fn add(&mut self, rows: usize, share: f64) {
+    pub(super) fn add(&mut self, rows: usize, share: f64) {
         self.count += rows;
         if let Some(bar) = &self.bar {
             let spent = self.start.elapsed().as_secs_f64();
@@ -201,7 +201,7 @@ impl Rows {
     }
 
     /// Stops the clock and takes the line away.
-    pub fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.seconds = self.start.elapsed().as_secs_f64();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -209,12 +209,12 @@ impl Rows {
     }
 
     /// Rows so far.
-    pub fn count(&self) -> usize {
+    pub(super) fn count(&self) -> usize {
         self.count
     }
 
     /// Seconds from start to close.
-    pub fn seconds(&self) -> f64 {
+    pub(super) fn seconds(&self) -> f64 {
         self.seconds
     }
 }

@@ -5,7 +5,7 @@ use valor_data::table::{Dialect, Limits, Reading};
 /// Options of a file's text.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "How the file is read")]
-pub struct ReadingArguments {
+pub(super) struct ReadingArguments {
     /// Between the cells of a CSV file: "," (usual), ";", "|", tab
     #[arg(long, value_name = "CHAR", value_parser = character)]
     pub separator: Option<char>,
@@ -34,7 +34,7 @@ pub struct ReadingArguments {
 
 impl ReadingArguments {
     /// How a file is read that is otherwise as `dialect` says.
-    pub fn over(&self, dialect: &Dialect) -> Reading {
+    pub(super) fn over(&self, dialect: &Dialect) -> Reading {
         let list = |own: &Vec<String>, other: &Vec<String>| if own.is_empty() { other } else { own }.clone();
         let usual = Limits::default();
         Reading {

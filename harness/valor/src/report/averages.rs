@@ -6,7 +6,7 @@ use valor_analysis::averages::Average;
 use valor_page::format;
 
 /// Every method, averaged over datasets; nothing where there is one dataset.
-pub fn table(analysis: &Analysis) -> Option<TextTable> {
+pub(super) fn table(analysis: &Analysis) -> Option<TextTable> {
     let first = analysis.averages.first()?;
     let shown = analysis.metrics.iter().filter(|metric| first.metrics.contains_key(&metric.name));
     let names: Vec<&str> = shown.map(|metric| metric.name.as_str()).collect();

@@ -9,7 +9,7 @@ use valor_stats::stats::Answer;
 const SPELLED: usize = 3;
 
 /// What was tested, in words.
-pub fn sentence(claim: &Claim) -> String {
+pub(super) fn sentence(claim: &Claim) -> String {
     let place = match claim.datasets.as_slice() {
         [] => "averaged over all datasets".to_string(),
         [one] => format!("on {one}"),
@@ -70,7 +70,7 @@ fn amount(by: Margin, at_most: Option<Margin>) -> String {
 }
 
 /// A part of a claim in numbers.
-pub fn part(part: &Part) -> String {
+pub(super) fn part(part: &Part) -> String {
     let Some(value) = part.value else {
         return format!(
             "{}: no answer, {}",
@@ -97,7 +97,7 @@ pub fn part(part: &Part) -> String {
 }
 
 /// Why a claim has its answer: the counts, and the parts that decided.
-pub fn evidence(claim: &ClaimView) -> String {
+pub(super) fn evidence(claim: &ClaimView) -> String {
     if !claim.absent.is_empty() {
         return format!("Not in this profile: {}.", claim.absent.join(", "));
     }
@@ -125,7 +125,7 @@ pub fn evidence(claim: &ClaimView) -> String {
 }
 
 /// What would decide an open claim; nothing where it is decided.
-pub fn needed(claim: &ClaimView) -> Option<String> {
+pub(super) fn needed(claim: &ClaimView) -> Option<String> {
     if claim.verdict != Answer::Inconclusive {
         return None;
     }

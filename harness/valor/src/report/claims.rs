@@ -11,7 +11,7 @@ use valor_stats::stats::Interval;
 
 /// A claim for the reader.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ClaimText {
+pub(super) struct ClaimText {
     /// Its name.
     pub id: String,
     /// `supported`, `refuted`, `too small to matter`, `inconclusive`.
@@ -32,12 +32,12 @@ pub struct ClaimText {
 
 impl ClaimText {
     /// All claims of an analysis.
-    pub fn all(analysis: &Analysis) -> Vec<Self> {
+    pub(super) fn all(analysis: &Analysis) -> Vec<Self> {
         analysis.claims.iter().map(Self::new).collect()
     }
 
     /// Of one claim.
-    pub fn new(claim: &ClaimView) -> Self {
+    pub(super) fn new(claim: &ClaimView) -> Self {
         let several = claim.parts.len() > 1;
         let parts = claim.parts.iter().filter(|_| several);
         Self {
@@ -55,7 +55,7 @@ impl ClaimText {
 
 /// A table of text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct TextTable {
+pub(super) struct TextTable {
     /// What it shows.
     pub title: String,
     /// Names of columns; the first holds names, the others numbers.
@@ -67,7 +67,7 @@ pub struct TextTable {
 }
 
 /// Full models less one component, in the primary metrics, averaged over datasets if there are several.
-pub fn left_out(analysis: &Analysis) -> Vec<TextTable> {
+pub(super) fn left_out(analysis: &Analysis) -> Vec<TextTable> {
     let several = analysis.blocks.len() > 1;
     let shown = |contrast: &&ContrastView| !several || contrast.dataset.is_none();
     let table = |metric: &String| {
@@ -105,7 +105,7 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
 }
 
 /// Effects of components in the primary metrics: alone and with their pairs.
-pub fn effects(analysis: &Analysis) -> Vec<TextTable> {
+pub(super) fn effects(analysis: &Analysis) -> Vec<TextTable> {
     let primary = |effects: &&EffectsView| analysis.primary.contains(&effects.metric);
     analysis.effects.iter().filter(primary).map(effects_table).collect()
 }
@@ -169,7 +169,7 @@ fn ends(interval: &Interval, decimals: usize) -> String {
 }
 
 /// How the declared family reads.
-pub fn family(analysis: &Analysis) -> String {
+pub(super) fn family(analysis: &Analysis) -> String {
     let kinds: Vec<&str> = analysis
         .decision
         .contrasts

@@ -64,7 +64,7 @@ const CONTRASTS: [&str; 25] = [
 ];
 
 /// The table as CSV.
-pub fn render(analysis: &Analysis) -> Result<Vec<u8>> {
+pub(super) fn render(analysis: &Analysis) -> Result<Vec<u8>> {
     let mut table = Table::new(&HEADER)?;
     for block in &analysis.blocks {
         for cell in &block.cells {
@@ -84,7 +84,7 @@ pub fn render(analysis: &Analysis) -> Result<Vec<u8>> {
 }
 
 /// The contrasts as CSV.
-pub fn contrasts(analysis: &Analysis) -> Result<Vec<u8>> {
+pub(super) fn contrasts(analysis: &Analysis) -> Result<Vec<u8>> {
     let mut table = Table::new(&CONTRASTS)?;
     for contrast in analysis.contrasts.iter().chain(&analysis.left_out) {
         table.line(contrast_fields(contrast))?;

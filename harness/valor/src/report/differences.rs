@@ -11,14 +11,14 @@ use valor_page::format::p_text;
 use valor_stats::metrics::Direction;
 
 /// Metrics that stand in the foreground: the first of the table.
-pub const PRIMARY: usize = 4;
+pub(super) const PRIMARY: usize = 4;
 
 /// Name of the column that averages over datasets.
 const AVERAGE: &str = "average";
 
 /// All metrics with the notes that their marks refer to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Differences {
+pub(super) struct Differences {
     /// In the order of the table; none if the baseline is the only method.
     pub metrics: Vec<MetricDifferences>,
     /// Why a difference or its interval is absent, in order of their marks.
@@ -27,7 +27,7 @@ pub struct Differences {
 
 /// Differences in one metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MetricDifferences {
+pub(super) struct MetricDifferences {
     /// Metric.
     pub name: String,
     /// What is better.
@@ -42,7 +42,7 @@ pub struct MetricDifferences {
 
 /// A method.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DifferenceRow {
+pub(super) struct DifferenceRow {
     /// Its name.
     pub name: String,
     /// One per column.
@@ -51,7 +51,7 @@ pub struct DifferenceRow {
 
 /// A rounded contrast.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Difference {
+pub(super) struct Difference {
     /// With its sign; absent if undefined.
     pub value: Option<String>,
     /// Interval over seeds and test rows, or over seeds where rows have none.
@@ -68,7 +68,7 @@ pub struct Difference {
 
 impl Differences {
     /// Rounds the contrasts of an analysis, with the decimals of its table.
-    pub fn new(analysis: &Analysis, table: &Table) -> Self {
+    pub(super) fn new(analysis: &Analysis, table: &Table) -> Self {
         let mut notes = Notes::default();
         let mut metrics = Vec::new();
         for column in &table.columns {
@@ -95,7 +95,7 @@ impl Differences {
     }
 
     /// The notes that the last column of the first `PRIMARY` metrics refers to.
-    pub fn primary_notes(&self) -> impl Iterator<Item = &Note> {
+    pub(super) fn primary_notes(&self) -> impl Iterator<Item = &Note> {
         let rows = self.metrics.iter().take(PRIMARY).flat_map(|metric| &metric.rows);
         let marks: BTreeSet<&String> =
             rows.filter_map(|row| row.cells.last()).filter_map(|cell| cell.mark.as_ref()).collect();

@@ -8,7 +8,7 @@ use valor_runs::record::LastFinite;
 
 /// A run without a result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct FailureRow {
+pub(super) struct FailureRow {
     /// Dataset, as the experiment names it.
     pub dataset: String,
     /// Method, as the experiment names it.
@@ -28,12 +28,12 @@ pub struct FailureRow {
 }
 
 /// What a table's failures are called.
-pub const COLUMNS: [&str; 8] =
+pub(super) const COLUMNS: [&str; 8] =
     ["Dataset", "Method", "Seed", "Class", "Epoch, step", "Term", "Last finite losses", "What happened"];
 
 impl FailureRow {
     /// Every failure of a report, in its order. What is not known is empty.
-    pub fn all(analysis: &Analysis) -> Vec<Self> {
+    pub(super) fn all(analysis: &Analysis) -> Vec<Self> {
         analysis.failures.iter().map(Self::new).collect()
     }
 
@@ -52,7 +52,7 @@ impl FailureRow {
     }
 
     /// As `COLUMNS`.
-    pub fn cells(&self) -> [&str; 8] {
+    pub(super) fn cells(&self) -> [&str; 8] {
         let Self { dataset, method, seed, class, at, term, last, message } = self;
         [dataset, method, seed, class, at, term, last, message].map(String::as_str)
     }

@@ -12,7 +12,7 @@ use valor_runs::store::{FIGURES, Folder};
 /// # Errors
 ///
 /// When the folder cannot be written.
-pub fn write_figures(analysis: &Analysis, folder: &Folder) -> Result<usize> {
+pub(super) fn write_figures(analysis: &Analysis, folder: &Folder) -> Result<usize> {
     let letters = Letters::default();
     let mut count = 0;
     for (dataset, figure) in figures(analysis) {

@@ -62,7 +62,7 @@ struct Page<'a> {
 }
 
 /// The page.
-pub fn render(analysis: &Analysis, table: &Table, differences: &Differences) -> Result<String> {
+pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differences) -> Result<String> {
     let blocks = analysis.blocks.iter().zip(&table.blocks);
     let blocks = blocks.map(|(block, rows)| block_page(analysis, block, rows));
     let page = Page {

@@ -10,7 +10,7 @@ use valor_page::format;
 
 /// One method of trees on one dataset.
 #[derive(Serialize)]
-pub struct ImportancePage {
+pub(super) struct ImportancePage {
     dataset: String,
     method: String,
     seeds: usize,
@@ -36,7 +36,7 @@ struct SpreadText {
 
 impl ImportancePage {
     /// Of every method of trees, dataset by dataset.
-    pub fn all(analysis: &Analysis) -> Result<Vec<Self>> {
+    pub(super) fn all(analysis: &Analysis) -> Result<Vec<Self>> {
         let cells = analysis.blocks.iter().flat_map(|block: &Block| &block.cells);
         let known = cells.filter_map(|cell| cell.importance.as_ref().map(|found| (cell, found)));
         known.map(|(cell, found)| Self::new(&cell.dataset, &cell.method, found)).collect()

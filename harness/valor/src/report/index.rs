@@ -9,7 +9,7 @@ use valor_runs::store::folder_name;
 
 /// A report as the index shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct IndexLine {
+pub(crate) struct IndexLine {
     /// The report, from the folder of the index.
     pub href: String,
     /// The experiment.
@@ -36,7 +36,7 @@ pub struct IndexLine {
 
 impl IndexLine {
     /// Of a report.
-    pub fn new(analysis: &Analysis) -> Self {
+    pub(crate) fn new(analysis: &Analysis) -> Self {
         let counts = || analysis.blocks.iter().flat_map(|block| &block.cells).map(|cell| cell.seeds);
         let metric = analysis.metrics.first();
         let best = analysis.blocks.iter().filter_map(|block| {
@@ -81,7 +81,7 @@ struct Page<'a> {
 }
 
 /// The page; every line links to `EXPERIMENT/PROFILE/index.html` beside it.
-pub fn render(lines: &[IndexLine]) -> Result<String> {
+pub(super) fn render(lines: &[IndexLine]) -> Result<String> {
     templates::fill("index.html", &Page { style: STYLE, script: SCRIPT, lines })
 }
 

@@ -12,7 +12,7 @@ use valor_base::escape::markdown::text as escape;
 use valor_stats::metrics::Direction;
 
 /// The table as Markdown.
-pub fn render(analysis: &Analysis, table: &Table, differences: &Differences) -> String {
+pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differences) -> String {
     let mut text = format!("# {} ({})\n\n", escape(&analysis.experiment), escape(&analysis.profile));
     if let Some(caption) = &analysis.caption {
         text += &format!("> {}\n\n", escape(caption));

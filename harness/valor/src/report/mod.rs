@@ -8,7 +8,7 @@ mod claims;
 mod contrast_tests;
 mod csv;
 mod differences;
-pub mod explain;
+pub(crate) mod explain;
 mod failures;
 mod figures;
 #[cfg(test)]
@@ -29,8 +29,8 @@ mod tex;
 mod tuning;
 mod verdicts;
 
-pub use index::IndexLine;
-pub use predictions::PredictionFormat;
+pub(crate) use index::IndexLine;
+pub(crate) use predictions::PredictionFormat;
 
 use anyhow::Result;
 use differences::Differences;
@@ -43,7 +43,7 @@ use valor_runs::store::{Folder, replace_file};
 
 /// The files of a report.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Written {
+pub(crate) struct Written {
     /// The page.
     pub html: PathBuf,
     /// The summary for programs.
@@ -62,7 +62,7 @@ pub struct Written {
 
 /// What a report holds beside its page, tables and summary.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Extras {
+pub(crate) struct Extras {
     /// Every figure as SVG and PNG, in `figures/`.
     pub figures: bool,
     /// What every model said of every test row.
@@ -76,7 +76,7 @@ pub struct Extras {
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn write(evidence: &Evidence, out: &Path, extras: Extras) -> Result<Written> {
+pub(crate) fn write(evidence: &Evidence, out: &Path, extras: Extras) -> Result<Written> {
     let analysis = Analysis::new(evidence)?;
     let folder = Folder::new(out)?;
     if extras.figures {
@@ -113,7 +113,7 @@ pub fn write(evidence: &Evidence, out: &Path, extras: Extras) -> Result<Written>
 /// # Errors
 ///
 /// When the folder cannot be written.
-pub fn write_index(lines: &[IndexLine], out: &Path) -> Result<PathBuf> {
+pub(crate) fn write_index(lines: &[IndexLine], out: &Path) -> Result<PathBuf> {
     let path = out.join("index.html");
     let page = index::render(lines)?;
     std::fs::create_dir_all(out)

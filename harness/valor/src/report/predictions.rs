@@ -18,7 +18,7 @@ use valor_runs::store::Folder;
 
 /// How predictions are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PredictionFormat {
+pub(crate) enum PredictionFormat {
     /// `predictions.csv`.
     Csv,
     /// `predictions.parquet`.
@@ -39,7 +39,7 @@ struct Run<'a> {
 /// # Errors
 ///
 /// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub fn export(evidence: &Evidence, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
+pub(super) fn export(evidence: &Evidence, folder: &Folder, format: PredictionFormat) -> Result<PathBuf> {
     let runs = runs(evidence)?;
     let name = match format {
         PredictionFormat::Csv => "predictions.csv",

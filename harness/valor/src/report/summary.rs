@@ -19,10 +19,10 @@ use valor_runs::record::{Measured, RowCounts};
 use valor_stats::stats::Interval;
 
 /// Version of the format.
-pub const SUMMARY_VERSION: u32 = 5;
+pub(super) const SUMMARY_VERSION: u32 = 5;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
-pub fn render(analysis: &Analysis) -> Result<String> {
+pub(super) fn render(analysis: &Analysis) -> Result<String> {
     Ok(serde_json::to_string_pretty(&Summary::new(analysis))? + "\n")
 }
 

@@ -10,7 +10,7 @@ use valor_stats::stats::Interval;
 
 /// All blocks with the notes that their marks refer to.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Table {
+pub(super) struct Table {
     /// Metrics.
     pub columns: Vec<Column>,
     /// Datasets.
@@ -25,7 +25,7 @@ pub struct Table {
 
 /// A metric.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Column {
+pub(super) struct Column {
     /// Name.
     pub name: String,
     /// Unit.
@@ -38,7 +38,7 @@ pub struct Column {
 
 /// A remark on absent numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Note {
+pub(super) struct Note {
     /// `a`, `b`, ...
     pub mark: String,
     /// The reason.
@@ -47,7 +47,7 @@ pub struct Note {
 
 /// A dataset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct TableBlock {
+pub(super) struct TableBlock {
     /// Its name.
     pub dataset: String,
     /// The average effect on the test rows; and where it is hardly there, what to read instead of shares of it.
@@ -62,7 +62,7 @@ pub struct TableBlock {
 
 /// A method or a reference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub(super) struct Row {
     /// Its name.
     pub name: String,
     /// `found/asked`, with what became of the others; empty for a reference.
@@ -75,7 +75,7 @@ pub struct Row {
 
 /// A rounded estimate.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct TableCell {
+pub(super) struct TableCell {
     /// Mean; absent if undefined.
     pub mean: Option<String>,
     /// Standard deviation over seeds.
@@ -98,7 +98,7 @@ pub struct TableCell {
 
 impl Table {
     /// Rounds an analysis.
-    pub fn new(analysis: &Analysis) -> Self {
+    pub(super) fn new(analysis: &Analysis) -> Self {
         let shown: Vec<&MetricView> = analysis.metrics.iter().filter(|metric| metric.in_table).collect();
         let columns: Vec<Column> = shown.iter().map(|metric| column(analysis, metric)).collect();
         let mut notes = Notes::default();
@@ -266,7 +266,7 @@ pub(super) struct Notes(Vec<String>);
 
 impl Notes {
     /// The mark of a reason.
-    pub fn mark(&mut self, reason: &str) -> String {
+    pub(super) fn mark(&mut self, reason: &str) -> String {
         let index = self.0.iter().position(|known| known == reason).unwrap_or_else(|| {
             self.0.push(reason.to_string());
             self.0.len() - 1
@@ -275,7 +275,7 @@ impl Notes {
     }
 
     /// All reasons with their marks.
-    pub fn numbered(self) -> Vec<Note> {
+    pub(super) fn numbered(self) -> Vec<Note> {
         self.0.into_iter().enumerate().map(|(index, text)| Note { mark: letters(index), text }).collect()
     }
 }

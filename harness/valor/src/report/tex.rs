@@ -6,7 +6,7 @@ use valor_base::escape::tex::{comment, text as escape};
 use valor_stats::metrics::Direction;
 
 /// The table as LaTeX.
-pub fn render(analysis: &Analysis, table: &Table) -> String {
+pub(super) fn render(analysis: &Analysis, table: &Table) -> String {
     let columns = table.columns.len();
     let mut text = format!(
         "% {} ({})\n% {}\n",

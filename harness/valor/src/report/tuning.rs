@@ -11,7 +11,7 @@ const UNTUNED: &str = "Methods were compared at their default settings: nothing 
 
 /// What was searched and kept, or that nothing was.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TuningText {
+pub(super) struct TuningText {
     /// What a reader of the main table should know.
     pub sentence: String,
     /// What was searched, a line per range.
@@ -23,13 +23,13 @@ pub struct TuningText {
 }
 
 /// What the numbers of a row are.
-pub const REMARK: &str = "Kept values: median over the finished seeds [smallest, largest]. A method with fewer \
+pub(super) const REMARK: &str = "Kept values: median over the finished seeds [smallest, largest]. A method with fewer \
     different candidates than the budget has fewer of these ranges, or lists of values; the same candidate twice is \
     trained once.";
 
 impl TuningText {
     /// Rounds an analysis.
-    pub fn new(analysis: &Analysis) -> Self {
+    pub(super) fn new(analysis: &Analysis) -> Self {
         let Some(tuning) = &analysis.tuning else {
             return Self { sentence: UNTUNED.to_string(), ranges: vec![], columns: vec![], rows: vec![] };
         };

@@ -11,7 +11,7 @@ use valor_stats::stats::{Answer, Interval, Verdict};
 
 /// What verdicts rest on.
 #[derive(Serialize)]
-pub struct DecisionSummary<'a> {
+pub(super) struct DecisionSummary<'a> {
     #[serde(flatten)]
     declared: &'a Decision,
     primary: &'a [String],
@@ -22,7 +22,7 @@ pub struct DecisionSummary<'a> {
 
 impl<'a> DecisionSummary<'a> {
     /// That of an analysis.
-    pub fn new(analysis: &'a Analysis) -> Self {
+    pub(super) fn new(analysis: &'a Analysis) -> Self {
         Self {
             declared: &analysis.decision,
             primary: &analysis.primary,
@@ -35,7 +35,7 @@ impl<'a> DecisionSummary<'a> {
 
 /// What a comparison has beside its difference and intervals.
 #[derive(Serialize)]
-pub struct VerdictSummary<'a> {
+pub(super) struct VerdictSummary<'a> {
     ci_both: Option<&'a Interval>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ci_both_reason: Option<&'a str>,
@@ -81,7 +81,7 @@ impl<'a> SourcesSummary<'a> {
 
 impl<'a> VerdictSummary<'a> {
     /// That of a comparison.
-    pub fn new(contrast: &'a ContrastView) -> Self {
+    pub(super) fn new(contrast: &'a ContrastView) -> Self {
         let decided = contrast.decided.as_ref();
         Self {
             ci_both: contrast.ci_both.as_ref().ok(),
@@ -107,7 +107,7 @@ impl<'a> VerdictSummary<'a> {
 
 /// A claim with its answer.
 #[derive(Serialize)]
-pub struct ClaimSummary<'a> {
+pub(super) struct ClaimSummary<'a> {
     id: &'a str,
     text: &'a str,
     source: Option<&'a str>,
@@ -122,7 +122,7 @@ pub struct ClaimSummary<'a> {
 
 impl<'a> ClaimSummary<'a> {
     /// That of a claim.
-    pub fn new(claim: &'a ClaimView) -> Self {
+    pub(super) fn new(claim: &'a ClaimView) -> Self {
         Self {
             id: &claim.claim.id,
             text: &claim.claim.text,

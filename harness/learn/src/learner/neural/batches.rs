@@ -6,7 +6,7 @@ use tch::{Device, Tensor};
 use valor_base::seed::Seeds;
 
 /// The row numbers of one epoch.
-pub struct Epoch {
+pub(super) struct Epoch {
     /// `[S, rows]`, each replicate in its own order.
     order: Tensor,
     /// Per batch, the largest number of ranked rows in any replicate.
@@ -15,7 +15,7 @@ pub struct Epoch {
 }
 
 /// The rows that batches are drawn from.
-pub struct Rows<'a> {
+pub(super) struct Rows<'a> {
     /// Row numbers.
     pub rows: &'a [u32],
     /// Per row of the dataset, whether its ranking label is not zero.
@@ -28,7 +28,7 @@ pub struct Rows<'a> {
 
 impl Epoch {
     /// A fresh order for every replicate. The last, smaller batch is kept; a last batch of one row is not.
-    pub fn shuffled(rows: &Rows, replicates: &[Seeds], epoch: usize) -> Self {
+    pub(super) fn shuffled(rows: &Rows, replicates: &[Seeds], epoch: usize) -> Self {
         let orders = replicates.par_iter().map(|seeds| {
             let mut order = rows.rows.to_vec();
             order.shuffle(&mut seeds.child("batches").at(epoch as u64).stream());
@@ -38,17 +38,17 @@ impl Epoch {
     }
 
     /// The rows as they stand, the same for every replicate.
-    pub fn in_order(rows: &Rows, replicates: usize) -> Self {
+    pub(super) fn in_order(rows: &Rows, replicates: usize) -> Self {
         Self::arranged(rows, vec![rows.rows.to_vec(); replicates])
     }
 
     /// Number of steps.
-    pub fn steps(&self) -> usize {
+    pub(super) fn steps(&self) -> usize {
         self.ranked.len()
     }
 
     /// Row numbers `[S, B]` of one step and its number of ranked rows.
-    pub fn step(&self, step: usize) -> (Tensor, usize) {
+    pub(super) fn step(&self, step: usize) -> (Tensor, usize) {
         let start = (step * self.batch) as i64;
         let length = (self.batch as i64).min(self.order.size()[1] - start);
         (self.order.narrow(1, start, length), self.ranked[step])

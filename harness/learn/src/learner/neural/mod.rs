@@ -56,12 +56,12 @@ pub(super) struct Trained {
 
 impl Trained {
     /// What each replicate says of the given rows.
-    pub fn predict(&self, rows: &[u32]) -> Vec<Predictions> {
+    pub(super) fn predict(&self, rows: &[u32]) -> Vec<Predictions> {
         predict(&self.model, &self.maps, &self.features, (rows, self.replicates.len()))
     }
 
     /// The replicates, and the first of them as a scorer.
-    pub fn fitted(self) -> Fitted {
+    pub(super) fn fitted(self) -> Fitted {
         let scorer = Box::new(self.model.first(self.maps.into_iter().next()));
         Fitted { replicates: self.replicates, scorer }
     }

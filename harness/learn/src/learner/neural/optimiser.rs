@@ -17,7 +17,7 @@ const EPSILON: f64 = 1e-8;
 ///
 /// Every quantity is `[S, P]`; a replicate that is not live keeps its parameters. On the CPU all of it is one
 /// pass over memory, which is what bounds it; on a GPU it is a few tensor operations.
-pub struct Adam {
+pub(super) struct Adam {
     first: Tensor,
     second: Tensor,
     steps: i32,
@@ -38,7 +38,7 @@ struct Factors {
 
 impl Adam {
     /// For parameters `[S, P]`.
-    pub fn new(parameters: &Tensor, spec: &TrainingSpec) -> Self {
+    pub(super) fn new(parameters: &Tensor, spec: &TrainingSpec) -> Self {
         Self {
             first: parameters.zeros_like(),
             second: parameters.zeros_like(),
@@ -50,7 +50,7 @@ impl Adam {
     }
 
     /// One step. Returns which replicates are still live: those that were, and whose gradient is finite.
-    pub fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, live: &Tensor) -> Tensor {
+    pub(super) fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, live: &Tensor) -> Tensor {
         self.steps += 1;
         let norm = gradient.norm_scalaropt_dim(2, [1i64].as_slice(), true);
         let live = live.logical_and(&norm.isfinite().squeeze_dim(1));

@@ -32,7 +32,7 @@ impl Recalibration {
 }
 
 /// Options of the focal term among `terms`.
-pub fn focal(terms: &[TermSpec]) -> Option<&FocalZilnSpec> {
+pub(super) fn focal(terms: &[TermSpec]) -> Option<&FocalZilnSpec> {
     terms.iter().find_map(|spec| if let TermKind::FocalZiln(focal) = &spec.term { Some(focal) } else { None })
 }
 
@@ -44,7 +44,7 @@ pub fn focal(terms: &[TermSpec]) -> Option<&FocalZilnSpec> {
 /// ```
 ///
 /// since `eta A + (1 - eta) B` is stationary in `p`. Increasing in `p`, from 0 to 1.
-pub fn invert_focal(focal: &FocalZilnSpec, p: f64) -> f64 {
+pub(super) fn invert_focal(focal: &FocalZilnSpec, p: f64) -> f64 {
     let (alpha, gamma) = (focal.alpha, focal.gamma);
     if p <= 0.0 || p >= 1.0 {
         return p.clamp(0.0, 1.0);
@@ -124,7 +124,7 @@ const ELASTICITY: f64 = 16.0;
 /// standard errors. Sources: Schell and Singh 1997 (blocks that cannot be told apart are pooled), Oron and Flournoy 2017 (one point
 /// per block, at its mean). Between blocks and beyond the first and the last the elasticity is at most 16, so that no rounding of `p`
 /// counts for more, and all values are within `[h, 1 - h]`. Without rows it is the identity.
-pub fn isotonic(rows: Vec<(f64, f64)>) -> Map {
+pub(super) fn isotonic(rows: Vec<(f64, f64)>) -> Map {
     if rows.is_empty() {
         return Map::Knots { from: vec![0.0, 1.0], to: vec![0.0, 1.0] };
     }

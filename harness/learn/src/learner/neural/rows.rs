@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use tch::{Device, Tensor};
 
 /// Features, labels, and what was learned from the training rows before training.
-pub struct DeviceRows {
+pub(super) struct DeviceRows {
     /// `[N, d]`
     pub features: Tensor,
     /// `[N, Labels::COLUMNS]`
@@ -30,7 +30,7 @@ pub struct DeviceRows {
 /// ```
 ///
 /// With it no step size, clipping, weight or start depends on the currency in which outcomes are counted.
-pub fn outcome_scale(task: &Task) -> f64 {
+pub(super) fn outcome_scale(task: &Task) -> f64 {
     let outcomes: Vec<f64> = task.train.iter().map(|&row| task.outcome[row as usize]).collect();
     let largest = outcomes.iter().fold(0.0_f64, |largest, outcome| largest.max(outcome.abs()));
     // Taken relative to the largest, so that no square overflows or vanishes.
@@ -45,7 +45,7 @@ pub fn outcome_scale(task: &Task) -> f64 {
 
 impl DeviceRows {
     /// Uploads the task's rows, outcomes in units of `scale` (outcome units, above 0).
-    pub fn new(spec: &NeuralSpec, task: &Task, scale: f64, device: Device) -> Self {
+    pub(super) fn new(spec: &NeuralSpec, task: &Task, scale: f64, device: Device) -> Self {
         let shape = [task.features.rows as i64, task.features.columns as i64];
         let features = Tensor::from_slice(&task.features.values).view(shape).to_device(device);
         let share = training_share(task);
@@ -66,7 +66,7 @@ impl DeviceRows {
     }
 
     /// Features `[S, B, d]` and labels of the rows `[S, B]`.
-    pub fn gather(&self, rows: &Tensor, ranked_rows: usize) -> (Tensor, Batch) {
+    pub(super) fn gather(&self, rows: &Tensor, ranked_rows: usize) -> (Tensor, Batch) {
         let (shape, flat) = (rows.size(), rows.reshape([-1]));
         let take = |table: &Tensor| table.index_select(0, &flat).view([shape[0], shape[1], table.size()[1]]);
         (take(&self.features), Batch::new(&take(&self.labels), ranked_rows))

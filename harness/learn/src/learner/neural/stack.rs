@@ -18,7 +18,7 @@ use tch::{Device, Kind, Tensor};
 use valor_base::seed::Seeds;
 
 /// Parameters, optimiser and what happened so far.
-pub struct Stack<'a> {
+pub(super) struct Stack<'a> {
     network: &'a Network,
     objective: &'a Objective,
     spec: &'a TrainingSpec,
@@ -36,7 +36,7 @@ pub struct Stack<'a> {
 }
 
 /// What happened to one replicate.
-pub struct Log {
+pub(super) struct Log {
     /// How it ended, or how it stands.
     pub status: Status,
     /// Its losses so far.
@@ -59,7 +59,7 @@ struct Sums {
 
 impl<'a> Stack<'a> {
     /// Draws every replicate's parameters.
-    pub fn new(
+    pub(super) fn new(
         network: &'a Network,
         objective: &'a Objective,
         spec: &'a TrainingSpec,
@@ -90,7 +90,7 @@ impl<'a> Stack<'a> {
     }
 
     /// Trains until all epochs are done or no replicate learns any more.
-    pub fn train(&mut self, rows: &DeviceRows, task: &Task, progress: &mut dyn FnMut(usize, usize)) {
+    pub(super) fn train(&mut self, rows: &DeviceRows, task: &Task, progress: &mut dyn FnMut(usize, usize)) {
         let batches =
             |part| Rows { rows: part, ranked: &rows.ranked, batch: self.spec.batch, device: rows.device };
         let (training, validation) = (batches(task.train), batches(task.validation));
@@ -112,7 +112,7 @@ impl<'a> Stack<'a> {
     }
 
     /// The parameters to keep, `[S, P]`, and what happened.
-    pub fn finish(mut self) -> (Tensor, Vec<Log>) {
+    pub(super) fn finish(mut self) -> (Tensor, Vec<Log>) {
         for (log, last) in self.logs.iter_mut().zip(self.falls.last()) {
             log.last = last;
         }

@@ -13,7 +13,7 @@ const SMALLEST_DISTANCE: f64 = -30.0;
 const SAMPLE_LAYER: u32 = 1 << 16;
 
 /// The term, ready for one training set.
-pub struct Ranking {
+pub(super) struct Ranking {
     spec: RankingSpec,
     unit: f64,
     label_unit: f64,
@@ -45,7 +45,7 @@ struct Pairs {
 
 impl Ranking {
     /// Fixes units and the padded width from the training rows.
-    pub fn new(spec: &RankingSpec, setting: &Setting) -> anyhow::Result<Self> {
+    pub(super) fn new(spec: &RankingSpec, setting: &Setting) -> anyhow::Result<Self> {
         let instead = "set ranking.score = { uplift = { unit = \"training-sd\" } }";
         match (spec.score, &setting.head) {
             (Score::LogRatio, HeadSpec::Point) => Err(input_error!(

@@ -6,7 +6,7 @@ use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use valor_page::svg::Style;
 
 /// A small panel per method, each with its own axes: predictions of different objectives differ in scale.
-pub fn calibration(methods: &[Deciles]) -> Figure {
+pub(crate) fn calibration(methods: &[Deciles]) -> Figure {
     let mut legend = vec![
         (Style::Dot, "observed".to_string()),
         (Style::Interval, "95 % interval".to_string()),

@@ -8,10 +8,10 @@ use valor_page::panel::Ticks;
 use valor_page::svg::Style;
 
 /// Longest name that is written out; the table beside the chart has it whole.
-pub const LONGEST: usize = 26;
+pub(super) const LONGEST: usize = 26;
 
 /// Differences in the first metric, over all datasets if there are several; nothing where none is defined.
-pub fn forest(contrasts: &[ContrastView]) -> Option<Figure> {
+pub(crate) fn forest(contrasts: &[ContrastView]) -> Option<Figure> {
     let last = contrasts.last()?;
     let metric = &contrasts[0].metric;
     let shown =
@@ -37,7 +37,7 @@ pub fn forest(contrasts: &[ContrastView]) -> Option<Figure> {
 }
 
 /// Effects of components in a metric, one panel per model; nothing where none was fitted.
-pub fn effects(models: &[EffectsView], metric: &str) -> Option<Figure> {
+pub(crate) fn effects(models: &[EffectsView], metric: &str) -> Option<Figure> {
     let line = |term: &EffectView| Line {
         name: term.name.replace(':', " with "),
         value: term.estimate,

@@ -7,12 +7,12 @@ use valor_page::panel::Ticks;
 use valor_page::svg::Style;
 
 /// Features that are drawn.
-pub const DRAWN: usize = 15;
+pub(crate) const DRAWN: usize = 15;
 /// Longest name that is written out; the table has it whole.
 const LONGEST: usize = 22;
 
 /// Both measures for the leading features of a method.
-pub fn importance(method: &str, found: &ImportanceView) -> Figure {
+pub(crate) fn importance(method: &str, found: &ImportanceView) -> Figure {
     let panels = [
         panel(method, "Loss of AUUC when permuted", Ticks::Plain, found, |feature| feature.loss),
         panel(method, "Share of the splits' gain", Ticks::Percent, found, |feature| Some(feature.gain)),

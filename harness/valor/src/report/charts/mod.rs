@@ -2,14 +2,14 @@
 
 mod calibration;
 mod forest;
-pub mod importance;
+pub(super) mod importance;
 mod quality;
 mod seeds;
 
-pub use calibration::calibration;
-pub use forest::{effects, forest};
-pub use quality::quality;
-pub use seeds::seeds;
+pub(super) use calibration::calibration;
+pub(super) use forest::{effects, forest};
+pub(super) use quality::quality;
+pub(super) use seeds::seeds;
 
 use valor_analysis::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
 use valor_analysis::shown::RANKERS;
@@ -22,7 +22,7 @@ const TRUTH: Style = Style::Reference(RANKERS.len() - 1);
 
 /// The kinds of curves beside each other: all methods if a panel can hold them, else one figure per backbone or part of it, on
 /// common axes.
-pub fn curves(kinds: &[Curves]) -> Vec<Figure> {
+pub(super) fn curves(kinds: &[Curves]) -> Vec<Figure> {
     let parted: Vec<(&Curves, Vec<Vec<&Band>>)> =
         kinds.iter().map(|curves| (curves, groups(&curves.methods))).collect();
     let count = parted.iter().map(|(_, groups)| groups.len()).min().unwrap_or(0);
@@ -134,7 +134,7 @@ fn curve_layers(curves: &Curves, group: &[&Band]) -> Vec<Layer> {
 }
 
 /// Uplift by decile, a small panel per method, on common axes.
-pub fn deciles(methods: &[Deciles]) -> Figure {
+pub(super) fn deciles(methods: &[Deciles]) -> Figure {
     let points = || methods.iter().flat_map(|method| &method.points);
     let y = range(points().flat_map(heights).chain([0.0]));
     let mut legend = vec![
@@ -194,7 +194,7 @@ fn decile_figure(method: &Deciles, y: (f64, f64)) -> TitledPanel {
 
 /// Training losses, a small panel per method, each with its own vertical axis: losses of different objectives
 /// cannot be compared.
-pub fn losses(methods: &[Losses]) -> Figure {
+pub(super) fn losses(methods: &[Losses]) -> Figure {
     let mut legend = vec![(Style::Training, "training, a line per seed".to_string())];
     if methods.iter().flat_map(|method| &method.seeds).any(|seed| !seed.validation.is_empty()) {
         legend.push((Style::Validation, "validation".to_string()));

@@ -7,7 +7,7 @@ use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use valor_page::svg::Style;
 
 /// Methods by median milliseconds of a single row and by a metric; nothing where fewer than two have both.
-pub fn quality(metric: &MetricView, costs: &[Cost]) -> Option<Figure> {
+pub(crate) fn quality(metric: &MetricView, costs: &[Cost]) -> Option<Figure> {
     let legend = vec![(Style::Dot, "a method; named where none is both faster and better".to_string())];
     (costs.len() > 1).then(|| Figure { legend, panels: vec![panel(&metric.name, costs)] })
 }

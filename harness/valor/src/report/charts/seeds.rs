@@ -10,7 +10,7 @@ use valor_page::panel::{Axis, Layer, Panel, Ticks, range};
 use valor_page::svg::Style;
 
 /// Seeds, means and intervals over seeds in `metric`; nothing where no seed has a value.
-pub fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> Option<Figure> {
+pub(crate) fn seeds(metric: &str, cells: &[CellView], references: &[ReferenceView]) -> Option<Figure> {
     let rows: Vec<(&str, &MetricEstimate)> =
         cells.iter().filter_map(|cell| Some((cell.method.as_str(), cell.metrics.get(metric)?))).collect();
     let lines: Vec<(Style, &str, f64)> = references

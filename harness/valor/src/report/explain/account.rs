@@ -14,7 +14,7 @@ const AVERAGE: f64 = 0.05;
 
 /// An account in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Story {
+pub(super) struct Story {
     /// Its id, or its row.
     pub id: String,
     /// Its uplift.
@@ -29,7 +29,7 @@ pub struct Story {
 
 /// What one feature does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Sentence {
+pub(super) struct Sentence {
     /// `compute usage 2.1 SD above average`.
     pub text: String,
     /// `+$13`.
@@ -40,7 +40,7 @@ pub struct Sentence {
 
 impl Story {
     /// Of an account, with what all accounts start from.
-    pub fn of(account: &Account, features: &[Feature], base: f64, unit: &Unit) -> Self {
+    pub(super) fn of(account: &Account, features: &[Feature], base: f64, unit: &Unit) -> Self {
         let places = decimals(account.contributions.iter().copied().chain([base, account.uplift]));
         let mut order: Vec<usize> = (0..features.len()).collect();
         let size = |feature: usize| account.contributions[feature].abs();
@@ -85,7 +85,7 @@ fn says(feature: &Feature, cell: &Cell) -> String {
 }
 
 /// A value as short as it goes.
-pub fn plain(value: f64) -> String {
+pub(super) fn plain(value: f64) -> String {
     let text = format::short(value);
     let text = match text.contains('.') && !text.contains('e') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_string(),
@@ -95,7 +95,7 @@ pub fn plain(value: f64) -> String {
 }
 
 /// A 32-bit number with the digits that tell it from its neighbours: read back, it is the same.
-pub fn exact(value: f32) -> String {
+pub(super) fn exact(value: f32) -> String {
     let text = match value.abs() {
         0.0 | 1e-4..1e15 => value.to_string(),
         _ => format!("{value:e}"),

@@ -13,16 +13,16 @@ const NAMED: usize = 5;
 const LAST_BIN: usize = MOST_CODES - 1;
 
 /// Names for the columns of a tree.
-pub struct Names<'a>(pub &'a [Feature]);
+pub(crate) struct Names<'a>(pub &'a [Feature]);
 
 impl Names<'_> {
     /// The feature that decides.
-    pub fn feature(&self, split: &Split) -> String {
+    pub(crate) fn feature(&self, split: &Split) -> String {
         self.0.get(split.column).map_or_else(|| format!("column {}", split.column), Feature::readable)
     }
 
     /// What goes left and what goes right.
-    pub fn sides(&self, split: &Split) -> [String; 2] {
+    pub(crate) fn sides(&self, split: &Split) -> [String; 2] {
         let (left, right) = match &split.left {
             Predicate::UpTo(threshold) if *threshold == f32::INFINITY => (Vec::new(), Vec::new()),
             Predicate::UpTo(threshold) => {
@@ -42,7 +42,7 @@ impl Names<'_> {
     }
 
     /// What each side asks of an account: `compute usage > 2`, `region = north, south`.
-    pub fn steps(&self, split: &Split) -> [String; 2] {
+    pub(crate) fn steps(&self, split: &Split) -> [String; 2] {
         let feature = self.feature(split);
         let step = |side: String| match (&split.left, side.as_str()) {
             (Predicate::Among(_), "missing") | (Predicate::UpTo(_), _) => format!("{feature} {side}"),
@@ -75,7 +75,7 @@ impl Names<'_> {
 }
 
 /// `4,310 rows`.
-pub fn rows(count: f64) -> String {
+pub(super) fn rows(count: f64) -> String {
     match count.round() as usize {
         1 => "1 row".to_string(),
         count => format!("{} rows", format::count(count)),
@@ -83,7 +83,7 @@ pub fn rows(count: f64) -> String {
 }
 
 /// What a leaf says beside its uplift.
-pub fn facts(leaf: &LeafFacts, amount: &dyn Fn(f64) -> String) -> Vec<String> {
+pub(super) fn facts(leaf: &LeafFacts, amount: &dyn Fn(f64) -> String) -> Vec<String> {
     let share = |share: f64| format!("{:.1} %", 100.0 * share);
     let text = |fact: &Fact| match fact {
         Fact::Rows([control, treated]) => {

@@ -24,7 +24,7 @@ const BOTTOM: f64 = 42.0;
 const GAP: f64 = 46.0;
 
 /// The plot of a feature, and how many dots lie beyond its axes.
-pub fn draw(feature: &Feature, sample: &[Account], place: usize, unit: &Unit) -> (String, usize) {
+pub(super) fn draw(feature: &Feature, sample: &[Account], place: usize, unit: &Unit) -> (String, usize) {
     match feature.known() {
         FeatureSummary::Levels(levels) => by_level(feature, levels, (sample, place), unit),
         FeatureSummary::Number { .. } => by_value(feature, (sample, place), unit),

@@ -10,7 +10,7 @@ use valor_page::format;
 
 /// A leaf as a row of the table; pairs are control and treated.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LeafRow {
+pub(super) struct LeafRow {
     /// What leads to it, split by split.
     pub path: Vec<String>,
     /// Rows that it was estimated on.
@@ -28,7 +28,7 @@ pub struct LeafRow {
 }
 
 /// All leaves, the one with the highest uplift first.
-pub fn table(listing: &Listing, names: &Names, unit: &Unit) -> Vec<LeafRow> {
+pub(super) fn table(listing: &Listing, names: &Names, unit: &Unit) -> Vec<LeafRow> {
     let mut found: Vec<(f64, LeafRow)> = Vec::new();
     let mut open = vec![(0, Vec::new())];
     while let Some((place, path)) = open.pop() {

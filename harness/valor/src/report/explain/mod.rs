@@ -6,8 +6,8 @@ mod dependence;
 mod leaves;
 mod page;
 mod summary;
-pub mod tree_svg;
-pub mod tree_text;
+pub(crate) mod tree_svg;
+pub(crate) mod tree_text;
 
-pub use branch::Names;
-pub use page::{About, render};
+pub(crate) use branch::Names;
+pub(crate) use page::{About, render};

@@ -20,7 +20,7 @@ const SUMMARY: usize = 12;
 const PLOTS: usize = 6;
 
 /// What the page is about.
-pub struct About<'a> {
+pub(crate) struct About<'a> {
     /// The method, as files spell it.
     pub method: &'a str,
     /// How contributions are computed.
@@ -98,7 +98,7 @@ struct Page<'a> {
 }
 
 /// The page.
-pub fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
+pub(crate) fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
     let views = features(digest);
     let moved: Vec<&FeatureView> = views.iter().filter(|view| view.mean_absolute > 0.0).collect();
     let rows = feature_rows(&moved, unit);

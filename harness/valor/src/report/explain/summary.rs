@@ -8,10 +8,15 @@ use valor_page::swarm::{self, Caption, Row};
 const SHADES: [&str; 7] = ["v0", "v1", "v2", "v3", "v4", "v5", "v6"];
 
 /// What an axis of contributions says.
-pub const AXIS: &str = "lowers uplift \u{2190} \u{2192} raises uplift";
+pub(super) const AXIS: &str = "lowers uplift \u{2190} \u{2192} raises uplift";
 
 /// The plot of the leading features, and how many dots lie beyond its axis.
-pub fn draw(views: &[FeatureView], features: &[Feature], sample: &[Account], unit: &Unit) -> (String, usize) {
+pub(super) fn draw(
+    views: &[FeatureView],
+    features: &[Feature],
+    sample: &[Account],
+    unit: &Unit,
+) -> (String, usize) {
     let rows = views.iter().map(|view| {
         let feature = &features[view.place];
         let dots = sample.iter().zip(standings(feature, sample, view.place));

@@ -18,7 +18,7 @@ const LINE: f64 = 15.0;
 const LETTER: f64 = 6.2;
 
 /// A tree, its splits down to `depth` levels.
-pub fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> String {
+pub(crate) fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> String {
     let drawing = Drawing {
         listing,
         names,
@@ -33,7 +33,7 @@ pub fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> Stri
 }
 
 /// The same as a file of its own, with the colours of a page.
-pub fn standalone(svg: &str) -> String {
+pub(crate) fn standalone(svg: &str) -> String {
     let style = format!("<style>{STYLE}{EXPLAIN_STYLE}</style>");
     svg.replacen("<title>", &format!("{style}<title>"), 1).replacen(
         "class=\"chart drawn\"",

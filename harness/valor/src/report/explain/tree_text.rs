@@ -8,7 +8,7 @@ use valor_learn::trees::Place;
 use valor_page::amount::{Unit, decimals};
 
 /// A tree as lines of text, its splits down to `depth` levels.
-pub fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> String {
+pub(crate) fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> String {
     let printer = Printer::new(listing, names, unit, depth);
     let mut text = format!("all accounts: {}\n", printer.what(0, 0));
     printer.children(0, 0, "", &mut text);
@@ -16,7 +16,7 @@ pub fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> Stri
 }
 
 /// What a leaf says of uplift: `uplift +$13 [8, 18]`.
-pub fn uplift(leaf: &LeafFacts, unit: &Unit, places: usize) -> Option<String> {
+pub(crate) fn uplift(leaf: &LeafFacts, unit: &Unit, places: usize) -> Option<String> {
     let uplift = unit.signed(leaf.uplift?, places);
     Some(match leaf.interval {
         Some((low, high)) => {
@@ -27,7 +27,7 @@ pub fn uplift(leaf: &LeafFacts, unit: &Unit, places: usize) -> Option<String> {
 }
 
 /// Decimals of the amounts of a tree.
-pub fn places(listing: &Listing) -> usize {
+pub(crate) fn places(listing: &Listing) -> usize {
     decimals(listing.leaves.iter().filter_map(|leaf| leaf.uplift))
 }
 
@@ -92,7 +92,7 @@ mod tests {
     use valor_learn::learner::explain::Fact;
     use valor_learn::trees::{Predicate, Split, Tree};
 
-    pub fn example() -> (Listing, Vec<Feature>) {
+    pub(crate) fn example() -> (Listing, Vec<Feature>) {
         let mut tree = Tree::new();
         let split = |column, threshold, missing_left| Split {
             column,

@@ -3,8 +3,8 @@
 mod tex;
 mod text;
 
-pub use tex::render as tex;
-pub use text::{CellText, PaperText};
+pub(super) use tex::render as tex;
+pub(super) use text::{CellText, PaperText};
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use valor_page::format;
 const HALVES: [(&str, &str); 2] = [("synthetic", "Synthetic Dataset"), ("production", "Production Dataset")];
 
 /// The table as LaTeX; the best of each group is underlined, as in the paper.
-pub fn render(analysis: &Analysis, paper: &PaperView) -> String {
+pub(crate) fn render(analysis: &Analysis, paper: &PaperView) -> String {
     let Some(like) = paper.halves.first() else { return String::new() };
     let width = like.columns.len();
     let mut text = format!(

@@ -9,7 +9,7 @@ use valor_runs::spec::PaperTable;
 
 /// A table of the paper beside ours.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PaperText {
+pub(crate) struct PaperText {
     /// `Table 1`.
     pub title: String,
     /// Its halves.
@@ -20,7 +20,7 @@ pub struct PaperText {
 
 /// Half a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct HalfText {
+pub(crate) struct HalfText {
     /// `Synthetic`, or `Production: proprietary, not reproducible`.
     pub heading: String,
     /// What the data have in common, and how large they are.
@@ -39,7 +39,7 @@ pub struct HalfText {
 
 /// Rows under one heading of the paper.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct GroupText {
+pub(crate) struct GroupText {
     /// The heading.
     pub name: String,
     /// Its rows.
@@ -48,7 +48,7 @@ pub struct GroupText {
 
 /// A row.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RowText {
+pub(crate) struct RowText {
     /// As the paper calls it.
     pub name: String,
     /// Our method, where it is called otherwise.
@@ -59,7 +59,7 @@ pub struct RowText {
 
 /// A cell.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CellText {
+pub(crate) struct CellText {
     /// As printed, a dash where the paper has none.
     pub paper: String,
     /// Mark of a remark on the paper's figure.
@@ -80,7 +80,7 @@ pub struct CellText {
 
 impl PaperText {
     /// Rounds what an analysis has of the paper; nothing if the experiment names no table.
-    pub fn new(analysis: &Analysis) -> Option<Self> {
+    pub(crate) fn new(analysis: &Analysis) -> Option<Self> {
         let paper = analysis.paper.as_ref()?;
         let mut notes = Notes::default();
         let halves = paper.halves.iter().map(|half| half_text(analysis, half, &mut notes)).collect();
@@ -89,7 +89,7 @@ impl PaperText {
 }
 
 /// As the paper calls a table.
-pub fn title(table: PaperTable) -> &'static str {
+pub(super) fn title(table: PaperTable) -> &'static str {
     match table {
         PaperTable::Table1 => "Table 1",
         PaperTable::Table2 => "Table 2",

@@ -5,7 +5,7 @@ use crate::learner::status::{GRADIENT, LastFinite, TOTAL};
 use tch::{Device, Kind, Tensor};
 
 /// What is known of every replicate's fall. Nothing is asked of the device while steps are made.
-pub struct Falls {
+pub(super) struct Falls {
     names: Vec<String>,
     /// `[S]`: the step of the epoch at which a replicate fell, from 1; 0 for none.
     step: Tensor,
@@ -16,7 +16,7 @@ pub struct Falls {
 }
 
 /// The fall of one replicate.
-pub struct Fall {
+pub(super) struct Fall {
     /// Step of the epoch, from 1.
     pub step: usize,
     /// What was not finite.
@@ -27,7 +27,7 @@ pub struct Fall {
 
 impl Falls {
     /// None yet, of so many replicates.
-    pub fn new(names: Vec<&str>, replicates: i64, device: Device) -> Self {
+    pub(super) fn new(names: Vec<&str>, replicates: i64, device: Device) -> Self {
         let shape = [names.len() as i64 + 1, replicates];
         let last = Tensor::full(shape, f64::NAN, (Kind::Float, device));
         let step = Tensor::zeros([replicates], (Kind::Int64, device));
@@ -37,7 +37,7 @@ impl Falls {
 
     /// Takes note of a step (from 0): its total `[S]` and terms `[terms, S]`, and which replicates learned before and
     /// after it.
-    pub fn watch(
+    pub(super) fn watch(
         &mut self,
         step: usize,
         (total, terms): (&Tensor, &Tensor),
@@ -51,7 +51,7 @@ impl Falls {
     }
 
     /// Of each replicate, if it fell.
-    pub fn read(&self) -> Vec<Option<Fall>> {
+    pub(super) fn read(&self) -> Vec<Option<Fall>> {
         let steps = host(&self.step);
         if steps.iter().all(|step| *step == 0.0) {
             return steps.iter().map(|_| None).collect();
@@ -64,7 +64,7 @@ impl Falls {
     }
 
     /// Of each replicate the losses of its last step where all was finite.
-    pub fn last(&self) -> Vec<Option<LastFinite>> {
+    pub(super) fn last(&self) -> Vec<Option<LastFinite>> {
         let last = |losses: Vec<f64>| {
             let (total, terms) = losses.split_first()?;
             let names = self.names.iter().map(ToString::to_string);
