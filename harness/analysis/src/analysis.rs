@@ -6,7 +6,7 @@ use super::cell::FailureView;
 use super::cell_analysis::CellAnalysis;
 use super::claims::{self, ClaimView};
 use super::comparisons::{Asker, Comparisons, Deciding};
-use super::contrasts::{ContrastView, Question, places, with_baseline};
+use super::contrasts::{ComparedMethods, ContrastView, places, with_baseline};
 use super::effects::{EffectsView, effects};
 use super::evidence::Evidence;
 use super::linear_contrast::{DatasetCells, Place, ResampledCell};
@@ -19,6 +19,7 @@ use super::totals::Totals;
 use super::tuning::TuningView;
 use anyhow::Result;
 use std::collections::BTreeSet;
+use valor_base::question::Question;
 use valor_runs::spec::{Decision, Experiment, groups};
 use valor_stats::metrics;
 
@@ -31,8 +32,10 @@ pub struct Analysis {
     pub profile: String,
     /// What a reader should know about the profile.
     pub caption: Option<String>,
-    /// The question.
+    /// The question in prose.
     pub question: String,
+    /// What the rows are asked.
+    pub asks: Question,
     /// The method that others are compared with.
     pub baseline: String,
     /// Asked seeds.
@@ -110,6 +113,7 @@ impl Analysis {
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
             question: asked.question.clone(),
+            asks: asked.asks(),
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
             decision: asked.decision.clone(),
@@ -163,7 +167,7 @@ impl Decisions {
         let mut comparisons = Comparisons::default();
         let left_out = groups::left_out(&asked.methods);
         let baseline = cells.first().map(|cells| with_baseline(&asked.baseline, cells)).unwrap_or_default();
-        let without: Vec<Question> = left_out.iter().map(question).collect();
+        let without: Vec<ComparedMethods> = left_out.iter().map(question).collect();
         let places = places(cells);
         for place in &places {
             for metric in &asked.metrics {
@@ -177,7 +181,7 @@ impl Decisions {
         }
         let own: Vec<_> = claims.iter().flat_map(claims::Asked::own).collect();
         let family = comparisons.decide(deciding, &own);
-        let shown = |questions: &[Question]| {
+        let shown = |questions: &[ComparedMethods]| {
             let of_place = |place: &Place| {
                 let datasets = place.names();
                 let asked =
@@ -203,8 +207,12 @@ fn totals(evidence: &Evidence) -> Totals {
     Totals::new(datasets.collect())
 }
 
-fn question(left_out: &groups::LeftOut) -> Question<'_> {
-    Question { method: &left_out.method, against: &left_out.full, component: Some(&left_out.component) }
+fn question(left_out: &groups::LeftOut) -> ComparedMethods<'_> {
+    ComparedMethods {
+        method: &left_out.method,
+        against: &left_out.full,
+        component: Some(&left_out.component),
+    }
 }
 
 /// Every cell with its resampled metrics, by dataset.

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use valor_base::question::Question;
 use valor_runs::record::Status;
-use valor_stats::metrics::Prepared;
+use valor_stats::metrics::RankedRows;
 use valor_stats::metrics::curve::uplift_by_group;
 
 /// Everything that a report shows of one cell.
@@ -55,7 +55,7 @@ impl CellAnalysis {
         let none = Vec::new();
         let mut share = Vec::new();
         let mut bands = BTreeMap::new();
-        let question = runs.models.first().map_or(Question::Uplift, Prepared::question);
+        let question = runs.models.first().map_or(Question::Uplift, RankedRows::question);
         for kind in curve_kinds(question) {
             let curves = curves(&runs.models, kind.of);
             let rows = row_band(resamples.curves.get(kind.title).unwrap_or(&none), &curves);

@@ -1,6 +1,6 @@
 //! Every comparison of two methods that a report shows: made once, decided once, looked up by all that show it.
 
-use super::contrasts::{ContrastView, Question, contrast};
+use super::contrasts::{ComparedMethods, ContrastView, contrast};
 use super::decided::Decided;
 use super::estimate::LEVEL;
 use super::linear_contrast::{Place, Tested};
@@ -147,7 +147,7 @@ impl ClaimFamily {
 
 impl Comparisons {
     /// Makes a comparison unless it is known.
-    pub fn ask(&mut self, asker: Asker, question: &Question, metric: &str, place: &Place) {
+    pub fn ask(&mut self, asker: Asker, question: &ComparedMethods, metric: &str, place: &Place) {
         let key = Key::new(&place.names(), [question.method, question.against], metric);
         if let Some(known) = self.found.get_mut(&key) {
             known.askers.push(asker);
@@ -157,7 +157,7 @@ impl Comparisons {
     }
 
     /// A comparison that was asked for, method minus against.
-    pub fn get(&self, question: &Question, metric: &str, datasets: &[&str]) -> Option<ContrastView> {
+    pub fn get(&self, question: &ComparedMethods, metric: &str, datasets: &[&str]) -> Option<ContrastView> {
         let key = Key::new(datasets, [question.method, question.against], metric);
         let view = &self.found.get(&key)?.view;
         let turned = if view.method == question.method { view.clone() } else { view.reversed() };

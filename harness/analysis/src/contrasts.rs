@@ -93,7 +93,7 @@ pub struct Sources {
 
 /// A comparison to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question<'a> {
+pub struct ComparedMethods<'a> {
     /// The method.
     pub method: &'a str,
     /// What it is compared with.
@@ -103,10 +103,10 @@ pub struct Question<'a> {
 }
 
 /// Every method with the baseline, in the order of the table.
-pub fn with_baseline<'a>(baseline: &'a str, methods: &DatasetCells<'a>) -> Vec<Question<'a>> {
+pub fn with_baseline<'a>(baseline: &'a str, methods: &DatasetCells<'a>) -> Vec<ComparedMethods<'a>> {
     let others =
         methods.cells.iter().map(|one| one.cell.method.as_str()).filter(|method| *method != baseline);
-    others.map(|method| Question { method, against: baseline, component: None }).collect()
+    others.map(|method| ComparedMethods { method, against: baseline, component: None }).collect()
 }
 
 /// Where comparisons are made: dataset by dataset, then averaged if there are several. `datasets` holds the same methods for
@@ -121,7 +121,7 @@ pub fn places<'a>(datasets: &'a [DatasetCells<'a>]) -> Vec<Place<'a>> {
 }
 
 /// Method minus against in a metric, averaged over the datasets of a place; nothing if one lacks a method.
-pub fn contrast(question: &Question, metric: &str, place: &Place) -> Option<ContrastView> {
+pub fn contrast(question: &ComparedMethods, metric: &str, place: &Place) -> Option<ContrastView> {
     let direction = metrics::find(metric).map_or(Direction::Neither, |metric| metric.direction);
     let (mut values, mut gains, mut levels) = (Vec::new(), Vec::new(), Vec::new());
     for cells in &place.datasets {

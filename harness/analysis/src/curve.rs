@@ -4,7 +4,7 @@ use super::estimate::mean;
 use rayon::prelude::*;
 use valor_runs::record::{Record, Status};
 use valor_runs::spec::NamedMethod;
-use valor_stats::metrics::Prepared;
+use valor_stats::metrics::RankedRows;
 use valor_stats::metrics::curve::{CurvePoint, Group};
 use valor_stats::stats::NORMAL_95;
 
@@ -168,7 +168,10 @@ impl Band {
 }
 
 /// A curve per model.
-pub fn curves(models: &[Prepared], curve: fn(&Prepared, usize) -> Vec<CurvePoint>) -> Vec<Vec<CurvePoint>> {
+pub fn curves(
+    models: &[RankedRows],
+    curve: fn(&RankedRows, usize) -> Vec<CurvePoint>,
+) -> Vec<Vec<CurvePoint>> {
     models.par_iter().map(|model| curve(model, CURVE_POINTS)).collect()
 }
 

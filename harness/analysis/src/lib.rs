@@ -1,40 +1,71 @@
-//! Every number and every verdict of a report. Reads records and predictions, draws nothing, prints nothing.
+//! Every number and every verdict of a report. Reads records and predictions, draws nothing, prints nothing. Modules in the order
+//! in which they may use each other.
+
+pub mod estimate;
+
+pub mod totals;
+
+pub mod evidence;
+
+pub mod collect;
+
+pub mod shown;
+
+pub mod sample;
+
+pub mod resample;
+
+pub mod curve;
+
+mod bands;
+
+pub mod importance;
+
+pub mod times;
+
+pub mod cell;
+
+mod runs;
+
+mod cell_analysis;
+
+pub mod references;
+
+pub mod metric;
+
+pub mod block;
+
+pub mod linear_contrast;
+
+pub mod decided;
+
+pub mod contrasts;
+
+pub mod comparisons;
+
+pub mod effects;
+
+pub mod claims;
+
+pub mod tuning;
+
+pub mod averages;
+
+pub mod paper;
+
+pub mod machine;
 
 pub mod analysis;
-pub mod averages;
-mod bands;
-pub mod block;
-pub mod cell;
-mod cell_analysis;
-pub mod claims;
-pub mod collect;
+
 pub mod compare;
-pub mod comparisons;
-pub mod contrasts;
-pub mod curve;
-pub mod decided;
-pub mod effects;
-pub mod estimate;
-pub mod evidence;
+
 pub mod explain;
-pub mod importance;
-pub mod linear_contrast;
-pub mod machine;
-pub mod metric;
-pub mod paper;
-pub mod references;
-pub mod resample;
-mod runs;
-pub mod sample;
-pub mod shown;
-pub mod times;
-pub mod totals;
-pub mod tuning;
+
+#[cfg(test)]
+mod verdict_tests;
 
 #[cfg(test)]
 mod comparison_tests;
-#[cfg(test)]
-mod verdict_tests;
 
 pub use analysis::Analysis;
 pub use block::Block;

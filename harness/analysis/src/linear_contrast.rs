@@ -78,7 +78,7 @@ pub struct LinearContrast<'a> {
 impl<'a> LinearContrast<'a> {
     /// Adds up.
     pub fn of(terms: &[(f64, &ResampledCell<'a>)], metric: &'a str, orientation: Orientation) -> Self {
-        let dataset = terms.first().map_or("", |(_, side)| side.cell.dataset.as_str());
+        let dataset = terms.first().map_or("", |(_, one)| one.cell.dataset.as_str());
         Self {
             dataset,
             metric,
@@ -127,8 +127,8 @@ fn seeds(terms: &[(f64, &ResampledCell)], metric: &str, orientation: Orientation
 
 /// Means over other seeds would not be the same sum.
 fn rows(terms: &[(f64, &ResampledCell)], metric: &str, orientation: Orientation) -> Defined<Resampled> {
-    let resampled = |side: &ResampledCell| {
-        side.resamples.metrics.get(metric).cloned().unwrap_or_else(|| Err(Undefined::new("not resampled")))
+    let resampled = |one: &ResampledCell| {
+        one.resamples.metrics.get(metric).cloned().unwrap_or_else(|| Err(Undefined::new("not resampled")))
     };
     let sign = match orientation {
         Orientation::Metric | Orientation::Gain(Direction::Higher) => 1.0,
@@ -140,18 +140,18 @@ fn rows(terms: &[(f64, &ResampledCell)], metric: &str, orientation: Orientation)
     let found: Vec<(f64, Resampled)> = terms
         .iter()
         .rev()
-        .map(|(factor, side)| resampled(side).map(|resampled| (sign * factor, resampled)))
+        .map(|(factor, one)| resampled(one).map(|resampled| (sign * factor, resampled)))
         .collect::<Result<_, _>>()?;
-    let finished = |side: &ResampledCell| {
-        side.cell.metrics.get(metric).map(|estimate| estimate.per_seed.keys().copied().collect::<Vec<_>>())
+    let finished = |one: &ResampledCell| {
+        one.cell.metrics.get(metric).map(|estimate| estimate.per_seed.keys().copied().collect::<Vec<_>>())
     };
     let Some(((_, first), others)) = terms.split_first() else {
         return Err(Undefined::new("nothing to compare"));
     };
-    if others.iter().any(|(_, side)| finished(side) != finished(first)) {
+    if others.iter().any(|(_, one)| finished(one) != finished(first)) {
         return Err(Undefined::new(DIFFERENT_SEEDS));
     }
-    if others.iter().any(|(_, side)| side.resamples.evaluation != first.resamples.evaluation) {
+    if others.iter().any(|(_, one)| one.resamples.evaluation != first.resamples.evaluation) {
         return Err(Undefined::new(DIFFERENT_ROWS));
     }
     let parts: Vec<(f64, &Resampled)> =

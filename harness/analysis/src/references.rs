@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use valor_base::question::Question;
 use valor_base::seed::Seeds;
 use valor_runs::record::EvaluationRows;
-use valor_stats::metrics::{Defined, Metric, Prepared, RandomValue, Undefined, random_reference};
+use valor_stats::metrics::{Defined, Metric, RandomValue, RankedRows, Undefined, random_reference};
 use valor_stats::stats::Interval;
 
 /// Rows that the permutations of one random reference may rank altogether: fewer permutations of more rows.
@@ -37,7 +37,7 @@ pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) ->
     let question = splits.first().map_or(Question::Uplift, |split| split.rows.question());
     let mut found = References::default();
     for name in RANKERS.into_iter().filter(|name| names.contains(name)) {
-        let models: Vec<Prepared> = ranked.iter_mut().filter_map(|split| split.remove(name)).collect();
+        let models: Vec<RankedRows> = ranked.iter_mut().filter_map(|split| split.remove(name)).collect();
         let metrics = match name {
             RANDOM => {
                 metrics.iter().map(|metric| (metric.name.to_string(), expected(&random, metric))).collect()
@@ -82,14 +82,14 @@ fn expected(splits: &[BTreeMap<String, RandomValue>], metric: &Metric) -> Metric
 
 /// A ranking that needs no training, judged on each split.
 fn fixed(
-    models: &[Prepared],
+    models: &[RankedRows],
     metrics: &[&'static Metric],
     plan: &EstimationPlan,
 ) -> BTreeMap<String, MetricEstimate> {
     let resampled =
         if models.len() == 1 { plan.resample(models) } else { plan.refuse(&Undefined::new(NO_COMMON_ROWS)) };
     let estimate = |metric: &&'static Metric| {
-        let value = |model: &Prepared| metric.compute(model);
+        let value = |model: &RankedRows| metric.compute(model);
         let rows = resampled.metrics.get(metric.name).map(|found| row_interval(metric.name, found));
         let rows = rows.unwrap_or_else(|| Err(Undefined::new(NO_COMMON_ROWS)));
         (metric.name.to_string(), seedless(models.iter().map(value), rows))

@@ -5,7 +5,7 @@ use super::shown::CURVES;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use valor_base::seed::Seeds;
-use valor_stats::metrics::{self, Defined, Metric, Prepared, Undefined, WeightedForm};
+use valor_stats::metrics::{self, Defined, Metric, RankedRows, Undefined, WeightedForm};
 use valor_stats::stats::{Interval, Resampled, RowBootstrap, RowDraws, SeedInterval, bootstrap_rows};
 
 /// Why there is no interval over rows when every seed draws its own split.
@@ -82,10 +82,10 @@ impl EstimationPlan {
     }
 
     /// Each metric and curve averaged over `models`, which were judged on the same rows, under every resample.
-    pub fn resample(&self, models: &[Prepared]) -> Resamples {
+    pub fn resample(&self, models: &[RankedRows]) -> Resamples {
         let followed = |metric: &&'static Metric| self.refusal(metric).is_none();
         let chosen: Vec<&Metric> = self.registered().into_iter().filter(followed).collect();
-        let draws = self.draws(models.first().map_or(0, Prepared::rows));
+        let draws = self.draws(models.first().map_or(0, RankedRows::rows));
         let mut resampled = match bootstrap_rows(models, &chosen, &draws) {
             Ok(resampled) => resampled,
             Err(error) => return self.refuse(&Undefined(format!("{error:#}"))),

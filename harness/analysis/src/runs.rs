@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use valor_learn::evaluation;
 use valor_runs::record::{EvaluationRows, Predictions, Record, Status};
-use valor_stats::metrics::{self, Defined, Prepared, Undefined};
+use valor_stats::metrics::{self, Defined, RankedRows, Undefined};
 use valor_stats::stats::Resampled;
 
 /// The finished runs of a cell, ascending by their place in the experiment's seeds.
@@ -18,7 +18,7 @@ pub struct FinishedRuns<'a> {
     /// How many of what.
     pub seeds: SeedCounts,
     /// Predictions on their rows.
-    pub models: Vec<Prepared>,
+    pub models: Vec<RankedRows>,
 }
 
 /// A finished run with what it was judged on.
@@ -53,7 +53,7 @@ impl<'a> FinishedRuns<'a> {
         let prepared = |run: FinishedRun<'a>| (run.seed, run.record, prepare(run.rows, run.predictions));
         let found: Vec<_> = runs.into_par_iter().map(prepared).collect();
         let mut models = Vec::new();
-        let mut keep = |model: Prepared| {
+        let mut keep = |model: RankedRows| {
             models.push(model);
             models.len() - 1
         };
@@ -138,7 +138,7 @@ fn counts(cell: &CellEvidence, found: usize) -> SeedCounts {
     SeedCounts { found, failed: diverged + crashed, diverged, asked: cell.runs.len() }
 }
 
-fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Defined<Prepared> {
+fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Defined<RankedRows> {
     let rows = rows.ok_or_else(|| Undefined::new("the rows that the run was judged on are not stored"))?;
     let predictions = predictions.ok_or_else(|| Undefined::new("the run's predictions are not stored"))?;
     evaluation::prepare(predictions, rows).map_err(|error| Undefined(format!("{error:#}")))

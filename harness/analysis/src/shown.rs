@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use valor_base::question::{Arms, Question};
 use valor_runs::record::{EvaluationRows, Predictions};
 use valor_stats::metrics::curve::{CurvePoint, qini_curve, uplift_curve};
-use valor_stats::metrics::{Judged, Prepared};
+use valor_stats::metrics::{RankedRows, ScoredRows};
 
 /// A curve of a ranking.
 pub struct CurveKind {
     /// For the reader.
     pub title: &'static str,
     /// Its points in so many steps.
-    pub of: fn(&Prepared, usize) -> Vec<CurvePoint>,
+    pub of: fn(&RankedRows, usize) -> Vec<CurvePoint>,
 }
 
 /// In the order of the page, which is that of resampled curves.
@@ -51,9 +51,9 @@ pub struct Judgement<'a> {
 }
 
 /// Scores by name; the constant score of `random` has the curve of its expectation.
-pub fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, Prepared>> {
+pub fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, RankedRows>> {
     let rows = split.rows;
-    let plain = |score: &[f64]| Prepared::new(&rows.judged(score));
+    let plain = |score: &[f64]| RankedRows::new(&rows.judged(score));
     let mut found = BTreeMap::from([(RANDOM, plain(&vec![0.0; rows.outcome.len()])?)]);
     match &rows.expected {
         Some(Arms::Two { control, .. }) => drop(found.insert(PROGNOSTIC, plain(control)?)),
@@ -70,13 +70,13 @@ pub fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, Prepared>> {
         found.insert(LOG_RATIO, plain(&control.iter().zip(treated).map(ratio).collect::<Vec<_>>())?);
     }
     if let Some(effect) = &rows.effect {
-        let oracle = Judged {
+        let oracle = ScoredRows {
             predicted_uplift: Some(effect),
             predicted_control: two.map(|(control, _)| control.as_slice()),
             predicted_treated: two.map(|(_, treated)| treated.as_slice()),
             ..rows.judged(effect)
         };
-        found.insert(ORACLE, Prepared::new(&oracle)?);
+        found.insert(ORACLE, RankedRows::new(&oracle)?);
     }
     Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use valor_runs::record::EvaluationRows;
 use valor_runs::spec::{Decision, Experiment, Margin};
-use valor_stats::metrics::{self, Judged, Total};
+use valor_stats::metrics::{self, ScoredRows, Total};
 use valor_stats::stats::{AverageEffect, HARDLY_THERE};
 
 /// Average effects on the test rows of every dataset of an experiment.
@@ -47,7 +47,7 @@ impl DatasetTotals {
     }
 
     /// Of one set of judged rows.
-    pub fn of_rows(name: &str, rows: &Judged) -> Self {
+    pub fn of_rows(name: &str, rows: &ScoredRows) -> Self {
         let (treatment, outcome) = (rows.treatment, rows.outcome);
         let inverse = |propensity| AverageEffect::inverse(treatment?, outcome, propensity).ok();
         Self {

@@ -42,6 +42,11 @@ pub fn sync(file: &File) -> io::Result<()> {
     file.sync_all()
 }
 
+/// The same without what only dates the file.
+pub fn sync_content(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
 /// Puts an open file that was staged in its place, once all that was written into it is durable. A file that stands there is
 /// replaced.
 pub fn place(file: &File, staged: &Path, place: &Path) -> io::Result<()> {

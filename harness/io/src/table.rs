@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use valor_base::input_error;
 
 /// How rows are stored, by the ending of a file's name.
@@ -127,14 +127,9 @@ impl Columns {
         self.push(name, Arc::new(cells), true);
     }
 
-    /// Adds a column of any type, whose cells may be missing if one is.
-    pub fn add_array(&mut self, name: &str, cells: ArrayRef) {
-        let partial = cells.null_count() > 0;
-        self.push(name, cells, partial);
-    }
-
-    fn push(&mut self, name: &str, cells: ArrayRef, nullable: bool) {
-        self.fields.push(Field::new(name, cells.data_type().clone(), nullable));
+    /// Adds a column of a type that is known when it runs; `partial` says whether cells may be missing.
+    pub fn push(&mut self, name: &str, cells: ArrayRef, partial: bool) {
+        self.fields.push(Field::new(name, cells.data_type().clone(), partial));
         self.cells.push(cells);
     }
 
@@ -154,7 +149,38 @@ pub struct Writer<W: Write + Send>(Kind<W>);
 enum Kind<W: Write + Send> {
     Csv(W),
     CsvGz(GzEncoder<W>),
-    Parquet(Box<ArrowWriter<W>>),
+    Parquet(Box<ArrowWriter<Held<W>>>, Held<W>),
+}
+
+/// What a Parquet writer writes to, which it does not give back with what the system said of it.
+struct Held<W>(Arc<Mutex<W>>);
+
+impl<W> Held<W> {
+    fn lock(&self) -> MutexGuard<'_, W> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Once nobody else holds it.
+    fn into_inner(self) -> anyhow::Result<W> {
+        let held = Arc::into_inner(self.0).ok_or_else(|| anyhow::anyhow!("the file is still written"))?;
+        Ok(held.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<W> Clone for Held<W> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<W: Write> Write for Held<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.lock().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.lock().flush()
+    }
 }
 
 impl<W: Write + Send> Writer<W> {
@@ -181,7 +207,8 @@ impl<W: Write + Send> Writer<W> {
             }
             Format::Parquet => {
                 let properties = Some(packing.properties());
-                Kind::Parquet(Box::new(ArrowWriter::try_new(out, schema.clone(), properties)?))
+                let out = Held(Arc::new(Mutex::new(out)));
+                Kind::Parquet(Box::new(ArrowWriter::try_new(out.clone(), schema.clone(), properties)?), out)
             }
         }))
     }
@@ -195,7 +222,7 @@ impl<W: Write + Send> Writer<W> {
         match &mut self.0 {
             Kind::Csv(out) => write_text(out, rows),
             Kind::CsvGz(out) => write_text(out, rows),
-            Kind::Parquet(parquet) => Ok(parquet.write(rows)?),
+            Kind::Parquet(parquet, _) => Ok(parquet.write(rows)?),
         }
     }
 
@@ -208,7 +235,12 @@ impl<W: Write + Send> Writer<W> {
         let mut out = match self.0 {
             Kind::Csv(out) => out,
             Kind::CsvGz(out) => out.finish()?,
-            Kind::Parquet(parquet) => parquet.into_inner()?,
+            Kind::Parquet(mut parquet, out) => {
+                // Not `into_inner`, which turns what the system says into a text.
+                parquet.finish()?;
+                drop(parquet);
+                out.into_inner()?
+            }
         };
         out.flush()?;
         Ok(out)

@@ -22,7 +22,7 @@ use valor_data::b2b_mimic::B2bMimicSpec;
 use valor_data::encode::ColumnKind;
 use valor_data::{DataSpec, Dataset};
 use valor_learn::trees::{CausalForest, CausalForestSpec, Residual, Rows, ZilnForest, ZilnForestSpec};
-use valor_stats::metrics::{self, Judged};
+use valor_stats::metrics::{self, ScoredRows};
 
 /// Rows that are asked about.
 const ASKED: usize = 47_284;
@@ -199,11 +199,11 @@ fn median(mut values: Vec<f64>) -> f64 {
 fn judge(data: &Dataset, scores: &[f64]) -> Vec<(&'static str, f64)> {
     let first = data.rows() - scores.len();
     let truth = data.truth.as_ref().unwrap();
-    let judged = Judged {
+    let judged = ScoredRows {
         effect: truth.effect.as_ref().map(|effect| &effect[first..]),
-        ..Judged::new(scores, &data.assigned()[first..], &data.outcome[first..])
+        ..ScoredRows::new(scores, &data.assigned()[first..], &data.outcome[first..])
     };
-    let prepared = metrics::Prepared::new(&judged).unwrap();
+    let prepared = metrics::RankedRows::new(&judged).unwrap();
     ["auuc.true", "krcc"]
         .map(|name| (name, metrics::find(name).unwrap().compute(&prepared).unwrap()))
         .to_vec()

@@ -54,8 +54,8 @@ fn milliseconds(kind: &TermKind, replicates: i64) -> f64 {
     let head = HeadSpec::Ziln { sigma_term: true };
     let summary =
         OutcomeSummary { sd: 30.0, nonzero_share: BUYERS, treated_share: 0.5, ..OutcomeSummary::default() };
-    let (name, abilities) = (backbone.name(), backbone.abilities());
-    let setting = Setting { head: head.clone(), backbone: name, abilities, summary, batch: BATCH };
+    let (name, question, abilities) = (backbone.name(), backbone.question(), backbone.abilities());
+    let setting = Setting { head: head.clone(), backbone: name, question, abilities, summary, batch: BATCH };
     let term = kind.build(&setting).unwrap();
     let batch = batch(replicates);
     let mut times: Vec<f64> = (0..PASSES)

@@ -15,7 +15,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::time::Instant;
 use valor_base::seed::{Seeds, Stream};
-use valor_stats::metrics::{Judged, Metric, Prepared, find};
+use valor_stats::metrics::{Metric, RankedRows, ScoredRows, find};
 use valor_stats::stats::{RowBootstrap, RowDraws, bootstrap_rows};
 
 const ROWS: usize = 47_284;
@@ -55,11 +55,11 @@ fn read(path: &str) -> Rows {
 }
 
 /// Models that share rows and differ by noise in their scores.
-fn models((score, treatment, outcome): &Rows, cell: u64) -> Vec<Prepared> {
+fn models((score, treatment, outcome): &Rows, cell: u64) -> Vec<RankedRows> {
     let model = |seed: u64| {
         let mut stream = Seeds::new(2).at(cell).at(seed).stream();
         let noisy: Vec<f64> = score.iter().map(|score| score + normal(&mut stream)).collect();
-        Prepared::new(&Judged::new(&noisy, treatment, outcome)).unwrap()
+        RankedRows::new(&ScoredRows::new(&noisy, treatment, outcome)).unwrap()
     };
     (0..SEEDS).map(model).collect()
 }

@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::hint::black_box;
 use valor_base::seed::Seeds;
-use valor_stats::metrics::{Judged, LANES, Lanes, Metric, Prepared, Resampler, find, rank};
+use valor_stats::metrics::{LANES, Lanes, Metric, RankedRows, Resampler, ScoredRows, find, rank};
 
 const ROWS: usize = 47_284;
 
@@ -54,25 +54,28 @@ impl Rows {
         rows
     }
 
-    fn judged(&self) -> Judged<'_> {
-        Judged { effect: Some(&self.effect), ..Judged::new(&self.score, &self.treatment, &self.outcome) }
+    fn judged(&self) -> ScoredRows<'_> {
+        ScoredRows {
+            effect: Some(&self.effect),
+            ..ScoredRows::new(&self.score, &self.treatment, &self.outcome)
+        }
     }
 }
 
 fn metrics(criterion: &mut Criterion) {
     let rows = Rows::load();
     let three: Vec<&Metric> = ["auuc", "qini", "lift@30"].map(|name| find(name).expect("registered")).into();
-    let judged = Judged::new(&rows.score, &rows.treatment, &rows.outcome);
+    let judged = ScoredRows::new(&rows.score, &rows.treatment, &rows.outcome);
     criterion.bench_function("auuc_qini_lift", |bencher| {
         bencher.iter(|| {
-            let prepared = Prepared::new(black_box(&judged)).expect("good rows");
+            let prepared = RankedRows::new(black_box(&judged)).expect("good rows");
             three.iter().map(|metric| metric.compute(&prepared).expect("defined")).sum::<f64>()
         });
     });
     criterion.bench_function("kendall", |bencher| {
         bencher.iter(|| rank::kendall(black_box(&rows.score), black_box(&rows.effect)).expect("defined"));
     });
-    let prepared = Prepared::new(&rows.judged()).expect("good rows");
+    let prepared = RankedRows::new(&rows.judged()).expect("good rows");
     for name in ["auuc.causalml", "qini.causalml"] {
         let metric = find(name).expect("registered");
         criterion.bench_function(name, |bencher| bencher.iter(|| metric.compute(black_box(&prepared))));

@@ -3,7 +3,7 @@
 use super::needed::Needed;
 use super::part::Part;
 use crate::comparisons::{ClaimFamily, Comparisons, Deciding, OwnTest};
-use crate::contrasts::{ContrastView, Question};
+use crate::contrasts::{ComparedMethods, ContrastView};
 use crate::estimate::LEVEL;
 use crate::linear_contrast::{LinearContrast, Orientation, Place, Pooled, Tested, pooled};
 use valor_runs::spec::{Chain, Group, Margin, Over, Pair};
@@ -282,7 +282,7 @@ impl Judge<'_> {
         match draft {
             Draft::Done(part) => part,
             Draft::Looked { what, better, than } => {
-                let question = Question { method: &better, against: &than, component: None };
+                let question = ComparedMethods { method: &better, against: &than, component: None };
                 match comparisons.get(&question, self.metric, &self.place.names()) {
                     Some(found) => self.looked_up(what, &question, &found),
                     None => Part::untested(what, "nothing to compare with".to_string()),
@@ -293,7 +293,7 @@ impl Judge<'_> {
     }
 
     /// A comparison that stands elsewhere, with its p and its verdict.
-    fn looked_up(&self, what: String, question: &Question, found: &ContrastView) -> Part {
+    fn looked_up(&self, what: String, question: &ComparedMethods, found: &ContrastView) -> Part {
         let (Some(decided), Ok(gain)) = (&found.decided, &found.gain) else {
             let reason = found
                 .gain

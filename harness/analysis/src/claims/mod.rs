@@ -9,7 +9,7 @@ pub use needed::{MOST_SEEDS, Needed};
 pub use part::Part;
 
 use super::comparisons::{Asker, ClaimFamily, Comparisons, Deciding, OwnTest};
-use super::contrasts::Question;
+use super::contrasts::ComparedMethods;
 use super::estimate::LEVEL;
 use super::linear_contrast::{DatasetCells, Place};
 use differences::{Draft, Judge, Margins};
@@ -81,7 +81,7 @@ pub fn ask<'a>(
             Draft::Done(_) | Draft::Own(_) => None,
         });
         for (method, against) in looked {
-            let question = Question { method, against, component: None };
+            let question = ComparedMethods { method, against, component: None };
             comparisons.ask(Asker::Claim, &question, one.metric, &one.place);
         }
     }

@@ -52,9 +52,11 @@ impl Feature {
         self.name.replace('_', " ")
     }
 
-    /// Whether it is a number with hardly any values, 0 and 1 say.
-    pub fn is_flag(&self) -> bool {
-        self.flag
+    /// How many standard deviations of the training rows a value of it lies above their mean; nothing for levels, flags and what
+    /// does not vary.
+    pub fn deviation(&self, value: f32) -> Option<f64> {
+        let varies = self.levels.is_none() && self.sd > 0.0 && !self.flag;
+        varies.then(|| (f64::from(value) - self.mean) / self.sd)
     }
 
     /// Looks whether its values are few.

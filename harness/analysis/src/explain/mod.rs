@@ -4,8 +4,10 @@ mod account;
 mod digest;
 mod features;
 mod standing;
+mod tree;
 
 pub use account::Account;
 pub use digest::{Digest, Feature, Part, Tally, Total};
 pub use features::{Direction, FeatureView, features};
 pub use standing::{Standing, standings};
+pub use tree::{Below, Sign, below, sign};

@@ -5,7 +5,7 @@ use super::{PaperRow, cell};
 use crate::block::Block;
 use crate::cell::CellView;
 use crate::comparisons::Comparisons;
-use crate::contrasts::Question;
+use crate::contrasts::ComparedMethods;
 use serde::Serialize;
 use valor_stats::stats::Verdict;
 
@@ -57,8 +57,8 @@ pub struct StepPair {
 
 impl StepPair {
     /// As a comparison of our methods.
-    pub fn question(&self) -> Question<'_> {
-        Question { method: &self.with, against: &self.without, component: None }
+    pub fn question(&self) -> ComparedMethods<'_> {
+        ComparedMethods { method: &self.with, against: &self.without, component: None }
     }
 }
 

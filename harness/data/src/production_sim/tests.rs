@@ -3,7 +3,7 @@
 use super::*;
 use crate::describe::describe;
 use crate::encode::{Encoder, Encoding};
-use valor_stats::metrics::{Judged, Prepared, evaluate};
+use valor_stats::metrics::{RankedRows, ScoredRows, evaluate};
 
 fn small() -> ProductionSimSpec {
     ProductionSimSpec { rows: 5_000, ..ProductionSimSpec::default() }
@@ -17,12 +17,12 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 /// Metrics of a ranking, with everything that the generator knows.
 fn judge<const N: usize>(dataset: &Dataset, score: &[f64], names: [&str; N]) -> [f64; N] {
     let truth = dataset.truth.as_ref().unwrap();
-    let judged = Judged {
+    let judged = ScoredRows {
         propensity: dataset.propensity(),
         effect: truth.effect.as_deref(),
-        ..Judged::new(score, &dataset.assigned(), &dataset.outcome)
+        ..ScoredRows::new(score, dataset.assigned(), &dataset.outcome)
     };
-    let found = evaluate(&names, &Prepared::new(&judged).unwrap()).unwrap();
+    let found = evaluate(&names, &RankedRows::new(&judged).unwrap()).unwrap();
     names.map(|name| found[name].value.unwrap())
 }
 

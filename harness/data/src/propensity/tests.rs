@@ -8,7 +8,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use serde::Deserialize;
 use valor_base::seed::Seeds;
-use valor_stats::metrics::{self, Judged};
+use valor_stats::metrics::{self, ScoredRows};
 
 #[derive(Deserialize)]
 struct Case {
@@ -172,8 +172,9 @@ struct Bias {
 fn bias(dataset: &Dataset, known: &[f64], estimated: &[f64]) -> Vec<Bias> {
     let score = dataset.truth.as_ref().unwrap().effect.as_ref().unwrap();
     let metric = |name: &str, propensity| {
-        let judged = Judged::new(score, dataset.assigned(), &dataset.outcome);
-        let prepared = metrics::Prepared::new(&Judged { propensity: Some(propensity), ..judged }).unwrap();
+        let judged = ScoredRows::new(score, dataset.assigned(), &dataset.outcome);
+        let prepared =
+            metrics::RankedRows::new(&ScoredRows { propensity: Some(propensity), ..judged }).unwrap();
         metrics::find(name).unwrap().compute(&prepared).unwrap()
     };
     let row = |name| {

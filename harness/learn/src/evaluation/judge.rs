@@ -3,7 +3,7 @@
 use super::{EvaluationRows, Predictions};
 use std::collections::BTreeMap;
 use valor_base::question::Arms;
-use valor_stats::metrics::{self, Judged, MetricValue, Prepared};
+use valor_stats::metrics::{self, MetricValue, RankedRows, ScoredRows};
 
 /// Every metric of the rows' question, by name.
 ///
@@ -23,20 +23,20 @@ pub fn judge(
 ///
 /// # Errors
 ///
-/// Predictions of another question or of another number of rows; what [`Prepared::new`] refuses.
-pub fn prepare(predictions: &Predictions, rows: &EvaluationRows) -> anyhow::Result<Prepared> {
+/// Predictions of another question or of another number of rows; what [`RankedRows::new`] refuses.
+pub fn prepare(predictions: &Predictions, rows: &EvaluationRows) -> anyhow::Result<RankedRows> {
     let wide = |values: &Vec<f32>| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
     let (asked, answered) = (rows.question(), predictions.question());
     anyhow::ensure!(asked == answered, "predictions of {answered} for rows that are asked for {asked}");
     let (score, expected) = (wide(&predictions.score), predictions.expected.as_ref().map(wide));
     let judged = rows.judged(&score);
-    Prepared::new(&match &expected {
-        Arms::Two { control, treated } => Judged {
+    RankedRows::new(&match &expected {
+        Arms::Two { control, treated } => ScoredRows {
             predicted_uplift: Some(&score),
             predicted_control: Some(control),
             predicted_treated: Some(treated),
             ..judged
         },
-        Arms::One(expected) => Judged { predicted_value: Some(expected), ..judged },
+        Arms::One(expected) => ScoredRows { predicted_value: Some(expected), ..judged },
     })
 }

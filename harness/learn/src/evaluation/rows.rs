@@ -3,7 +3,7 @@
 use valor_base::question::{Arms, Question};
 use valor_data::propensity::Propensity;
 use valor_data::{Dataset, Matrix, Treatment};
-use valor_stats::metrics::Judged;
+use valor_stats::metrics::ScoredRows;
 
 /// The rows that models are judged on, shared by all runs of one dataset and split.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,15 +71,15 @@ impl EvaluationRows {
     }
 
     /// A ranking of these rows by any score, ready to be judged.
-    pub fn judged<'a>(&'a self, score: &'a [f64]) -> Judged<'a> {
+    pub fn judged<'a>(&'a self, score: &'a [f64]) -> ScoredRows<'a> {
         match &self.treatment {
-            Some(treatment) => Judged {
+            Some(treatment) => ScoredRows {
                 propensity: treatment.propensity.as_deref(),
                 effect: self.effect.as_deref(),
                 expected_control: self.expected.as_ref().and_then(Arms::control).map(Vec::as_slice),
-                ..Judged::new(score, &treatment.assigned, &self.outcome)
+                ..ScoredRows::new(score, &treatment.assigned, &self.outcome)
             },
-            None => Judged::of_values(score, &self.outcome, None),
+            None => ScoredRows::of_values(score, &self.outcome, None),
         }
     }
 

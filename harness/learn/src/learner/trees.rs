@@ -1,10 +1,16 @@
 //! Trees and forests behind the door: no device, no epochs, the same numbers on any number of threads.
 
+mod causal_forest;
 pub mod explain;
+mod facts;
+mod grown;
 mod saved;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod uplift_tree;
+mod ziln_forest;
+mod ziln_gbdt;
 
 pub use steps::TreeSteps;
 
@@ -13,9 +19,10 @@ use super::{
 };
 use crate::evaluation::Predictions;
 use crate::trees::{
-    CausalForest, CausalForestSpec, Place, Rounds, Rows, Said, Tree, UpliftTree, UpliftTreeSpec, ZilnForest,
+    CausalForest, CausalForestSpec, Place, Rounds, Rows, UpliftTree, UpliftTreeSpec, ZilnForest,
     ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec,
 };
+use grown::{Answer, Grown};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -98,7 +105,7 @@ pub fn fit(
         let (forest, rounds) = Forest::grow(spec, task, &Seeds::new(seed).child(&spec.slug()));
         let epochs = epochs(&rounds);
         replicates.push(Replicate {
-            status: Status::Finished { epochs: epochs.len(), kept_epoch: forest.rounds() },
+            status: Status::Finished { epochs: epochs.len(), kept_epoch: forest.grown.rounds() },
             epochs,
             predictions: Some(
                 forest.ask(task.test.len(), |place| task.features.row(task.test[place] as usize)),
@@ -133,37 +140,37 @@ pub fn restore(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn S
     spec.validate()?;
     let plain = saved.outcome_scale == 1.0 && saved.maps.is_none();
     anyhow::ensure!(plain, "trees have neither 'outcome_scale' nor 'recalibration'");
-    let grown = saved::grown(spec, saved)?;
+    let grown = grown(spec, saved)?;
     Ok(Box::new(Forest { spec: spec.clone(), inputs: saved.inputs, grown }))
+}
+
+/// What has been grown, of saved tensors.
+fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn Grown>> {
+    Ok(match spec {
+        TreesSpec::ZilnForest(spec) => {
+            saved::check_count(saved, "ziln-forest", 1, 0)?;
+            Box::new(ziln_forest::restore(spec, saved)?)
+        }
+        TreesSpec::CausalForest(spec) => {
+            saved::check_count(saved, "causal forest", 3, 1)?;
+            Box::new(causal_forest::restore(spec, saved)?)
+        }
+        TreesSpec::ZilnGbdt(spec) => {
+            saved::check_count(saved, "ziln-gbdt", 1, 1)?;
+            Box::new(ziln_gbdt::restore(spec, saved)?)
+        }
+        TreesSpec::UpliftTree(spec) => {
+            saved::check_count(saved, "uplift-tree", 1, 0)?;
+            Box::new(uplift_tree::restore(spec, saved)?)
+        }
+    })
 }
 
 /// A forest as a scorer.
 struct Forest {
     spec: TreesSpec,
     inputs: usize,
-    grown: Grown,
-}
-
-/// What has been grown.
-enum Grown {
-    Ziln(ZilnForest),
-    Causal(CausalForest),
-    Boosted(ZilnGbdt),
-    Uplift(UpliftTree),
-}
-
-/// What a forest says of a row.
-#[derive(Clone, Copy, Default)]
-struct Answer {
-    uplift: f64,
-    expected: [f64; 2],
-    conversion: [f64; 2],
-}
-
-impl From<Said> for Answer {
-    fn from(said: Said) -> Self {
-        Self { uplift: said.uplift(), expected: said.expected, conversion: said.conversion }
-    }
+    grown: Box<dyn Grown>,
 }
 
 impl Forest {
@@ -176,65 +183,19 @@ impl Forest {
             train: task.train,
         };
         let mut rounds = Rounds::default();
-        let grown = match spec {
-            TreesSpec::ZilnForest(spec) => Grown::Ziln(ZilnForest::fit(spec, &rows, seeds)),
+        let grown: Box<dyn Grown> = match spec {
+            TreesSpec::ZilnForest(spec) => Box::new(ZilnForest::fit(spec, &rows, seeds)),
             TreesSpec::CausalForest(spec) => {
-                Grown::Causal(CausalForest::fit(spec, &rows, task.propensity(), seeds))
+                Box::new(CausalForest::fit(spec, &rows, task.propensity(), seeds))
             }
             TreesSpec::ZilnGbdt(spec) => {
                 let (model, found) = ZilnGbdt::fit(spec, &rows, task.validation, seeds);
                 rounds = found;
-                Grown::Boosted(model)
+                Box::new(model)
             }
-            TreesSpec::UpliftTree(spec) => {
-                Grown::Uplift(UpliftTree::fit(spec, &rows, task.propensity(), seeds))
-            }
+            TreesSpec::UpliftTree(spec) => Box::new(UpliftTree::fit(spec, &rows, task.propensity(), seeds)),
         };
         (Self { spec: spec.clone(), inputs: task.features.columns, grown }, rounds)
-    }
-
-    /// Rounds of boosting that were kept.
-    fn rounds(&self) -> usize {
-        match &self.grown {
-            Grown::Ziln(_) | Grown::Causal(_) | Grown::Uplift(_) => 0,
-            Grown::Boosted(model) => model.trees.len(),
-        }
-    }
-
-    fn answers(&self, rows: &[&[f32]]) -> Vec<Answer> {
-        match &self.grown {
-            Grown::Ziln(forest) => forest.predict_all(rows).into_iter().map(Answer::from).collect(),
-            Grown::Boosted(model) => model.predict_all(rows).into_iter().map(Answer::from).collect(),
-            Grown::Uplift(tree) => rows.iter().map(|row| Answer::from(tree.predict(row))).collect(),
-            // m = e E_1 + (1 - e) E_0, so the effect parts the marginal outcome by the propensity.
-            Grown::Causal(forest) => {
-                let answer = |(uplift, (outcome, share)): (f64, (f64, f64))| {
-                    let expected = [outcome - share * uplift, outcome + (1.0 - share) * uplift];
-                    Answer { uplift, expected, conversion: [0.0; 2] }
-                };
-                let effects = forest.effects(rows).into_iter();
-                effects.zip(forest.nuisances.predict_all(rows)).map(answer).collect()
-            }
-        }
-    }
-
-    fn uplift_of(&self, row: &[f32]) -> f64 {
-        match &self.grown {
-            Grown::Ziln(forest) => forest.predict(row).uplift(),
-            Grown::Causal(forest) => forest.effect(row),
-            Grown::Boosted(model) => model.predict(row).uplift(),
-            Grown::Uplift(tree) => tree.predict(row).uplift(),
-        }
-    }
-
-    /// The trees that decide the uplift.
-    fn grown_trees(&self) -> Vec<&Tree> {
-        match &self.grown {
-            Grown::Ziln(forest) => forest.trees().iter().map(|tree| &tree.tree).collect(),
-            Grown::Causal(forest) => forest.trees.iter().map(|tree| &tree.tree).collect(),
-            Grown::Boosted(model) => model.trees.iter().map(|tree| &tree.tree).collect(),
-            Grown::Uplift(tree) => vec![&tree.tree],
-        }
     }
 
     /// What the forest says of so many rows.
@@ -243,7 +204,7 @@ impl Forest {
         answers.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, answers)| {
             let first = chunk * CHUNK;
             let rows: Vec<&[f32]> = (first..first + answers.len()).map(&row).collect();
-            answers.copy_from_slice(&self.answers(&rows));
+            answers.copy_from_slice(&self.grown.answers(&rows));
         });
         let column = |value: fn(&Answer) -> f64| answers.iter().map(|answer| value(answer) as f32).collect();
         Predictions {
@@ -252,7 +213,7 @@ impl Forest {
                 control: column(|answer| answer.expected[0]),
                 treated: column(|answer| answer.expected[1]),
             },
-            conversion: self.converts().then(|| Arms::Two {
+            conversion: self.grown.converts().then(|| Arms::Two {
                 control: column(|answer| answer.conversion[0]),
                 treated: column(|answer| answer.conversion[1]),
             }),
@@ -263,14 +224,7 @@ impl Forest {
 impl Scorer for Forest {
     fn score(&self, rows: &Matrix) -> Vec<f32> {
         let rows: Vec<&[f32]> = (0..rows.rows).map(|row| rows.row(row)).collect();
-        let uplifts = |said: Vec<Said>| said.iter().map(Said::uplift).collect();
-        let uplifts: Vec<f64> = match &self.grown {
-            Grown::Ziln(forest) => uplifts(forest.predict_all(&rows)),
-            Grown::Causal(forest) => forest.effects(&rows),
-            Grown::Boosted(model) => uplifts(model.predict_all(&rows)),
-            Grown::Uplift(tree) => rows.iter().map(|row| tree.predict(row).uplift()).collect(),
-        };
-        uplifts.into_iter().map(|uplift| uplift as f32).collect()
+        self.grown.uplifts(&rows).into_iter().map(|uplift| uplift as f32).collect()
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
@@ -282,14 +236,11 @@ impl Scorer for Forest {
     }
 
     fn converts(&self) -> bool {
-        match &self.grown {
-            Grown::Ziln(_) | Grown::Boosted(_) | Grown::Uplift(_) => true,
-            Grown::Causal(_) => false,
-        }
+        self.grown.converts()
     }
 
     fn gains(&self) -> Option<SplitGains> {
-        let trees = self.grown_trees();
+        let trees = self.grown.trees();
         let mut sums = vec![0.0; self.inputs];
         for tree in &trees {
             for place in 0..tree.places() {
@@ -307,7 +258,7 @@ impl Scorer for Forest {
         SavedModel {
             spec: TrainedSpec::Trees(self.spec.clone()),
             inputs: self.inputs,
-            parameters: saved::parameters(&self.grown),
+            parameters: self.grown.parameters(),
             maps: None,
             outcome_scale: 1.0,
         }

@@ -13,6 +13,7 @@ mod heads;
 mod layers;
 mod network;
 mod one_arm;
+mod outputs;
 mod parameters;
 mod s_learner;
 mod seen;
@@ -23,7 +24,8 @@ mod tarnet;
 mod unite;
 
 pub use counter::Counter;
-pub use network::{Network, Outputs};
+pub use network::Network;
+pub use outputs::Outputs;
 pub use parameters::{Layout, Weights};
 pub use steps::Steps;
 

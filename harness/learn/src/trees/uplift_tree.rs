@@ -6,7 +6,7 @@ use super::children::Least;
 use super::grow::{Cuts, Drawn, Limits, grow};
 use super::rows::{Rows, Said};
 use super::tree::{Place, Split, Tree};
-use super::welch::{Arm, contrast, summary};
+use super::welch::{Arm, WeightedOutcome, contrast, summary};
 use super::ziln::{SmoothingSpec, ZilnRule};
 use serde::{Deserialize, Serialize};
 use valor_base::error::{at_least, share, within};
@@ -201,9 +201,9 @@ impl OtherHalf<'_> {
                     true => propensity[row],
                     false => 1.0 - propensity[row],
                 });
-                (self.rows.outcome[row], 1.0 / share)
+                WeightedOutcome { outcome: self.rows.outcome[row], weight: 1.0 / share }
             });
-            summary(&arm.collect::<Vec<(f64, f64)>>())
+            summary(&arm.collect::<Vec<_>>())
         })
     }
 }

@@ -15,7 +15,14 @@ pub struct Arm {
     pub effective: f64,
 }
 
-/// Of rows with outcome and weight.
+/// A row's outcome, and how many rows it stands for.
+#[derive(Clone, Copy)]
+pub(super) struct WeightedOutcome {
+    pub(super) outcome: f64,
+    pub(super) weight: f64,
+}
+
+/// Of weighted rows of one arm.
 ///
 /// ```text
 /// mean  = sum w y / sum w,   n = (sum w)^2 / sum w^2
@@ -23,9 +30,9 @@ pub struct Arm {
 /// ```
 ///
 /// Source: Hajek 1971; the error by linearisation.
-pub(super) fn summary(rows: &[(f64, f64)]) -> Arm {
+pub(super) fn summary(rows: &[WeightedOutcome]) -> Arm {
     let (mut weights, mut squares, mut sum, mut buyers) = (0.0, 0.0, 0.0, 0.0);
-    for (outcome, weight) in rows {
+    for WeightedOutcome { outcome, weight } in rows {
         weights += weight;
         squares += weight * weight;
         sum += weight * outcome;
@@ -35,7 +42,7 @@ pub(super) fn summary(rows: &[(f64, f64)]) -> Arm {
         return Arm { error: f64::NAN, ..Arm::default() };
     }
     let (mean, effective) = (sum / weights, weights * weights / squares);
-    let spread: f64 = rows.iter().map(|(outcome, weight)| (weight * (outcome - mean)).powi(2)).sum();
+    let spread: f64 = rows.iter().map(|row| (row.weight * (row.outcome - mean)).powi(2)).sum();
     let error = match rows.len() {
         1 => f64::NAN,
         _ => (effective / (effective - 1.0) * spread).sqrt() / weights,
@@ -65,7 +72,7 @@ mod tests {
     use valor_stats::stats;
 
     fn arm(outcomes: &[f64], weight: f64) -> Arm {
-        summary(&outcomes.iter().map(|&outcome| (outcome, weight)).collect::<Vec<_>>())
+        summary(&outcomes.iter().map(|&outcome| WeightedOutcome { outcome, weight }).collect::<Vec<_>>())
     }
 
     /// scipy 1.17.1: stats.ttest_ind(b, a, equal_var=False).confidence_interval(.95)
@@ -93,7 +100,8 @@ mod tests {
 
     #[test]
     fn weights_stand_for_rows() {
-        let found = summary(&[(1.0, 3.0), (5.0, 1.0)]);
+        let found =
+            summary(&[(1.0, 3.0), (5.0, 1.0)].map(|(outcome, weight)| WeightedOutcome { outcome, weight }));
         assert_eq!((found.mean, found.effective), (2.0, 1.6));
     }
 }

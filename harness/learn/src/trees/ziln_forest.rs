@@ -109,7 +109,7 @@ impl ZilnForest {
         let binned = Binned::new(rows.features, rows.train, rows.kinds, spec.bins);
         let responses = rows.responses(rows.train);
         let grown = |tree: usize| {
-            ZilnTree::grow(spec, rows, (&binned, &responses), &seeds.child("tree").at(tree as u64))
+            ZilnTree::grow(spec, rows, &binned, &responses, &seeds.child("tree").at(tree as u64))
         };
         Self::new((0..spec.trees).into_par_iter().map(grown).collect())
     }
@@ -160,8 +160,13 @@ impl ZilnForest {
 }
 
 impl ZilnTree {
-    fn grow(spec: &ZilnForestSpec, rows: &Rows, found: (&Binned, &[Response]), seeds: &Seeds) -> Self {
-        let (binned, responses) = found;
+    fn grow(
+        spec: &ZilnForestSpec,
+        rows: &Rows,
+        binned: &Binned,
+        responses: &[Response],
+        seeds: &Seeds,
+    ) -> Self {
         let bag = spec.bag.draw(rows.train.len(), &seeds.child("bag"));
         let least = Least { arm_rows: u64::from(spec.arm_rows), rows: spec.leaf_rows };
         let rule = ZilnRule::new(responses, &bag.splits, spec.smoothing, least);

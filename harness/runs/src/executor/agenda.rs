@@ -141,7 +141,8 @@ impl Agenda {
         &mut self,
         store: &Store,
         observer: &mut Observer,
-        (workers, now): (usize, Instant),
+        workers: usize,
+        now: Instant,
     ) -> anyhow::Result<Outlook> {
         let (reader, notes) = (store.reader()?, store.failure_stamps()?);
         let (stored, claims) = (reader.entries(), store.claims()?);

@@ -9,7 +9,7 @@ mod worker;
 pub use agenda::Beginning;
 pub use event::Event;
 pub use pool::{Pool, Report};
-pub use worker::{Claims, Options, Tally, child, work};
+pub use worker::{Alone, Claims, Options, Tally, child};
 
 use valor_learn::learner::device::cores;
 

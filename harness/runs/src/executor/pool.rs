@@ -2,7 +2,7 @@
 
 use super::agenda::{Agenda, Beginning, Outlook};
 use super::event::{Event, Go, Task};
-use super::worker::{now, plan};
+use super::worker::{Pause, now, plan};
 use crate::record::{Failure, FailureClass};
 use crate::spec::Experiment;
 use crate::store::{KnownRun, LEASE, Observer, Reserved, Store, Writer};
@@ -15,8 +15,6 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 use valor_base::input_error;
 
-/// Between two looks for something that a worker could claim.
-const LOOK: Duration = Duration::from_millis(500);
 /// Workers in a row that die before they claim anything.
 const STILLBORN: usize = 3;
 
@@ -76,16 +74,21 @@ impl Pool<'_> {
             checked: false,
             stillborn: 0,
             waiting: false,
+            refused: None,
             sender,
             heard,
             hear,
         };
         let outcome = yard.run();
         yard.end();
-        outcome.and_then(|()| match &yard.writer {
+        outcome?;
+        if let Some(refused) = yard.refused {
+            return Err(refused);
+        }
+        match &yard.writer {
             Some(writer) => writer.bury_dead(&mut yard.observer, now()),
             None => Ok(()),
-        })
+        }
     }
 }
 
@@ -120,6 +123,8 @@ struct Yard<'a> {
     checked: bool,
     stillborn: usize,
     waiting: bool,
+    /// Why a worker refused to begin when others had begun: none is started any more.
+    refused: Option<anyhow::Error>,
     sender: Sender<(usize, Said)>,
     heard: Receiver<(usize, Said)>,
     hear: &'a mut dyn FnMut(Report),
@@ -127,19 +132,20 @@ struct Yard<'a> {
 
 impl Yard<'_> {
     fn run(&mut self) -> anyhow::Result<()> {
+        let mut pause = Pause::default();
         let mut next = now();
         loop {
             if now() >= next {
                 if !self.assign()? {
                     return Ok(());
                 }
-                next = now() + LOOK;
+                next = now() + pause.next();
             }
             match self.heard.recv_timeout(Duration::from_millis(100)) {
                 Ok((worker, said)) => {
                     if self.listen(worker, said)? {
                         // A place is free: look at once.
-                        next = now();
+                        (pause, next) = (Pause::default(), now());
                     }
                 }
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
@@ -153,8 +159,8 @@ impl Yard<'_> {
     /// Starts workers where there is a place and something to claim; whether there is anything to wait for.
     fn assign(&mut self) -> anyhow::Result<bool> {
         let running = self.slots.iter().flatten().count();
-        if running == self.slots.len() {
-            return Ok(true);
+        if running == self.slots.len() || self.refused.is_some() {
+            return Ok(running > 0);
         }
         let outlook = self.look(now())?;
         if outlook.open.is_empty() && self.writer.is_none() && running == 0 {
@@ -180,7 +186,7 @@ impl Yard<'_> {
     }
 
     fn look(&mut self, now: Instant) -> anyhow::Result<Outlook> {
-        self.agenda.look(self.pool.store, &mut self.observer, (self.slots.len(), now))
+        self.agenda.look(self.pool.store, &mut self.observer, self.slots.len(), now)
     }
 
     fn prepare(&mut self) -> anyhow::Result<()> {
@@ -239,8 +245,14 @@ impl Yard<'_> {
         let Some(running) = &mut self.slots[worker] else { return Ok(false) };
         match &event {
             Event::Ready { workers } => self.ready(worker, *workers)?,
-            Event::Refused { input: true, message } => return Err(input_error!("{message}")),
-            Event::Refused { input: false, message } => anyhow::bail!("{message}"),
+            Event::Refused { input, message } => {
+                let error = if *input { input_error!("{message}") } else { anyhow::anyhow!("{message}") };
+                if !self.checked {
+                    return Err(error);
+                }
+                // What others train is not lost for it.
+                (running.ended, self.refused) = (true, Some(error));
+            }
             Event::Started { .. } => (running.started, running.busy, self.stillborn) = (true, true, 0),
             Event::Finished => running.busy = false,
             Event::Recorded { id, .. } | Event::Settled { id } => {
@@ -282,6 +294,11 @@ impl Yard<'_> {
     fn bury(&mut self, worker: usize, why: &str) -> anyhow::Result<()> {
         let Some(mut running) = self.slots[worker].take() else { return Ok(()) };
         let (class, message) = running.post_mortem(why);
+        if self.writer.as_ref().is_some_and(|writer| !writer.lives()) {
+            // This process stood still itself for longer than its lease.
+            self.writer = None;
+            self.prepare()?;
+        }
         let (mut failures, experiment) = (Vec::new(), self.pool.experiment);
         if let (Some(owner), Some(writer)) = (&running.owner, &self.writer) {
             writer.bury(owner, |ids| {

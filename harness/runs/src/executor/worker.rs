@@ -5,7 +5,7 @@ use super::default_workers;
 use super::event::{Event, Go, Task};
 use crate::record::{Failure, FailureClass};
 use crate::spec::{self, Cell, Experiment, PlannedRun};
-use crate::store::{Claimed, Commit, Damage, Observer, Store, Writer, columns, known};
+use crate::store::{Claimed, Commit, Damage, KnownRun, Observer, Store, Writer, columns};
 use crate::trial::{self, Cache, Found, Job, Place, Provenance};
 use anyhow::Context;
 use serde::de::DeserializeOwned;
@@ -21,8 +21,8 @@ use valor_learn::learner::device::{self, cores};
 const DEATHS: u32 = 2;
 /// Failures in a row after which a worker that nobody watches is not well.
 const UNWELL: usize = 2;
-/// Between two looks at what others have claimed.
-const POLL: Duration = Duration::from_millis(500);
+/// Shortest and longest time between two looks at what others do, which reads the folders of the store.
+const LOOKS: [Duration; 2] = [Duration::from_millis(250), Duration::from_secs(2)];
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -33,6 +33,23 @@ pub struct Options {
     pub device: String,
     /// How long its heartbeat may stand still.
     pub lease: Duration,
+}
+
+/// Times between looks, the longer the more there were.
+pub(super) struct Pause(Duration);
+
+impl Default for Pause {
+    fn default() -> Self {
+        Self(LOOKS[0])
+    }
+}
+
+impl Pause {
+    pub fn next(&mut self) -> Duration {
+        let pause = self.0;
+        self.0 = (pause * 3 / 2).min(LOOKS[1]);
+        pause
+    }
 }
 
 /// What a worker did.
@@ -53,72 +70,86 @@ impl Claims {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(writer);
     }
 
-    /// Gives all of them back, and lets no more be made.
-    pub fn give_back(&self) {
+    /// Gives all of them back, and ends the process whatever it is doing.
+    pub fn end(&self, code: i32) -> ! {
         let writer = self.0.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
         if let Some(writer) = writer {
             writer.close();
-            // Not the last that drops it: its files are left to the worker itself, or to the next start.
+            // Its other files are left to the next start: the worker may be writing them.
             std::mem::forget(writer);
         }
+        // SAFETY: nothing is run after this. `exit` would take libtorch's globals away while another thread computes with them.
+        unsafe { libc::_exit(code) }
     }
 }
 
-/// Works until nothing is left that is not recorded, waiting for what others have claimed: they may die. Nobody need watch this.
-///
-/// # Errors
-///
-/// Input errors of device, rows and methods before anything is written; when the store cannot be read or written; after
-/// failures in a row that may be the process's own.
-pub fn work(
-    experiment: &Experiment,
-    store: &Store,
-    options: &Options,
-    provenance: Provenance,
-    hear: (&Claims, &dyn Fn(&Writer), &mut dyn FnMut(Event)),
-) -> anyhow::Result<Tally> {
-    let (claims, prepared, tell) = hear;
-    let workers = options.workers.unwrap_or(1);
-    let place = Place { device: here(&options.device, workers)?, provenance };
-    let runs = known(experiment, store)?;
-    let agenda = Agenda::new(experiment, store, Beginning::new(store, &runs)?)?;
-    check(experiment, &agenda, &place)?;
-    let writer = Arc::new(store.prepare(options.lease)?);
-    prepared(&writer);
-    claims.set(&writer);
-    let observer = Observer::default();
-    let cache = Cache::default();
-    let tally = Tally::default();
-    let mut worker =
-        Worker { experiment, store, writer, agenda, observer, place, workers, cache, tally, tell };
-    let (mut failures, mut told) = (0, false);
-    loop {
-        if !worker.writer.lives() {
-            worker.writer = Arc::new(store.prepare(options.lease)?);
-            claims.set(&worker.writer);
-        }
-        let outlook = worker.look()?;
-        if outlook.left() == 0 {
-            worker.writer.bury_dead(&mut worker.observer, now())?;
-            return Ok(worker.tally);
-        }
-        match worker.take(&outlook)? {
-            Some((cell, runs)) => match worker.train(cell, &runs, outlook.left()) {
-                true => failures = 0,
-                false => failures += 1,
-            },
-            None => {
-                if outlook.open.is_empty() && !told {
-                    told = true;
-                    (worker.tell)(Event::Waiting { runs: outlook.held });
+/// A worker that nobody need watch.
+pub struct Alone<'a> {
+    /// What is asked.
+    pub experiment: &'a Experiment,
+    /// Where it is kept.
+    pub store: &'a Store,
+    /// How it works.
+    pub options: &'a Options,
+    /// For the records.
+    pub provenance: Provenance,
+    /// For whoever ends it from outside.
+    pub claims: Claims,
+    /// Asked when the store is ready to be written.
+    pub prepared: &'a dyn Fn(&Writer),
+}
+
+impl Alone<'_> {
+    /// Works until nothing is left that is not recorded, waiting for what others have claimed: they may die.
+    ///
+    /// # Errors
+    ///
+    /// Input errors of device, rows and methods before anything is written; when the store cannot be read or written; after
+    /// failures in a row that may be the process's own.
+    pub fn work(&self, runs: &[KnownRun], tell: &mut dyn FnMut(Event)) -> anyhow::Result<Tally> {
+        let Self { experiment, store, options, .. } = *self;
+        let workers = options.workers.unwrap_or(1);
+        let place = Place { device: here(&options.device, workers)?, provenance: self.provenance.clone() };
+        let agenda = Agenda::new(experiment, store, Beginning::new(store, runs)?)?;
+        check(experiment, &agenda, &place)?;
+        let writer = self.prepare()?;
+        let (observer, cache, tally) = (Observer::default(), Cache::default(), Tally::default());
+        let mut worker =
+            Worker { experiment, store, writer, agenda, observer, place, workers, cache, tally, tell };
+        let (mut failures, mut told, mut pause) = (0, false, Pause::default());
+        while failures < UNWELL {
+            if !worker.writer.lives() {
+                worker.writer = self.prepare()?;
+            }
+            let outlook = worker.look()?;
+            if outlook.left() == 0 {
+                worker.writer.bury_dead(&mut worker.observer, now())?;
+                return Ok(worker.tally);
+            }
+            match worker.take(&outlook)? {
+                Some((cell, runs)) => {
+                    pause = Pause::default();
+                    failures = if worker.train(cell, &runs, outlook.left()) { 0 } else { failures + 1 };
                 }
-                worker.rest()?;
+                None => {
+                    if outlook.open.is_empty() && !told {
+                        told = true;
+                        (worker.tell)(Event::Waiting { runs: outlook.held });
+                    }
+                    worker.rest(pause.next())?;
+                }
             }
         }
-        anyhow::ensure!(
-            failures < UNWELL,
+        anyhow::bail!(
             "{failures} failures in a row may be those of this process or its device; start it again to go on"
-        );
+        )
+    }
+
+    fn prepare(&self) -> anyhow::Result<Arc<Writer>> {
+        let writer = Arc::new(self.store.prepare(self.options.lease)?);
+        (self.prepared)(&writer);
+        self.claims.set(&writer);
+        Ok(writer)
     }
 }
 
@@ -221,8 +252,7 @@ fn listen(claims: Claims) -> Receiver<String> {
                 break;
             }
         }
-        claims.give_back();
-        std::process::exit(0);
+        claims.end(0);
     });
     lines
 }
@@ -259,14 +289,14 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     fn look(&mut self) -> anyhow::Result<Outlook> {
-        self.agenda.look(self.store, &mut self.observer, (self.workers, now()))
+        self.agenda.look(self.store, &mut self.observer, self.workers, now())
     }
 
     /// While others are at work on what is left: rows are let go, and what dead owners left is cleared away.
-    fn rest(&mut self) -> anyhow::Result<()> {
+    fn rest(&mut self, pause: Duration) -> anyhow::Result<()> {
         self.cache = Cache::default();
         self.writer.bury_dead(&mut self.observer, now())?;
-        std::thread::sleep(POLL);
+        std::thread::sleep(pause);
         Ok(())
     }
 

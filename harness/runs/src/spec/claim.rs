@@ -1,11 +1,10 @@
 //! Claims: statements that the evidence decides, resolved to methods by name.
 
-use super::claim_wire::{ClaimWire, Named};
+use super::claim_wire::{ClaimWire, Named, Over};
 use super::decision::has_direction;
 use super::groups::{backbones, by_components, with_components};
-use super::load::{missing, unique};
+use super::names::{missing, unique};
 use super::{Margin, NamedMethod};
-use serde::{Deserialize, Serialize};
 use valor_base::input_error;
 use valor_learn::learner::catalog;
 use valor_stats::metrics::{self, Direction};
@@ -57,17 +56,6 @@ pub enum Statement {
         /// Which methods.
         methods: Vec<String>,
     },
-}
-
-/// Whether a claim about several backbones is about each of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Over {
-    /// Each.
-    #[default]
-    Each,
-    /// Their average.
-    Average,
 }
 
 /// Two methods.

@@ -1,8 +1,7 @@
 //! `[[claim]]` as files spell it.
 
 use super::Margin;
-use super::claim::Over;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// One claim: which keys go together says what kind it is.
 #[derive(Clone, Debug, Deserialize)]
@@ -49,4 +48,15 @@ impl OneOrMore {
             Self::More(names) => names.clone(),
         }
     }
+}
+
+/// Whether a claim about several backbones is about each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Over {
+    /// Each.
+    #[default]
+    Each,
+    /// Their average.
+    Average,
 }

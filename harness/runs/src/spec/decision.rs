@@ -151,11 +151,11 @@ impl Decision {
     }
 
     fn check_metrics(&self, experiment: &Experiment) -> anyhow::Result<()> {
-        super::load::unique("decision.metrics", self.metrics.iter().cloned())?;
+        super::names::unique("decision.metrics", self.metrics.iter().cloned())?;
         let allowed: Vec<&str> = experiment.metrics.iter().map(String::as_str).collect();
         for name in &self.metrics {
             if !allowed.contains(&name.as_str()) {
-                return Err(super::load::missing("decision.metrics", name, &allowed));
+                return Err(super::names::missing("decision.metrics", name, &allowed));
             }
         }
         let twice = self.contrasts.iter().enumerate().any(|(at, one)| self.contrasts[..at].contains(one));
@@ -178,7 +178,7 @@ impl Decision {
                 && !experiment.metrics.iter().any(|m| m == name)
             {
                 let allowed: Vec<&str> = experiment.metrics.iter().map(String::as_str).collect();
-                return Err(super::load::missing("decision.equivalence", name, &allowed));
+                return Err(super::names::missing("decision.equivalence", name, &allowed));
             }
             if !(margin.value().is_finite() && margin.value() >= 0.0) {
                 let found = margin.text();

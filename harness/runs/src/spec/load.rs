@@ -2,13 +2,14 @@
 
 use super::claim::{self, Known};
 use super::error::ExperimentError;
+use super::names::{missing, unique};
 use super::wire::{self, SeedsWire, Wire};
 use super::{Decision, Experiment, NamedData, NamedMethod, Tuning, methods};
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use valor_base::error::{choices, did_you_mean};
+use valor_base::error::did_you_mean;
 use valor_base::input_error;
 use valor_base::question::Question;
 use valor_learn::learner::catalog;
@@ -174,7 +175,7 @@ fn check(experiment: &Experiment) -> anyhow::Result<()> {
 /// Methods, rows and metrics of an experiment are of one question.
 fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
     let question = experiment.asks();
-    for method in experiment.methods.iter().filter(|method| method.spec.question() != question) {
+    if let Some(method) = experiment.methods.iter().find(|method| method.spec.question() != question) {
         return Err(input_error!(
             "method '{}' learns from {}, '{}' from {}: allowed is one kind in an experiment",
             method.name,
@@ -183,7 +184,7 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
             question.rows()
         ));
     }
-    for dataset in experiment.datasets.iter().filter(|dataset| dataset.spec.question() != question) {
+    if let Some(dataset) = experiment.datasets.iter().find(|dataset| dataset.spec.question() != question) {
         return Err(input_error!(
             "dataset '{}' has {}; the methods learn from {}: allowed backbones for it are {}",
             dataset.name,
@@ -198,20 +199,6 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
     let shown = experiment.metrics.iter().map(|metric| ("metrics", metric));
     for (key, metric) in shown.chain(decided).chain(claimed).chain(tuned) {
         metrics::find_for(question, metric).map_err(|error| input_error!("{key}: {error}"))?;
-    }
-    Ok(())
-}
-
-pub(super) fn missing(place: &str, found: &str, allowed: &[&str]) -> anyhow::Error {
-    input_error!("{place}: '{found}' is not defined{}", choices(found, "there are", allowed))
-}
-
-pub(super) fn unique(what: &str, names: impl Iterator<Item = String>) -> anyhow::Result<()> {
-    let mut seen = BTreeSet::new();
-    for name in names {
-        if !seen.insert(name.clone()) {
-            return Err(input_error!("{what}: '{name}' stands there twice"));
-        }
     }
     Ok(())
 }

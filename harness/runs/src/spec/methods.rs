@@ -1,7 +1,7 @@
 //! The rows of a table: grids expanded, listed methods composed.
 
 use super::NamedMethod;
-use super::load::{missing, unique};
+use super::names::{missing, unique};
 use super::wire::{ExcludeWire, GridWire, MethodWire, Wire};
 use valor_base::input_error;
 use valor_learn::learner::TrainingSpec;

@@ -9,12 +9,14 @@ mod id;
 mod load;
 mod margin;
 mod methods;
+mod names;
 mod objective_wire;
 mod tuning;
 mod tuning_wire;
 mod wire;
 
-pub use claim::{Chain, Claim, Group, Over, Pair, Statement};
+pub use claim::{Chain, Claim, Group, Pair, Statement};
+pub use claim_wire::Over;
 pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::{CellIdentity, hash};
 pub use load::{declared, load, profiles, root};

@@ -84,7 +84,10 @@ fn guarded<T>(decode: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<T> {
 
 fn encode(columns: Vec<(&str, ArrayRef)>) -> anyhow::Result<Vec<u8>> {
     let mut named = valor_io::table::Columns::default();
-    columns.into_iter().for_each(|(name, cells)| named.add_array(name, cells));
+    for (name, cells) in columns {
+        let partial = cells.null_count() > 0;
+        named.push(name, cells, partial);
+    }
     // Plain: what is stored is looked through by `pages` before it is decoded.
     valor_io::table::parquet(named, valor_io::table::Packing::Plain)
 }

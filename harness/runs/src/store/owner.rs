@@ -184,7 +184,7 @@ impl Owner {
                 // One that cannot be written is late, and may be the last: others then take what is claimed.
                 let put = guard.file.write_all_at(beat(count).as_bytes(), guard.head);
                 // Over NFS others see what was synced.
-                let _ = put.and_then(|()| guard.file.sync_data());
+                let _ = put.and_then(|()| atomic::sync_content(&guard.file));
             }
         });
         Self { name, layout: layout.clone(), stop: Some(stop), heart: Some(heart) }

@@ -68,7 +68,7 @@ impl Sample {
 
     fn auuc(&self, scorer: &dyn Scorer, features: &Matrix) -> Option<f64> {
         let score: Vec<f64> = scorer.score(features).into_iter().map(f64::from).collect();
-        let ranked = metrics::Prepared::new(&self.rows.judged(&score)).ok()?;
+        let ranked = metrics::RankedRows::new(&self.rows.judged(&score)).ok()?;
         let judge = metrics::usual(self.rows.question()).importance;
         metrics::find(judge).ok()?.compute(&ranked).ok()
     }

@@ -1,9 +1,9 @@
 //! Buckets by quantile of the score, as `pandas.qcut(score, bins, duplicates="drop")` makes them, and the
 //! literature's Kendall tau over them.
 
-use super::judged::Prepared;
+use super::defined::{Undefined, Value};
 use super::rank::kendall;
-use super::registry::{Undefined, Value};
+use super::scored::RankedRows;
 
 /// Tau-b of bucket number and observed uplift of the bucket, 50 buckets.
 ///
@@ -13,16 +13,16 @@ use super::registry::{Undefined, Value};
 ///
 /// Buckets without one of the arms are left out. Source: VALOR, `get_eval_score` of its code, without the
 /// noise that it adds to break ties.
-pub(super) fn krcc_50(prepared: &Prepared) -> Value {
+pub(super) fn krcc_50(prepared: &RankedRows) -> Value {
     krcc(prepared, 50)
 }
 
 /// The same with RERUM's 100 buckets.
-pub(super) fn krcc_100(prepared: &Prepared) -> Value {
+pub(super) fn krcc_100(prepared: &RankedRows) -> Value {
     krcc(prepared, 100)
 }
 
-fn krcc(prepared: &Prepared, bins: usize) -> Value {
+fn krcc(prepared: &RankedRows, bins: usize) -> Value {
     let rows = prepared.rows();
     let ends = bucket_ends(|position| prepared.score[rows - 1 - position], rows, bins);
     let starts = std::iter::once(0).chain(ends.iter().copied());
@@ -36,7 +36,7 @@ fn krcc(prepared: &Prepared, bins: usize) -> Value {
 }
 
 /// Difference in means over these ranks, if both arms are there.
-fn uplift(prepared: &Prepared, ranks: std::ops::Range<usize>) -> Option<f64> {
+fn uplift(prepared: &RankedRows, ranks: std::ops::Range<usize>) -> Option<f64> {
     let mean = |arm: bool| {
         let rows = ranks.clone().filter(|&rank| prepared.treatment[rank] == arm);
         let (count, sum) = compensated(rows.map(|rank| prepared.outcome[rank]));

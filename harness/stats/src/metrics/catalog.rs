@@ -1,7 +1,7 @@
 //! The table of metrics: data, in the order in which they are explained.
 
-use super::registry::Direction::{self, Higher, Lower, Neither, One, Zero};
-use super::registry::{Compute, Metric, Total};
+use super::metric::Direction::{self, Higher, Lower, Neither, One, Zero};
+use super::metric::{Compute, Metric, Total};
 use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value};
 
 const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
@@ -86,7 +86,6 @@ pub(super) const METRICS: &[Metric] = &[
     row("nmae", "mean |y_hat - y| / mean y; rows without a treatment", RATIO, Lower, TEXTBOOK, Compute::ValueMeans(value::nmae)),
 ];
 
-#[expect(clippy::too_many_arguments, reason = "one row of the table above")]
 const fn row(
     name: &'static str,
     formula: &'static str,

@@ -1,7 +1,7 @@
 //! The definitions of causalml 0.18.0 (`auuc_score` and `qini_score` with their defaults).
 
-use super::judged::Prepared;
-use super::registry::Value;
+use super::defined::Value;
+use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, nonzero};
 
 /// `auuc_score`: the random ranking scores about one half.
@@ -12,7 +12,7 @@ use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, non
 /// ```
 ///
 /// Undefined when the last gain is 0. Ties are averaged here; causalml leaves them to its sort.
-pub(super) fn auuc(prepared: &Prepared) -> Value {
+pub(super) fn auuc(prepared: &RankedRows) -> Value {
     let lift =
         curve(prepared, |sums| sums[TREATED_OUTCOME] / sums[TREATED] - sums[CONTROL_OUTCOME] / sums[CONTROL]);
     let gain: Vec<f64> = lift.iter().enumerate().map(|(k, lift)| lift * k as f64).collect();
@@ -27,7 +27,7 @@ pub(super) fn auuc(prepared: &Prepared) -> Value {
 /// ```
 ///
 /// Undefined when q(n) is 0. Ties are averaged here; causalml leaves them to its sort.
-pub(super) fn qini(prepared: &Prepared) -> Value {
+pub(super) fn qini(prepared: &RankedRows) -> Value {
     let qini =
         curve(prepared, |sums| sums[TREATED_OUTCOME] - sums[CONTROL_OUTCOME] * sums[TREATED] / sums[CONTROL]);
     let (points, last) = (qini.len() as f64, qini[qini.len() - 1]);
@@ -35,7 +35,7 @@ pub(super) fn qini(prepared: &Prepared) -> Value {
 }
 
 /// The curve at k = 0..n; where an arm is still empty, linear between the neighbours that are defined.
-fn curve(prepared: &Prepared, value: impl Fn(&Step) -> f64) -> Vec<f64> {
+fn curve(prepared: &RankedRows, value: impl Fn(&Step) -> f64) -> Vec<f64> {
     let mut curve = vec![0.0];
     let (mut known, mut level) = (0, 0.0);
     prepared.ranking.walk(&prepared.observed, None, |k, sums| {

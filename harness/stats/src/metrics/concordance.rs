@@ -4,13 +4,13 @@
 //! `u_i = mean over j of h(i, j)`, the statistic of the weighted rows is `u + 2 mean((w_i - 1)(u_i - u))` up to
 //! O(1/n). Tau-b is a ratio of three such: concordance, pairs untied in the score, pairs untied in the truth.
 
-use super::judged::Prepared;
+use super::defined::Undefined;
 use super::means::Means;
 use super::rank::{Counter, Places};
-use super::registry::Undefined;
+use super::scored::RankedRows;
 
 /// Tau-b of rows that count several times. `truth` in ranked order.
-pub(super) fn tau_b(prepared: &Prepared, truth: &[f64]) -> Means {
+pub(super) fn tau_b(prepared: &RankedRows, truth: &[f64]) -> Means {
     let mut columns = Vec::new();
     let parts = pairs(prepared, truth).map(|rows| Part::new(rows, &mut columns));
     Means::new(columns, move |means| {
@@ -50,7 +50,7 @@ impl Part {
 }
 
 /// Concordance, pairs untied in the score, and pairs untied in the truth, of each row with all others, by rank.
-fn pairs(prepared: &Prepared, truth: &[f64]) -> [Vec<f64>; 3] {
+fn pairs(prepared: &RankedRows, truth: &[f64]) -> [Vec<f64>; 3] {
     let count = truth.len();
     let (places, mut seen) = (Places::new(truth), Counter::new(count));
     let mut rows: [Vec<f64>; 3] = std::array::from_fn(|_| Vec::with_capacity(count));
@@ -78,7 +78,7 @@ fn pairs(prepared: &Prepared, truth: &[f64]) -> [Vec<f64>; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Judged, LANES, find};
+    use crate::metrics::{LANES, ScoredRows, find};
     use rand::Rng;
     use valor_base::seed::Seeds;
 
@@ -93,8 +93,8 @@ mod tests {
         for levels in [4.0, 1e9] {
             let (score, effect) = rows(300, levels);
             let treatment: Vec<bool> = (0..300).map(|row| row % 2 == 0).collect();
-            let judged = Judged { effect: Some(&effect), ..Judged::new(&score, &treatment, &score) };
-            let prepared = Prepared::new(&judged).unwrap();
+            let judged = ScoredRows { effect: Some(&effect), ..ScoredRows::new(&score, &treatment, &score) };
+            let prepared = RankedRows::new(&judged).unwrap();
             let exact = find("krcc").unwrap().compute(&prepared).unwrap();
             let found = tau_b(&prepared, prepared.effect.as_ref().unwrap()).value().unwrap();
             assert!((found - exact).abs() < 1e-12, "{found}, {exact}");
@@ -105,8 +105,8 @@ mod tests {
     fn a_resample_is_followed_closely() {
         let (score, effect) = rows(400, 1e9);
         let treatment: Vec<bool> = (0..400).map(|row| row % 2 == 0).collect();
-        let judged = Judged { effect: Some(&effect), ..Judged::new(&score, &treatment, &score) };
-        let prepared = Prepared::new(&judged).unwrap();
+        let judged = ScoredRows { effect: Some(&effect), ..ScoredRows::new(&score, &treatment, &score) };
+        let prepared = RankedRows::new(&judged).unwrap();
         let means = tau_b(&prepared, prepared.effect.as_ref().unwrap());
         let whole = means.value().unwrap();
         let (mut moved, mut missed) = (0.0, 0.0);

@@ -1,6 +1,6 @@
 //! Curves and groups for the report: what a reader sees of the sums behind the metrics.
 
-use super::judged::Prepared;
+use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, difference};
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +16,13 @@ pub struct CurvePoint {
 }
 
 /// The uplift curve of `auuc`: `V(k) / n` at `points + 1` even shares from 0 to 1.
-pub fn uplift_curve(prepared: &Prepared, points: usize) -> Vec<CurvePoint> {
+pub fn uplift_curve(prepared: &RankedRows, points: usize) -> Vec<CurvePoint> {
     let rows = prepared.rows() as f64;
     curve(prepared, points, |k, sums, _| difference(sums) * k / rows)
 }
 
 /// The Qini curve of `qini`: `Q(k) / N_T(n)` at `points + 1` even shares from 0 to 1.
-pub fn qini_curve(prepared: &Prepared, points: usize) -> Vec<CurvePoint> {
+pub fn qini_curve(prepared: &RankedRows, points: usize) -> Vec<CurvePoint> {
     curve(prepared, points, |_, sums, all| {
         sums[TREATED_OUTCOME] / all[TREATED] - sums[CONTROL_OUTCOME] / all[CONTROL]
     })
@@ -39,7 +39,7 @@ pub(super) fn gains(at: &[usize], sums: &[Step]) -> [Vec<f64>; 2] {
     [uplift.collect(), qini.collect()]
 }
 
-fn curve(prepared: &Prepared, points: usize, gain: impl Fn(f64, &Step, &Step) -> f64) -> Vec<CurvePoint> {
+fn curve(prepared: &RankedRows, points: usize, gain: impl Fn(f64, &Step, &Step) -> f64) -> Vec<CurvePoint> {
     let at = even(prepared.rows(), points);
     let sums = prepared.ranking.sums_at(&prepared.observed, &at);
     let all = &sums[sums.len() - 1];
@@ -74,7 +74,7 @@ pub struct Group {
 type Parts = [f64; 8];
 
 /// The ranking in `groups` groups of equal size (10 for deciles), best first; tie blocks are shared out.
-pub fn uplift_by_group(prepared: &Prepared, groups: usize) -> Vec<Group> {
+pub fn uplift_by_group(prepared: &RankedRows, groups: usize) -> Vec<Group> {
     let predicted = prepared.predicted_uplift.as_ref().unwrap_or(&prepared.score);
     let parts = |(rank, step): (usize, &Step)| -> Parts {
         let outcome = prepared.outcome[rank];
@@ -135,7 +135,7 @@ pub(super) fn even(rows: usize, parts: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Judged, LANES, Lanes, Resampler};
+    use crate::metrics::{LANES, Lanes, Resampler, ScoredRows};
 
     const TREATMENT: [bool; 4] = [true, false, true, false];
     const OUTCOME: [f64; 4] = [6.0, 2.0, 4.0, 4.0];
@@ -143,13 +143,13 @@ mod tests {
     #[test]
     fn curves_of_weighted_rows_are_those_of_repeated_rows() {
         let score = [4.0, 3.0, 2.0, 1.0];
-        let once = [Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap()];
+        let once = [RankedRows::new(&ScoredRows::new(&score, &TREATMENT, &OUTCOME)).unwrap()];
         let gains = |curve: Vec<CurvePoint>| curve.iter().map(|point| point.gain).collect::<Vec<_>>();
         let repeated = |rows: &[usize]| -> [Vec<f64>; 2] {
             let treatment: Vec<bool> = rows.iter().map(|&row| TREATMENT[row]).collect();
             let outcome: Vec<f64> = rows.iter().map(|&row| OUTCOME[row]).collect();
             let score: Vec<f64> = rows.iter().map(|&row| score[row]).collect();
-            let found = Prepared::new(&Judged::new(&score, &treatment, &outcome)).unwrap();
+            let found = RankedRows::new(&ScoredRows::new(&score, &treatment, &outcome)).unwrap();
             [gains(uplift_curve(&found, 4)), gains(qini_curve(&found, 4))]
         };
         let curves = |weights: &[u8]| {
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn curves_by_hand() {
-        let judged = Judged::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &OUTCOME);
-        let prepared = Prepared::new(&judged).unwrap();
+        let judged = ScoredRows::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &OUTCOME);
+        let prepared = RankedRows::new(&judged).unwrap();
         let gains = |curve: Vec<CurvePoint>| curve.iter().map(|point| point.gain).collect::<Vec<_>>();
         assert_eq!(gains(uplift_curve(&prepared, 2)), [0.0, 2.0, 2.0]);
         assert_eq!(gains(qini_curve(&prepared, 2)), [0.0, 2.0, 2.0]);
@@ -183,7 +183,8 @@ mod tests {
     #[test]
     fn groups_by_hand() {
         let score = [4.0, 4.0, 2.0, 1.0];
-        let groups = uplift_by_group(&Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap(), 1);
+        let groups =
+            uplift_by_group(&RankedRows::new(&ScoredRows::new(&score, &TREATMENT, &OUTCOME)).unwrap(), 1);
         let expected = Group {
             rows: 4,
             predicted: 2.75,
@@ -192,7 +193,8 @@ mod tests {
             effect: None,
         };
         assert_eq!(groups, [expected]);
-        let groups = uplift_by_group(&Prepared::new(&Judged::new(&score, &TREATMENT, &OUTCOME)).unwrap(), 2);
+        let groups =
+            uplift_by_group(&RankedRows::new(&ScoredRows::new(&score, &TREATMENT, &OUTCOME)).unwrap(), 2);
         assert_eq!((groups[0].observed, groups[1].observed), (Some(4.0), Some(0.0)));
         assert_eq!(groups[0].standard_error, None);
     }

@@ -1,6 +1,6 @@
 //! Our values beside those of causalml, scikit-uplift, scipy, pandas and the released code of VALOR and RERUM.
 
-use super::{Judged, Prepared, find};
+use super::{RankedRows, ScoredRows, find};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -12,19 +12,19 @@ struct Case {
 }
 
 impl Case {
-    fn prepare(&self) -> Prepared {
+    fn prepare(&self) -> RankedRows {
         let column = |name: &str| self.columns[name].as_slice();
         let treatment: Vec<bool> = column("treatment").iter().map(|&value| value == 1.0).collect();
-        let judged = Judged {
+        let judged = ScoredRows {
             effect: Some(column("effect")),
             expected_control: Some(column("expected_control")),
             propensity: Some(column("propensity")),
             predicted_uplift: Some(column("score")),
             predicted_control: Some(column("expected_control")),
             predicted_treated: Some(column("expected_control")),
-            ..Judged::new(column("score"), &treatment, column("outcome"))
+            ..ScoredRows::new(column("score"), &treatment, column("outcome"))
         };
-        Prepared::new(&judged).unwrap()
+        RankedRows::new(&judged).unwrap()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Metrics that are functions of weighted means over rows.
 
-use super::registry::{Undefined, Value};
+use super::defined::{Undefined, Value};
 use super::stretch::{LANES, Lanes};
 use multiversion::multiversion;
 

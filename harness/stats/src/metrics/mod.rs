@@ -8,9 +8,10 @@ mod catalog;
 mod causalml;
 mod concordance;
 pub mod curve;
+mod defined;
 mod devriendt;
-mod judged;
 mod means;
+mod metric;
 mod pass;
 pub mod rank;
 pub mod ranking;
@@ -18,6 +19,7 @@ mod reference;
 mod registry;
 mod rerum;
 mod resample;
+mod scored;
 mod sklift;
 mod stretch;
 mod summary;
@@ -30,12 +32,11 @@ mod fixtures;
 #[cfg(test)]
 mod properties;
 
-pub use judged::{Judged, Prepared};
+pub use defined::{Defined, MetricValue, Undefined, Value};
+pub use metric::{Direction, Metric, Total};
 pub use reference::{RandomValue, random_reference};
-pub use registry::{
-    Defined, Direction, Metric, MetricValue, Total, Undefined, Usual, Value, evaluate, find, find_for,
-    of_question, registry, usual,
-};
+pub use registry::{Usual, evaluate, find, find_for, of_question, registry, usual};
 pub use resample::{Resampler, Weighted, WeightedForm};
+pub use scored::{RankedRows, ScoredRows};
 pub use stretch::{LANES, Lanes};
 pub use summary::{Summary, summary};

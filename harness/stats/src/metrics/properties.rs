@@ -1,7 +1,7 @@
 //! What must hold for any rows: shuffling, scaling, swapping arms, repeating rows; and answers known by hand.
 
-use super::registry::Value;
-use super::{Judged, LANES, Lanes, Metric, Prepared, Resampler, WeightedForm, find, registry};
+use super::defined::Value;
+use super::{LANES, Lanes, Metric, RankedRows, Resampler, ScoredRows, WeightedForm, find, registry};
 use proptest::prelude::*;
 
 /// Rows with many ties.
@@ -26,17 +26,17 @@ impl Rows {
         }
     }
 
-    fn prepare(&self) -> Prepared {
-        let judged = Judged {
+    fn prepare(&self) -> RankedRows {
+        let judged = ScoredRows {
             propensity: Some(&self.propensity),
             effect: Some(&self.effect),
             expected_control: Some(&self.effect),
             predicted_uplift: Some(&self.score),
             predicted_control: Some(&self.outcome),
             predicted_treated: Some(&self.effect),
-            ..Judged::new(&self.score, &self.treatment, &self.outcome)
+            ..ScoredRows::new(&self.score, &self.treatment, &self.outcome)
         };
-        Prepared::new(&judged).unwrap()
+        RankedRows::new(&judged).unwrap()
     }
 }
 
@@ -118,7 +118,7 @@ proptest! {
         let of_outcomes = |metric: &&Metric| !metric.name.starts_with("calibration") && !metric.name.ends_with("sklift");
         let lanes: Vec<Lanes> = weights[..rows.score.len()].iter().map(|&weight| [weight; LANES]).collect();
         let exact: Vec<&Metric> = registry().iter().filter(of_outcomes).filter(|metric| metric.weighted_form() == WeightedForm::Exact).collect();
-        let resampled = |rows: &Prepared| Resampler::all(std::slice::from_ref(rows), &exact)[0].weighted(&lanes, 4, &mut Vec::new()).unwrap()[0].clone();
+        let resampled = |rows: &RankedRows| Resampler::all(std::slice::from_ref(rows), &exact)[0].weighted(&lanes, 4, &mut Vec::new()).unwrap()[0].clone();
         let (a, b) = (resampled(&near), resampled(&far));
         for metric in registry().iter().filter(of_outcomes) {
             prop_assert!(close(&metric.compute(&near), &metric.compute(&far)), "{}: {:?} {:?}", metric.name, metric.compute(&near), metric.compute(&far));
@@ -126,7 +126,7 @@ proptest! {
         for (metric, (a, b)) in exact.iter().zip(a.values.iter().zip(&b.values)) {
             prop_assert!(close(a, b), "{} of resampled rows: {:?} {:?}", metric.name, a, b);
         }
-        let curves = |rows: &Prepared| [super::curve::uplift_curve(rows, 5), super::curve::qini_curve(rows, 5)].concat();
+        let curves = |rows: &RankedRows| [super::curve::uplift_curve(rows, 5), super::curve::qini_curve(rows, 5)].concat();
         for (a, b) in curves(&near).iter().zip(curves(&far)) {
             prop_assert!(close(&Ok(a.gain), &Ok(b.gain)));
         }
@@ -168,8 +168,8 @@ proptest! {
     }
 }
 
-fn compute(name: &str, judged: &Judged) -> Value {
-    find(name).unwrap().compute(&Prepared::new(judged).unwrap())
+fn compute(name: &str, judged: &ScoredRows) -> Value {
+    find(name).unwrap().compute(&RankedRows::new(judged).unwrap())
 }
 
 const TREATMENT: [bool; 4] = [true, false, true, false];
@@ -179,7 +179,7 @@ fn four_rows_by_hand() {
     // k:   1              2                3                  4
     // V:   8 * 1 = 8      (8-2) * 2 = 12   (6-2) * 3 = 12     (6-3) * 4 = 12
     // Q:   8              6                10                 6
-    let judged = Judged::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &[8.0, 2.0, 4.0, 4.0]);
+    let judged = ScoredRows::new(&[4.0, 3.0, 2.0, 1.0], &TREATMENT, &[8.0, 2.0, 4.0, 4.0]);
     assert_eq!(compute("auuc", &judged), Ok(44.0 / 12.0 / 4.0 - 0.5));
     let line = [1.5, 3.0, 4.5, 6.0];
     let above: f64 = [8.0, 6.0, 10.0, 6.0].iter().zip(line).map(|(curve, line)| curve - line).sum();
@@ -192,9 +192,9 @@ fn four_rows_by_hand() {
 
 #[test]
 fn a_constant_score_is_a_random_ranking() {
-    let judged = Judged {
+    let judged = ScoredRows {
         effect: Some(&[1.0, 2.0, 3.0, 4.0]),
-        ..Judged::new(&[7.0; 4], &TREATMENT, &[8.0, 2.0, 4.0, 4.0])
+        ..ScoredRows::new(&[7.0; 4], &TREATMENT, &[8.0, 2.0, 4.0, 4.0])
     };
     for (name, expected) in [
         ("auuc", 1.0 / 8.0),
@@ -214,10 +214,10 @@ fn a_constant_score_is_a_random_ranking() {
 #[test]
 fn the_true_order_is_the_best() {
     let effect = [10.0, 4.0, -1.0, -3.0];
-    let best = Judged { effect: Some(&effect), ..Judged::new(&effect, &TREATMENT, &[1.0; 4]) };
+    let best = ScoredRows { effect: Some(&effect), ..ScoredRows::new(&effect, &TREATMENT, &[1.0; 4]) };
     assert_eq!(compute("krcc", &best), Ok(1.0));
     assert_eq!(compute("auuc.true", &best), Ok((10.0 + 14.0 + 13.0 + 10.0) / 40.0 - 0.5));
-    let worst = Judged { score: &[1.0, 2.0, 3.0, 4.0], ..best };
+    let worst = ScoredRows { score: &[1.0, 2.0, 3.0, 4.0], ..best };
     assert_eq!(compute("krcc", &worst), Ok(-1.0));
     assert!(compute("auuc.true", &worst).unwrap() < compute("auuc.true", &best).unwrap() - 0.5);
     assert_eq!(
@@ -229,8 +229,8 @@ fn the_true_order_is_the_best() {
 #[test]
 fn a_harmful_programme_keeps_the_direction() {
     let effect = [-1.0, -2.0, -3.0, -4.0];
-    let best = Judged { effect: Some(&effect), ..Judged::new(&effect, &TREATMENT, &[1.0; 4]) };
-    let worst = Judged { score: &[1.0, 2.0, 3.0, 4.0], ..best };
+    let best = ScoredRows { effect: Some(&effect), ..ScoredRows::new(&effect, &TREATMENT, &[1.0; 4]) };
+    let worst = ScoredRows { score: &[1.0, 2.0, 3.0, 4.0], ..best };
     assert_eq!(compute("auuc.true", &best), Ok((-1.0 - 3.0 - 6.0 - 10.0) / 40.0 + 0.5));
     assert!(compute("auuc.true", &best).unwrap() > compute("auuc.true", &worst).unwrap());
 }

@@ -1,8 +1,8 @@
 //! Kendall's tau-b, exact, in O(n log n).
 
-use super::judged::Prepared;
+use super::defined::{Undefined, Value};
 use super::ranking::Ranking;
-use super::registry::{Undefined, Value};
+use super::scored::RankedRows;
 
 /// Kendall's tau-b of two columns of equal length.
 ///
@@ -18,12 +18,12 @@ pub fn kendall(x: &[f64], y: &[f64]) -> Value {
 }
 
 /// True effects, by rank.
-pub(super) fn effect(prepared: &Prepared) -> Result<&[f64], Undefined> {
+pub(super) fn effect(prepared: &RankedRows) -> Result<&[f64], Undefined> {
     prepared.effect.as_deref().ok_or_else(|| Undefined::new("the true effect is not known"))
 }
 
 /// True `E[Y_0 | x]`, by rank.
-pub(super) fn prognosis(prepared: &Prepared) -> Result<&[f64], Undefined> {
+pub(super) fn prognosis(prepared: &RankedRows) -> Result<&[f64], Undefined> {
     let reason = "the true expectation without treatment is not known";
     prepared.expected_control.as_deref().ok_or_else(|| Undefined::new(reason))
 }

@@ -18,7 +18,7 @@ impl Ranking {
     /// Sorts by descending score, and rows of a block by `content`, so that sums over it have the same order whatever
     /// the order of the input.
     ///
-    /// Scores are finite (`Prepared::new` checks it); -0 equals 0.
+    /// Scores are finite (`RankedRows::new` checks it); -0 equals 0.
     pub fn new(score: &[f64], content: impl Fn(usize) -> u64) -> Self {
         let mut keyed: Vec<(u64, u32)> = score.iter().map(|&s| descending_key(s)).zip(0..).collect();
         sort(&mut keyed);

@@ -1,8 +1,10 @@
 //! What a random ranking scores on the same rows.
 
-use super::judged::{Judged, Prepared};
+use super::defined::{MetricValue, Value};
+use super::metric::Metric;
 use super::ranking::Ranking;
-use super::registry::{Metric, MetricValue, Value, find};
+use super::registry::find;
+use super::scored::{RankedRows, ScoredRows};
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -26,21 +28,21 @@ pub struct RandomValue {
 ///
 /// # Errors
 ///
-/// As `Prepared::new`; an input error for an unknown metric.
+/// As `RankedRows::new`; an input error for an unknown metric.
 pub fn random_reference<S: AsRef<str>>(
-    judged: &Judged,
+    judged: &ScoredRows,
     names: &[S],
     permutations: usize,
     seeds: &Seeds,
 ) -> anyhow::Result<BTreeMap<String, RandomValue>> {
     let metrics = names.iter().map(|name| find(name.as_ref())).collect::<anyhow::Result<Vec<_>>>()?;
     let blank =
-        Judged { predicted_uplift: None, predicted_control: None, predicted_treated: None, ..*judged };
-    let constant = Prepared::new(&Judged { score: &vec![0.0; judged.score.len()], ..blank })?;
+        ScoredRows { predicted_uplift: None, predicted_control: None, predicted_treated: None, ..*judged };
+    let constant = RankedRows::new(&ScoredRows { score: &vec![0.0; judged.score.len()], ..blank })?;
     let draws = (0..permutations as u64).into_par_iter().map(|index| {
         let mut score: Vec<f64> = (0..judged.score.len()).map(|rank| rank as f64).collect();
         score.shuffle(&mut seeds.at(index).stream());
-        let prepared = Prepared::ranked(&Judged { score: &score, ..blank }, permuted(&score));
+        let prepared = RankedRows::ranked(&ScoredRows { score: &score, ..blank }, permuted(&score));
         metrics.iter().map(|metric| metric.compute(&prepared)).collect()
     });
     let draws: Vec<Vec<Value>> = draws.collect();
@@ -86,10 +88,10 @@ mod tests {
         let effect = vec![1.0; rows as usize];
         let prognosis: Vec<f64> = (0..rows).map(|row| f64::from(row % 7)).collect();
         let blank = vec![0.0; rows as usize];
-        let judged = Judged {
+        let judged = ScoredRows {
             effect: Some(&effect),
             expected_control: Some(&prognosis),
-            ..Judged::new(&blank, &treatment, &outcome)
+            ..ScoredRows::new(&blank, &treatment, &outcome)
         };
         let names = ["auuc", "qini", "lift@30", "auuc.true", "krcc.prognosis", "krcc"];
         let found = random_reference(&judged, &names, 50, &Seeds::new(1)).unwrap();

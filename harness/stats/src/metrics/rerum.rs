@@ -1,8 +1,8 @@
 //! The definitions of RERUM's code (He et al., KDD 2024): curves at the ends of 100 score buckets.
 
 use super::binned::bucket_ends;
-use super::judged::Prepared;
-use super::registry::{Undefined, Value};
+use super::defined::{Undefined, Value};
+use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, difference, nonzero};
 
 /// Buckets of the score.
@@ -16,7 +16,7 @@ const BUCKETS: usize = 100;
 /// ```
 ///
 /// Undefined when V(n) = 0 or an arm is empty in the first bucket.
-pub(super) fn auuc(prepared: &Prepared) -> Value {
+pub(super) fn auuc(prepared: &RankedRows) -> Value {
     area(prepared, |sums| difference(sums) * (sums[TREATED] + sums[CONTROL]))
 }
 
@@ -25,11 +25,11 @@ pub(super) fn auuc(prepared: &Prepared) -> Value {
 /// ```text
 /// Q = R_T - R_C N_T / N_C at the end of each bucket, over |Q(n)|; area as above
 /// ```
-pub(super) fn qini(prepared: &Prepared) -> Value {
+pub(super) fn qini(prepared: &RankedRows) -> Value {
     area(prepared, |sums| sums[TREATED_OUTCOME] - sums[CONTROL_OUTCOME] * (sums[TREATED] / sums[CONTROL]))
 }
 
-fn area(prepared: &Prepared, value: impl Fn(&Step) -> f64) -> Value {
+fn area(prepared: &RankedRows, value: impl Fn(&Step) -> f64) -> Value {
     let rows = prepared.rows();
     let ends = bucket_ends(|rank| -prepared.score[rank], rows, BUCKETS);
     let sums = prepared.ranking.sums_at(&prepared.observed, &ends);

@@ -2,10 +2,11 @@
 
 use super::concordance::tau_b;
 use super::curve::{even, gains};
-use super::judged::Prepared;
+use super::defined::{Undefined, Value, finite, no_propensity};
 use super::means::Means;
+use super::metric::{Compute, Metric};
 use super::pass::{Run, weighted};
-use super::registry::{Compute, Metric, Undefined, Value, finite, no_propensity};
+use super::scored::RankedRows;
 use super::stretch::{Harmonics, LANES, Lanes, Weights, lane, totals, weighted_lanes};
 use super::sweep::Sweep;
 use super::value::Positions;
@@ -40,7 +41,7 @@ impl Metric {
 
 /// One model, ready to be judged under many sets of row weights.
 pub struct Resampler<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a RankedRows,
     runs: Vec<Run>,
     forms: Vec<Form>,
     harmonics: Arc<Harmonics>,
@@ -66,10 +67,10 @@ enum Form {
 
 impl<'a> Resampler<'a> {
     /// Prepares what does not depend on the weights, for several models.
-    pub fn all(models: &'a [Prepared], metrics: &[&Metric]) -> Vec<Self> {
-        let most = models.iter().map(Prepared::rows).max().unwrap_or(0);
+    pub fn all(models: &'a [RankedRows], metrics: &[&Metric]) -> Vec<Self> {
+        let most = models.iter().map(RankedRows::rows).max().unwrap_or(0);
         let harmonics = Arc::new(Harmonics::new(most));
-        let resampler = |prepared: &'a Prepared| Self {
+        let resampler = |prepared: &'a RankedRows| Self {
             prepared,
             runs: Run::all(&prepared.ranking),
             forms: metrics.iter().map(|metric| Form::new(prepared, metric)).collect(),
@@ -133,7 +134,7 @@ impl<'a> Resampler<'a> {
 }
 
 impl Form {
-    fn new(prepared: &Prepared, metric: &Metric) -> Self {
+    fn new(prepared: &RankedRows, metric: &Metric) -> Self {
         if let Err(other) = metric.suits(prepared) {
             return Self::Undefined(other);
         }

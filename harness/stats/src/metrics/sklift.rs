@@ -1,7 +1,7 @@
 //! The definitions of scikit-uplift 0.5.1 (`uplift_auc_score`, `qini_auc_score`): binary outcomes only.
 
-use super::judged::Prepared;
-use super::registry::{Undefined, Value};
+use super::defined::{Undefined, Value};
+use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, Step, TREATED, TREATED_OUTCOME, difference};
 
 /// A point of a curve: rows, value.
@@ -13,7 +13,7 @@ type Point = (f64, f64);
 /// V(k) = (R_T / N_T - R_C / N_C) k at the ends of tie blocks, mean of an empty arm 0
 /// (area under V - area under its chord) / (area under the perfect V - area under its chord), by trapezoids
 /// ```
-pub(super) fn auuc(prepared: &Prepared) -> Value {
+pub(super) fn auuc(prepared: &RankedRows) -> Value {
     let counts = binary_counts(prepared)?;
     let perfect = |treated: bool, responds: bool| {
         let treated_first = counts.control_responders <= counts.treated_non_responders;
@@ -29,7 +29,7 @@ pub(super) fn auuc(prepared: &Prepared) -> Value {
 /// Q(k) = R_T - R_C N_T / N_C at the ends of tie blocks, R_T while there is no control row
 /// (area under Q - area under its chord) / (area under the perfect Q - area under its chord), by trapezoids
 /// ```
-pub(super) fn qini(prepared: &Prepared) -> Value {
+pub(super) fn qini(prepared: &RankedRows) -> Value {
     binary_counts(prepared)?;
     let perfect =
         |treated: bool, responds: bool| 1 + u8::from(responds && treated) - u8::from(responds && !treated);
@@ -45,7 +45,7 @@ struct Counts {
     treated_non_responders: usize,
 }
 
-fn binary_counts(prepared: &Prepared) -> Result<Counts, Undefined> {
+fn binary_counts(prepared: &RankedRows) -> Result<Counts, Undefined> {
     let outcomes = &prepared.outcome;
     let binary = prepared.origin == 0.0 && outcomes.iter().all(|&y| y == 0.0 || y == 1.0);
     if !binary || outcomes.iter().all(|&y| y == outcomes[0]) {
@@ -66,7 +66,7 @@ fn binary_counts(prepared: &Prepared) -> Result<Counts, Undefined> {
 
 /// Area above the chord, relative to that of the perfect order, where higher `perfect` comes first.
 fn ratio(
-    prepared: &Prepared,
+    prepared: &RankedRows,
     perfect: impl Fn(bool, bool) -> u8,
     value: impl Fn(f64, &Step) -> f64,
 ) -> Value {
@@ -88,7 +88,7 @@ fn ratio(
 }
 
 /// Sums at the ends of the blocks of the perfect order.
-fn perfect_sums(prepared: &Prepared, perfect: impl Fn(bool, bool) -> u8) -> Vec<Step> {
+fn perfect_sums(prepared: &RankedRows, perfect: impl Fn(bool, bool) -> u8) -> Vec<Step> {
     let mut blocks = [[0.0; 5]; 4];
     for (step, (&treated, &outcome)) in
         prepared.observed.iter().zip(prepared.treatment.iter().zip(&prepared.outcome))

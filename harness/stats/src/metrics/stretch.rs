@@ -11,8 +11,8 @@
 //!
 //! The other arm's mean does not change meanwhile and adds `s R_C / N_C`.
 
-use super::judged::Prepared;
 use super::pass::{Pass, Run, weighted};
+use super::scored::RankedRows;
 use super::sweep::{CONTROL, CONTROL_OUTCOME, EFFECT, Step, Sweep, TREATED, TREATED_OUTCOME};
 use multiversion::multiversion;
 use std::ops::Range;
@@ -66,7 +66,7 @@ pub(super) struct Weights<'a> {
 
 /// What `weighted` finds for each lane; arms as observed. `at` are the lane's own ranks.
 pub(super) fn weighted_lanes(
-    prepared: &Prepared,
+    prepared: &RankedRows,
     runs: &[Run],
     weights: Weights,
     harmonics: &Harmonics,
@@ -268,7 +268,7 @@ impl Arm {
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn stretch(
     passes: &mut [Pass; LANES],
-    prepared: &Prepared,
+    prepared: &RankedRows,
     ranks: Range<usize>,
     weights: &[Lanes],
     harmonics: &Harmonics,
@@ -279,7 +279,7 @@ fn stretch(
 #[inline(always)]
 fn walk(
     passes: &mut [Pass; LANES],
-    prepared: &Prepared,
+    prepared: &RankedRows,
     ranks: Range<usize>,
     weights: &[Lanes],
     harmonics: &Harmonics,
@@ -328,12 +328,12 @@ fn keep_between<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Judged;
+    use crate::metrics::ScoredRows;
     use rand::Rng;
     use valor_base::seed::Seeds;
 
     /// Rows with scores of so many levels, and their weights.
-    fn draw(rows: usize, levels: f64) -> (Prepared, Vec<Lanes>) {
+    fn draw(rows: usize, levels: f64) -> (RankedRows, Vec<Lanes>) {
         let mut stream = Seeds::new(rows as u64).stream();
         let score: Vec<f64> = (0..rows).map(|_| (stream.random::<f64>() * levels).floor()).collect();
         let treatment: Vec<bool> = (0..rows).map(|row| row % 5 < 2).collect();
@@ -346,8 +346,8 @@ mod tests {
         }
         weights[rows / 2][1] += 9;
         weights[0][1] = 0;
-        let judged = Judged { effect: Some(&effect), ..Judged::new(&score, &treatment, &outcome) };
-        (Prepared::new(&judged).unwrap(), weights)
+        let judged = ScoredRows { effect: Some(&effect), ..ScoredRows::new(&score, &treatment, &outcome) };
+        (RankedRows::new(&judged).unwrap(), weights)
     }
 
     fn near(a: &Step, b: &Step, scale: f64) -> bool {
@@ -393,7 +393,7 @@ mod tests {
     fn vectors_of_any_width_give_the_same_bits() {
         let (prepared, weights) = draw(900, 1e12);
         let (harmonics, at) = (Harmonics::new(1_000), totals(&weights).map(|total| vec![total / 3, total]));
-        type Walk = fn(&mut [Pass; LANES], &Prepared, Range<usize>, &[Lanes], &Harmonics);
+        type Walk = fn(&mut [Pass; LANES], &RankedRows, Range<usize>, &[Lanes], &Harmonics);
         let [widest, plain] = [stretch as Walk, walk as Walk].map(|walk| {
             let mut passes: [Pass; LANES] = std::array::from_fn(|lane| Pass::new(at[lane][1], &at[lane]));
             walk(&mut passes, &prepared, 0..900, &weights, &harmonics);

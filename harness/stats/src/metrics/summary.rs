@@ -1,7 +1,9 @@
 //! Every metric of one model: what `valor metrics` prints.
 
-use super::judged::{Judged, Prepared};
-use super::registry::{Metric, MetricValue, of_question};
+use super::defined::MetricValue;
+use super::metric::Metric;
+use super::registry::of_question;
+use super::scored::{RankedRows, ScoredRows};
 use serde_json::{Map, Value, json};
 
 /// Every metric of a question with its value or the reason why there is none, in the registry's order.
@@ -15,9 +17,9 @@ pub struct Summary {
 ///
 /// # Errors
 ///
-/// As `Prepared::new`.
-pub fn summary(judged: &Judged) -> anyhow::Result<Summary> {
-    let prepared = Prepared::new(judged)?;
+/// As `RankedRows::new`.
+pub fn summary(judged: &ScoredRows) -> anyhow::Result<Summary> {
+    let prepared = RankedRows::new(judged)?;
     let entry = |metric: &'static Metric| (metric, metric.compute(&prepared).into());
     Ok(Summary { entries: of_question(judged.question()).map(entry).collect() })
 }
@@ -48,7 +50,8 @@ mod tests {
 
     #[test]
     fn undefined_metrics_are_null_with_a_reason() {
-        let judged = Judged::new(&[3.0, 2.0, 1.0, 0.0], &[true, false, true, false], &[5.0, 0.0, 2.0, 1.0]);
+        let judged =
+            ScoredRows::new(&[3.0, 2.0, 1.0, 0.0], &[true, false, true, false], &[5.0, 0.0, 2.0, 1.0]);
         let object = summary(&judged).unwrap().to_json();
         assert_eq!(object["n"], json!(4));
         assert_eq!(object["ate"], json!(3.0));

@@ -4,8 +4,8 @@
 //! `N_T(k)`, `N_C(k)` the (weighted) rows of the arms among the top k and `R_T(k)`, `R_C(k)` the (weighted)
 //! sums of their outcomes.
 
+use super::defined::{Undefined, Value};
 use super::ranking::Ranking;
-use super::registry::{Undefined, Value};
 
 /// What a row adds: treated, control, treated outcome, control outcome, true effect.
 pub(super) type Step = [f64; 5];

@@ -1,9 +1,9 @@
 //! Predictions against the truth or against observed means: size of errors, not order.
 
-use super::judged::Prepared;
+use super::defined::Undefined;
 use super::means::Means;
 use super::rank::effect;
-use super::registry::Undefined;
+use super::scored::RankedRows;
 
 type Found = Result<Means, Undefined>;
 
@@ -14,7 +14,7 @@ type Found = Result<Means, Undefined>;
 /// ```
 ///
 /// Outcome units, 0 at best. Source: Hill 2011.
-pub(super) fn pehe(prepared: &Prepared) -> Found {
+pub(super) fn pehe(prepared: &RankedRows) -> Found {
     let squares = errors(prepared)?.into_iter().map(|error| error * error).collect();
     Ok(Means::new(vec![squares], |means| Ok(means[0].sqrt())))
 }
@@ -26,21 +26,21 @@ pub(super) fn pehe(prepared: &Prepared) -> Found {
 /// ```
 ///
 /// Outcome units, 0 at best; the sign is kept.
-pub(super) fn ate_error(prepared: &Prepared) -> Found {
+pub(super) fn ate_error(prepared: &RankedRows) -> Found {
     Ok(Means::new(vec![errors(prepared)?], |means| Ok(means[0])))
 }
 
 /// Mean predicted over mean observed outcome among control rows; 1 at best.
-pub(super) fn calibration_control(prepared: &Prepared) -> Found {
+pub(super) fn calibration_control(prepared: &RankedRows) -> Found {
     calibration(prepared, false)
 }
 
 /// Mean predicted over mean observed outcome among treated rows; 1 at best.
-pub(super) fn calibration_treated(prepared: &Prepared) -> Found {
+pub(super) fn calibration_treated(prepared: &RankedRows) -> Found {
     calibration(prepared, true)
 }
 
-fn calibration(prepared: &Prepared, arm: bool) -> Found {
+fn calibration(prepared: &RankedRows, arm: bool) -> Found {
     let predicted = if arm { &prepared.predicted_treated } else { &prepared.predicted_control };
     let predicted =
         predicted.as_ref().ok_or_else(|| Undefined::new("the model predicts no outcome of this arm"))?;
@@ -55,7 +55,7 @@ fn calibration(prepared: &Prepared, arm: bool) -> Found {
     }))
 }
 
-fn errors(prepared: &Prepared) -> Result<Vec<f64>, Undefined> {
+fn errors(prepared: &RankedRows) -> Result<Vec<f64>, Undefined> {
     let predicted = prepared.predicted_uplift.as_ref();
     let predicted =
         predicted.ok_or_else(|| Undefined::new("the model predicts no uplift in outcome units"))?;

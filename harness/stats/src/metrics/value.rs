@@ -2,14 +2,14 @@
 //!
 //! All three follow the weights of rows exactly: a row of weight w counts as w equal rows.
 
-use super::judged::Prepared;
+use super::defined::{Undefined, Value};
 use super::means::Means;
 use super::ranking::Ranking;
-use super::registry::{Undefined, Value};
+use super::scored::RankedRows;
 
 /// Where each row stands in two orders, among rows that count `weights` times. Rows by rank of the score.
 pub(super) struct Positions<'a> {
-    prepared: &'a Prepared,
+    prepared: &'a RankedRows,
     weights: Vec<f64>,
     /// Rows in all.
     total: f64,
@@ -20,12 +20,12 @@ pub(super) struct Positions<'a> {
 
 impl<'a> Positions<'a> {
     /// Every row once.
-    pub(super) fn new(prepared: &'a Prepared) -> Self {
+    pub(super) fn new(prepared: &'a RankedRows) -> Self {
         Self::weighted(prepared, vec![1.0; prepared.rows()])
     }
 
     /// Rows count `weights` times, by rank.
-    pub(super) fn weighted(prepared: &'a Prepared, weights: Vec<f64>) -> Self {
+    pub(super) fn weighted(prepared: &'a RankedRows, weights: Vec<f64>) -> Self {
         let by_score = middles(&prepared.ranking, &weights, |rank| rank);
         let order = prepared.by_outcome();
         let by_outcome = middles(order, &weights, |place| order.order[place] as usize);
@@ -103,7 +103,7 @@ pub(super) fn spearman(positions: &Positions) -> Value {
 /// ```
 ///
 /// 0 at best; predicting 0 for all rows gives 1. Undefined where the mean outcome is not above 0.
-pub(super) fn nmae(prepared: &Prepared) -> Result<Means, Undefined> {
+pub(super) fn nmae(prepared: &RankedRows) -> Result<Means, Undefined> {
     let predicted = prepared.predicted_value.as_ref();
     let predicted = predicted.ok_or_else(|| Undefined::new("the model predicts no outcome"))?;
     let outcomes: Vec<f64> = prepared.outcome.iter().map(|outcome| outcome + prepared.origin).collect();
@@ -116,7 +116,7 @@ pub(super) fn nmae(prepared: &Prepared) -> Result<Means, Undefined> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Judged, LANES, Metric, Resampler, find};
+    use super::super::{LANES, Metric, Resampler, ScoredRows, find};
     use super::*;
     use proptest::prelude::*;
     use serde_json::Value as Json;
@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn values(score: &[f64], outcome: &[f64]) -> Vec<Value> {
-        let prepared = Prepared::new(&Judged::of_values(score, outcome, Some(score))).unwrap();
+        let prepared = RankedRows::new(&ScoredRows::of_values(score, outcome, Some(score))).unwrap();
         metrics().iter().map(|metric| metric.compute(&prepared)).collect()
     }
 
@@ -157,10 +157,10 @@ mod tests {
         assert_eq!(equal[0], Ok(0.0), "an order that knows nothing");
         assert!(equal[1].as_ref().unwrap_err().to_string().contains("all scores are equal"));
         let auuc = find("auuc").unwrap();
-        let prepared = Prepared::new(&Judged::of_values(&[1.0, 2.0], &[0.0, 1.0], None)).unwrap();
+        let prepared = RankedRows::new(&ScoredRows::of_values(&[1.0, 2.0], &[0.0, 1.0], None)).unwrap();
         assert!(auuc.compute(&prepared).unwrap_err().to_string().contains("there is no treatment"));
-        let treated = Judged::new(&[1.0, 2.0], &[true, false], &[0.0, 1.0]);
-        let found = find("gini").unwrap().compute(&Prepared::new(&treated).unwrap());
+        let treated = ScoredRows::new(&[1.0, 2.0], &[true, false], &[0.0, 1.0]);
+        let found = find("gini").unwrap().compute(&RankedRows::new(&treated).unwrap());
         assert!(found.unwrap_err().to_string().contains("rows without a treatment"));
     }
 
@@ -179,7 +179,7 @@ mod tests {
             };
             let (scores, outcomes) = (repeated(&score), repeated(&outcome));
             prop_assume!(scores.len() > 1);
-            let prepared = [Prepared::new(&Judged::of_values(&score, &outcome, Some(&score))).unwrap()];
+            let prepared = [RankedRows::new(&ScoredRows::of_values(&score, &outcome, Some(&score))).unwrap()];
             let resampler = Resampler::all(&prepared, &metrics());
             let lanes: Vec<[u8; LANES]> = weights.iter().map(|&weight| [weight; LANES]).collect();
             let found = resampler[0].weighted(&lanes, 2, &mut Vec::new()).unwrap();

@@ -1,5 +1,6 @@
 //! From verdicts to the answer to a claim.
 
+use super::studentised::Studentised;
 use super::verdict::{Rule, Verdict};
 use crate::metrics::Undefined;
 use serde::Serialize;
@@ -57,6 +58,21 @@ impl Answer {
 }
 
 impl Rule {
+    /// The answer to a claim of a gain of at least `by`: `over` is the gain less that, `adjusted` its p-value after Holm. With
+    /// nothing claimed but a gain it is the verdict of the gain, in other words.
+    pub fn answer(&self, gain: &Studentised, over: &Studentised, adjusted: Option<f64>) -> Answer {
+        if gain == over {
+            return Answer::from(self.verdict(gain, adjusted));
+        }
+        let alpha = 1.0 - self.level;
+        match adjusted {
+            Some(p) if p < alpha && over.mean > 0.0 => Answer::Supported,
+            Some(p) if p < alpha && over.mean < 0.0 => Answer::Refuted,
+            _ if self.is_equivalent(gain, alpha) => Answer::TooSmall,
+            Some(_) | None => Answer::Inconclusive,
+        }
+    }
+
     /// Is a standard deviation at most `limit`? By its interval; refuted at a level that allows for the `family` of parts.
     ///
     /// # Errors

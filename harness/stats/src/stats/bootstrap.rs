@@ -2,7 +2,7 @@
 
 use super::distributions::{normal_below, normal_quantile};
 use super::interval::Estimate;
-use super::resamples::{Resamples, weighted_quantile};
+use super::resamples::{Atom, Resample, Resamples, weighted_quantile};
 use crate::metrics::Undefined;
 
 /// Fewest values of a bootstrap-t: with fewer the resamples without spread decide its ends.
@@ -31,7 +31,7 @@ pub(super) fn bca(
     let range = values.iter().fold(0.0_f64, |range, value| range.max((value - estimate.mean).abs()));
     let near = |value: f64| (value - estimate.mean).abs() <= SAME * range;
     let share = |inside: &dyn Fn(f64) -> bool| -> f64 {
-        law.iter().filter(|(value, _)| inside(*value)).map(|(_, weight)| weight).sum()
+        law.iter().filter(|atom| inside(atom.value)).map(|atom| atom.probability).sum()
     };
     let below = share(&|value| value < estimate.mean && !near(value)) + share(&near) / 2.0;
     // Leaving one out moves the mean by that value's distance over n - 1: the factor cancels in the acceleration.
@@ -86,14 +86,14 @@ fn mean(values: &[f64], counts: &[usize]) -> f64 {
 }
 
 /// A statistic under every resample, sorted.
-fn law(resamples: &Resamples, statistic: impl Fn(&[usize]) -> f64) -> Vec<(f64, f64)> {
-    let mut law: Vec<(f64, f64)> =
-        resamples.counts.iter().map(|(counts, weight)| (statistic(counts), *weight)).collect();
-    law.sort_by(|a, b| a.0.total_cmp(&b.0));
+fn law(resamples: &Resamples, statistic: impl Fn(&[usize]) -> f64) -> Vec<Atom> {
+    let atom = |one: &Resample| Atom { value: statistic(&one.counts), probability: one.probability };
+    let mut law: Vec<Atom> = resamples.list.iter().map(atom).collect();
+    law.sort_by(|a, b| a.value.total_cmp(&b.value));
     law
 }
 
-fn ends(law: &[(f64, f64)], low: f64, high: f64) -> Result<(f64, f64), Undefined> {
+fn ends(law: &[Atom], low: f64, high: f64) -> Result<(f64, f64), Undefined> {
     let ends = weighted_quantile(law, low).zip(weighted_quantile(law, high));
     ends.ok_or_else(|| Undefined("there are no resamples".to_string()))
 }

@@ -1,10 +1,18 @@
 //! Which rows a resample holds, drawn once and shared by everything that is judged on as many rows.
 
-use super::row_bootstrap::RowBootstrap;
 use crate::metrics::{LANES, Lanes};
 use rand::Rng;
 use rayon::prelude::*;
 use valor_base::seed::Seeds;
+
+/// How rows are resampled.
+#[derive(Clone, Copy, Debug)]
+pub struct RowBootstrap {
+    /// Number of resamples; 2,000 for a table.
+    pub resamples: usize,
+    /// Draws them. Two methods with the same `seeds` on the same rows see the same resamples.
+    pub seeds: Seeds,
+}
 
 /// How often every row counts in every resample.
 #[derive(Clone, Debug, PartialEq, Eq)]

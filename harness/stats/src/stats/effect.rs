@@ -59,7 +59,10 @@ impl AverageEffect {
         let origin = effect.first().copied().unwrap_or(0.0);
         let mean = Mean::of(effect.iter().map(|effect| (effect - origin, 1.0)))
             .ok_or_else(|| Undefined("there are no rows".to_string()))?;
-        Ok(Self::new(origin + mean.value, mean.variance.map(|variance| (variance, mean.rows - 1.0))))
+        Ok(Self::new(
+            origin + mean.value,
+            mean.variance.map(|variance| Spread { variance, freedom: mean.rows - 1.0 }),
+        ))
     }
 
     fn weighted(
@@ -78,14 +81,14 @@ impl AverageEffect {
         let spread = treated.variance.zip(control.variance).map(|(first, second)| {
             let parts = first.powi(2) / (treated.rows - 1.0) + second.powi(2) / (control.rows - 1.0);
             let whole = first + second;
-            (whole, if parts > 0.0 { whole.powi(2) / parts } else { f64::MAX })
+            Spread { variance: whole, freedom: if parts > 0.0 { whole.powi(2) / parts } else { f64::MAX } }
         });
         Ok(Self::new(treated.value - control.value, spread))
     }
 
-    fn new(effect: f64, spread: Option<(f64, f64)>) -> Self {
-        let error = spread.map(|(variance, _)| variance.sqrt());
-        let interval = spread.and_then(|(variance, freedom)| {
+    fn new(effect: f64, spread: Option<Spread>) -> Self {
+        let error = spread.map(|spread| spread.variance.sqrt());
+        let interval = spread.and_then(|Spread { variance, freedom }| {
             let (low, high) = student_t(effect, variance.sqrt(), freedom, LEVEL).ok()?;
             Some([low, high])
         });
@@ -110,6 +113,13 @@ impl AverageEffect {
             (None, None) => "of unknown standard error: an arm has one row".to_string(),
         }
     }
+}
+
+/// How sure a difference of means is: its variance, and the degrees of freedom of that.
+#[derive(Clone, Copy)]
+struct Spread {
+    variance: f64,
+    freedom: f64,
 }
 
 /// A weighted mean with the variance of its estimate.

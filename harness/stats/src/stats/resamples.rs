@@ -8,10 +8,24 @@ const LISTED: usize = 8;
 /// Resamples that are drawn where they cannot be listed.
 const DRAWN: usize = 10_000;
 
+/// A resample.
+pub(super) struct Resample {
+    /// How often each value occurs.
+    pub(super) counts: Vec<usize>,
+    pub(super) probability: f64,
+}
+
+/// A value that a statistic takes, and how probable that is.
+#[derive(Clone, Copy)]
+pub(super) struct Atom {
+    pub(super) value: f64,
+    pub(super) probability: f64,
+}
+
 /// Resamples with their probabilities.
 pub(super) struct Resamples {
-    /// How often each value occurs, and how probable that is; probabilities add up to one.
-    pub counts: Vec<(Vec<usize>, f64)>,
+    /// Their probabilities add up to one.
+    pub(super) list: Vec<Resample>,
     /// How many resamples these stand for.
     pub number: usize,
     /// Whether these are all.
@@ -22,22 +36,22 @@ impl Resamples {
     /// Of `n` values; `seeds` draws where there are more than eight.
     pub(super) fn of(n: usize, seeds: &Seeds) -> Self {
         if n <= LISTED {
-            let mut counts = Vec::new();
-            list(&mut vec![0; n], 0, n, &mut counts);
-            return Self { counts, number: n.pow(n as u32), all: true };
+            let mut all = Vec::new();
+            list(&mut vec![0; n], 0, n, &mut all);
+            return Self { list: all, number: n.pow(n as u32), all: true };
         }
         let mut stream = seeds.stream();
         let draw = |_| {
             let mut counts = vec![0; n];
             (0..n).for_each(|_| counts[stream.random_range(0..n)] += 1);
-            (counts, 1.0 / DRAWN as f64)
+            Resample { counts, probability: 1.0 / DRAWN as f64 }
         };
-        Self { counts: (0..DRAWN).map(draw).collect(), number: DRAWN, all: false }
+        Self { list: (0..DRAWN).map(draw).collect(), number: DRAWN, all: false }
     }
 }
 
 /// Every way to share `left` draws out among the values from `place` on, with multinomial probabilities.
-fn list(counts: &mut Vec<usize>, place: usize, left: usize, found: &mut Vec<(Vec<usize>, f64)>) {
+fn list(counts: &mut Vec<usize>, place: usize, left: usize, found: &mut Vec<Resample>) {
     let n = counts.len();
     if place + 1 >= n {
         if let Some(last) = counts.last_mut() {
@@ -45,7 +59,7 @@ fn list(counts: &mut Vec<usize>, place: usize, left: usize, found: &mut Vec<(Vec
         }
         let factorial = |count: usize| (1..=count).map(|factor| factor as f64).product::<f64>();
         let ways = counts.iter().fold(factorial(n), |ways, &count| ways / factorial(count));
-        found.push((counts.clone(), ways / (n as f64).powi(n as i32)));
+        found.push(Resample { counts: counts.clone(), probability: ways / (n as f64).powi(n as i32) });
         return;
     }
     for count in 0..=left {
@@ -55,15 +69,16 @@ fn list(counts: &mut Vec<usize>, place: usize, left: usize, found: &mut Vec<(Vec
 }
 
 /// The smallest value that so much of the probability does not exceed.
-pub(super) fn weighted_quantile(sorted: &[(f64, f64)], probability: f64) -> Option<f64> {
+pub(super) fn weighted_quantile(sorted: &[Atom], probability: f64) -> Option<f64> {
     let mut below = 0.0;
-    for &(value, weight) in sorted {
-        below += weight;
+    for atom in sorted {
+        below += atom.probability;
+        // Probabilities that add up to the asked one may round to a little less.
         if below >= probability - 1e-12 {
-            return Some(value);
+            return Some(atom.value);
         }
     }
-    sorted.last().map(|last| last.0)
+    sorted.last().map(|last| last.value)
 }
 
 #[cfg(test)]
@@ -74,18 +89,19 @@ mod tests {
     fn all_resamples_are_listed_with_their_probabilities() {
         for (n, different) in [(1, 1), (2, 3), (5, 126), (8, 6_435)] {
             let found = Resamples::of(n, &Seeds::new(1));
-            assert_eq!((found.counts.len(), found.number, found.all), (different, n.pow(n as u32), true));
-            assert!((found.counts.iter().map(|one| one.1).sum::<f64>() - 1.0).abs() < 1e-12);
-            assert!(found.counts.iter().all(|one| one.0.iter().sum::<usize>() == n));
+            assert_eq!((found.list.len(), found.number, found.all), (different, n.pow(n as u32), true));
+            assert!((found.list.iter().map(|one| one.probability).sum::<f64>() - 1.0).abs() < 1e-12);
+            assert!(found.list.iter().all(|one| one.counts.iter().sum::<usize>() == n));
         }
         let drawn = Resamples::of(9, &Seeds::new(1));
-        assert_eq!((drawn.counts.len(), drawn.all), (DRAWN, false));
-        assert!(drawn.counts.iter().all(|one| one.0.iter().sum::<usize>() == 9));
+        assert_eq!((drawn.list.len(), drawn.all), (DRAWN, false));
+        assert!(drawn.list.iter().all(|one| one.counts.iter().sum::<usize>() == 9));
     }
 
     #[test]
     fn a_quantile_is_the_inverse_of_the_distribution_function() {
-        let law = [(1.0, 0.2), (2.0, 0.5), (4.0, 0.3)];
+        let law =
+            [(1.0, 0.2), (2.0, 0.5), (4.0, 0.3)].map(|(value, probability)| Atom { value, probability });
         let found = [0.0, 0.2, 0.21, 0.7, 0.71, 1.0].map(|at| weighted_quantile(&law, at).unwrap());
         assert_eq!(found, [1.0, 1.0, 2.0, 2.0, 4.0, 4.0]);
         assert_eq!(weighted_quantile(&[], 0.5), None);

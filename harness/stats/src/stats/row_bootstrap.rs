@@ -4,22 +4,12 @@ use super::distributions::normal_quantile;
 use super::draws::RowDraws;
 use super::interval::{Interval, percentiles};
 use super::studentised::Tails;
-use crate::metrics::{LANES, Lanes, Metric, Prepared, Resampler, Undefined};
+use crate::metrics::{LANES, Lanes, Metric, RankedRows, Resampler, Undefined};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use valor_base::seed::Seeds;
 
 /// The central share of resamples that tells how far they reach.
 const TAILS: f64 = 0.95;
-
-/// How rows are resampled.
-#[derive(Clone, Copy, Debug)]
-pub struct RowBootstrap {
-    /// Number of resamples; 2,000 for a table.
-    pub resamples: usize,
-    /// Draws them. Two methods with the same `seeds` on the same rows see the same resamples.
-    pub seeds: Seeds,
-}
 
 /// A metric of a method under every resample.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,11 +27,12 @@ pub struct Resampled {
 ///
 /// Internal: no models, or models of other rows than those drawn.
 pub fn bootstrap_rows(
-    models: &[Prepared],
+    models: &[RankedRows],
     metrics: &[&Metric],
     draws: &RowDraws,
 ) -> anyhow::Result<Bootstrapped> {
-    let rows = models.first().map(Prepared::rows).ok_or_else(|| anyhow::anyhow!("no models to resample"))?;
+    let rows =
+        models.first().map(RankedRows::rows).ok_or_else(|| anyhow::anyhow!("no models to resample"))?;
     let resamplers = Resampler::all(models, metrics);
     let means = |ranked: &mut Vec<Lanes>, weights: &[Lanes]| {
         means_over_models(&resamplers, metrics.len(), weights, ranked)
@@ -199,14 +190,15 @@ impl Resampled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Judged, find};
+    use crate::metrics::{ScoredRows, find};
     use rand::Rng;
     use rand_distr::{Distribution, StandardNormal};
+    use valor_base::seed::Seeds;
 
     const ROWS: usize = 1_500;
 
     /// A model whose score is the effect plus `noise` of its own.
-    fn model(noise: f64, seed: u64) -> Prepared {
+    fn model(noise: f64, seed: u64) -> RankedRows {
         let (mut world, mut own) = (Seeds::new(1).stream(), Seeds::new(seed).stream());
         let effect: Vec<f64> = (0..ROWS).map(|_| world.random_range(-1.0..3.0)).collect();
         let treatment: Vec<bool> = (0..ROWS).map(|row| row % 2 == 0).collect();
@@ -214,13 +206,17 @@ mod tests {
             effect.iter().zip(&treatment).map(|(tau, &treated)| 5.0 + if treated { *tau } else { 0.0 });
         let outcome: Vec<f64> = outcome.map(|mean| mean + world.random_range(-2.0..2.0)).collect();
         let score: Vec<f64> = effect.iter().map(|tau| tau + noise * own.random_range(-1.0..1.0)).collect();
-        Prepared::new(&Judged { effect: Some(&effect), ..Judged::new(&score, &treatment, &outcome) }).unwrap()
+        RankedRows::new(&ScoredRows {
+            effect: Some(&effect),
+            ..ScoredRows::new(&score, &treatment, &outcome)
+        })
+        .unwrap()
     }
 
     fn bootstrap(noise: f64) -> BTreeMap<String, Resampled> {
         let metrics = ["auuc", "qini", "lift@30", "auuc.true", "krcc", "pehe", "auuc.causalml"]
             .map(|name| find(name).unwrap());
-        let plan = RowBootstrap { resamples: 400, seeds: Seeds::new(5) };
+        let plan = super::super::RowBootstrap { resamples: 400, seeds: Seeds::new(5) };
         let draws = RowDraws::new(ROWS, &plan);
         bootstrap_rows(&[model(noise, 10), model(noise, 11)], &metrics, &draws).unwrap().metrics
     }

@@ -1,6 +1,5 @@
 //! From a tested difference to a word.
 
-use super::answer::Answer;
 use super::studentised::Studentised;
 use serde::Serialize;
 
@@ -63,22 +62,7 @@ impl Rule {
         }
     }
 
-    /// The answer to a claim of a gain of at least `by`: `over` is the gain less that, `adjusted` its p-value after Holm. With
-    /// nothing claimed but a gain it is the verdict of the gain, in other words.
-    pub fn answer(&self, gain: &Studentised, over: &Studentised, adjusted: Option<f64>) -> Answer {
-        if gain == over {
-            return Answer::from(self.verdict(gain, adjusted));
-        }
-        let alpha = 1.0 - self.level;
-        match adjusted {
-            Some(p) if p < alpha && over.mean > 0.0 => Answer::Supported,
-            Some(p) if p < alpha && over.mean < 0.0 => Answer::Refuted,
-            _ if self.is_equivalent(gain, alpha) => Answer::TooSmall,
-            Some(_) | None => Answer::Inconclusive,
-        }
-    }
-
-    fn is_equivalent(&self, tested: &Studentised, alpha: f64) -> bool {
+    pub(super) fn is_equivalent(&self, tested: &Studentised, alpha: f64) -> bool {
         let small = || tested.equivalence(self.margin).is_ok_and(|p| p < alpha);
         let found = || tested.power(self.margin, self.single_level()).is_ok_and(|power| power >= self.power);
         self.margin > 0.0 && small() && found()

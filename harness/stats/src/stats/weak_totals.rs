@@ -2,7 +2,7 @@
 
 use super::simulation::{LEVEL, RESAMPLES, header, line, missed, normal, values};
 use super::*;
-use crate::metrics::{Judged, Prepared, find};
+use crate::metrics::{RankedRows, ScoredRows, find};
 use rand::Rng;
 use valor_base::seed::{Seeds, Stream};
 
@@ -42,12 +42,12 @@ impl WeakTotal {
             NOISE * normal(stream) + if *treated { self.effect() + SLOPE * x } else { 0.0 }
         };
         let outcome: Vec<f64> = x.iter().zip(&treatment).map(spent).collect();
-        let mut method = |follows: f64| -> Vec<Prepared> {
+        let mut method = |follows: f64| -> Vec<RankedRows> {
             let seed = |_| {
                 let share = (follows + FOLLOWS_SD * normal(stream)).clamp(-1.0, 1.0);
                 let own = (1.0 - share * share).sqrt();
                 let score: Vec<f64> = x.iter().map(|x| share * x + own * normal(stream)).collect();
-                Prepared::new(&Judged::new(&score, &treatment, &outcome)).unwrap()
+                RankedRows::new(&ScoredRows::new(&score, &treatment, &outcome)).unwrap()
             };
             (0..5).map(seed).collect()
         };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use valor_analysis::DatasetTotals;
 use valor_base::input_error;
 use valor_data::table::{self, Propensity, Scored, TableSpec};
-use valor_stats::metrics::{Direction, Judged, Metric, MetricValue, Summary, summary};
+use valor_stats::metrics::{Direction, Metric, MetricValue, ScoredRows, Summary, summary};
 use valor_stats::stats::AverageEffect;
 
 /// Judges scores against what happened.
@@ -83,13 +83,13 @@ struct Found {
 fn judge(arguments: &Arguments) -> Result<Found> {
     let Scored { score, rows } = table::load_scored(&spec(arguments)?, &arguments.score)?;
     let judged = match &rows.treatment {
-        Some(treatment) => Judged {
+        Some(treatment) => ScoredRows {
             effect: rows.truth.as_ref().and_then(|truth| truth.effect.as_deref()),
             predicted_uplift: Some(&score),
             propensity: treatment.propensity.as_deref(),
-            ..Judged::new(&score, &treatment.assigned, &rows.outcome)
+            ..ScoredRows::new(&score, &treatment.assigned, &rows.outcome)
         },
-        None => Judged::of_values(&score, &rows.outcome, Some(&score)),
+        None => ScoredRows::of_values(&score, &rows.outcome, Some(&score)),
     };
     found(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
 }
@@ -120,7 +120,7 @@ fn spec(arguments: &Arguments) -> Result<TableSpec> {
     })
 }
 
-fn found(judged: &Judged) -> Result<Found> {
+fn found(judged: &ScoredRows) -> Result<Found> {
     let summary = summary(judged)?;
     let average = judged.treatment.map(|treatment| AverageEffect::of(treatment, judged.outcome));
     let (average, rows) = (average.transpose()?, judged.outcome.len());

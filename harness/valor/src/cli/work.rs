@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
-use valor_runs::executor::{self, Claims, Options};
+use valor_runs::executor::{self, Alone, Claims, Options};
 use valor_runs::store::{RunState, Store, known};
 
 /// What to work on and how.
@@ -59,20 +59,22 @@ fn alone(arguments: &Arguments, options: &Options) -> anyhow::Result<u8> {
     let before = known(&experiment, &store)?;
     let claims = Claims::default();
     let ending = claims.clone();
-    let handler = move || {
-        // For others to take at once.
-        ending.give_back();
-        std::process::exit(i32::from(INTERRUPTED));
-    };
+    // What is claimed is for others to take at once.
+    let handler = move || ending.end(i32::from(INTERRUPTED));
     if let Err(error) = ctrlc::set_handler(handler) {
         eprintln!("valor: Ctrl-C will not be heard: {error}");
     }
     let missing = before.iter().filter(|known| !known.state.is_done()).count();
     let mut progress = Progress::new(missing, 1);
-    let provenance = provenance(&experiment);
-    let mut hear = |event| progress.hear(0, &event);
-    let prepared = |writer: &_| tidy(&store, writer, &before);
-    let worked = executor::work(&experiment, &store, options, provenance, (&claims, &prepared, &mut hear));
+    let worker = Alone {
+        experiment: &experiment,
+        store: &store,
+        options,
+        provenance: provenance(&experiment),
+        claims,
+        prepared: &|writer| tidy(&store, writer, &before),
+    };
+    let worked = worker.work(&before, &mut |event| progress.hear(0, &event));
     progress.close();
     let tally = worked?;
     let runs = known(&experiment, &store)?;

@@ -31,7 +31,7 @@ pub struct ClaimText {
 }
 
 impl ClaimText {
-    /// All claims of a analysis.
+    /// All claims of an analysis.
     pub fn all(analysis: &Analysis) -> Vec<Self> {
         analysis.claims.iter().map(Self::new).collect()
     }

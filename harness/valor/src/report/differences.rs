@@ -67,7 +67,7 @@ pub struct Difference {
 }
 
 impl Differences {
-    /// Rounds the contrasts of a analysis, with the decimals of its table.
+    /// Rounds the contrasts of an analysis, with the decimals of its table.
     pub fn new(analysis: &Analysis, table: &Table) -> Self {
         let mut notes = Notes::default();
         let mut metrics = Vec::new();

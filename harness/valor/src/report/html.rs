@@ -15,6 +15,7 @@ use valor_analysis::block::TestRows;
 use valor_analysis::cell::CellView;
 use valor_analysis::machine::Machine;
 use valor_analysis::{Analysis, Block, MetricView};
+use valor_base::question::Question;
 use valor_page::figure::{Figure, FigurePage};
 use valor_page::format;
 use valor_page::templates::{self, SCRIPT, STYLE};
@@ -56,6 +57,8 @@ struct Page<'a> {
     /// Whether seeds have test rows of their own.
     own_splits: bool,
     has_truth: bool,
+    /// Whether there are two arms to compare.
+    compares: bool,
 }
 
 /// The page.
@@ -93,6 +96,7 @@ pub fn render(analysis: &Analysis, table: &Table, differences: &Differences) -> 
         importance: ImportancePage::all(analysis)?,
         own_splits: analysis.blocks.iter().any(|block| block.test.is_some_and(|test| test.splits > 1)),
         has_truth: analysis.blocks.iter().any(Block::has_oracle),
+        compares: analysis.asks == Question::Uplift,
     };
     templates::fill("report.html", &page)
 }

@@ -161,11 +161,11 @@ fn empty(runs: &[Run]) -> (EvaluationRows, Predictions) {
 fn write(runs: &[Run], format: PredictionFormat, file: impl Write + Send) -> Result<()> {
     let (rows, predictions) = empty(runs);
     let nothing = Run { dataset: "", method: "", seed: 0, rows: &rows, predictions: &predictions };
-    let kind = match format {
+    let stored = match format {
         PredictionFormat::Csv => Format::Csv,
         PredictionFormat::Parquet => Format::Parquet,
     };
-    let mut writer = Writer::new(kind, Packing::Zstd, file, &batch(&nothing, format)?.schema())?;
+    let mut writer = Writer::new(stored, Packing::Zstd, file, &batch(&nothing, format)?.schema())?;
     for run in runs {
         writer.write(&batch(run, format)?)?;
     }

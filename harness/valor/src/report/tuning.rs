@@ -28,7 +28,7 @@ pub const REMARK: &str = "Kept values: median over the finished seeds [smallest,
     trained once.";
 
 impl TuningText {
-    /// Rounds a analysis.
+    /// Rounds an analysis.
     pub fn new(analysis: &Analysis) -> Self {
         let Some(tuning) = &analysis.tuning else {
             return Self { sentence: UNTUNED.to_string(), ranges: vec![], columns: vec![], rows: vec![] };

@@ -21,7 +21,7 @@ pub struct DecisionSummary<'a> {
 }
 
 impl<'a> DecisionSummary<'a> {
-    /// That of a analysis.
+    /// That of an analysis.
     pub fn new(analysis: &'a Analysis) -> Self {
         Self {
             declared: &analysis.decision,
@@ -121,7 +121,7 @@ pub struct ClaimSummary<'a> {
 }
 
 impl<'a> ClaimSummary<'a> {
-    /// That of a analysis's claim.
+    /// That of a claim.
     pub fn new(claim: &'a ClaimView) -> Self {
         Self {
             id: &claim.claim.id,

@@ -286,6 +286,26 @@ fn a_run_whose_workers_died_twice_without_a_word_is_a_failure_until_the_next_tim
 }
 
 #[test]
+fn an_experiment_that_changes_meanwhile_is_not_trained_half_and_half() {
+    let workspace = slow();
+    let mut run = spawn(&workspace, &format!("{RUN} --workers 1"));
+    until("it claims", || !claims(&workspace).is_empty());
+    let text = fs::read_to_string(workspace.path("experiments/small.toml")).unwrap();
+    workspace.write("experiments/small.toml", text.replace("epochs = 20", "epochs = 1"));
+    // A fresh worker, for one that dies, reads the file again.
+    let worker =
+        Command::new("pgrep").args(["-P", &run.id().to_string(), "-f", "work --child"]).output().unwrap();
+    let worker = String::from_utf8(worker.stdout).unwrap();
+    assert!(Command::new("kill").args(["-9", worker.trim()]).status().unwrap().success(), "{worker}");
+    until("it ends", || run.try_wait().unwrap().is_some());
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(heard(&output).contains("small.toml: it or its data has changed since this began"), "{output:?}");
+    assert_eq!(workspace.names("results/runs").len(), 0);
+    assert_eq!(workspace.names("results/failures").len(), 1);
+}
+
+#[test]
 fn a_disk_that_takes_no_claim_is_exit_code_1_and_leaves_the_store_as_it_was() {
     let workspace = many();
     workspace.succeed(&format!("{RUN} --set seeds=[1]"));

@@ -22,7 +22,8 @@ const DRAWING: &[&str] = &["plotters", "resvg", "tera"];
 
 /// Types of the statistics that printers show. They call none of its functions: a number that is not there yet is decided in
 /// analysis.
-const PRINTED: &[&str] = &["Answer", "Direction", "Interval", "SeedInterval", "Verdict"];
+const PRINTED: &[&str] =
+    &["Answer", "Defined", "Direction", "Interval", "SeedInterval", "Undefined", "Verdict"];
 
 /// The only modules that write files, and what writing looks like.
 const WRITERS: &[&str] = &["atomic", "store", "report", "cli"];
@@ -198,6 +199,198 @@ fn modules_use_only_what_stands_before_them() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Folders whose modules may name each other in a circle, and why.
+const CIRCLES: &[(&str, &str, &str)] = &[
+    (
+        "data",
+        "table",
+        "a dialect says how cells are read; a cell that cannot be read says which dialect it may be of",
+    ),
+    ("learn", "learner", "what is saved names every kind of model, and each kind saves itself"),
+    (
+        "runs",
+        "store",
+        "what is valor's in a results folder is known by the parts that write it, which ask it in turn",
+    ),
+];
+
+/// By folder of a crate, which of its modules uses which: edges between children of one folder, by paths and by names that a folder's
+/// root hands on. Tests do not count.
+fn siblings() -> BTreeMap<(&'static str, Vec<String>), BTreeSet<(String, String)>> {
+    let sources = sources();
+    let is_test = |source: &Source| {
+        let last = source.names.last().unwrap();
+        [
+            "tests",
+            "fixtures",
+            "checks",
+            "findings",
+            "cases",
+            "properties",
+            "simulation",
+            "units",
+            "golden",
+            "sample",
+        ]
+        .iter()
+        .any(|name| last.ends_with(name))
+    };
+    let mut edges: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for package in CRATES {
+        let ours = || sources.iter().filter(|source| source.package == *package);
+        let root = |source: &Source| {
+            if ["lib", "main"].contains(&source.module()) { vec![] } else { source.names.clone() }
+        };
+        let modules: BTreeSet<Vec<String>> = ours().map(root).collect();
+        // What a root hands on of its children: by name, the child that has it.
+        let mut handed: BTreeMap<(Vec<String>, String), Vec<String>> = BTreeMap::new();
+        for source in ours() {
+            let code = program(source);
+            for path in after(&code, "use ") {
+                let path = path.split(';').next().unwrap();
+                let Some((child, names)) = path.split_once("::") else { continue };
+                let child = [root(source), vec![child.to_owned()]].concat();
+                if modules.contains(&child) {
+                    let names = names.split(|letter| !is_name(letter)).filter(|name| !name.is_empty());
+                    handed.extend(names.map(|name| ((root(source), name.to_owned()), child.clone())));
+                }
+            }
+        }
+        let resolve = |path: &[String]| {
+            let mut at: Vec<String> = Vec::new();
+            for name in path {
+                let below = [at.clone(), vec![name.clone()]].concat();
+                if modules.contains(&below) {
+                    at = below;
+                } else if let Some(child) = handed.get(&(at.clone(), name.clone())) {
+                    at.clone_from(child);
+                } else {
+                    break;
+                }
+            }
+            at
+        };
+        for source in ours().filter(|source| !is_test(source)) {
+            let (code, here) = (program(source), root(source));
+            for target in paths(&code, &here).iter().map(|path| resolve(path)) {
+                let common = here.iter().zip(&target).take_while(|(a, b)| a == b).count();
+                if common < here.len() && common < target.len() {
+                    let edge = (here[common].clone(), target[common].clone());
+                    edges.entry((*package, here[..common].to_vec())).or_default().insert(edge);
+                }
+            }
+        }
+    }
+    edges
+}
+
+/// Every path of a file that starts at its crate, at a folder above it or at itself, from the crate's root.
+fn paths(code: &str, here: &[String]) -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for start in ["crate::", "super::", "self::"] {
+        for rest in after(code, start) {
+            let (mut rest, mut base) = (
+                rest,
+                match start {
+                    "crate::" => Vec::new(),
+                    "self::" => here.to_vec(),
+                    _ => here[..here.len().saturating_sub(1)].to_vec(),
+                },
+            );
+            while let Some(above) = rest.strip_prefix("super::") {
+                base.pop();
+                rest = above;
+            }
+            found.extend(branches(rest).into_iter().map(|path| [base.clone(), path].concat()));
+        }
+    }
+    found
+}
+
+/// The paths of a tree of paths: `a, b` and `a, c` of `a::{b, c}`.
+fn branches(tree: &str) -> Vec<Vec<String>> {
+    let end = tree.find(|letter| !is_name(letter)).unwrap_or(tree.len());
+    let (name, rest) = tree.split_at(end);
+    let Some(rest) = rest.strip_prefix("::") else { return vec![vec![name.to_owned()]] };
+    let below: Vec<Vec<String>> = match rest.strip_prefix('{') {
+        None => branches(rest),
+        Some(group) => {
+            let (mut depth, mut start, mut found) = (0, 0, Vec::new());
+            for (at, letter) in group.char_indices() {
+                match letter {
+                    '{' => depth += 1,
+                    '}' if depth > 0 => depth -= 1,
+                    ',' | '}' if depth == 0 => {
+                        found.extend(branches(group[start..at].trim()));
+                        start = at + 1;
+                        if letter == '}' {
+                            break;
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            found
+        }
+    };
+    below.into_iter().map(|path| [vec![name.to_owned()], path].concat()).collect()
+}
+
+/// Modules that reach themselves.
+fn in_circles(edges: &BTreeSet<(String, String)>) -> BTreeSet<&str> {
+    let reach = |from: &str| {
+        let (mut seen, mut waiting) = (BTreeSet::new(), vec![from.to_owned()]);
+        while let Some(next) = waiting.pop() {
+            for (_, to) in edges.iter().filter(|(start, _)| *start == next) {
+                if seen.insert(to.clone()) {
+                    waiting.push(to.clone());
+                }
+            }
+        }
+        seen
+    };
+    edges.iter().map(|(from, _)| from.as_str()).filter(|from| reach(from).contains(*from)).collect()
+}
+
+#[test]
+fn no_modules_of_a_folder_use_each_other_in_a_circle() {
+    let mut wrong = Vec::new();
+    let mut excused = BTreeSet::new();
+    let edges = siblings();
+    assert!(edges.len() > 20, "the scanner sees {} folders", edges.len());
+    for ((package, place), edges) in &edges {
+        let circle = in_circles(edges);
+        if circle.is_empty() {
+            continue;
+        }
+        let place = place.join("/");
+        match CIRCLES.iter().find(|(crate_of, folder, _)| crate_of == package && *folder == place) {
+            Some(row) => drop(excused.insert(row)),
+            None => wrong.push(format!("{package}/{place}: {circle:?}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(excused.len(), CIRCLES.len(), "a circle that is excused is gone: {excused:?}");
+    let architecture = fs::read_to_string(folder("../ARCHITECTURE.md")).unwrap();
+    for (package, place, _) in CIRCLES {
+        assert!(
+            architecture.contains(&format!("`{package}/{place}`")),
+            "ARCHITECTURE.md: why {package}/{place}?"
+        );
+    }
+}
+
+#[test]
+fn circles_are_found() {
+    let edge = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let edges = BTreeSet::from([edge("a", "b"), edge("b", "c"), edge("c", "b"), edge("d", "a")]);
+    assert_eq!(in_circles(&edges), BTreeSet::from(["b", "c"]));
+    let here = ["nets".to_owned(), "gate".to_owned()];
+    let found = paths("use super::heads::{Head, x::Y}; crate::trees::grow(); super::super::z::w", &here);
+    let found: Vec<String> = found.iter().map(|path| path.join("/")).collect();
+    assert_eq!(found, ["trees/grow", "nets/heads/Head", "nets/heads/x/Y", "z/w", "nets/z/w"]);
 }
 
 /// Names of the packages that a crate's programs and libraries are built with, from its Cargo.toml.

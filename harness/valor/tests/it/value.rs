@@ -101,7 +101,10 @@ fn a_model_of_one_arm_is_saved_and_scores_what_its_run_predicted() {
 fn methods_rows_and_metrics_of_different_questions_are_refused_by_name() {
     let workspace = workspace();
     let refused = |set: &str, parts: &[&str]| workspace.refuse(&format!("plan {ASKED} --set {set}"), parts);
-    refused("grid.backbones=[\"tarnet\"]", &["dataset 'customers'", "without a treatment", "mlp"]);
+    refused(
+        "grid.backbones=[\"tarnet\"] --set baseline=\"TARNet\" --set claim=[]",
+        &["dataset 'customers'", "without a treatment", "mlp"],
+    );
     refused("metrics=[\"auuc\"]", &["metrics: metric 'auuc'", "gini, spearman, nmae"]);
     refused("grid.components=[[\"ziln\",\"wr\"]]", &["'ranking'", "with a treatment"]);
     let set = "run experiments/value_smoke.toml --results results --set split.stratify=\"treatment\"";

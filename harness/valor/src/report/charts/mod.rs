@@ -1,4 +1,4 @@
-//! From the view's points to panels: which curves share a panel, and what a reader is told about them.
+//! From an analysis' points to panels: which curves share a panel, and what a reader is told about them.
 
 mod calibration;
 mod forest;

@@ -74,15 +74,12 @@ fn says(feature: &Feature, cell: &Cell) -> String {
             Some(level) => format!("{name} = {level}"),
             None => format!("{name} = level {code}"),
         },
-        (Cell::Number(value), FeatureSummary::Number { mean, sd }) if sd > 0.0 && !feature.is_flag() => {
-            let distance = (f64::from(*value) - mean) / sd;
-            match distance {
-                near if near.abs() < AVERAGE => format!("{name} is average"),
-                far if far > 0.0 => format!("{name} {far:.1} SD above average"),
-                far => format!("{name} {:.1} SD below average", -far),
-            }
-        }
-        (Cell::Number(value), _) => format!("{name} = {}", exact(*value)),
+        (Cell::Number(value), _) => match feature.deviation(*value) {
+            None => format!("{name} = {}", exact(*value)),
+            Some(near) if near.abs() < AVERAGE => format!("{name} is average"),
+            Some(far) if far > 0.0 => format!("{name} {far:.1} SD above average"),
+            Some(far) => format!("{name} {:.1} SD below average", -far),
+        },
         (Cell::Level(code), FeatureSummary::Number { .. }) => format!("{name} = level {code}"),
     }
 }

@@ -3,8 +3,8 @@
 use super::account::{exact, plain};
 use valor_analysis::explain::Feature;
 use valor_data::encode::{FeatureSummary, MOST_CODES};
-use valor_learn::learner::explain::{Fact, LeafFacts, Listing};
-use valor_learn::trees::{LevelSet, Place, Predicate, Split};
+use valor_learn::learner::explain::{Fact, LeafFacts};
+use valor_learn::trees::{LevelSet, Predicate, Split};
 use valor_page::format;
 
 /// Levels that are named on each side, at most.
@@ -72,22 +72,6 @@ impl Names<'_> {
         };
         (named(left), named(right))
     }
-}
-
-/// Rows and leaves below every place of a tree.
-pub fn below(listing: &Listing) -> Vec<(f64, usize)> {
-    let places = listing.tree.places();
-    let mut below = vec![(0.0, 0); places];
-    // Children stand after their parent.
-    for place in (0..places).rev() {
-        below[place] = match listing.tree.place(place) {
-            Place::Leaf(leaf) => (listing.leaves.get(leaf).map_or(0.0, |leaf| leaf.rows), 1),
-            Place::Inner(_, [left, right]) => {
-                (below[left].0 + below[right].0, below[left].1 + below[right].1)
-            }
-        };
-    }
-    below
 }
 
 /// `4,310 rows`.

@@ -1,12 +1,13 @@
 //! A tree as a drawing: the root on the left, leaves on the right.
 
-use super::branch::{Names, below, facts, rows};
+use super::branch::{Names, facts, rows};
 use super::tree_text::{places, uplift};
+use valor_analysis::explain::{Below, Sign, below, sign};
 use valor_learn::learner::explain::{LeafFacts, Listing};
 use valor_learn::trees::Place;
 use valor_page::amount::Unit;
 use valor_page::canvas::{Anchor, Canvas};
-use valor_page::templates::STYLE;
+use valor_page::templates::{EXPLAIN_STYLE, STYLE};
 
 const BOX: f64 = 172.0;
 const GAP: f64 = 190.0;
@@ -33,8 +34,7 @@ pub fn draw(listing: &Listing, names: &Names, unit: &Unit, depth: usize) -> Stri
 
 /// The same as a file of its own, with the colours of a page.
 pub fn standalone(svg: &str) -> String {
-    let style =
-        format!("<style>{STYLE}{}</style>", include_str!("../../../../../reports/templates/explain.css"));
+    let style = format!("<style>{STYLE}{EXPLAIN_STYLE}</style>");
     svg.replacen("<title>", &format!("{style}<title>"), 1).replacen(
         "class=\"chart drawn\"",
         "class=\"drawn\"",
@@ -48,7 +48,7 @@ struct Drawing<'a> {
     unit: &'a Unit,
     depth: usize,
     places: usize,
-    below: Vec<(f64, usize)>,
+    below: Vec<Below>,
     canvas: Canvas,
     /// Where the next leaf begins.
     bottom: f64,
@@ -60,7 +60,7 @@ impl Drawing<'_> {
         let leaf = self.leaf_width();
         self.place(0, 0);
         let width = 2.0 * MARGIN + deepest as f64 * (BOX + GAP) + leaf;
-        let description = format!("{}, {} leaves", rows(self.below[0].0), self.below[0].1);
+        let description = format!("{}, {} leaves", rows(self.below[0].rows), self.below[0].leaves);
         self.canvas.sized(width, self.bottom).finish("Tree", &description)
     }
 
@@ -110,7 +110,7 @@ impl Drawing<'_> {
                 self.canvas.rectangle("node", (left, middle - 20.0), (BOX, 40.0));
                 let (x, feature) = (left + 10.0, self.names.feature(&split));
                 self.canvas.text("feature", (x, middle - 3.0), Anchor::Start, (&feature, BOX - 16.0));
-                let count = rows(self.below[place].0);
+                let count = rows(self.below[place].rows);
                 self.canvas.text("c-text", (x, middle + 13.0), Anchor::Start, (&count, BOX - 16.0));
                 middle
             }
@@ -119,9 +119,9 @@ impl Drawing<'_> {
 
     fn leaf(&mut self, place: usize, leaf: usize, left: f64) -> f64 {
         let (head, lines, class) = match self.listing.leaves.get(leaf) {
-            Some(leaf) => (uplift(leaf, self.unit, self.places), self.lines(leaf), sign(leaf)),
+            Some(leaf) => (uplift(leaf, self.unit, self.places), self.lines(leaf), class(leaf)),
             None => {
-                let (count, leaves) = self.below[place];
+                let Below { rows: count, leaves } = self.below[place];
                 (None, vec![rows(count), format!("{leaves} leaves, not shown")], "leaf unclear")
             }
         };
@@ -144,13 +144,11 @@ impl Drawing<'_> {
     }
 }
 
-/// Whether a leaf's uplift can be told from 0.
-fn sign(leaf: &LeafFacts) -> &'static str {
-    match (leaf.uplift, leaf.interval) {
-        (_, Some((low, _))) if low > 0.0 => "leaf raises",
-        (_, Some((_, high))) if high < 0.0 => "leaf lowers",
-        (Some(uplift), None) if uplift > 0.0 => "leaf raises",
-        (Some(uplift), None) if uplift < 0.0 => "leaf lowers",
-        (Some(_) | None, Some(_) | None) => "leaf unclear",
+/// How a leaf is drawn.
+fn class(leaf: &LeafFacts) -> &'static str {
+    match sign(leaf) {
+        Sign::Raises => "leaf raises",
+        Sign::Lowers => "leaf lowers",
+        Sign::Unclear => "leaf unclear",
     }
 }

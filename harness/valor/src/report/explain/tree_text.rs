@@ -1,6 +1,7 @@
 //! A tree as text.
 
-use super::branch::{Names, below, facts, rows};
+use super::branch::{Names, facts, rows};
+use valor_analysis::explain::{Below, below};
 use valor_base::escape::terminal;
 use valor_learn::learner::explain::{LeafFacts, Listing};
 use valor_learn::trees::Place;
@@ -36,7 +37,7 @@ struct Printer<'a> {
     unit: &'a Unit,
     depth: usize,
     places: usize,
-    below: Vec<(f64, usize)>,
+    below: Vec<Below>,
 }
 
 impl<'a> Printer<'a> {
@@ -46,7 +47,7 @@ impl<'a> Printer<'a> {
 
     /// What stands at a place.
     fn what(&self, place: usize, depth: usize) -> String {
-        let (count, leaves) = self.below[place];
+        let Below { rows: count, leaves } = self.below[place];
         match self.listing.tree.place(place) {
             Place::Leaf(leaf) => match self.listing.leaves.get(leaf) {
                 Some(leaf) => self.leaf(leaf),

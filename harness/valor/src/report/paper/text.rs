@@ -79,7 +79,7 @@ pub struct CellText {
 }
 
 impl PaperText {
-    /// Rounds what a analysis has of the paper; nothing if the experiment names no table.
+    /// Rounds what an analysis has of the paper; nothing if the experiment names no table.
     pub fn new(analysis: &Analysis) -> Option<Self> {
         let paper = analysis.paper.as_ref()?;
         let mut notes = Notes::default();

@@ -7,7 +7,7 @@ use valor_data::encode::{Encoder, Encoding};
 use valor_data::{DataSpec, Dataset, Treatment};
 use valor_learn::learner::catalog::Options;
 use valor_learn::learner::{Task, TrainingSpec};
-use valor_stats::metrics::{Judged, Prepared, evaluate};
+use valor_stats::metrics::{RankedRows, ScoredRows, evaluate};
 
 const ROWS: u32 = 30_000;
 const TEST: u32 = 6_000;
@@ -16,11 +16,11 @@ const TEST: u32 = 6_000;
 fn auuc_true(dataset: &Dataset, score: &[f64]) -> f64 {
     let first = (ROWS - TEST) as usize;
     let effect = &dataset.truth.as_ref().unwrap().effect.as_ref().unwrap()[first..];
-    let judged = Judged {
+    let judged = ScoredRows {
         effect: Some(effect),
-        ..Judged::new(score, &dataset.assigned()[first..], &dataset.outcome[first..])
+        ..ScoredRows::new(score, &dataset.assigned()[first..], &dataset.outcome[first..])
     };
-    evaluate(&["auuc.true"], &Prepared::new(&judged).unwrap()).unwrap()["auuc.true"].value.unwrap()
+    evaluate(&["auuc.true"], &RankedRows::new(&judged).unwrap()).unwrap()["auuc.true"].value.unwrap()
 }
 
 #[test]

@@ -13,7 +13,7 @@ const LARGEST: f64 = 1e100;
 
 /// One model's scores beside what happened, one entry per row. Outcome units unless said otherwise.
 #[derive(Clone, Copy, Debug)]
-pub struct Judged<'a> {
+pub struct ScoredRows<'a> {
     /// What rows are ranked by; any unit, higher is called first.
     pub score: &'a [f64],
     /// Who was treated; absent where there is no treatment.
@@ -36,7 +36,7 @@ pub struct Judged<'a> {
     pub predicted_value: Option<&'a [f64]>,
 }
 
-impl<'a> Judged<'a> {
+impl<'a> ScoredRows<'a> {
     /// Scores, treatment and outcome alone; set the optional fields after.
     pub fn new(score: &'a [f64], treatment: &'a [bool], outcome: &'a [f64]) -> Self {
         Self { treatment: Some(treatment), ..Self::of_values(score, outcome, None) }
@@ -110,7 +110,7 @@ fn mix(content: u64, value: f64) -> u64 {
 
 /// A judged model in ranked order: sorted, tied and summed once.
 #[derive(Clone, Debug)]
-pub struct Prepared {
+pub struct RankedRows {
     question: Question,
     pub(super) ranking: Ranking,
     pub(super) score: Vec<f64>,
@@ -136,20 +136,20 @@ pub struct Prepared {
     by_outcome: OnceLock<Ranking>,
 }
 
-impl Prepared {
+impl RankedRows {
     /// Checks and ranks.
     ///
     /// # Errors
     ///
     /// Input errors: fewer than two rows, unequal lengths, an empty arm, NaN or infinite values, a propensity
     /// outside (0, 1).
-    pub fn new(judged: &Judged) -> anyhow::Result<Self> {
+    pub fn new(judged: &ScoredRows) -> anyhow::Result<Self> {
         judged.check()?;
         Ok(Self::ranked(judged, Ranking::new(judged.score, |row| judged.content(row))))
     }
 
     /// Checked rows whose ranking by score is known.
-    pub(super) fn ranked(judged: &Judged, ranking: Ranking) -> Self {
+    pub(super) fn ranked(judged: &ScoredRows, ranking: Ranking) -> Self {
         let gather = |column: Option<&[f64]>| column.map(|values| ranking.gather(values));
         let treatment = match judged.treatment {
             Some(treatment) => ranking.gather(treatment),
@@ -282,8 +282,8 @@ fn steps(
 mod tests {
     use super::*;
 
-    fn message(judged: &Judged) -> String {
-        let error = Prepared::new(judged).expect_err("bad input");
+    fn message(judged: &ScoredRows) -> String {
+        let error = RankedRows::new(judged).expect_err("bad input");
         assert!(valor_base::error::is_input(&error));
         error.to_string()
     }
@@ -301,26 +301,29 @@ mod tests {
     #[test]
     fn bad_input_is_named() {
         let (score, treatment, outcome) = ([1.0, 2.0], [true, false], [0.0, 3.0]);
-        let good = Judged::new(&score, &treatment, &outcome);
-        assert_eq!(Prepared::new(&good).unwrap().rows(), 2);
+        let good = ScoredRows::new(&score, &treatment, &outcome);
+        assert_eq!(RankedRows::new(&good).unwrap().rows(), 2);
         assert_eq!(
-            message(&Judged::new(&score, &[true, true], &outcome)),
+            message(&ScoredRows::new(&score, &[true, true], &outcome)),
             "the control arm is empty: 2 rows, 2 of them treated"
         );
-        assert_eq!(message(&Judged::new(&score, &treatment, &[1.0])), "outcome has 1 rows where score has 2");
         assert_eq!(
-            message(&Judged::new(&[1.0, f64::NAN], &treatment, &outcome)),
+            message(&ScoredRows::new(&score, &treatment, &[1.0])),
+            "outcome has 1 rows where score has 2"
+        );
+        assert_eq!(
+            message(&ScoredRows::new(&[1.0, f64::NAN], &treatment, &outcome)),
             "score, row 2: NaN is not a finite number"
         );
-        let propensity = Judged { propensity: Some(&[0.5, 1.0]), ..good };
+        let propensity = ScoredRows { propensity: Some(&[0.5, 1.0]), ..good };
         assert_eq!(message(&propensity), "propensity, row 2: 1 is not between 0 and 1 (both excluded)");
-        assert_eq!(message(&Judged::new(&[], &[], &[])), "0 rows to judge: at least 2 are needed");
+        assert_eq!(message(&ScoredRows::new(&[], &[], &[])), "0 rows to judge: at least 2 are needed");
         assert_eq!(
-            message(&Judged::new(&score, &treatment, &[0.0, -1e300])),
+            message(&ScoredRows::new(&score, &treatment, &[0.0, -1e300])),
             "outcome, row 2: -1e300 is too large: metrics sum and square, so at most 1e100 is allowed"
         );
         assert!(
-            message(&Judged { effect: Some(&[1e200, 0.0]), ..good })
+            message(&ScoredRows { effect: Some(&[1e200, 0.0]), ..good })
                 .starts_with("effect, row 1: 1e200 is too large")
         );
     }
