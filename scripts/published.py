@@ -50,7 +50,7 @@ class Wrong(Exception):
 
 def constant(name):
     """An integer constant of the code."""
-    pattern = re.compile(rf"^pub const {name}: u32 = (\d+);", re.MULTILINE)
+    pattern = re.compile(rf"^pub(?:\((?:crate|super)\))? const {name}: u32 = (\d+);", re.MULTILINE)
     found = [int(value) for file in sorted((ROOT / "harness").rglob("*.rs")) for value in pattern.findall(file.read_text("utf-8"))]
     if len(found) != 1:
         raise Wrong(f"harness/: {name} stands in {len(found)} places, one was expected")
