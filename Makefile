@@ -29,7 +29,7 @@ fuzz: setup             ## every kind of file that is read, altered 100,000 time
 	VALOR_FUZZ=100000 cargo test --release --test fuzz -- --nocapture --test-threads 1
 
 simulation: setup       ## do intervals cover, do tests keep their size: the tables of docs/methods/simulation.md
-	cargo test --release -p valor-stats --lib simulation -- --ignored --nocapture
+	cargo test --release --lib simulation -- --ignored --nocapture
 
 bench: setup            ## the speed figures of docs/performance.md
 	cargo bench --profile release

@@ -4,7 +4,7 @@
 
 BEFORE and AFTER are programs (target/release/valor of two commits). Each gets a results folder of its own; OPTIONS go to both, for
 example `--set seeds=1`. Compared are the ids of `valor plan --json`, every record and summary.json, outside `measured`, versions, and
-keys that only AFTER has. Exits 1 at the first file that differs, and says where.
+keys that only AFTER has. Numbers that differ by rounding alone are counted. Exits 1 at the first file that differs, and says where.
 """
 
 import argparse
@@ -17,6 +17,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 # What depends on the machine, and what says which format a file has.
 LEFT_OUT = {"measured", "version", "versions"}
+# Sums in another order differ by so much of their size; what does is counted and said.
+ROUNDING = 1e-12
+ROUNDED = []
 
 
 def run(program, folder, words):
@@ -45,11 +48,17 @@ def difference(before, after, place=""):
             return f"{place} has {len(after)} entries instead of {len(before)}"
         pairs = enumerate(zip(before, after))
         return next((d for i, (a, b) in pairs if (d := difference(a, b, f"{place}[{i}]"))), None)
+    if isinstance(before, float) and isinstance(after, float) and before != after:
+        apart = abs(before - after) / max(abs(before), abs(after))
+        if apart <= ROUNDING:
+            ROUNDED.append((apart, place))
+            return None
     return None if before == after else f"{place} is {after!r} instead of {before!r}"
 
 
-def records(results):
-    paths = sorted(Path(results).glob("runs/*/record.json"))
+def records(results, ids):
+    """The records of these runs by the name of their folder; others that stand there do not count."""
+    paths = [path for path in sorted(Path(results).glob("runs/*/record.json")) if path.parent.name[-16:] in ids]
     return {path.parent.name: json.loads(path.read_text()) for path in paths}
 
 
@@ -61,7 +70,8 @@ def made(program, folder, experiment, profile, options):
     run(program, folder, ["report", *asked, "--out", str(Path(folder) / "reports" / experiment)])
     plan = json.loads(run(program, folder, ["plan", *asked, "--json"]))
     summary = json.loads((Path(folder) / "reports" / experiment / "summary.json").read_text())
-    return [run["id"] for run in plan["runs"]], records(results), summary
+    ids = [run["id"] for run in plan["runs"]]
+    return ids, records(results, set(ids)), summary
 
 
 def main():
@@ -91,6 +101,10 @@ def main():
         problem = next((problem for problem in problems if problem), None)
         if problem:
             sys.exit(f"{experiment}, {asked.profile}: {problem}")
+        if ROUNDED:
+            worst, place = max(ROUNDED)
+            print(f"{experiment}: {len(ROUNDED)} numbers differ by rounding, at most by {worst:.1e} of their size ({place})")
+            ROUNDED.clear()
         added = sorted(set(other_summary) - set(summary))
         print(
             f"{experiment}, {asked.profile}: {len(ids)} ids, {len(runs)} records and the summary of "
