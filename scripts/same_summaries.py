@@ -22,7 +22,7 @@ ROUNDING = 1e-12
 ROUNDED = []
 
 
-def run(program, folder, words):
+def run(program, words):
     """Runs a program in the checkout; its exit code may say that runs diverged."""
     command = [str(program), *words]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -66,9 +66,9 @@ def made(program, folder, experiment, profile, options):
     """Ids, records and summary of one program."""
     path, results = f"experiments/{experiment}.toml", Path(folder) / "results"
     asked = [path, "--profile", profile, "--results", str(results), *options]
-    run(program, folder, ["run", *asked])
-    run(program, folder, ["report", *asked, "--out", str(Path(folder) / "reports" / experiment)])
-    plan = json.loads(run(program, folder, ["plan", *asked, "--json"]))
+    run(program, ["run", *asked])
+    run(program, ["report", *asked, "--out", str(Path(folder) / "reports" / experiment)])
+    plan = json.loads(run(program, ["plan", *asked, "--json"]))
     summary = json.loads((Path(folder) / "reports" / experiment / "summary.json").read_text())
     ids = [run["id"] for run in plan["runs"]]
     return ids, records(results, set(ids)), summary

@@ -83,18 +83,6 @@ impl EvaluationRows {
         }
     }
 
-    /// Names of the columns that rows of any question may have.
-    pub const NAMES: [&str; 8] = [
-        "row",
-        "treatment",
-        "outcome",
-        "propensity",
-        "effect",
-        "expected_control",
-        "expected_treated",
-        "expected",
-    ];
-
     /// Names and values of what is known, as every file of rows has them.
     pub fn columns(&self) -> Vec<(&'static str, Column<'_>)> {
         let mut columns = vec![("row", Column::Rows(&self.row))];
@@ -141,6 +129,18 @@ pub fn estimated_propensity(features: &Matrix, treatment: &[bool], train: &[u32]
 mod tests {
     use super::*;
 
+    /// Names of the columns that rows of any question may have.
+    const NAMES: [&str; 8] = [
+        "row",
+        "treatment",
+        "outcome",
+        "propensity",
+        "effect",
+        "expected_control",
+        "expected_treated",
+        "expected",
+    ];
+
     #[test]
     fn the_content_of_rows_is_a_hash_of_every_value_and_of_which_columns_are_known() {
         let rows = EvaluationRows {
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(different.len(), 7);
         let two = Arms::Two { control: vec![1.0], treated: vec![2.0] };
         for rows in others.iter().chain([&EvaluationRows { expected: Some(two), ..rows.clone() }]) {
-            assert!(rows.columns().iter().all(|(name, _)| EvaluationRows::NAMES.contains(name)));
+            assert!(rows.columns().iter().all(|(name, _)| NAMES.contains(name)));
         }
     }
 }
