@@ -13,6 +13,7 @@ use valor_base::error::did_you_mean;
 use valor_base::input_error;
 use valor_base::question::Question;
 use valor_learn::learner::catalog;
+use valor_learn::learner::tuned::Criterion;
 use valor_stats::metrics;
 
 /// First of the default seeds: the paper's code runs 42 to 46.
@@ -195,7 +196,10 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
     }
     let claimed = experiment.claims.iter().map(|claim| ("claim", &claim.metric));
     let decided = experiment.decision.metrics.iter().map(|metric| ("decision.metrics", metric));
-    let tuned = experiment.tuning.iter().map(|tuning| ("tuning.metric", &tuning.metric));
+    let tuned = experiment.tuning.iter().filter_map(|tuning| match &tuning.metric {
+        Criterion::Metric(metric) => Some(("tuning.metric", metric)),
+        Criterion::Loss => None,
+    });
     let shown = experiment.metrics.iter().map(|metric| ("metrics", metric));
     for (key, metric) in shown.chain(decided).chain(claimed).chain(tuned) {
         metrics::find_for(question, metric).map_err(|error| input_error!("{key}: {error}"))?;

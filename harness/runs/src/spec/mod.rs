@@ -21,7 +21,7 @@ pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::{CellIdentity, hash};
 pub use load::{declared, load, profiles, root};
 pub use margin::Margin;
-pub use tuning::{Range, Scale, Tuning};
+pub use tuning::{Range, Scale, Search, Tuning};
 
 use error::ExperimentError;
 

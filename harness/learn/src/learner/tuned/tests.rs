@@ -58,8 +58,9 @@ fn method(learning_rate: f64) -> NeuralSpec {
 fn tuned(rates: &[f64], metric: &str) -> TunedSpec {
     TunedSpec {
         candidates: rates.iter().map(|rate| method(*rate)).collect(),
-        metric: metric.to_string(),
+        metric: Criterion::named(metric),
         searched: vec![Key::LearningRate],
+        seed: None,
     }
 }
 
@@ -187,4 +188,46 @@ fn validation_rows_of_one_arm_are_refused() {
     let task = Task { validation: &treated, ..planted.task() };
     let error = check(&tuned(&[1e-3], "qini"), &task).unwrap_err().to_string();
     assert!(error.contains("found 150, of which 150 treated; raise split.validation"), "{error}");
+}
+
+#[test]
+fn the_loss_that_stops_training_chooses_too() {
+    let spec = tuned(&[1e-12, 3e-3, 1e30], LOSS);
+    let fitted = fit(&spec, &[1, 2]);
+    assert_eq!(kept(&fitted), [1.0, 1.0]);
+    for replicate in &fitted.replicates {
+        let Status::Finished { kept_epoch, .. } = replicate.status else { panic!() };
+        let logged = replicate.epochs.iter().find(|logged| logged.epoch == kept_epoch).unwrap().validation;
+        assert_eq!(Some(replicate.fitted["tuning: validation loss"]), logged);
+    }
+}
+
+/// Whoever else is trained beside it, and whether or not that seed is asked for.
+#[test]
+fn one_seed_chooses_for_all() {
+    let rates = [3e-3, 5e-3, 2e-3, 8e-3];
+    let each = fit(&tuned(&rates, "qini"), &[1, 2, 3, 4, 5]);
+    let own = kept(&each);
+    let seed = (0..5).find(|&place| own[place] != own[0]).unwrap() as u64 + 1;
+    let spec = TunedSpec { seed: Some(seed), ..tuned(&rates, "qini") };
+    let all = fit(&spec, &[1, 2, 3, 4, 5]);
+    assert_eq!(kept(&all), [own[seed as usize - 1]; 5]);
+    assert_eq!(all.replicates[seed as usize - 1], each.replicates[seed as usize - 1]);
+    let planted = Planted::new();
+    let alone = neural::fit(
+        &spec.candidates[kept(&all)[0] as usize],
+        &planted.task(),
+        &[1],
+        Context { device: Device::Cpu, progress: &mut |_, _| {} },
+    )
+    .unwrap();
+    assert_eq!(bare(&all.replicates[0]), alone.replicates[0]);
+    let rows = Matrix { rows: 1, columns: 3, values: vec![0.5, -1.0, 0.25] };
+    assert_eq!(all.scorer.score(&rows), alone.scorer.score(&rows));
+    for asked in [vec![1, 4], vec![seed], vec![4, seed]] {
+        let some = fit(&spec, &asked);
+        for (replicate, asked) in some.replicates.iter().zip(&asked) {
+            assert_eq!(*replicate, all.replicates[*asked as usize - 1]);
+        }
+    }
 }
