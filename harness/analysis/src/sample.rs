@@ -351,6 +351,7 @@ fn epoch_loss(epoch: usize, seed: u64) -> EpochLoss {
         total: Some(total),
         terms: [("mse".to_string(), Some(total))].into(),
         validation: None,
+        watched: Some(0.4 - 0.1 / epoch as f64),
     }
 }
 

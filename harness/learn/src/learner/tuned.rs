@@ -9,7 +9,7 @@ mod tests;
 pub use criterion::{Criterion, LOSS};
 pub use key::Key;
 
-use super::{Context, Fitted, NeuralSpec, Replicate, Scorer, Status, Task, neural};
+use super::{Context, Examiner, Fitted, NeuralSpec, Replicate, Scorer, Status, Task, neural};
 use crate::evaluation::{self, EvaluationRows, Predictions, estimated_propensity};
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
@@ -69,22 +69,28 @@ pub fn check(spec: &TunedSpec, task: &Task) -> anyhow::Result<()> {
 ///
 /// Each seed decides for itself, and all candidates train as stacks of all seeds; or the candidates train with one seed, and
 /// the other seeds train what it chose.
-pub fn fit(spec: &TunedSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+pub fn fit(
+    spec: &TunedSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+    examiner: &dyn Examiner,
+) -> anyhow::Result<Fitted> {
     check(spec, task)?;
-    let judge = Judge::new(&spec.metric, task)?;
-    let candidates = spec.different();
+    let (candidates, judge) = (spec.different(), Judge::new(&spec.metric, task)?);
+    let search = Search { task, judge, examiner };
     let (choices, scorer) = match spec.seed {
-        None => {
-            let phase = Phase { done: 0, all: candidates.len() };
-            kept(&candidates, &judge, (task, seeds), phase, context)?
-        }
-        Some(seed) => decided_by(seed, &candidates, &judge, (task, seeds), context)?,
+        None => search.kept(&candidates, seeds, Phase { done: 0, all: candidates.len() }, context)?,
+        Some(seed) => search.decided_by(seed, &candidates, seeds, context)?,
     };
     Ok(Fitted { replicates: choices.into_iter().map(|choice| choice.noted(spec)).collect(), scorer })
 }
 
 /// What is kept of several candidates: by seed, with the first seed's scorer.
 type Kept = (Vec<Choice>, Box<dyn Scorer>);
+
+/// A candidate with its number.
+type Candidate<'a> = (usize, &'a NeuralSpec);
 
 /// Which of the stacks of a fit is trained, for progress.
 #[derive(Clone, Copy)]
@@ -93,64 +99,72 @@ struct Phase {
     all: usize,
 }
 
-/// The best candidate of each seed.
-fn kept(
-    candidates: &[(usize, &NeuralSpec)],
-    judge: &Judge,
-    (task, seeds): (&Task, &[u64]),
-    phase: Phase,
-    context: Context,
-) -> anyhow::Result<Kept> {
-    let mut kept: Option<Kept> = None;
-    for (turn, (number, candidate)) in candidates.iter().enumerate() {
-        let mut progress = |done: usize, total: usize| {
-            (context.progress)((phase.done + turn) * total + done, phase.all * total);
-        };
-        let context = Context { device: context.device, progress: &mut progress };
-        let trained = neural::train(candidate, task, seeds, context)?;
-        let said = trained.predict(task.validation);
-        let Fitted { replicates, scorer } = trained.fitted();
-        let found = replicates.into_iter().zip(&said);
-        let found: Vec<Choice> = found.map(|found| judge.choice(*number, found)).collect();
-        kept = Some(match kept.take() {
-            None => (found, scorer),
-            Some(before) => better(before, (found, scorer)),
-        });
-    }
-    kept.ok_or_else(|| anyhow::anyhow!("tuning without candidates"))
+/// What candidates are trained and judged on.
+struct Search<'a> {
+    task: &'a Task<'a>,
+    judge: Judge,
+    examiner: &'a dyn Examiner,
 }
 
-/// What one seed chooses, trained with all seeds.
-fn decided_by(
-    seed: u64,
-    candidates: &[(usize, &NeuralSpec)],
-    judge: &Judge,
-    (task, seeds): (&Task, &[u64]),
-    context: Context,
-) -> anyhow::Result<Kept> {
-    let all = candidates.len() + 1;
-    let Context { device, progress } = context;
-    let search = Context { device, progress: &mut *progress };
-    let (chosen, scorer) = kept(candidates, judge, (task, &[seed]), Phase { done: 0, all }, search)?;
-    let number = chosen.first().map_or(0, |choice| choice.number);
-    let chosen_candidate: Vec<_> = candidates.iter().filter(|(other, _)| *other == number).copied().collect();
-    let others: Vec<u64> = seeds.iter().copied().filter(|other| *other != seed).collect();
-    let (mut rest, scorer_of_rest) = if others.is_empty() {
-        (Vec::new().into_iter(), None)
-    } else {
-        let phase = Phase { done: all - 1, all };
-        let (rest, scorer) =
-            kept(&chosen_candidate, judge, (task, &others), phase, Context { device, progress })?;
-        (rest.into_iter(), Some(scorer))
-    };
-    let mut chosen = chosen.into_iter();
-    let choices = seeds.iter().filter_map(|other| if *other == seed { chosen.next() } else { rest.next() });
-    let choices: Vec<Choice> = choices.collect();
-    let scorer = match scorer_of_rest {
-        Some(of_rest) if seeds.first() != Some(&seed) => of_rest,
-        Some(_) | None => scorer,
-    };
-    Ok((choices, scorer))
+impl Search<'_> {
+    /// The best candidate of each seed.
+    fn kept(
+        &self,
+        candidates: &[Candidate],
+        seeds: &[u64],
+        phase: Phase,
+        context: Context,
+    ) -> anyhow::Result<Kept> {
+        let mut kept: Option<Kept> = None;
+        for (turn, (number, candidate)) in candidates.iter().enumerate() {
+            let mut progress = |done: usize, total: usize| {
+                (context.progress)((phase.done + turn) * total + done, phase.all * total);
+            };
+            let context = Context { device: context.device, progress: &mut progress };
+            let trained = neural::train(candidate, self.task, seeds, context, self.examiner)?;
+            let said = trained.predict(self.task.validation);
+            let Fitted { replicates, scorer } = trained.fitted();
+            let found = replicates.into_iter().zip(&said);
+            let found: Vec<Choice> = found.map(|found| self.judge.choice(*number, found)).collect();
+            kept = Some(match kept.take() {
+                None => (found, scorer),
+                Some(before) => better(before, (found, scorer)),
+            });
+        }
+        kept.ok_or_else(|| anyhow::anyhow!("tuning without candidates"))
+    }
+
+    /// What one seed chooses, trained with all seeds.
+    fn decided_by(
+        &self,
+        seed: u64,
+        candidates: &[Candidate],
+        seeds: &[u64],
+        context: Context,
+    ) -> anyhow::Result<Kept> {
+        let all = candidates.len() + 1;
+        let Context { device, progress } = context;
+        let search = Context { device, progress: &mut *progress };
+        let (chosen, scorer) = self.kept(candidates, &[seed], Phase { done: 0, all }, search)?;
+        let number = chosen.first().map_or(0, |choice| choice.number);
+        let others: Vec<u64> = seeds.iter().copied().filter(|other| *other != seed).collect();
+        let (rest, scorer_of_rest) = if others.is_empty() {
+            (Vec::new(), None)
+        } else {
+            let same = |(other, _): &&Candidate| *other == number;
+            let chosen: Vec<Candidate> = candidates.iter().filter(same).copied().collect();
+            let phase = Phase { done: all - 1, all };
+            let (rest, scorer) = self.kept(&chosen, &others, phase, Context { device, progress })?;
+            (rest, Some(scorer))
+        };
+        let scorer = match scorer_of_rest {
+            Some(of_rest) if seeds.first() != Some(&seed) => of_rest,
+            Some(_) | None => scorer,
+        };
+        let (mut chosen, mut rest) = (chosen.into_iter(), rest.into_iter());
+        let next = |other: &u64| if *other == seed { chosen.next() } else { rest.next() };
+        Ok((seeds.iter().filter_map(next).collect(), scorer))
+    }
 }
 
 /// What each seed keeps of two candidates: the first unless the second is better. The scorer is the first seed's.

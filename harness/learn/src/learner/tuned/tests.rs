@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::learner::catalog::{self, Options};
-use crate::learner::{Device, MethodSpec, TrainingSpec};
+use crate::learner::{Device, MethodSpec, Nobody, TrainingSpec};
 use rand::Rng;
 use valor_data::{Matrix, Treatment};
 
@@ -67,7 +67,7 @@ fn tuned(rates: &[f64], metric: &str) -> TunedSpec {
 fn fit(spec: &TunedSpec, seeds: &[u64]) -> Fitted {
     tch::set_num_threads(1);
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-    super::fit(spec, &Planted::new().task(), seeds, context).unwrap()
+    super::fit(spec, &Planted::new().task(), seeds, context, &Nobody).unwrap()
 }
 
 /// Numbers of the kept candidates.
@@ -89,7 +89,7 @@ fn bad_learning_rates_lose_and_the_winner_is_as_it_would_be_alone() {
     assert_eq!(kept(&fitted), [1.0, 1.0]);
     let planted = Planted::new();
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-    let alone = neural::fit(&spec.candidates[1], &planted.task(), &[1, 2], context).unwrap();
+    let alone = neural::fit(&spec.candidates[1], &planted.task(), &[1, 2], context, &Nobody).unwrap();
     for (chosen, alone) in fitted.replicates.iter().zip(&alone.replicates) {
         assert_eq!((chosen.fitted["tuning: training.learning-rate"], &bare(chosen)), (3e-3, alone));
         assert!(chosen.fitted["tuning: validation qini"] > 0.05, "{:?}", chosen.fitted);
@@ -176,7 +176,7 @@ fn progress_covers_all_candidates() {
     let mut told = Vec::new();
     let mut progress = |done: usize, total: usize| told.push((done, total));
     let context = Context { device: Device::Cpu, progress: &mut progress };
-    super::fit(&tuned(&[1e-3, 2e-3, 2e-3], "qini"), &Planted::new().task(), &[1], context).unwrap();
+    super::fit(&tuned(&[1e-3, 2e-3, 2e-3], "qini"), &Planted::new().task(), &[1], context, &Nobody).unwrap();
     let steps = 2 * 6 * 12;
     assert_eq!(told, (1..=steps).map(|done| (done, steps)).collect::<Vec<_>>());
 }
@@ -219,6 +219,7 @@ fn one_seed_chooses_for_all() {
         &planted.task(),
         &[1],
         Context { device: Device::Cpu, progress: &mut |_, _| {} },
+        &Nobody,
     )
     .unwrap();
     assert_eq!(bare(&all.replicates[0]), alone.replicates[0]);
