@@ -25,6 +25,8 @@ pub mod importance;
 
 pub mod times;
 
+pub mod learning;
+
 pub mod cell;
 
 mod runs;

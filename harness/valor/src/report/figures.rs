@@ -38,7 +38,8 @@ fn figures(analysis: &Analysis) -> Vec<(String, Figure)> {
         let primary = analysis.metrics.first();
         let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
         let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
-        let found_here = charts::curves(&block.curves).into_iter().chain(seeds).chain([
+        let learning = charts::learning(&block.learning, &block.references);
+        let found_here = charts::curves(&block.curves).into_iter().chain(seeds).chain(learning).chain([
             charts::deciles(&block.deciles),
             charts::calibration(&block.deciles),
             charts::losses(&block.losses),

@@ -57,6 +57,8 @@ struct Page<'a> {
     /// Whether seeds have test rows of their own.
     own_splits: bool,
     has_truth: bool,
+    /// Whether any epoch was watched.
+    learns: bool,
     /// Whether there are two arms to compare.
     compares: bool,
 }
@@ -97,6 +99,7 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
         own_splits: analysis.blocks.iter().any(|block| block.test.is_some_and(|test| test.splits > 1)),
         has_truth: analysis.blocks.iter().any(Block::has_oracle),
         compares: analysis.asks == Question::Uplift,
+        learns: analysis.blocks.iter().any(|block| !block.learning.is_empty()),
     };
     templates::fill("report.html", &page)
 }
@@ -117,6 +120,7 @@ struct BlockPage<'a> {
     deciles: FigurePage,
     calibration: FigurePage,
     losses: FigurePage,
+    learning: Vec<FigurePage>,
     seeds: Option<FigurePage>,
     quality: Option<FigurePage>,
     times: Vec<TimesRow<'a>>,
@@ -138,6 +142,7 @@ fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) 
     let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
     let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
     let curves = charts::curves(&block.curves);
+    let learning = charts::learning(&block.learning, &block.references);
     Ok(BlockPage {
         dataset: &block.dataset,
         facts: facts(block),
@@ -147,6 +152,7 @@ fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) 
         deciles: charts::deciles(&block.deciles).page()?,
         calibration: charts::calibration(&block.deciles).page()?,
         losses: charts::losses(&block.losses).page()?,
+        learning: learning.into_iter().map(Figure::page).collect::<Result<_>>()?,
         seeds: seeds.map(Figure::page).transpose()?,
         quality: quality.map(Figure::page).transpose()?,
         times: block.cells.iter().filter_map(times).collect(),

@@ -10,6 +10,7 @@ use valor_analysis::contrasts::ContrastView;
 use valor_analysis::effects::EffectsView;
 use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_analysis::importance::ImportanceView;
+use valor_analysis::learning::Learning;
 use valor_analysis::machine::Machine;
 use valor_analysis::paper::PaperView;
 use valor_analysis::times::Times;
@@ -88,12 +89,20 @@ struct Dataset<'a> {
     rows: Option<RowCounts>,
     test: Option<TestSummary>,
     notes: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    learning: &'a [Learning],
 }
 
 impl<'a> Dataset<'a> {
     fn new(block: &'a Block) -> Self {
         let test = block.test.map(|test| TestSummary::new(test, block));
-        Self { name: &block.dataset, rows: block.rows, test, notes: &block.notes }
+        Self {
+            name: &block.dataset,
+            rows: block.rows,
+            test,
+            notes: &block.notes,
+            learning: &block.learning,
+        }
     }
 }
 
