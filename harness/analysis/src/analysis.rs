@@ -1,6 +1,7 @@
 //! Every number of a report, decided once: tables, charts and summary only print what stands here.
 
 use super::averages::{AverageView, averages};
+use super::beside::Beside;
 use super::block::Block;
 use super::cell::FailureView;
 use super::cell_analysis::CellAnalysis;
@@ -66,6 +67,8 @@ pub struct Analysis {
     pub failures: Vec<FailureView>,
     /// The paper's table beside these results, where the experiment names one.
     pub paper: Option<PaperView>,
+    /// What another profile of the same file answers, where the experiment asks for it.
+    pub beside: Option<Beside>,
     /// Where and how it ran.
     pub machine: Machine,
 }
@@ -108,7 +111,7 @@ impl Analysis {
         drop(cells);
         let metrics: Vec<MetricView> =
             plan.names.iter().map(|name| MetricView::new(name, asked.metrics.contains(name))).collect();
-        Ok(Self {
+        let mut analysis = Self {
             experiment: asked.name.clone(),
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
@@ -130,7 +133,12 @@ impl Analysis {
             left_out: decided.left_out,
             failures,
             paper: decided.paper,
-        })
+            beside: None,
+        };
+        if let Some(other) = &evidence.beside {
+            analysis.beside = Some(Beside::new(&analysis, Self::new(other)?));
+        }
+        Ok(analysis)
     }
 
     /// Whether no run has ended yet, well or badly.

@@ -61,6 +61,8 @@ pub mod machine;
 
 pub mod analysis;
 
+pub mod beside;
+
 pub mod compare;
 
 pub mod explain;

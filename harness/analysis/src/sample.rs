@@ -64,6 +64,7 @@ impl Sample {
             evaluations: BTreeMap::new(),
             notes: vec![vec!["A note on these rows.".to_string()]; self.datasets.len()],
             command: "valor report experiments/sample.toml --profile quick".to_string(),
+            beside: None,
         };
         for dataset in 0..self.datasets.len() {
             for method in 0..self.methods.len() {
@@ -116,6 +117,7 @@ impl Sample {
                 },
             }],
             paper: None,
+            beside: None,
         }
     }
 

@@ -91,6 +91,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         tuning: None,
         claims: Vec::new(),
         paper: wire.paper,
+        beside: beside(&wire, profile)?,
     };
     check(&experiment)?;
     experiment.claims = claims(&wire, &experiment, &declared)?;
@@ -104,6 +105,19 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     }
     check_questions(&experiment)?;
     Ok(experiment)
+}
+
+/// The profile that is shown beside this one; beside itself nothing is.
+fn beside(wire: &Wire, profile: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(name) = &wire.beside else { return Ok(None) };
+    let mut known: Vec<&str> = wire.profile.keys().map(String::as_str).collect();
+    if !known.contains(&"full") {
+        known.push("full");
+    }
+    if !known.contains(&name.as_str()) {
+        return Err(missing("beside", name, &known));
+    }
+    Ok(Some(name.clone()).filter(|name| name != profile.unwrap_or("full")))
 }
 
 /// Resolved to methods; `declared` are the datasets of the file, whether or not the profile uses them.

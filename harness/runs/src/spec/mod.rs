@@ -96,6 +96,8 @@ pub struct Experiment {
     pub claims: Vec<Claim>,
     /// The table of the paper that stands beside these results.
     pub paper: Option<PaperTable>,
+    /// The profile whose answers stand beside these.
+    pub beside: Option<String>,
 }
 
 /// A table of results in the paper.

@@ -31,6 +31,7 @@ pub(super) struct Wire {
     pub interval: Option<SeedInterval>,
     pub baseline: Option<String>,
     pub paper: Option<PaperTable>,
+    pub beside: Option<String>,
     pub datasets: Option<Vec<String>>,
     #[serde(default)]
     pub dataset: Vec<DatasetWire>,

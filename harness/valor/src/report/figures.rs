@@ -38,7 +38,7 @@ fn figures(analysis: &Analysis) -> Vec<(String, Figure)> {
         let primary = analysis.metrics.first();
         let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
         let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
-        let learning = charts::learning(&block.learning, &block.references);
+        let learning = super::beside::learning_figures(analysis, block);
         let found_here = charts::curves(&block.curves).into_iter().chain(seeds).chain(learning).chain([
             charts::deciles(&block.deciles),
             charts::calibration(&block.deciles),

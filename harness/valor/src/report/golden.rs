@@ -113,6 +113,7 @@ fn analysis() -> Analysis {
         }],
         failures: vec![failure("D", None), failure("F", Some(37.25))],
         paper: None,
+        beside: None,
         machine: Default::default(),
     }
 }

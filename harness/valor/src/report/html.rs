@@ -1,6 +1,7 @@
 //! index.html: one self-contained page that needs no network, and no JavaScript to be read.
 
 use super::averages;
+use super::beside::{self, BesideText};
 use super::charts;
 use super::claims::{self, ClaimText, TextTable};
 use super::differences::{Differences, PRIMARY};
@@ -59,6 +60,7 @@ struct Page<'a> {
     has_truth: bool,
     /// Whether any epoch was watched.
     learns: bool,
+    beside: Option<BesideText>,
     /// Whether there are two arms to compare.
     compares: bool,
 }
@@ -99,6 +101,7 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
         own_splits: analysis.blocks.iter().any(|block| block.test.is_some_and(|test| test.splits > 1)),
         has_truth: analysis.blocks.iter().any(Block::has_oracle),
         compares: analysis.asks == Question::Uplift,
+        beside: BesideText::new(analysis),
         learns: analysis.blocks.iter().any(|block| !block.learning.is_empty()),
     };
     templates::fill("report.html", &page)
@@ -142,7 +145,6 @@ fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) 
     let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
     let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
     let curves = charts::curves(&block.curves);
-    let learning = charts::learning(&block.learning, &block.references);
     Ok(BlockPage {
         dataset: &block.dataset,
         facts: facts(block),
@@ -152,7 +154,7 @@ fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) 
         deciles: charts::deciles(&block.deciles).page()?,
         calibration: charts::calibration(&block.deciles).page()?,
         losses: charts::losses(&block.losses).page()?,
-        learning: learning.into_iter().map(Figure::page).collect::<Result<_>>()?,
+        learning: beside::learning(analysis, block)?,
         seeds: seeds.map(Figure::page).transpose()?,
         quality: quality.map(Figure::page).transpose()?,
         times: block.cells.iter().filter_map(times).collect(),

@@ -4,6 +4,7 @@ use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use valor_analysis::beside::Beside;
 use valor_analysis::block::TestRows;
 use valor_analysis::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
@@ -48,6 +49,8 @@ struct Summary<'a> {
     effects: &'a [EffectsView],
     failures: &'a [FailureView],
     paper: Option<&'a PaperView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<&'a Beside>,
     measured: &'a Machine,
 }
 
@@ -78,6 +81,7 @@ impl<'a> Summary<'a> {
             effects: &analysis.effects,
             failures: &analysis.failures,
             paper: analysis.paper.as_ref(),
+            beside: analysis.beside.as_ref(),
             measured: &analysis.machine,
         }
     }
@@ -96,13 +100,7 @@ struct Dataset<'a> {
 impl<'a> Dataset<'a> {
     fn new(block: &'a Block) -> Self {
         let test = block.test.map(|test| TestSummary::new(test, block));
-        Self {
-            name: &block.dataset,
-            rows: block.rows,
-            test,
-            notes: &block.notes,
-            learning: &block.learning,
-        }
+        Self { name: &block.dataset, rows: block.rows, test, notes: &block.notes, learning: &block.learning }
     }
 }
 
