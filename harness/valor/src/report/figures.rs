@@ -70,8 +70,8 @@ mod tests {
         let report = Folder::new(folder.path()).unwrap();
         let count = write_figures(&analysis, &report).unwrap();
         report.publish().unwrap();
-        // Forest, two curves, seeds, three methods in deciles, calibration and losses, latency.
-        assert_eq!(count, 1 + 2 + 1 + 3 * 3 + 1);
+        // Forest, two curves, seeds, learning of two backbones, three methods in deciles, calibration and losses, latency.
+        assert_eq!(count, 1 + 2 + 1 + 2 + 3 * 3 + 1);
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder.path().join(FIGURES))
             .unwrap()
             .map(|entry| entry.unwrap().path())
