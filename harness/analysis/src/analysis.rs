@@ -1,7 +1,7 @@
 //! Every number of a report, decided once: tables, charts and summary only print what stands here.
 
 use super::averages::{AverageView, averages};
-use super::beside::Beside;
+use super::beside::{Answers, Beside};
 use super::block::Block;
 use super::cell::FailureView;
 use super::cell_analysis::CellAnalysis;
@@ -136,7 +136,10 @@ impl Analysis {
             beside: None,
         };
         if let Some(other) = &evidence.beside {
-            analysis.beside = Some(Beside::new(&analysis, Self::new(other)?));
+            let Self { profile, caption, claims, blocks, .. } = Self::new(other)?;
+            let other = Answers { profile, caption, claims, blocks };
+            let metric = analysis.primary.first().map_or("", String::as_str);
+            analysis.beside = Some(Beside::new(metric, &analysis.claims, &analysis.blocks, other));
         }
         Ok(analysis)
     }

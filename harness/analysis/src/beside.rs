@@ -1,8 +1,9 @@
 //! The same question under another protocol: the answers of two profiles side by side, never mixed.
 
+use super::block::Block;
+use super::cell::CellView;
 use super::claims::ClaimView;
 use super::estimate::MetricEstimate;
-use super::{Analysis, Block};
 use serde::Serialize;
 use valor_stats::stats::Answer;
 
@@ -56,18 +57,34 @@ fn word<S: serde::Serializer>(answer: &Answer, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(answer.word())
 }
 
+/// What a profile answers.
+pub(crate) struct Answers {
+    /// Its name.
+    pub profile: String,
+    /// What a reader should know of it.
+    pub caption: Option<String>,
+    /// Claims with their answers.
+    pub claims: Vec<ClaimView>,
+    /// One per dataset.
+    pub blocks: Vec<Block>,
+}
+
 impl Beside {
-    /// What `other` answers of what both have.
-    pub(crate) fn new(this: &Analysis, other: Analysis) -> Self {
-        let metric = this.primary.first().cloned().unwrap_or_default();
+    /// What `other` answers of what both have; methods in `metric`.
+    pub(crate) fn new(metric: &str, claims: &[ClaimView], blocks: &[Block], other: Answers) -> Self {
         let both = |claim: &ClaimView| {
             let there = other.claims.iter().find(|found| found.claim.id == claim.claim.id)?;
             let (id, text) = (claim.claim.id.clone(), claim.claim.text.clone());
             Some(BothAnswers { id, text, here: claim.verdict, there: there.verdict })
         };
-        let claims = this.claims.iter().filter_map(both).collect();
-        let methods = this.blocks.iter().flat_map(|block| means(block, &other, &metric)).collect();
-        Self { profile: other.profile, caption: other.caption, claims, metric, methods, blocks: other.blocks }
+        Self {
+            claims: claims.iter().filter_map(both).collect(),
+            metric: metric.to_string(),
+            methods: blocks.iter().flat_map(|block| means(block, &other.blocks, metric)).collect(),
+            profile: other.profile,
+            caption: other.caption,
+            blocks: other.blocks,
+        }
     }
 
     /// Claims that the two answer differently.
@@ -82,13 +99,13 @@ impl Beside {
 }
 
 /// The methods of a dataset that both have.
-fn means(block: &Block, other: &Analysis, metric: &str) -> Vec<BothMeans> {
-    let Some(there) = other.blocks.iter().find(|there| there.dataset == block.dataset) else {
+fn means(block: &Block, others: &[Block], metric: &str) -> Vec<BothMeans> {
+    let Some(there) = others.iter().find(|there| there.dataset == block.dataset) else {
         return Vec::new();
     };
-    let both = |cell: &super::cell::CellView| {
+    let both = |cell: &CellView| {
         let twin = there.cells.iter().find(|twin| twin.method == cell.method)?;
-        let mean = |cell: &super::cell::CellView| cell.metrics.get(metric).and_then(MetricEstimate::value);
+        let mean = |cell: &CellView| cell.metrics.get(metric).and_then(MetricEstimate::value);
         Some(BothMeans {
             dataset: block.dataset.clone(),
             method: cell.method.clone(),
@@ -101,7 +118,7 @@ fn means(block: &Block, other: &Analysis, metric: &str) -> Vec<BothMeans> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::Analysis;
     use crate::evidence::Outcome;
     use crate::sample::Sample;
 

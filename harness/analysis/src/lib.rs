@@ -59,9 +59,9 @@ pub mod paper;
 
 pub mod machine;
 
-pub mod analysis;
-
 pub mod beside;
+
+pub mod analysis;
 
 pub mod compare;
 
