@@ -83,8 +83,11 @@ impl Sample {
             components: name.contains("+ziln").then(|| "ziln".to_string()).into_iter().collect(),
             spec: method(),
         };
-        let data =
-            |name: &&str| NamedData { name: name.to_string(), spec: DataSpec::B2bMimic(Default::default()) };
+        let data = |name: &&str| NamedData {
+            name: name.to_string(),
+            spec: DataSpec::B2bMimic(Default::default()),
+            evaluation: Default::default(),
+        };
         Experiment {
             name: "sample".to_string(),
             path: "experiments/sample.toml".into(),

@@ -81,9 +81,10 @@ pub struct Place {
 impl Job {
     /// The job of some seeds of a cell.
     pub fn new(experiment: &Experiment, cell: Cell, seeds: Vec<u64>, place: &Place) -> Self {
+        let data = experiment.dataset(cell);
         Self {
-            data: experiment.dataset(cell).spec.clone(),
-            split: experiment.split.clone(),
+            data: data.spec.clone(),
+            split: experiment.split_of(data),
             method: experiment.method(cell).spec.clone(),
             seeds,
             root: spec::root(&experiment.path),

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use valor_base::error::did_you_mean;
 use valor_base::input_error;
 use valor_base::question::Question;
+use valor_data::Evaluation;
 use valor_learn::learner::catalog;
 use valor_learn::learner::tuned::Criterion;
 use valor_stats::metrics;
@@ -83,7 +84,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         datasets: datasets(&wire)?,
         baseline: baseline(&wire, &methods)?,
         methods,
-        split: wire.split.clone().unwrap_or_default(),
+        split: wire.split.resolve(wire.evaluation),
         seeds: seeds(wire.seeds.clone())?,
         interval: wire.interval.unwrap_or_default(),
         decision: Decision::silent(&metrics),
@@ -141,10 +142,30 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
         if let Some(rows) = wire.rows {
             spec = spec.with_rows(rows);
         }
-        spec.validate().map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
-        datasets.push(NamedData { name, spec });
+        let evaluation = dataset.evaluation.or(wire.evaluation);
+        let evaluation = wire.split.resolve(evaluation).test;
+        let fault = spec.validate().and_then(|()| spec.check_evaluation(evaluation));
+        fault.map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
+        datasets.push(NamedData { name, spec, evaluation });
     }
+    check_share(wire, &datasets)?;
     Ok(datasets)
+}
+
+/// Refuses a share to be held out where no dataset is judged on one.
+fn check_share(wire: &Wire, datasets: &[NamedData]) -> anyhow::Result<()> {
+    let Some(share) = wire.split.test else { return Ok(()) };
+    let fresh = |dataset: &NamedData| match dataset.evaluation {
+        Evaluation::Share(_) => None,
+        Evaluation::Fresh { rows } => Some(rows),
+    };
+    match datasets.iter().map(fresh).collect::<Option<Vec<usize>>>().as_deref() {
+        Some([rows, ..]) => Err(input_error!(
+            "split.test = {share} beside evaluation.rows = {rows}: all rows are learned from and models are judged on fresh ones, so \
+             that nothing is held out; allowed is one of the two (each in a profile of its own, where both are wanted)"
+        )),
+        Some([]) | None => Ok(()),
+    }
 }
 
 fn seeds(wire: Option<SeedsWire>) -> anyhow::Result<Vec<u64>> {
@@ -172,7 +193,7 @@ fn check(experiment: &Experiment) -> anyhow::Result<()> {
     if experiment.datasets.is_empty() {
         return Err(input_error!("no datasets: give at least one [[dataset]]"));
     }
-    experiment.split.validate()?;
+    experiment.datasets.iter().try_for_each(|dataset| experiment.split_of(dataset).validate())?;
     unique("method", experiment.methods.iter().map(|method| method.name.clone()))?;
     unique("dataset", experiment.datasets.iter().map(|dataset| dataset.name.clone()))?;
     unique("metrics", experiment.metrics.iter().cloned())?;
