@@ -16,15 +16,31 @@ pub struct TrainingSpec {
     pub learning_rate: f64,
     /// L2 penalty added to the gradient (Adam's `weight_decay`); 0 or more.
     pub weight_decay: f64,
+    /// L1 penalty of the weights that multiply features: its subgradient is added as that of `weight_decay`; 0 or more.
+    #[serde(skip_serializing_if = "is_none")]
+    pub l1: f64,
     /// Largest gradient norm per replicate; 0 for no clipping.
     pub clip: f64,
     /// Stop after this many epochs without a better validation loss; 0 for never. Needs validation rows.
     pub patience: usize,
 }
 
+/// Whether a penalty is absent, and so from the identity of a run.
+fn is_none(penalty: &f64) -> bool {
+    *penalty == 0.0
+}
+
 impl Default for TrainingSpec {
     fn default() -> Self {
-        Self { epochs: 30, batch: 512, learning_rate: 5e-4, weight_decay: 0.0, clip: 1.0, patience: 0 }
+        Self {
+            epochs: 30,
+            batch: 512,
+            learning_rate: 5e-4,
+            weight_decay: 0.0,
+            l1: 0.0,
+            clip: 1.0,
+            patience: 0,
+        }
     }
 }
 
@@ -39,7 +55,7 @@ impl TrainingSpec {
                 self.learning_rate
             ));
         }
-        for (key, value) in [("weight-decay", self.weight_decay), ("clip", self.clip)] {
+        for (key, value) in [("weight-decay", self.weight_decay), ("l1", self.l1), ("clip", self.clip)] {
             not_negative(&format!("training.{key}"), value)?;
         }
         Ok(())

@@ -11,6 +11,7 @@ mod gate;
 pub mod head;
 mod heads;
 mod layers;
+mod multi_index;
 mod network;
 mod one_arm;
 mod outputs;
@@ -45,6 +46,11 @@ trait Backbone {
 
     /// Width of the representation.
     fn width(&self) -> i64;
+
+    /// How many of the representation's columns, from the first, are the features themselves.
+    fn shown_features(&self) -> i64 {
+        0
+    }
 
     /// Features per arm `[S, B, d]` to representation per arm `[S, B, width]`.
     fn represent(&self, weights: &Weights, features: &Seen, pass: &Pass) -> Representation;
@@ -134,6 +140,8 @@ pub enum BackboneKind {
     Euen(EuenSpec),
     /// Attention among features and of the treatment on features.
     Efin(EfinSpec),
+    /// The features and a few directions of them, and what treatment adds to the outputs.
+    MultiIndex,
 }
 
 /// Options of UniTE.
@@ -208,6 +216,7 @@ impl BackboneKind {
             BackboneKind::Unite(_) => "unite",
             BackboneKind::Euen(_) => "euen",
             BackboneKind::Efin(_) => "efin",
+            BackboneKind::MultiIndex => "multi-index",
         }
     }
 
@@ -222,16 +231,19 @@ impl BackboneKind {
             | BackboneKind::Dragonnet
             | BackboneKind::Unite(_)
             | BackboneKind::Euen(_)
-            | BackboneKind::Efin(_) => Question::Uplift,
+            | BackboneKind::Efin(_)
+            | BackboneKind::MultiIndex => Question::Uplift,
         }
     }
 
     /// What its networks offer to terms.
     pub fn abilities(&self) -> Abilities {
         let (representation, propensity, epsilon) = match self {
-            BackboneKind::Mlp | BackboneKind::SLearner | BackboneKind::TLearner | BackboneKind::Euen(_) => {
-                (false, false, false)
-            }
+            BackboneKind::Mlp
+            | BackboneKind::SLearner
+            | BackboneKind::TLearner
+            | BackboneKind::Euen(_)
+            | BackboneKind::MultiIndex => (false, false, false),
             BackboneKind::Tarnet | BackboneKind::Cfr => (true, false, false),
             BackboneKind::Dragonnet => (true, true, true),
             BackboneKind::Unite(_) | BackboneKind::Efin(_) => (false, true, false),
@@ -254,7 +266,8 @@ impl NetworkSpec {
             | BackboneKind::Tarnet
             | BackboneKind::Cfr
             | BackboneKind::Dragonnet
-            | BackboneKind::Euen(_) => Ok(()),
+            | BackboneKind::Euen(_)
+            | BackboneKind::MultiIndex => Ok(()),
         }
     }
 

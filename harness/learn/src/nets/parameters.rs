@@ -24,6 +24,8 @@ struct Entry {
     name: String,
     shape: Vec<i64>,
     init: Init,
+    /// How many of its values, from the first, multiply features.
+    of_features: i64,
 }
 
 /// Names, shapes and initial laws of a model's parameters, in the order of the flat buffer.
@@ -35,7 +37,7 @@ pub struct Layout {
 impl Layout {
     /// Adds a parameter of `shape` (without the replicate dimension).
     pub fn add(&mut self, name: String, shape: &[i64], init: Init) -> Slot {
-        self.entries.push(Entry { name, shape: shape.to_vec(), init });
+        self.entries.push(Entry { name, shape: shape.to_vec(), init, of_features: 0 });
         Slot(self.entries.len() - 1)
     }
 
@@ -47,6 +49,24 @@ impl Layout {
     /// Name and shape of each parameter, in order.
     pub fn names(&self) -> impl Iterator<Item = (&str, &[i64])> {
         self.entries.iter().map(|entry| (entry.name.as_str(), entry.shape.as_slice()))
+    }
+
+    /// Marks the weights of these names as those of features: all of them, or the first so many rows.
+    pub fn mark_features(&mut self, is_named: impl Fn(&str) -> bool, rows: Option<i64>) {
+        for entry in self.entries.iter_mut().filter(|entry| is_named(&entry.name)) {
+            let per_row: i64 = entry.shape[1..].iter().product();
+            let all = entry.shape.iter().product::<i64>();
+            entry.of_features = rows.map_or(all, |rows| (rows * per_row).min(all));
+        }
+    }
+
+    /// Which of the `P` values multiply features: 1 for them, 0 for all others.
+    pub fn feature_weights(&self) -> Vec<f32> {
+        let of = |entry: &Entry| {
+            let all = entry.shape.iter().product::<i64>();
+            (0..all).map(|place| f32::from(u8::from(place < entry.of_features))).collect::<Vec<_>>()
+        };
+        self.entries.iter().flat_map(of).collect()
     }
 
     /// One replicate's initial values. Each parameter has its own stream, addressed by its name, so that
@@ -126,5 +146,14 @@ mod tests {
         longer.add("first".into(), &[2, 3], Init::FanIn(4));
         assert_eq!(longer.draw(&Seeds::new(1))[5..], one[..6]);
         assert_ne!(layout().draw(&Seeds::new(2))[..6], one[..6]);
+    }
+
+    #[test]
+    fn weights_of_features_are_marked_whole_or_by_rows() {
+        let mut layout = layout();
+        layout.mark_features(|name| name == "first", Some(1));
+        assert_eq!(layout.feature_weights(), [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        layout.mark_features(|name| name == "second", None);
+        assert_eq!(layout.feature_weights()[6..], [1.0, 1.0]);
     }
 }

@@ -10,7 +10,7 @@ const EPSILON: f64 = 1e-8;
 /// Adam with clipping per replicate, as in PyTorch's `clip_grad_norm_` and `Adam`.
 ///
 /// ```text
-/// g <- g min(1, clip / (|g| + 1e-6)) + weight_decay theta
+/// g <- g min(1, clip / (|g| + 1e-6)) + weight_decay theta + l1 sign(theta) [theta is a weight of a feature]
 /// m <- .9 m + .1 g       v <- .999 v + .001 g^2
 /// theta <- theta - rate (m / (1 - .9^k)) / (sqrt(v / (1 - .999^k)) + 1e-8)
 /// ```
@@ -23,6 +23,8 @@ pub(super) struct Adam {
     steps: i32,
     learning_rate: f64,
     weight_decay: f64,
+    /// By parameter, `[P]`; nothing where none is penalised.
+    l1: Option<Tensor>,
     clip: f64,
 }
 
@@ -37,14 +39,16 @@ struct Factors {
 }
 
 impl Adam {
-    /// For parameters `[S, P]`.
-    pub(super) fn new(parameters: &Tensor, spec: &TrainingSpec) -> Self {
+    /// For parameters `[S, P]`, of which those of features (`[P]`: 1 for them, else 0) may be penalised.
+    pub(super) fn new(parameters: &Tensor, of_features: &[f32], spec: &TrainingSpec) -> Self {
+        let penalised = || (Tensor::from_slice(of_features) * spec.l1).to_device(parameters.device());
         Self {
             first: parameters.zeros_like(),
             second: parameters.zeros_like(),
             steps: 0,
             learning_rate: spec.learning_rate,
             weight_decay: spec.weight_decay,
+            l1: (spec.l1 > 0.0).then(penalised),
             clip: spec.clip,
         }
     }
@@ -84,8 +88,17 @@ impl Adam {
                 let row = |tensor: &Tensor| tensor.get(replicate);
                 let rows = [row(parameters), row(&self.first), row(&self.second), row(&gradient)];
                 // SAFETY: four distinct contiguous f32 buffers on the CPU that nobody else uses meanwhile.
-                let rows = rows.each_ref().map(|row| unsafe { slice(row) });
-                update(rows, clip, factors);
+                let [parameters, first, second, gradient] = rows.each_ref().map(|row| unsafe { slice(row) });
+                // SAFETY: as above; it is only read.
+                let l1: Option<&[f32]> = self.l1.as_ref().map(|l1| unsafe { &*slice(l1) });
+                let clip = match l1 {
+                    None => clip,
+                    Some(l1) => {
+                        penalise(parameters, l1, clip, gradient);
+                        1.0
+                    }
+                };
+                update([parameters, first, second, gradient], clip, factors);
             }
         }
     }
@@ -101,6 +114,9 @@ impl Adam {
         let zeros = gradient.zeros_like();
         let mut gradient = (gradient * clipped).where_self(&column, &zeros);
         gradient += &*parameters * factors.weight_decay;
+        if let Some(l1) = &self.l1 {
+            gradient += parameters.sign() * l1;
+        }
         self.first *= FIRST_DECAY;
         self.first += &gradient * (1.0 - FIRST_DECAY);
         self.second *= SECOND_DECAY;
@@ -118,6 +134,14 @@ impl Adam {
 unsafe fn slice<'a>(tensor: &Tensor) -> &'a mut [f32] {
     // SAFETY: as this function asks of its caller.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
+}
+
+/// Clips a gradient and adds the subgradient of the L1 penalty to it, which is 0 at 0.
+fn penalise(parameters: &[f32], l1: &[f32], clip: f32, gradient: &mut [f32]) {
+    for ((gradient, parameter), l1) in gradient.iter_mut().zip(parameters).zip(l1) {
+        let sign = if *parameter == 0.0 { 0.0 } else { parameter.signum() };
+        *gradient = *gradient * clip + l1 * sign;
+    }
 }
 
 /// One replicate's parameters, first and second moment, and gradient.
@@ -140,12 +164,20 @@ mod tests {
     use super::*;
     use tch::Kind;
 
+    const OF_FEATURES: [f32; 7] = [1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0];
+
     #[test]
     fn one_pass_and_tensor_operations_agree() {
-        let spec = TrainingSpec { weight_decay: 0.01, ..TrainingSpec::default() };
+        for l1 in [0.0, 0.3] {
+            agree(&TrainingSpec { weight_decay: 0.01, l1, ..TrainingSpec::default() });
+        }
+    }
+
+    fn agree(spec: &TrainingSpec) {
         let start = Tensor::linspace(-1.0, 1.0, 14, (Kind::Float, Device::Cpu)).view([2, 7]);
         let (mut host, mut device) = (start.copy(), start.copy());
-        let (mut of_host, mut of_device) = (Adam::new(&host, &spec), Adam::new(&device, &spec));
+        let (mut of_host, mut of_device) =
+            (Adam::new(&host, &OF_FEATURES, spec), Adam::new(&device, &OF_FEATURES, spec));
         let live = Tensor::from_slice(&[true, false]);
         let clipped = Tensor::from_slice(&[0.5f32, 1.0]).view([2, 1]);
         for step in 1..4 {
@@ -157,5 +189,20 @@ mod tests {
         assert!((&host - &device).abs().max().double_value(&[]) < 1e-6);
         assert_eq!(host.get(1), start.get(1), "a replicate that is not live stays");
         assert!((host.get(0) - start.get(0)).abs().min().double_value(&[]) > 1e-4);
+    }
+
+    /// The penalty alone moves a weight of a feature by its sign, and nothing else.
+    #[test]
+    fn the_l1_penalty_pulls_weights_of_features_towards_0() {
+        let spec = TrainingSpec { l1: 0.5, ..TrainingSpec::default() };
+        let mut parameters = Tensor::from_slice(&[1.0f32, -2.0, 3.0, 0.0, 5.0, 6.0, -7.0]).view([1, 7]);
+        let start = parameters.copy();
+        let mut adam = Adam::new(&parameters, &OF_FEATURES, &spec);
+        let _ = adam.step(&mut parameters, &start.zeros_like(), &Tensor::from_slice(&[true]));
+        // Adam's first step is the learning rate against the sign of the gradient.
+        let moved = Vec::<f32>::try_from((parameters - start).view(-1)).unwrap();
+        let rate = spec.learning_rate as f32;
+        let expected = [-rate, rate, 0.0, 0.0, 0.0, -rate, rate];
+        assert!(moved.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{moved:?}");
     }
 }

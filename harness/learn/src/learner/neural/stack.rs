@@ -72,7 +72,7 @@ impl<'a> Stack<'a> {
         let keys = seeds.iter().map(|seeds| seeds.child("steps").stream().random()).collect();
         let count = seeds.len() as i64;
         let parameters = Tensor::from_slice(&values).view([count, -1]).to_device(device);
-        let adam = Adam::new(&parameters, spec);
+        let adam = Adam::new(&parameters, &network.layout().feature_weights(), spec);
         Self {
             network,
             objective,

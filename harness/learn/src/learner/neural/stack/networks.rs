@@ -25,6 +25,7 @@ fn backbone(network: &Value) -> BackboneKind {
         "cfr" => BackboneKind::Cfr,
         "dragonnet" => BackboneKind::Dragonnet,
         "euen" => BackboneKind::Euen(EuenSpec { stop_gradient }),
+        "multi-index" => BackboneKind::MultiIndex,
         "efin" => {
             BackboneKind::Efin(EfinSpec { rank: network["rank"].as_u64().unwrap() as usize, stop_gradient })
         }
