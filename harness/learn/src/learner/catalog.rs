@@ -107,9 +107,9 @@ pub const BACKBONES: [BackboneRow; 10] = [
         released: RELEASED,
     },
     BackboneRow {
-        key: "multi-index",
-        name: "Multi-index",
-        kind: |_| BackboneKind::MultiIndex,
+        key: "shared-index",
+        name: "Shared-Index",
+        kind: |options| BackboneKind::SharedIndex(options.shared_index.clone()),
         terms: |_| Vec::new(),
         released: RELEASED,
     },

@@ -11,13 +11,13 @@ mod gate;
 pub mod head;
 mod heads;
 mod layers;
-mod multi_index;
 mod network;
 mod one_arm;
 mod outputs;
 mod parameters;
 mod s_learner;
 mod seen;
+mod shared_index;
 pub mod steady;
 mod steps;
 mod t_learner;
@@ -46,11 +46,6 @@ trait Backbone {
 
     /// Width of the representation.
     fn width(&self) -> i64;
-
-    /// How many of the representation's columns, from the first, are the features themselves.
-    fn shown_features(&self) -> i64 {
-        0
-    }
 
     /// Features per arm `[S, B, d]` to representation per arm `[S, B, width]`.
     fn represent(&self, weights: &Weights, features: &Seen, pass: &Pass) -> Representation;
@@ -97,6 +92,8 @@ pub enum Sharing {
         /// Whether the sum trains the second head only.
         stop_gradient: bool,
     },
+    /// Nothing; the representations are scores, and what treatment adds is put out as in `Sum`.
+    Scores,
     /// Heads for marginal outcome and uplift, from which the propensity makes the arms.
     Residual,
 }
@@ -140,8 +137,8 @@ pub enum BackboneKind {
     Euen(EuenSpec),
     /// Attention among features and of the treatment on features.
     Efin(EfinSpec),
-    /// The features and a few directions of them, and what treatment adds to the outputs.
-    MultiIndex,
+    /// A score of what is spent and one of what treatment adds, which all outputs share.
+    SharedIndex(SharedIndexSpec),
 }
 
 /// Options of UniTE.
@@ -172,6 +169,22 @@ pub struct EfinSpec {
     pub rank: usize,
     /// Whether treated rows train the uplift network only.
     pub stop_gradient: bool,
+}
+
+/// Options of the shared-index network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SharedIndexSpec {
+    /// Products in the score of what is spent without treatment; 1 or more.
+    pub base: usize,
+    /// Products in the score of what treatment adds; 1 or more.
+    pub effect: usize,
+}
+
+impl Default for SharedIndexSpec {
+    fn default() -> Self {
+        Self { base: 3, effect: 3 }
+    }
 }
 
 impl Default for UniteSpec {
@@ -216,7 +229,7 @@ impl BackboneKind {
             BackboneKind::Unite(_) => "unite",
             BackboneKind::Euen(_) => "euen",
             BackboneKind::Efin(_) => "efin",
-            BackboneKind::MultiIndex => "multi-index",
+            BackboneKind::SharedIndex(_) => "shared-index",
         }
     }
 
@@ -232,7 +245,7 @@ impl BackboneKind {
             | BackboneKind::Unite(_)
             | BackboneKind::Euen(_)
             | BackboneKind::Efin(_)
-            | BackboneKind::MultiIndex => Question::Uplift,
+            | BackboneKind::SharedIndex(_) => Question::Uplift,
         }
     }
 
@@ -243,7 +256,7 @@ impl BackboneKind {
             | BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Euen(_)
-            | BackboneKind::MultiIndex => (false, false, false),
+            | BackboneKind::SharedIndex(_) => (false, false, false),
             BackboneKind::Tarnet | BackboneKind::Cfr => (true, false, false),
             BackboneKind::Dragonnet => (true, true, true),
             BackboneKind::Unite(_) | BackboneKind::Efin(_) => (false, true, false),
@@ -260,14 +273,17 @@ impl NetworkSpec {
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),
             BackboneKind::Efin(spec) => within("efin.rank", spec.rank, 1, 1024),
+            BackboneKind::SharedIndex(spec) => {
+                within("shared-index.base", spec.base, 1, 1024)?;
+                within("shared-index.effect", spec.effect, 1, 1024)
+            }
             BackboneKind::Mlp
             | BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Tarnet
             | BackboneKind::Cfr
             | BackboneKind::Dragonnet
-            | BackboneKind::Euen(_)
-            | BackboneKind::MultiIndex => Ok(()),
+            | BackboneKind::Euen(_) => Ok(()),
         }
     }
 
@@ -277,6 +293,11 @@ impl NetworkSpec {
             return Err(input_error!(
                 "{} learns from rows without a treatment, which 'gti' would gate by: leave 'gti' out",
                 self.backbone.name()
+            ));
+        }
+        if self.gate.is_some() && matches!(self.backbone, BackboneKind::SharedIndex(_)) {
+            return Err(input_error!(
+                "shared-index has a score per arm, no representation that 'gti' could gate: leave 'gti' out"
             ));
         }
         let unite = matches!(self.backbone, BackboneKind::Unite(_));

@@ -5,12 +5,12 @@ use super::efin::Efin;
 use super::euen::Euen;
 use super::gate::Gate;
 use super::heads::Heads;
-use super::multi_index::MultiIndex;
 use super::one_arm::OneArm;
 use super::outputs::Outputs;
 use super::parameters::{Layout, Weights};
 use super::s_learner::SLearner;
 use super::seen::Seen;
+use super::shared_index::SharedIndex;
 use super::t_learner::TLearner;
 use super::tarnet::Tarnet;
 use super::unite::Unite;
@@ -35,16 +35,13 @@ impl Network {
         let mut layout = Layout::default();
         let gated = |position| spec.gate == Some(position);
         let backbone = build(spec, &mut layout, inputs, summary);
-        layout.mark_features(is_of_features, None);
+        layout.mark_features(is_of_features);
         let (sharing, width) = (backbone.sharing(), backbone.width());
         let feature_gate =
             gated(GatePosition::Features).then(|| Gate::new(&mut layout, "feature-gate", inputs, sharing));
         let representation_gate =
             gated(GatePosition::Representation).then(|| Gate::new(&mut layout, "gate", width, sharing));
         let heads = Heads::new(&mut layout, sharing, (width, &spec.heads), &spec.head.start(summary));
-        let first = if spec.heads.is_empty() { ".output.weight" } else { ".0.weight" };
-        let of_heads = |name: &str| name.starts_with("head.") && name.ends_with(first);
-        layout.mark_features(of_heads, Some(backbone.shown_features()));
         Self {
             layout,
             backbone,
@@ -120,6 +117,6 @@ fn build(
         BackboneKind::Efin(efin) => {
             Box::new(Efin::new(layout, (inputs, trunk), efin.rank, efin.stop_gradient))
         }
-        BackboneKind::MultiIndex => Box::new(MultiIndex::new(layout, inputs, trunk)),
+        BackboneKind::SharedIndex(spec) => Box::new(SharedIndex::new(layout, inputs, spec)),
     }
 }

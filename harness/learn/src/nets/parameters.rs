@@ -24,8 +24,8 @@ struct Entry {
     name: String,
     shape: Vec<i64>,
     init: Init,
-    /// How many of its values, from the first, multiply features.
-    of_features: i64,
+    /// Whether it multiplies features.
+    of_features: bool,
 }
 
 /// Names, shapes and initial laws of a model's parameters, in the order of the flat buffer.
@@ -37,7 +37,7 @@ pub struct Layout {
 impl Layout {
     /// Adds a parameter of `shape` (without the replicate dimension).
     pub fn add(&mut self, name: String, shape: &[i64], init: Init) -> Slot {
-        self.entries.push(Entry { name, shape: shape.to_vec(), init, of_features: 0 });
+        self.entries.push(Entry { name, shape: shape.to_vec(), init, of_features: false });
         Slot(self.entries.len() - 1)
     }
 
@@ -51,20 +51,19 @@ impl Layout {
         self.entries.iter().map(|entry| (entry.name.as_str(), entry.shape.as_slice()))
     }
 
-    /// Marks the weights of these names as those of features: all of them, or the first so many rows.
-    pub fn mark_features(&mut self, is_named: impl Fn(&str) -> bool, rows: Option<i64>) {
-        for entry in self.entries.iter_mut().filter(|entry| is_named(&entry.name)) {
-            let per_row: i64 = entry.shape[1..].iter().product();
-            let all = entry.shape.iter().product::<i64>();
-            entry.of_features = rows.map_or(all, |rows| (rows * per_row).min(all));
-        }
+    /// Marks the weights of these names as those of features.
+    pub fn mark_features(&mut self, is_named: impl Fn(&str) -> bool) {
+        self.entries
+            .iter_mut()
+            .filter(|entry| is_named(&entry.name))
+            .for_each(|entry| entry.of_features = true);
     }
 
     /// Which of the `P` values multiply features: 1 for them, 0 for all others.
     pub fn feature_weights(&self) -> Vec<f32> {
         let of = |entry: &Entry| {
-            let all = entry.shape.iter().product::<i64>();
-            (0..all).map(|place| f32::from(u8::from(place < entry.of_features))).collect::<Vec<_>>()
+            let flag = f32::from(u8::from(entry.of_features));
+            vec![flag; entry.shape.iter().product::<i64>() as usize]
         };
         self.entries.iter().flat_map(of).collect()
     }
@@ -149,11 +148,9 @@ mod tests {
     }
 
     #[test]
-    fn weights_of_features_are_marked_whole_or_by_rows() {
+    fn weights_of_features_are_marked() {
         let mut layout = layout();
-        layout.mark_features(|name| name == "first", Some(1));
-        assert_eq!(layout.feature_weights(), [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
-        layout.mark_features(|name| name == "second", None);
-        assert_eq!(layout.feature_weights()[6..], [1.0, 1.0]);
+        layout.mark_features(|name| name == "first");
+        assert_eq!(layout.feature_weights(), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
     }
 }

@@ -66,8 +66,8 @@ enum Operation {
     Interact { of: String, field: String, treatment: String, score: String },
     /// `1 / (1 + exp(-z))`
     Sigmoid { of: String },
-    /// The columns of the first, then those of the second.
-    Join { of: [String; 2] },
+    /// Two layers, multiplied column by column, and the sum of the columns.
+    Products { of: String, left: String, right: String },
     /// The first plus the second.
     Add { of: [String; 2] },
     /// The first less the second.
@@ -81,7 +81,6 @@ enum Operation {
 #[serde(rename_all = "kebab-case")]
 enum Activation {
     Elu,
-    Tanh,
 }
 
 /// From raw outputs to conversion and expectation.
@@ -175,18 +174,14 @@ impl NetworkSpec {
                     writer.layer_stack("phi.uplift", &uplift, trunk("trunk.uplift")),
                 ])
             }
-            BackboneKind::MultiIndex => {
-                let layers = trunk("trunk");
-                if layers.is_empty() {
-                    return Represented::of(arms.clone());
-                }
-                let activation = Activation::Tanh;
-                let bent = writer.both("indices", arms, |of| Operation::Layers {
-                    of,
-                    layers: layers.clone(),
-                    activation,
-                });
-                Represented::of(writer.joined("phi", arms, &bent))
+            BackboneKind::SharedIndex(_) => {
+                Represented::of([(0, "base"), (1, "effect")].map(|(arm, name)| {
+                    let [left, right] = ["left", "right"].map(|side| format!("trunk.{name}.{side}.0"));
+                    writer.add(
+                        format!("score.{name}"),
+                        Operation::Products { of: arms[arm].clone(), left, right },
+                    )
+                }))
             }
             BackboneKind::Unite(spec) => self.mix(writer, arms, spec),
         }
@@ -232,7 +227,7 @@ impl NetworkSpec {
                 let treated = Operation::Add { of: [control.clone(), uplift] };
                 [control, writer.add("treated".to_string(), treated)]
             }
-            (BackboneKind::Euen(_) | BackboneKind::Efin(_) | BackboneKind::MultiIndex, _) => {
+            (BackboneKind::Euen(_) | BackboneKind::Efin(_) | BackboneKind::SharedIndex(_), _) => {
                 let control = writer.head("control", control, hidden);
                 let uplift = writer.head("uplift", treated, hidden);
                 let treated = Operation::Add { of: [control.clone(), uplift] };
@@ -264,7 +259,7 @@ impl BackboneKind {
             BackboneKind::TLearner
             | BackboneKind::Euen(_)
             | BackboneKind::Efin(_)
-            | BackboneKind::MultiIndex => false,
+            | BackboneKind::SharedIndex(_) => false,
         }
     }
 }
@@ -305,19 +300,6 @@ impl Writer {
             return [both.clone(), both];
         }
         [0, 1].map(|arm| self.add(format!("{name}.{}", ARMS[arm]), make(arms[arm].clone())))
-    }
-
-    /// The columns of one beside those of another: one step where the arms see the same.
-    fn joined(&mut self, name: &str, first: &[String; 2], second: &[String; 2]) -> [String; 2] {
-        if first[0] == first[1] {
-            let of = [first[0].clone(), second[0].clone()];
-            let both = self.add(name.to_string(), Operation::Join { of });
-            return [both.clone(), both];
-        }
-        [0, 1].map(|arm| {
-            let of = [first[arm].clone(), second[arm].clone()];
-            self.add(format!("{name}.{}", ARMS[arm]), Operation::Join { of })
-        })
     }
 
     /// Hidden layers; without any what they would see.

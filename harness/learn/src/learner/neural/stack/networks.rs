@@ -3,7 +3,7 @@
 use super::fixtures::{Rows48, flat, in_order};
 use super::*;
 use crate::learner::neural::NeuralSpec;
-use crate::nets::{BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, UniteSpec};
+use crate::nets::{BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec};
 use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
@@ -25,7 +25,7 @@ fn backbone(network: &Value) -> BackboneKind {
         "cfr" => BackboneKind::Cfr,
         "dragonnet" => BackboneKind::Dragonnet,
         "euen" => BackboneKind::Euen(EuenSpec { stop_gradient }),
-        "multi-index" => BackboneKind::MultiIndex,
+        "shared-index" => BackboneKind::SharedIndex(SharedIndexSpec { base: 2, effect: 3 }),
         "efin" => {
             BackboneKind::Efin(EfinSpec { rank: network["rank"].as_u64().unwrap() as usize, stop_gradient })
         }
