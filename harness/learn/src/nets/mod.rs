@@ -295,11 +295,6 @@ impl NetworkSpec {
                 self.backbone.name()
             ));
         }
-        if self.gate.is_some() && matches!(self.backbone, BackboneKind::SharedIndex(_)) {
-            return Err(input_error!(
-                "shared-index has a score per arm, no representation that 'gti' could gate: leave 'gti' out"
-            ));
-        }
         let unite = matches!(self.backbone, BackboneKind::Unite(_));
         if unite && self.gate.is_some() && self.head == HeadSpec::Point {
             return Err(input_error!(

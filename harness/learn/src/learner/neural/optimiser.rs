@@ -91,14 +91,7 @@ impl Adam {
                 let [parameters, first, second, gradient] = rows.each_ref().map(|row| unsafe { slice(row) });
                 // SAFETY: as above; it is only read.
                 let l1: Option<&[f32]> = self.l1.as_ref().map(|l1| unsafe { &*slice(l1) });
-                let clip = match l1 {
-                    None => clip,
-                    Some(l1) => {
-                        penalise(parameters, l1, clip, gradient);
-                        1.0
-                    }
-                };
-                update([parameters, first, second, gradient], clip, factors);
+                update([parameters, first, second, gradient], clip, factors, l1);
             }
         }
     }
@@ -136,26 +129,39 @@ unsafe fn slice<'a>(tensor: &Tensor) -> &'a mut [f32] {
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }
 
-/// Clips a gradient and adds the subgradient of the L1 penalty to it, which is 0 at 0.
-fn penalise(parameters: &[f32], l1: &[f32], clip: f32, gradient: &mut [f32]) {
-    for ((gradient, parameter), l1) in gradient.iter_mut().zip(parameters).zip(l1) {
-        let sign = if *parameter == 0.0 { 0.0 } else { parameter.signum() };
-        *gradient = *gradient * clip + l1 * sign;
-    }
-}
-
-/// One replicate's parameters, first and second moment, and gradient.
-fn update([parameters, first, second, gradient]: [&mut [f32]; 4], clip: f32, factors: Factors) {
+/// One replicate's parameters, first and second moment, and gradient; the L1 penalty of each parameter, where there is one.
+fn update(
+    [parameters, first, second, gradient]: [&mut [f32]; 4],
+    clip: f32,
+    factors: Factors,
+    l1: Option<&[f32]>,
+) {
     let (decay, rate) = (factors.weight_decay as f32, factors.rate as f32);
     let (correction, epsilon) = (1.0 / factors.correction as f32, EPSILON as f32);
     let (keep_first, keep_second) = (FIRST_DECAY as f32, SECOND_DECAY as f32);
     let (add_first, add_second) = ((1.0 - FIRST_DECAY) as f32, (1.0 - SECOND_DECAY) as f32);
-    let moments = first.iter_mut().zip(second.iter_mut());
-    for ((parameter, gradient), (first, second)) in parameters.iter_mut().zip(gradient.iter()).zip(moments) {
-        let gradient = gradient * clip + decay * *parameter;
+    let one = |parameter: &mut f32, gradient: f32, first: &mut f32, second: &mut f32| {
         *first = keep_first * *first + add_first * gradient;
         *second = keep_second * *second + add_second * gradient * gradient;
         *parameter -= rate * *first / (second.sqrt() * correction + epsilon);
+    };
+    let moments = first.iter_mut().zip(second.iter_mut());
+    let all = parameters.iter_mut().zip(gradient.iter()).zip(moments);
+    match l1 {
+        None => {
+            for ((parameter, gradient), (first, second)) in all {
+                let gradient = gradient * clip + decay * *parameter;
+                one(parameter, gradient, first, second);
+            }
+        }
+        Some(l1) => {
+            for (((parameter, gradient), (first, second)), l1) in all.zip(l1) {
+                // The subgradient at 0 is 0.
+                let sign = if *parameter == 0.0 { 0.0 } else { parameter.signum() };
+                let gradient = gradient * clip + decay * *parameter + l1 * sign;
+                one(parameter, gradient, first, second);
+            }
+        }
     }
 }
 
