@@ -1,8 +1,11 @@
 //! How a network is trained: options.
 
 use serde::{Deserialize, Serialize};
-use valor_base::error::{at_least, not_negative};
+use valor_base::error::{at_least, not_negative, within};
 use valor_base::input_error;
+
+/// Most networks of one model.
+pub(crate) const MOST_MEMBERS: usize = 64;
 
 /// Adam over shuffled batches.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,11 +26,19 @@ pub struct TrainingSpec {
     pub clip: f64,
     /// Stop after this many epochs without a better validation loss; 0 for never. Needs validation rows.
     pub patience: usize,
+    /// Networks that make up one model, 1 or more: each starts and shuffles its rows anew, and what they expect is averaged.
+    #[serde(skip_serializing_if = "is_one")]
+    pub members: usize,
 }
 
 /// Whether a penalty is absent, and so from the identity of a run.
 fn is_none(penalty: &f64) -> bool {
     *penalty == 0.0
+}
+
+/// Whether a model is one network, and their number absent from the identity of a run.
+fn is_one(members: &usize) -> bool {
+    *members == 1
 }
 
 impl Default for TrainingSpec {
@@ -40,6 +51,7 @@ impl Default for TrainingSpec {
             l1: 0.0,
             clip: 1.0,
             patience: 0,
+            members: 1,
         }
     }
 }
@@ -49,6 +61,7 @@ impl TrainingSpec {
     pub fn validate(&self) -> anyhow::Result<()> {
         at_least("training.epochs", self.epochs, 1)?;
         at_least("training.batch", self.batch, 2)?;
+        within("training.members", self.members, 1, MOST_MEMBERS)?;
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return Err(input_error!(
                 "training.learning-rate: found {}; must be above 0",

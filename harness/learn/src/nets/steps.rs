@@ -13,6 +13,9 @@ use valor_base::question::Question;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Steps {
+    /// Networks whose conversions and expectations are averaged, each with parameters of its own; absent where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<usize>,
     /// In an order in which they can be computed.
     steps: Vec<Step>,
     #[serde(flatten)]
@@ -106,6 +109,14 @@ struct Sigma {
 const INPUTS: &str = "x";
 const ARMS: [&str; 2] = ["control", "treated"];
 
+impl Steps {
+    /// The same of so many networks.
+    #[must_use]
+    pub fn averaged(self, members: usize) -> Self {
+        Self { members: (members > 1).then_some(members), ..self }
+    }
+}
+
 impl NetworkSpec {
     /// What the network computes, step by step.
     pub fn steps(&self) -> Steps {
@@ -114,7 +125,7 @@ impl NetworkSpec {
             let phi = writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()));
             let value = writer.named_head("both", "value", &phi, self.heads.len());
             let answers = Answers::One { value };
-            return Steps { steps: writer.steps, answers, head: Head::of(&self.head) };
+            return Steps { members: None, steps: writer.steps, answers, head: Head::of(&self.head) };
         }
         let mut arms = ARMS.map(|_| INPUTS.to_string());
         let gated = |position| self.gate == Some(position);
@@ -129,7 +140,7 @@ impl NetworkSpec {
         }
         let [control, treated] = self.answer(&mut writer, &arms, found.propensity);
         let answers = Answers::Two { control, treated };
-        Steps { steps: writer.steps, answers, head: Head::of(&self.head) }
+        Steps { members: None, steps: writer.steps, answers, head: Head::of(&self.head) }
     }
 
     fn represent(&self, writer: &mut Writer, arms: &[String; 2]) -> Represented {

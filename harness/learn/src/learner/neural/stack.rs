@@ -63,10 +63,8 @@ impl<'a> Stack<'a> {
         network: &'a Network,
         objective: &'a Objective,
         spec: &'a TrainingSpec,
-        replicates: (&[u64], Device),
+        (seeds, device): (Vec<Seeds>, Device),
     ) -> Self {
-        let (seeds, device) = replicates;
-        let seeds: Vec<Seeds> = seeds.iter().map(|&seed| Seeds::new(seed)).collect();
         let values: Vec<f32> =
             seeds.iter().flat_map(|seeds| network.layout().draw(&seeds.child("initial"))).collect();
         let keys = seeds.iter().map(|seeds| seeds.child("steps").stream().random()).collect();
@@ -89,8 +87,8 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Trains until all epochs are done or no replicate learns any more. `watch` is shown the parameters, `[S, P]`, after every
-    /// epoch and says what to note of each replicate.
+    /// Trains until all epochs are done or no network learns any more. `watch` is shown the parameters, `[S, P]`, after every
+    /// epoch and says what to note of each model.
     pub(super) fn train(
         &mut self,
         rows: &DeviceRows,
@@ -190,7 +188,7 @@ impl<'a> Stack<'a> {
                 total: value(total[replicate]),
                 terms: names.zip(terms.iter().map(|term| value(term[replicate]))).collect(),
                 validation: validation.and_then(value),
-                watched: watched.get(replicate).copied().flatten(),
+                watched: watched.get(replicate / self.spec.members).copied().flatten(),
             });
             improved[replicate] = log.judge(epoch, falls[replicate].take(), validation, self.spec.patience);
         }
