@@ -183,7 +183,7 @@ pub struct SharedIndexSpec {
 
 impl Default for SharedIndexSpec {
     fn default() -> Self {
-        Self { base: 3, effect: 3 }
+        Self { base: 2, effect: 2 }
     }
 }
 
