@@ -53,8 +53,14 @@ impl Adam {
         }
     }
 
-    /// One step. Returns which replicates are still live: those that were, and whose gradient is finite.
-    pub(super) fn step(&mut self, parameters: &mut Tensor, gradient: &Tensor, live: &Tensor) -> Tensor {
+    /// One step with this share of the learning rate. Returns which replicates are still live: those that were, and whose gradient is finite.
+    pub(super) fn step(
+        &mut self,
+        parameters: &mut Tensor,
+        gradient: &Tensor,
+        live: &Tensor,
+        share: f64,
+    ) -> Tensor {
         self.steps += 1;
         let norm = gradient.norm_scalaropt_dim(2, [1i64].as_slice(), true);
         let live = live.logical_and(&norm.isfinite().squeeze_dim(1));
@@ -63,7 +69,7 @@ impl Adam {
             false => norm.ones_like(),
         };
         let factors = Factors {
-            rate: self.learning_rate / (1.0 - FIRST_DECAY.powi(self.steps)),
+            rate: share * self.learning_rate / (1.0 - FIRST_DECAY.powi(self.steps)),
             correction: (1.0 - SECOND_DECAY.powi(self.steps)).sqrt(),
             weight_decay: self.weight_decay,
         };
@@ -204,7 +210,7 @@ mod tests {
         let mut parameters = Tensor::from_slice(&[1.0f32, -2.0, 3.0, 0.0, 5.0, 6.0, -7.0]).view([1, 7]);
         let start = parameters.copy();
         let mut adam = Adam::new(&parameters, &OF_FEATURES, &spec);
-        let _ = adam.step(&mut parameters, &start.zeros_like(), &Tensor::from_slice(&[true]));
+        let _ = adam.step(&mut parameters, &start.zeros_like(), &Tensor::from_slice(&[true]), 1.0);
         // Adam's first step is the learning rate against the sign of the gradient.
         let moved = Vec::<f32>::try_from((parameters - start).view(-1)).unwrap();
         let rate = spec.learning_rate as f32;

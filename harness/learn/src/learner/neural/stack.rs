@@ -105,7 +105,8 @@ impl<'a> Stack<'a> {
             let total = order.steps() * self.spec.epochs;
             let mut sums = self.empty_sums();
             for step in 0..order.steps() {
-                self.step(rows, (&order, step), &mut sums);
+                let share = self.spec.schedule.share((epoch - 1) * order.steps() + step, total);
+                self.step(rows, (&order, step), share, &mut sums);
                 progress((epoch - 1) * order.steps() + step + 1, total);
             }
             let judged = (validation.steps() > 0).then(|| self.evaluate(rows, &validation));
@@ -125,7 +126,7 @@ impl<'a> Stack<'a> {
         (self.best.unwrap_or_else(|| self.parameters.detach()), self.logs)
     }
 
-    fn step(&mut self, rows: &DeviceRows, at: (&Epoch, usize), sums: &mut Sums) {
+    fn step(&mut self, rows: &DeviceRows, at: (&Epoch, usize), share: f64, sums: &mut Sums) {
         let (indices, ranked) = at.0.step(at.1);
         let (features, mut batch) = rows.gather(&indices, ranked);
         let counter = self.counter.at(self.steps);
@@ -140,7 +141,7 @@ impl<'a> Stack<'a> {
         let gradient = Tensor::run_backward(&[total.sum(None)], &[&self.parameters], false, false);
         let _guard = tch::no_grad_guard();
         let was = self.live.logical_and(&total.isfinite());
-        let live = self.adam.step(&mut self.parameters, &gradient[0], &was);
+        let live = self.adam.step(&mut self.parameters, &gradient[0], &was, share);
         self.falls.watch(at.1, (&total, &terms), (&self.live, &live));
         self.live = live;
         sums.add(&total.detach(), &terms, indices.size()[1]);

@@ -141,7 +141,7 @@ fn training_steps_are_those_of_pytorch() {
         let order = Epoch::in_order(&part, 1);
         for index in 0..3 {
             let mut sums = stack.empty_sums();
-            stack.step(&device_rows, (&order, index), &mut sums);
+            stack.step(&device_rows, (&order, index), 1.0, &mut sums);
             let loss = (sums.total / sums.rows).double_value(&[0]);
             let expected = step["steps"][index]["loss"].as_f64().unwrap();
             assert!(

@@ -130,7 +130,7 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         let free = strays(&network, &case["free"]);
         for index in 0..3 {
             let mut sums = stack.empty_sums();
-            stack.step(&device_rows, (&order, index), &mut sums);
+            stack.step(&device_rows, (&order, index), 1.0, &mut sums);
             let loss = (sums.total / sums.rows).double_value(&[0]) as f32;
             let expected = case["steps"][index]["loss"].as_f64().unwrap() as f32;
             assert_close(&[loss], &[expected], 1e-5, &format!("{name}, loss of step {}", index + 1));
