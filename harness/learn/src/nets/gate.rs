@@ -40,7 +40,7 @@ impl Gate {
                 let both = Side::new(layout, name, width);
                 Self { control: both.clone(), treated: both, shared: true }
             }
-            Sharing::Nothing | Sharing::Sum { .. } | Sharing::Residual => {
+            Sharing::Nothing | Sharing::Sum { .. } | Sharing::Scores | Sharing::Residual => {
                 let control = Side::new(layout, &format!("{name}.control"), width);
                 let treated = Side::new(layout, &format!("{name}.treated"), width);
                 Self { control, treated, shared: false }

@@ -28,7 +28,7 @@ name = "release"
 valor-release = {}
 
 [[grid]]
-backbones = ["s-learner", "t-learner", "tarnet", "dragonnet", "cfr-wass", "cfr-mmd", "unite", "euen", "efin"]
+backbones = ["s-learner", "t-learner", "tarnet", "dragonnet", "cfr-wass", "cfr-mmd", "unite", "euen", "efin", "shared-index"]
 components = [[], ["ziln", "focal", "wr"], ["ziln", "focal", "gti", "wr"], ["rerum"]]
 
 [[grid]]

@@ -1,6 +1,7 @@
 //! Networks: the only training loop.
 
 mod batches;
+mod members;
 mod optimiser;
 mod predict;
 mod recalibration;
@@ -87,10 +88,12 @@ pub(super) fn train(
     let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
-    let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
+    let networks = members::seeds(seeds, spec.training.members);
+    let mut stack = Stack::new(&network, &objective, &spec.training, (networks, context.device));
     let mut watched = Watched::new((spec, task), scale, &rows, examiner);
     stack.train(&rows, task, context.progress, &mut |parameters| watched.judge(parameters));
     let (parameters, logs) = stack.finish();
+    let logs = members::together(logs, spec.training.members);
     let model = Model::new((spec, task.features.columns), network, parameters, scale);
     let maps = maps(spec, task, &model, &rows, seeds.len());
     let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
@@ -131,7 +134,7 @@ impl<'a> Watched<'a> {
         if asked.is_empty() {
             return Vec::new();
         }
-        let replicates = parameters.size()[0] as usize;
+        let replicates = parameters.size()[0] as usize / self.model.members();
         self.model.set_parameters(parameters.detach());
         let said = self.model.predict(self.features, asked, replicates);
         let finite = |said: &Predictions| said.score.iter().all(|score| score.is_finite());
