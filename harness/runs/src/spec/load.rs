@@ -193,7 +193,7 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
             catalog::keys(dataset.spec.question()).join(", ")
         ));
     }
-    let claimed = experiment.claims.iter().map(|claim| ("claim", &claim.metric));
+    let claimed = experiment.claims.iter().flat_map(super::Claim::metrics).map(|metric| ("claim", metric));
     let decided = experiment.decision.metrics.iter().map(|metric| ("decision.metrics", metric));
     let tuned = experiment.tuning.iter().map(|tuning| ("tuning.metric", &tuning.metric));
     let shown = experiment.metrics.iter().map(|metric| ("metrics", metric));
