@@ -51,6 +51,8 @@ pub mod claims;
 
 pub mod tuning;
 
+pub mod gates;
+
 pub mod averages;
 
 pub mod paper;

@@ -54,6 +54,14 @@ impl Model {
         (0..replicates as i64).map(|replicate| self.spaced(replicate, &rows, spacing)).collect()
     }
 
+    /// How open the gate of a replicate is, a tensor of units for each arm; nothing without a gate.
+    pub fn openness(&self, replicate: i64) -> Option<[Tensor; 2]> {
+        let _guard = tch::no_grad_guard();
+        let parameters = self.parameters.narrow(0, replicate, 1).contiguous();
+        let arms = self.network.openness(&self.network.layout().views(&parameters));
+        arms.map(|arms| arms.map(|units| units.get(0)))
+    }
+
     /// The first replicate alone, with what sets its conversion probabilities right.
     pub fn first(self, maps: Option<Maps>) -> Self {
         let parameters = self.parameters.narrow(0, 0, 1).contiguous();
