@@ -30,9 +30,9 @@ pub(super) fn sd_ratio(prepared: &RankedRows) -> Result<Means, Undefined> {
     Ok(Means::new(columns, |means| {
         let variance = |square: f64, mean: f64| (square - mean * mean).max(0.0);
         let (found, truth) = (variance(means[0], means[2]), variance(means[1], means[3]));
-        // Equal effects leave what rounding leaves.
-        if truth <= 1e-24 * means[1] || truth == 0.0 {
-            return Err(Undefined::new("the true effect is the same for all rows"));
+        // Equal effects, of all rows or of a resample, leave what rounding leaves.
+        if truth <= 1e-12 * means[1] {
+            return Err(Undefined::new(ALL_EQUAL));
         }
         Ok((found / truth).sqrt())
     }))
@@ -264,7 +264,12 @@ mod tests {
         }
         assert_eq!((value("accuracy.value", &tau, &tau), value("sd.ratio", &tau, &tau)), (1.0, 1.0));
         for name in ["accuracy.value", "sd.ratio", "ranking.loss.true"] {
-            assert!(find(name).unwrap().compute(&prepare(&[0.1; 4], &tau)).is_err(), "{name}");
+            for rows in 2..4 {
+                assert!(
+                    find(name).unwrap().compute(&prepare(&vec![0.1; rows], &tau[..rows])).is_err(),
+                    "{name}"
+                );
+            }
         }
     }
 
