@@ -10,6 +10,7 @@ use super::comparisons::{Asker, Comparisons, Deciding};
 use super::contrasts::{ComparedMethods, ContrastView, places, with_baseline};
 use super::effects::{EffectsView, effects};
 use super::evidence::Evidence;
+use super::gates::GateView;
 use super::linear_contrast::{DatasetCells, Place, ResampledCell};
 use super::machine::Machine;
 use super::metric::MetricView;
@@ -53,6 +54,8 @@ pub struct Analysis {
     pub effects: Vec<EffectsView>,
     /// The search that every method went through; nothing where methods stand as they are.
     pub tuning: Option<TuningView>,
+    /// How far gates are closed, of cells that have one.
+    pub gates: Vec<GateView>,
     /// Every metric that occurs, those of the table first.
     pub metrics: Vec<MetricView>,
     /// One per dataset.
@@ -125,6 +128,7 @@ impl Analysis {
             claims: decided.claims,
             effects,
             tuning: TuningView::new(evidence),
+            gates: GateView::all(evidence),
             averages: averages(&blocks, &metrics),
             metrics,
             machine: Machine::new(evidence),

@@ -53,6 +53,8 @@ pub mod claims;
 
 pub mod tuning;
 
+pub mod gates;
+
 pub mod averages;
 
 pub mod paper;

@@ -1,6 +1,11 @@
 //! Claims and what the evidence says of them.
 
+mod agreement;
+mod bounded;
 mod differences;
+mod failures;
+mod latency;
+mod level;
 mod needed;
 mod part;
 mod spread;
@@ -109,6 +114,11 @@ fn one<'a>(
     found
 }
 
+/// For parts that an interval decides, so many of them.
+fn plain(parts: usize) -> Rule {
+    Rule { level: LEVEL, power: POWER, family: parts, margin: 0.0 }
+}
+
 impl<'a> Asked<'a> {
     /// Tests that are no comparison of two methods.
     pub fn own(&self) -> impl Iterator<Item = OwnTest> {
@@ -139,10 +149,25 @@ impl<'a> Asked<'a> {
             Statement::LargestStep(chains) => judge.largest_step(chains),
             Statement::EveryBestHas { component, groups } => judge.every_best(component, groups),
             Statement::SpreadAtMost { limit, methods } => {
-                let family = methods.len() * self.place.datasets.len();
-                let rule = Rule { level: LEVEL, power: POWER, family, margin: 0.0 };
+                let rule = plain(methods.len() * self.place.datasets.len());
                 let parts = spread::parts(self.metric, &self.place, methods, *limit, &rule);
                 parts.into_iter().map(Draft::Done).collect()
+            }
+            Statement::MeanAtMost { limit, methods } => {
+                let rule = plain(methods.len());
+                let parts = level::parts(self.metric, &self.place, methods, *limit, &rule, seeds);
+                parts.into_iter().map(Draft::Done).collect()
+            }
+            Statement::OrdersAs { other, tau_above, methods } => {
+                let (metrics, asked) = ((self.metric, other.as_str()), (methods.as_slice(), *tau_above));
+                vec![Draft::Done(agreement::part(metrics, &self.place, asked, &plain(1), seeds))]
+            }
+            Statement::Faster { faster, than, latency, times, at_most } => {
+                let race = latency::Race { faster, than, latency: *latency };
+                vec![Draft::Done(race.part(&self.place, (*times, *at_most), &plain(1), seeds))]
+            }
+            Statement::Fails { methods, seeds } => {
+                failures::parts(&self.place, methods, *seeds).into_iter().map(Draft::Done).collect()
             }
         }
     }
@@ -152,8 +177,12 @@ impl<'a> Asked<'a> {
         let absolute = |margin: &Margin| matches!(margin, Margin::Absolute(number) if *number != 0.0);
         match &self.claim.statement {
             Statement::Better { by, at_most, .. } => absolute(by) || at_most.as_ref().is_some_and(absolute),
-            Statement::SpreadAtMost { .. } => true,
-            Statement::LargestStep(_) | Statement::EveryBestHas { .. } => false,
+            Statement::SpreadAtMost { .. } | Statement::MeanAtMost { .. } => true,
+            Statement::LargestStep(_)
+            | Statement::EveryBestHas { .. }
+            | Statement::OrdersAs { .. }
+            | Statement::Faster { .. }
+            | Statement::Fails { .. } => false,
         }
     }
 

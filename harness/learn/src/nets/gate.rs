@@ -57,6 +57,11 @@ impl Gate {
         }
     }
 
+    /// How open it is in each arm, `[S, width]` in (0, 1): control, treated. The same for every row.
+    pub(super) fn openness(&self, weights: &Weights) -> [Tensor; 2] {
+        [self.control.gate(weights, false).squeeze_dim(1), self.treated.gate(weights, true).squeeze_dim(1)]
+    }
+
     fn linear(&self, weights: &Weights, features: &Seen) -> (Tensor, Tensor) {
         if let (Seen::Shared(both), true) = (features, self.shared) {
             let mapped = self.control.linear.forward(weights, both);

@@ -68,6 +68,12 @@ impl Network {
         &self.head
     }
 
+    /// How open the gate is in each arm, `[S, width]`: control, treated; nothing without a gate.
+    pub fn openness(&self, weights: &Weights) -> Option<[Tensor; 2]> {
+        let gate = self.feature_gate.as_ref().or(self.representation_gate.as_ref());
+        gate.map(|gate| gate.openness(weights))
+    }
+
     /// Features `[S, B, d]` to what terms and predictions read.
     pub fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Outputs {
         let mut arms = Seen::Shared(features.shallow_clone());

@@ -225,7 +225,7 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
             catalog::keys(dataset.spec.question()).join(", ")
         ));
     }
-    let claimed = experiment.claims.iter().map(|claim| ("claim", &claim.metric));
+    let claimed = experiment.claims.iter().flat_map(super::Claim::metrics).map(|metric| ("claim", metric));
     let decided = experiment.decision.metrics.iter().map(|metric| ("decision.metrics", metric));
     let tuned = experiment.tuning.iter().filter_map(|tuning| match &tuning.metric {
         Criterion::Metric(metric) => Some(("tuning.metric", metric)),

@@ -2,9 +2,10 @@
 
 use super::metric::Direction::{self, Higher, Lower, Neither, One, Zero};
 use super::metric::{Compute, Metric, Total};
-use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value};
+use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value, value_pairs};
 
 const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
+const PAPER: &str = "VALOR (Guduguntla et al. 2026), appendix A";
 const CAUSALML: &str = "causalml 0.18.0";
 const SKLIFT: &str = "scikit-uplift 0.5.1";
 const RERUM: &str = "RERUM (He et al. 2024), released code";
@@ -24,8 +25,19 @@ const SUM: &str = "outcome x rows";
 const MEANS: &str = "outcome x points";
 
 /// What compares with the truth.
-pub(super) const TRUTH: &[&str] =
-    &["krcc", "krcc.prognosis", "ate.true", "auuc.true", "auuc.area.true", "effect@30", "pehe", "ate.error"];
+pub(super) const TRUTH: &[&str] = &[
+    "krcc",
+    "krcc.prognosis",
+    "ate.true",
+    "auuc.true",
+    "auuc.area.true",
+    "effect@30",
+    "pehe",
+    "ate.error",
+    "sd.ratio",
+    "accuracy.value",
+    "ranking.loss.true",
+];
 
 /// Shares of a total, the total, and the area that is not divided by it.
 pub(super) const SHARES: &[(&str, Total, &str)] = &[
@@ -61,6 +73,10 @@ pub(super) const METRICS: &[Metric] = &[
     row("effect@30", "E(m)/m, m = int(0.3 n)", OUTCOME, Higher, HERE, Compute::Observed(sweep::effect_at_30)),
     row("pehe", "sqrt(mean (tau_hat - tau)^2)", OUTCOME, Lower, "Hill 2011, as a root", Compute::Means(truth::pehe)),
     row("ate.error", "mean tau_hat - mean tau", OUTCOME, Zero, TEXTBOOK, Compute::Means(truth::ate_error)),
+    row("sd.ratio", "sd(tau_hat) / sd(tau)", RATIO, One, HERE, Compute::Means(value_pairs::sd_ratio)),
+    row("accuracy.value", "sum over pairs |tau_i - tau_j| c_ij / sum |tau_i - tau_j|, c_ij = 1 in the right order, 1/2 for equal scores", RATIO, Higher, PAPER, Compute::Ranked(value_pairs::accuracy)),
+    row("ranking.loss.true", "mean over pairs of log(1 + exp(-(tau_hat_i - tau_hat_j)/sd(tau))), weights tau_i - tau_j > 0", RATIO, Lower, PAPER, Compute::Ranked(value_pairs::loss_true)),
+    row("ranking.loss", "mean over pairs of log(1 + exp(-(tau_hat_i - tau_hat_j)/s)), weights log(1 + (z_i - z_j)/s), z_i > z_j, s = sd(y)", RATIO, Lower, PAPER, Compute::Ranked(value_pairs::loss)),
     row("calibration.control", "mean predicted / mean observed outcome, control rows", RATIO, One, TEXTBOOK, Compute::Means(truth::calibration_control)),
     row("calibration.treated", "mean predicted / mean observed outcome, treated rows", RATIO, One, TEXTBOOK, Compute::Means(truth::calibration_treated)),
     row("ate.ipw", "ate with N and R summed over 1/P(own arm)", OUTCOME, Neither, "Hajek 1971", Compute::Inverse(sweep::ate)),

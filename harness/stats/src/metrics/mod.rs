@@ -26,6 +26,7 @@ mod summary;
 mod sweep;
 mod truth;
 mod value;
+mod value_pairs;
 
 #[cfg(test)]
 mod fixtures;

@@ -129,7 +129,7 @@ pub struct RankedRows {
     /// What each row adds to the arms as observed.
     pub(super) observed: Vec<Step>,
     pub(super) observed_sweep: Sweep,
-    propensity: Option<Vec<f64>>,
+    pub(super) propensity: Option<Vec<f64>>,
     /// Both with inverse-propensity weights, once asked for.
     inverse: OnceLock<(Vec<Step>, Sweep)>,
     /// Ranks by descending outcome, once asked for.

@@ -58,6 +58,29 @@ pub(super) fn sentence(claim: &Claim) -> String {
                 methods.len()
             )
         }
+        Statement::MeanAtMost { limit, methods } => {
+            format!("{metric} at most {limit} for {}, {place}", methods.join("; "))
+        }
+        Statement::OrdersAs { other, tau_above, methods } => format!(
+            "of two of {} methods the better in {metric} is the better in {other}: tau-b of the two orders above {tau_above}, \
+             per seed, {place}",
+            methods.len()
+        ),
+        Statement::Faster { faster, than, latency, times, at_most } => {
+            let most = at_most.map(|most| format!(" and at most {most} times")).unwrap_or_default();
+            format!(
+                "{faster} scores a row at least {times} times{most} as fast as {than} ({} latency, a fact of the machine), {place}",
+                latency.name()
+            )
+        }
+        Statement::Fails { methods, seeds } => {
+            let place = if claim.datasets.is_empty() {
+                "every dataset".to_string()
+            } else {
+                claim.datasets.join(", ")
+            };
+            format!("{} of each of {} fails to converge on {place}", seeds.words(), methods.join(", "))
+        }
     }
 }
 

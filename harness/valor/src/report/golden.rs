@@ -93,6 +93,7 @@ fn analysis() -> Analysis {
         effects: Vec::new(),
         left_out: Vec::new(),
         tuning: None,
+        gates: Vec::new(),
         metrics: vec![MetricView {
             name: "auuc".to_string(),
             formula: String::new(),

@@ -97,8 +97,7 @@ fn claims(analysis: &Analysis) -> String {
 
 /// What components do: left out of a full model, and over backbones.
 fn components(analysis: &Analysis) -> String {
-    let tables = claims::left_out(analysis).into_iter().chain(claims::effects(analysis));
-    let text: String = tables.map(|table| text_table(&table)).collect();
+    let text: String = claims::components(analysis).iter().map(text_table).collect();
     if text.is_empty() { text } else { format!("\n## Components\n{text}") }
 }
 

@@ -10,6 +10,7 @@ use valor_analysis::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::effects::EffectsView;
 use valor_analysis::estimate::{MetricEstimate, reason};
+use valor_analysis::gates::GateView;
 use valor_analysis::importance::ImportanceView;
 use valor_analysis::learning::Learning;
 use valor_analysis::machine::Machine;
@@ -40,6 +41,8 @@ struct Summary<'a> {
     decision: DecisionSummary<'a>,
     claims: Vec<ClaimSummary<'a>>,
     tuning: Option<&'a TuningView>,
+    #[serde(skip_serializing_if = "<[GateView]>::is_empty")]
+    gates: &'a [GateView],
     metrics: &'a [MetricView],
     datasets: Vec<Dataset<'a>>,
     cells: Vec<Cell<'a>>,
@@ -67,6 +70,7 @@ impl<'a> Summary<'a> {
             decision: DecisionSummary::new(analysis),
             claims: analysis.claims.iter().map(ClaimSummary::new).collect(),
             tuning: analysis.tuning.as_ref(),
+            gates: &analysis.gates,
             metrics: &analysis.metrics,
             datasets: analysis.blocks.iter().map(Dataset::new).collect(),
             cells: analysis.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),

@@ -1,6 +1,7 @@
 //! Networks: the only training loop.
 
 mod batches;
+mod gates;
 mod members;
 mod optimiser;
 mod predict;
@@ -9,6 +10,7 @@ mod restore;
 mod rows;
 mod stack;
 
+pub use gates::GateFact;
 pub use recalibration::{Maps, Recalibration};
 pub use restore::restore;
 
@@ -97,12 +99,14 @@ pub(super) fn train(
     let model = Model::new((spec, task.features.columns), network, parameters, scale);
     let maps = maps(spec, task, &model, &rows, seeds.len());
     let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
-    let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
+    let replicates = logs.into_iter().zip(predictions).zip(0..).map(|((log, predictions), replicate)| {
         let finite = predictions.score.iter().all(|score| score.is_finite());
         let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
         let finished = matches!(status, Status::Finished { .. });
         let predictions = finished.then_some(predictions);
-        Replicate { status, epochs: log.epochs, predictions, fitted: rows.fitted.clone() }
+        let mut fitted = rows.fitted.clone();
+        fitted.extend(gates::noted(&model, replicate).into_iter().filter(|(_, value)| value.is_finite()));
+        Replicate { status, epochs: log.epochs, predictions, fitted }
     });
     Ok(Trained { replicates: replicates.collect(), model, maps, features: rows.features })
 }

@@ -65,6 +65,15 @@ impl Model {
         self.spec.training.members
     }
 
+    /// How open the gates of a replicate's networks are, a tensor of units for each arm; nothing without a gate.
+    pub fn openness(&self, replicate: i64) -> Option<[Tensor; 2]> {
+        let _guard = tch::no_grad_guard();
+        let members = self.members() as i64;
+        let parameters = self.parameters.narrow(0, replicate * members, members).contiguous();
+        let arms = self.network.openness(&self.network.layout().views(&parameters));
+        arms.map(|arms| arms.map(|units| units.flatten(0, -1)))
+    }
+
     /// The first replicate alone, with what sets its conversion probabilities right.
     pub fn first(self, maps: Option<Maps>) -> Self {
         let parameters = self.parameters.narrow(0, 0, self.members() as i64).contiguous();
