@@ -57,6 +57,8 @@ pub mod paper;
 
 pub mod machine;
 
+pub mod headline;
+
 pub mod analysis;
 
 pub mod compare;

@@ -1,6 +1,7 @@
 //! Every figure of the page as a file of its own: SVG with its title and legend, and the same as PNG.
 
 use super::charts;
+use super::metric_names::printed;
 use anyhow::Result;
 use valor_analysis::Analysis;
 use valor_page::figure::Figure;
@@ -29,11 +30,12 @@ pub(super) fn write_figures(analysis: &Analysis, folder: &Folder) -> Result<usiz
 
 /// All figures of the page with their dataset.
 fn figures(analysis: &Analysis) -> Vec<(String, Figure)> {
-    let forest = charts::forest(&analysis.contrasts).map(|figure| (String::new(), figure));
+    let leading = [charts::headline(analysis, printed), charts::forest(&analysis.contrasts)];
+    let forest = leading.into_iter().flatten().map(|figure| (String::new(), figure));
     let effects =
         analysis.decision.metrics.iter().filter_map(|metric| charts::effects(&analysis.effects, metric));
     let mut found: Vec<(String, Figure)> =
-        forest.into_iter().chain(effects.map(|figure| (String::new(), figure))).collect();
+        forest.chain(effects.map(|figure| (String::new(), figure))).collect();
     for block in &analysis.blocks {
         let primary = analysis.metrics.first();
         let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));

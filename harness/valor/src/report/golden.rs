@@ -83,6 +83,7 @@ fn analysis() -> Analysis {
         profile: "quick".to_string(),
         caption: Some("not evidence".to_string()),
         question: String::new(),
+        headline: Default::default(),
         asks: valor_base::question::Question::Uplift,
         baseline: "TARNet".to_string(),
         seeds: vec![1, 2],

@@ -13,10 +13,12 @@ mod failures;
 mod figures;
 #[cfg(test)]
 mod golden;
+mod headline;
 mod html;
 mod importance;
 mod index;
 mod markdown;
+mod metric_names;
 mod paper;
 mod predictions;
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 mod calibration;
 mod forest;
+mod headline;
 pub(super) mod importance;
 mod quality;
 mod seeds;
 
 pub(super) use calibration::calibration;
 pub(super) use forest::{effects, forest};
+pub(super) use headline::headline;
 pub(super) use quality::quality;
 pub(super) use seeds::seeds;
 
