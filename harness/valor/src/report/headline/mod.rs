@@ -1,9 +1,13 @@
 //! What a report says first, in words and strings.
 
+mod summary;
 mod table;
+#[cfg(test)]
+mod tests;
 mod words;
 
-pub(super) use table::{REFERENCES, StandingTable, StepTable};
+pub(super) use summary::HeadlineSummary;
+pub(super) use table::{REFERENCES, StandingTable, StepTable, direction};
 pub(super) use words::{decimals, rests_on};
 
 use serde::Serialize;
@@ -23,7 +27,7 @@ pub(super) struct HeadlineText {
     /// The table.
     pub table: StandingTable,
     /// What components add.
-    pub steps: Vec<StepTable>,
+    pub steps: Option<StepTable>,
 }
 
 impl HeadlineText {
@@ -35,7 +39,7 @@ impl HeadlineText {
             tally: words::tally(analysis),
             spend: words::spend(analysis),
             table: StandingTable::new(analysis),
-            steps: StepTable::all(analysis),
+            steps: StepTable::new(analysis),
         }
     }
 }

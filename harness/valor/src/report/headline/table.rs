@@ -14,6 +14,9 @@ use valor_stats::stats::Verdict;
 /// Methods of the table that stand open on the page; the others one click away.
 const OPEN_ROWS: usize = 30;
 
+/// Grids that are shown: one per kind of datasets.
+const GRIDS: usize = 2;
+
 /// The reference rankings that the table shows, and what it calls them.
 pub(in super::super) const REFERENCES: [(&str, &str); 4] = [
     (RANDOM, "random ranking"),
@@ -121,6 +124,12 @@ impl StandingTable {
     }
 }
 
+/// What is better in a metric.
+pub(in super::super) fn direction(analysis: &Analysis, metric: &str) -> Direction {
+    let found = analysis.metrics.iter().find(|known| known.name == metric);
+    found.map_or(Direction::Neither, |metric| metric.direction)
+}
+
 fn remark(analysis: &Analysis) -> String {
     let averaged = analysis.headline.kinds.iter().any(|kind| kind.datasets.len() > 1);
     let over = if averaged {
@@ -213,8 +222,10 @@ pub(in super::super) struct StepTable {
 pub(in super::super) struct StepRow {
     /// What is added.
     pub name: String,
-    /// What to, where that needs saying.
+    /// What to.
     pub to: String,
+    /// Whether it is all of VALOR.
+    pub all: bool,
     /// One per backbone.
     pub cells: Vec<StepCell>,
 }
@@ -229,42 +240,55 @@ pub(in super::super) struct StepCell {
 }
 
 impl StepTable {
-    /// One per grid.
-    pub(super) fn all(analysis: &Analysis) -> Vec<Self> {
-        analysis.headline.grids.iter().map(|grid| Self::new(analysis, grid)).collect()
+    /// Of all grids together; nothing where there is none.
+    pub(super) fn new(analysis: &Analysis) -> Option<Self> {
+        let headline = &analysis.headline;
+        let first = headline.grids.first()?;
+        let grids = headline.grids.iter().take(GRIDS);
+        let steps = grids.clone().any(|grid| !grid.steps.is_empty());
+        let names: Vec<String> =
+            grids.clone().map(|grid| printed(&headline.kinds[grid.kind].metric)).collect();
+        let metrics =
+            if names.iter().all(|name| *name == names[0]) { names[0].clone() } else { names.join(", ") };
+        Some(Self {
+            title: format!(
+                "What VALOR{} adds in {metrics}",
+                if steps { ", and each of its steps," } else { "" }
+            ),
+            columns: first.lines.iter().map(|line| line.alone.clone()).collect(),
+            rows: grids.flat_map(|grid| rows(analysis, grid)).collect(),
+        })
     }
+}
 
-    fn new(analysis: &Analysis, grid: &Grid) -> Self {
-        let contrasts = || {
-            let steps = grid.steps.iter().flat_map(|step| step.gains.iter().flatten());
-            grid.lines.iter().map(|line| &line.gain.contrast).chain(steps)
-        };
-        let decimals = format::decimals(contrasts().filter_map(ContrastView::value)).saturating_sub(1).min(3);
-        let cell = |contrast: Option<&ContrastView>| StepCell {
-            text: contrast.and_then(ContrastView::value).map(|value| signed(value, decimals)),
-            verdict: contrast.and_then(mark),
-        };
-        let full = StepRow {
-            name: "VALOR".to_string(),
-            to: "all four, on the backbone alone".to_string(),
-            cells: grid.lines.iter().map(|line| cell(Some(&line.gain.contrast))).collect(),
-        };
-        let steps = grid.steps.iter().map(|step| StepRow {
-            name: format!("+{}", step.component),
-            to: if step.to.is_empty() {
-                "on the backbone alone".to_string()
-            } else {
-                format!("on {}", step.to.join("+"))
-            },
-            cells: step.gains.iter().map(|gain| cell(gain.as_ref())).collect(),
-        });
-        let kind = &analysis.headline.kinds[grid.kind];
-        let place =
-            if analysis.headline.kinds.len() > 1 { format!(", {}", kind.name) } else { String::new() };
-        Self {
-            title: format!("What each step adds in {}{place}", printed(&kind.metric)),
-            columns: grid.lines.iter().map(|line| line.alone.clone()).collect(),
-            rows: std::iter::once(full).chain(steps).collect(),
-        }
-    }
+/// The full model, then every step.
+fn rows(analysis: &Analysis, grid: &Grid) -> Vec<StepRow> {
+    let contrasts = || {
+        let steps = grid.steps.iter().flat_map(|step| step.gains.iter().flatten());
+        grid.lines.iter().map(|line| &line.gain.contrast).chain(steps)
+    };
+    let decimals = format::decimals(contrasts().filter_map(ContrastView::value)).saturating_sub(1).min(3);
+    let cell = |contrast: Option<&ContrastView>| StepCell {
+        text: contrast.and_then(ContrastView::value).map(|value| signed(value, decimals)),
+        verdict: contrast.and_then(mark),
+    };
+    let several = analysis.headline.kinds.len() > 1;
+    let place = if several {
+        format!("on {}", analysis.headline.kinds[grid.kind].name)
+    } else {
+        "all four".to_string()
+    };
+    let full = StepRow {
+        name: "VALOR".to_string(),
+        to: place,
+        all: true,
+        cells: grid.lines.iter().map(|line| cell(Some(&line.gain.contrast))).collect(),
+    };
+    let steps = grid.steps.iter().map(|step| StepRow {
+        name: format!("+{}", step.component),
+        to: if step.to.is_empty() { "alone".to_string() } else { format!("to {}", step.to.join(" + ")) },
+        all: false,
+        cells: step.gains.iter().map(|gain| cell(gain.as_ref())).collect(),
+    });
+    std::iter::once(full).chain(steps).collect()
 }

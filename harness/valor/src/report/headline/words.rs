@@ -149,6 +149,16 @@ fn rest(gains: &Split, decimals: usize, on: &str) -> String {
 }
 
 fn added(analysis: &Analysis, kind: &KindView, components: &[(String, Split)]) -> String {
+    let open = components.iter().all(|(_, gains)| gains.open.len() == gains.count());
+    if open {
+        let names: Vec<String> = components.iter().map(|(name, _)| name.clone()).collect();
+        let count: usize = components.iter().map(|(_, gains)| gains.count()).sum();
+        return format!(
+            "Of none of the components ({}), added one at a time in {count} comparisons{}, can we tell whether it helps.",
+            names.join(", "),
+            place(analysis, kind)
+        );
+    }
     let one = |(name, gains): &(String, Split)| {
         let all = gains.count();
         let parts = [
@@ -162,13 +172,13 @@ fn added(analysis: &Analysis, kind: &KindView, components: &[(String, Split)]) -
             .map(|(count, word)| format!("{word} {count}"))
             .collect();
         match decided.as_slice() {
-            [] => format!("{name}, we cannot tell ({all} comparisons)"),
+            [] => format!("{name}, we cannot tell in {all} comparisons"),
             _ if gains.open.is_empty() => format!("{name}, {} of {all} times", decided.join(" and ")),
             _ => format!("{name}, {} of {all} times, the others open", decided.join(" and ")),
         }
     };
     let parts: Vec<String> = components.iter().map(one).collect();
-    format!("Each component added alone{}: {}.", place(analysis, kind), parts.join("; "))
+    format!("One component at a time{}: {}.", place(analysis, kind), parts.join("; "))
 }
 
 fn beside(analysis: &Analysis, kind: &KindView, gains: &Split) -> String {
