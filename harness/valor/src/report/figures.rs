@@ -71,8 +71,8 @@ mod tests {
         let report = Folder::new(folder.path()).unwrap();
         let count = write_figures(&analysis, &report).unwrap();
         report.publish().unwrap();
-        // Forest, two curves, seeds, three methods in deciles, calibration and losses, latency.
-        assert_eq!(count, 1 + 2 + 1 + 3 * 3 + 1);
+        // Headline, forest, two curves, seeds, three methods in deciles, calibration and losses, latency.
+        assert_eq!(count, 1 + 1 + 2 + 1 + 3 * 3 + 1);
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder.path().join(FIGURES))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -85,8 +85,8 @@ mod tests {
             let text = String::from_utf8(read(&pair[1])).unwrap();
             assert!(text.contains("font-weight=\"bold\">") && !text.contains("var(--"), "{pair:?}");
         }
-        assert!(files[2].ends_with("002-world-1-uplift-curve.png"), "{files:?}");
-        let curve = String::from_utf8(read(&files[3])).unwrap();
+        assert!(files[4].ends_with("003-world-1-uplift-curve.png"), "{files:?}");
+        let curve = String::from_utf8(read(&files[5])).unwrap();
         assert!(curve.contains(">TARNet +ziln</text>") && curve.contains("&lt;world&gt; &amp;"));
     }
 }

@@ -22,7 +22,7 @@ const SMALL_LETTER: f64 = 4.0;
 const BETWEEN: f64 = 8.0;
 /// Widest column of names; longer ones are broken into lines.
 const NAMES: f64 = 150.0;
-/// Letters after which a long name may be broken.
+/// Letters after which a long word of a name may be broken.
 const PIECE: usize = 8;
 /// Lines that fit on a page; a longer table goes on over pages.
 const LINES: usize = 44;
@@ -341,10 +341,15 @@ fn arrow(better: Direction) -> &'static str {
     }
 }
 
-/// A name that may be broken into lines wherever it is long without a space.
+/// A name whose long words may be broken into lines anywhere.
 fn broken(name: &str) -> String {
-    let letters: Vec<char> = name.chars().collect();
-    let pieces: Vec<String> =
-        letters.chunks(PIECE).map(|piece| escape(&piece.iter().collect::<String>())).collect();
-    pieces.join("\\allowbreak{}")
+    let word = |word: &str| {
+        let letters: Vec<char> = word.chars().collect();
+        if letters.len() <= 2 * PIECE {
+            return escape(word);
+        }
+        let pieces = letters.chunks(PIECE).map(|piece| escape(&piece.iter().collect::<String>()));
+        pieces.collect::<Vec<_>>().join("\\allowbreak{}")
+    };
+    name.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

@@ -31,7 +31,7 @@ fn compiled(table: &str, folder: &Path) -> String {
     let document = format!(
         "\\documentclass{{article}}\n\\usepackage[T1]{{fontenc}}\n\\usepackage{{longtable}}\n\\IfFileExists{{booktabs.sty}}\
          {{\\usepackage{{booktabs}}}}{{\\let\\toprule\\hline\\let\\midrule\\hline\\let\\bottomrule\\hline\n\
-         \\def\\cmidrule(#1)#2{{\\cline{{#2}}}}}}\n\\begin{{document}}\n{table}\n\\end{{document}}\n"
+         \\def\\cmidrule(##1)##2{{\\cline{{##2}}}}}}\n\\begin{{document}}\n{table}\n\\end{{document}}\n"
     );
     std::fs::write(folder.join("table.tex"), document).unwrap();
     let output = Command::new("pdflatex")

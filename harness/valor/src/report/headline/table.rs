@@ -261,6 +261,18 @@ impl StepTable {
     }
 }
 
+/// ` in AUUC` where all kinds that are shown are compared in the same metric.
+fn in_metric(analysis: &Analysis) -> String {
+    let metrics = analysis.headline.kinds.iter().take(GRIDS).map(|kind| kind.metric.as_str());
+    let metrics: Vec<&str> = metrics.collect();
+    match metrics.as_slice() {
+        [first, others @ ..] if others.iter().all(|other| other == first) => {
+            format!(" in {}", printed(first))
+        }
+        _ => String::new(),
+    }
+}
+
 /// The full model, then every step.
 fn rows(analysis: &Analysis, grid: &Grid) -> Vec<StepRow> {
     let contrasts = || {
@@ -272,11 +284,11 @@ fn rows(analysis: &Analysis, grid: &Grid) -> Vec<StepRow> {
         text: contrast.and_then(ContrastView::value).map(|value| signed(value, decimals)),
         verdict: contrast.and_then(mark),
     };
-    let several = analysis.headline.kinds.len() > 1;
-    let place = if several {
-        format!("on {}", analysis.headline.kinds[grid.kind].name)
-    } else {
-        "all four".to_string()
+    let kind = &analysis.headline.kinds[grid.kind];
+    let place = match (analysis.headline.kinds.len(), in_metric(analysis).is_empty()) {
+        (1, _) => "all four".to_string(),
+        (_, false) => format!("on {}", kind.name),
+        (_, true) => format!("{} on {}", printed(&kind.metric), kind.name),
     };
     let full = StepRow {
         name: "VALOR".to_string(),

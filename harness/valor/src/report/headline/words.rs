@@ -237,6 +237,7 @@ fn best(analysis: &Analysis, kind: &KindView, leader: &Leader) -> String {
     let known: Vec<String> = leader.open.iter().take(SPELLED).cloned().collect();
     match (leader.open.len(), leader.others) {
         (0, 1) => format!("{what}; the other method is worse."),
+        (1, 1) => format!("{what}; that does not make it the better one: the other cannot be told from it."),
         (0, others) => format!("{what}; all {others} others are worse."),
         (open, others) if open == others => {
             format!(
