@@ -11,6 +11,7 @@ use super::contrasts::{ComparedMethods, ContrastView, places, with_baseline};
 use super::effects::{EffectsView, effects};
 use super::evidence::Evidence;
 use super::gates::GateView;
+use super::headline::{self, Headline};
 use super::linear_contrast::{DatasetCells, Place, ResampledCell};
 use super::machine::Machine;
 use super::metric::MetricView;
@@ -36,6 +37,8 @@ pub struct Analysis {
     pub caption: Option<String>,
     /// The question in prose.
     pub question: String,
+    /// What the report says first.
+    pub headline: Headline,
     /// What the rows are asked.
     pub asks: Question,
     /// The method that others are compared with.
@@ -109,7 +112,7 @@ impl Analysis {
         };
         let cells = resampled(&blocks, &resamples);
         let beside = paper::Draft::new(evidence, &blocks, &cells)?;
-        let decided = Decisions::new(asked, &cells, &deciding, beside);
+        let decided = Decisions::new(asked, &cells, &deciding, &plan.names, beside);
         let effects = effects(asked, &cells, &deciding);
         drop(cells);
         let metrics: Vec<MetricView> =
@@ -119,6 +122,7 @@ impl Analysis {
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
             question: asked.question.clone(),
+            headline: decided.headline.complete(&blocks, &decided.claims),
             asks: asked.asks(),
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
@@ -164,6 +168,7 @@ impl Sample {
 
 /// What the comparisons of a report say.
 struct Decisions {
+    headline: Headline,
     contrasts: Vec<ContrastView>,
     left_out: Vec<ContrastView>,
     claims: Vec<ClaimView>,
@@ -177,6 +182,7 @@ impl Decisions {
         asked: &Experiment,
         cells: &[DatasetCells],
         deciding: &Deciding,
+        names: &[String],
         beside: Option<paper::Draft>,
     ) -> Self {
         let mut comparisons = Comparisons::default();
@@ -194,6 +200,7 @@ impl Decisions {
         if let Some(beside) = &beside {
             beside.ask(cells, &mut comparisons);
         }
+        let headline = headline::Draft::ask(asked, cells, deciding, names, &mut comparisons);
         let own: Vec<_> = claims.iter().flat_map(claims::Asked::own).collect();
         let family = comparisons.decide(deciding, &own);
         let shown = |questions: &[ComparedMethods]| {
@@ -207,6 +214,7 @@ impl Decisions {
         };
         let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &family);
         Self {
+            headline: headline.answer(deciding, &comparisons),
             contrasts: shown(&baseline),
             left_out: shown(&without),
             claims: claims.into_iter().map(answer).collect(),

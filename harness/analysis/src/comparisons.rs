@@ -21,6 +21,12 @@ pub enum Asker {
     Claim,
     /// A step of the paper's table.
     Step,
+    /// The headline: a full model with its backbone alone.
+    Whole,
+    /// The headline: a component added to what a backbone has.
+    Added,
+    /// The headline: a method with the baseline, averaged over datasets of one kind.
+    Standing,
 }
 
 /// What is compared: two methods, in whichever order, in a metric, on a dataset or averaged over several.
@@ -106,6 +112,11 @@ impl Deciding<'_> {
             }
             Some(Asker::Claim) => CLAIMS.to_string(),
             Some(Asker::Step) | None => format!("steps of the paper's table in {}, {place}", key.metric),
+            Some(Asker::Whole) => {
+                format!("every full model with its backbone alone in {}, {place}", key.metric)
+            }
+            Some(Asker::Added) => format!("every component added in {}, {place}", key.metric),
+            Some(Asker::Standing) => format!("every method with the baseline in {}, {place}", key.metric),
         }
     }
 }

@@ -63,6 +63,8 @@ pub mod machine;
 
 pub mod beside;
 
+pub mod headline;
+
 pub mod analysis;
 
 pub mod compare;

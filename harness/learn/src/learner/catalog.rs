@@ -201,7 +201,7 @@ fn propensity(options: &Options) -> TermSpec {
 }
 
 /// The components of VALOR, in the order in which tables name them.
-const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
+pub const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
 
 /// All components: VALOR's, and RERUM's losses as in its paper or with the weights of its public code.
 pub const COMPONENTS: [&str; 6] = ["ziln", "focal", "gti", "wr", "rerum", "rerum-released"];

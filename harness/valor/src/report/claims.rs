@@ -1,6 +1,7 @@
 //! Claims, components that were left out, and effects of components as text: Markdown and HTML print these strings.
 
 use super::claim_words;
+use super::headline::rests_on;
 use serde::Serialize;
 use valor_analysis::Analysis;
 use valor_analysis::claims::ClaimView;
@@ -9,7 +10,7 @@ use valor_analysis::effects::{EffectView, EffectsView};
 use valor_analysis::gates::GateView;
 use valor_learn::learner::neural::GateFact;
 use valor_page::format::{self, p_text};
-use valor_stats::stats::Interval;
+use valor_stats::stats::{Answer, Interval};
 
 /// A claim for the reader.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,6 +21,8 @@ pub(super) struct ClaimText {
     pub verdict: String,
     /// As declared.
     pub text: String,
+    /// The number that it rests on.
+    pub number: Option<String>,
     /// Whose it is, if not the experiment's own.
     pub source: Option<String>,
     /// What was tested.
@@ -33,11 +36,6 @@ pub(super) struct ClaimText {
 }
 
 impl ClaimText {
-    /// All claims of an analysis.
-    pub(super) fn all(analysis: &Analysis) -> Vec<Self> {
-        analysis.claims.iter().map(Self::new).collect()
-    }
-
     /// Of one claim.
     pub(super) fn new(claim: &ClaimView) -> Self {
         let several = claim.parts.len() > 1;
@@ -46,12 +44,38 @@ impl ClaimText {
             id: claim.claim.id.clone(),
             verdict: claim.verdict.word().to_string(),
             text: claim.claim.text.clone(),
+            number: rests_on(claim),
             source: claim.claim.source.clone(),
             statement: claim_words::sentence(&claim.claim),
             evidence: claim_words::evidence(claim),
             needed: claim_words::needed(claim),
             parts: parts.map(|part| (part.verdict.word().to_string(), claim_words::part(part))).collect(),
         }
+    }
+}
+
+/// Claims that share a verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct ClaimGroup {
+    /// `supported`, `refuted`, `too small to matter`, `inconclusive`.
+    pub verdict: &'static str,
+    /// In the order of the file.
+    pub claims: Vec<ClaimText>,
+}
+
+impl ClaimGroup {
+    /// All claims, the more decisive verdicts first; verdicts that none has are left out.
+    pub(super) fn all(analysis: &Analysis) -> Vec<Self> {
+        let of = |verdict: &Answer| Self {
+            verdict: verdict.word(),
+            claims: analysis
+                .claims
+                .iter()
+                .filter(|claim| claim.verdict == *verdict)
+                .map(ClaimText::new)
+                .collect(),
+        };
+        Answer::ALL.iter().map(of).filter(|group| !group.claims.is_empty()).collect()
     }
 }
 

@@ -129,7 +129,7 @@ fn the_page_and_the_markdown_show_the_average_and_a_single_method_shows_nothing(
     let analysis = two_worlds().analysis();
     let (html, table) = (page(&analysis), Table::new(&analysis));
     assert!(html.contains("data-better=\"higher\">average</th>"));
-    assert_eq!(html.matches("<details>").count(), 1, "metrics after the fourth");
+    assert_eq!(html.matches("<summary>Other metrics</summary>").count(), 1, "metrics after the fourth");
     assert_eq!(html.matches("class=\"difference\"").count(), 6);
     let differences = Differences::new(&analysis, &table);
     let text = super::markdown::render(&analysis, &table, &differences);

@@ -1,5 +1,6 @@
 //! summary.json: the report for programs. docs/reference/report.md describes every field.
 
+use super::headline::HeadlineSummary;
 use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
 use anyhow::Result;
 use serde::Serialize;
@@ -36,6 +37,7 @@ struct Summary<'a> {
     profile: &'a str,
     caption: Option<&'a str>,
     question: &'a str,
+    headline: HeadlineSummary<'a>,
     baseline: &'a str,
     seeds: &'a [u64],
     decision: DecisionSummary<'a>,
@@ -65,6 +67,7 @@ impl<'a> Summary<'a> {
             profile: &analysis.profile,
             caption: analysis.caption.as_deref(),
             question: &analysis.question,
+            headline: HeadlineSummary::new(analysis),
             baseline: &analysis.baseline,
             seeds: &analysis.seeds,
             decision: DecisionSummary::new(analysis),
