@@ -366,6 +366,7 @@ fn seeds_of_one_stack_are_one_measurement_and_machines_are_not_compared() {
     let claim = faster(timed([7.0; 5], [1.0; 5]), 6.0, Some(8.0));
     assert_eq!(claim.verdict, Answer::Inconclusive);
     assert!(claim.parts[0].reason.as_ref().unwrap().contains("trained together"), "{claim:?}");
+    assert!((claim.parts[0].value.unwrap() - 7.0).abs() < 1e-12 && claim.parts[0].interval.is_none());
     // One stack of the other beside five measurements is still one.
     let claim = faster(timed([7.0; 5], [1.0, 1.1, 0.9, 1.2, 0.8]), 6.0, None);
     assert!(claim.parts[0].reason.as_ref().unwrap().starts_with("1 measurement"), "{claim:?}");

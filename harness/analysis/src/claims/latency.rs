@@ -2,6 +2,7 @@
 
 use super::bounded::{self, Bounds, FoundValue};
 use super::part::Part;
+use crate::estimate::mean;
 use crate::linear_contrast::{DatasetCells, Place};
 use std::collections::BTreeSet;
 use valor_runs::record::Measured;
@@ -40,11 +41,13 @@ impl Race<'_> {
             self.faster,
             if machines.is_empty() { String::new() } else { format!(" ({})", machines.join("; ")) }
         );
+        // One measurement is told, if it decides nothing.
+        let single = measured.as_ref().ok().and_then(|all| mean(all.iter().map(|one| one.log_ratio)));
         let found = measured.and_then(|measured| self.found(&measured));
         let (least, most) = (Some(times.0.ln()), times.1.map(f64::ln));
         let part = bounded::part(what, found, Bounds { least, most }, rule, seeds);
         Part {
-            value: part.value.map(f64::exp),
+            value: part.value.or(single).map(f64::exp),
             interval: part.interval.map(|ends| ends.map(f64::exp)),
             // More seeds of a stack measure nothing anew.
             needed: None,

@@ -2,6 +2,8 @@
 //!
 //! An interval says what was resampled, how many there were, and by which method.
 
+#[cfg(test)]
+mod agreements;
 mod answer;
 mod band;
 mod bootstrap;

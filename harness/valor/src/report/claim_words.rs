@@ -102,7 +102,9 @@ pub(super) fn part(part: &Part) -> String {
         );
     };
     let ends = part.interval.unwrap_or_default();
-    let decimals = format::decimals([value, ends[0], ends[1]]).min(5);
+    // A whole number without an interval is a count.
+    let counted = part.interval.is_none() && value.fract() == 0.0;
+    let decimals = if counted { 0 } else { format::decimals([value, ends[0], ends[1]]).min(5) };
     let number = |value: f64| format::number(value, decimals);
     let mut text = format!("{}: {}", part.what, number(value));
     if let Some([low, high]) = part.interval {
@@ -187,7 +189,7 @@ mod tests {
     use valor_analysis::Analysis;
     use valor_analysis::Evidence;
     use valor_analysis::sample::{NONE, better, chain, diverge, four, planted, weak};
-    use valor_runs::spec::{Chain, Pair};
+    use valor_runs::spec::{Chain, FailingSeeds, LatencyOf, Pair};
 
     fn claimed(mut evidence: Evidence, statement: Statement, datasets: &[&str]) -> ClaimView {
         evidence.experiment.claims = vec![Claim {
@@ -226,6 +228,31 @@ mod tests {
         let claim = claimed(weak(), better("T-learner", "TARNet", NONE, None), &[]);
         let why = super::evidence(&claim);
         assert!(why.starts_with("In auuc.area: auuc is a share of a total that is hardly there"), "{why}");
+    }
+
+    #[test]
+    fn counts_are_whole_numbers_and_times_name_their_machine() {
+        let mut evidence = four();
+        evidence.cells[1].runs[..2].iter_mut().for_each(diverge);
+        let (methods, seeds) = (vec!["high".to_string()], FailingSeeds::AtLeast(1));
+        let claim = claimed(evidence, Statement::Fails { methods, seeds }, &[]);
+        assert_eq!(super::evidence(&claim), "seeds of high on world that failed to converge, of 5: 2.");
+        assert_eq!(
+            sentence(&claim.claim),
+            "at least 1 seed of each of high fails to converge on every dataset"
+        );
+        let (faster, than) = ("high".to_string(), "base".to_string());
+        let (latency, times, at_most) = (LatencyOf::Single, 6.0, Some(8.0));
+        let claim = claimed(four(), Statement::Faster { faster, than, latency, times, at_most }, &[]);
+        assert!(
+            sentence(&claim.claim)
+                .starts_with("high scores a row at least 6 times and at most 8 times as fast as base"),
+            "{}",
+            sentence(&claim.claim)
+        );
+        let why = super::evidence(&claim);
+        assert!(why.contains("A processor, cpu, 1 thread") && why.contains("trained together"), "{why}");
+        assert!(needed(&claim).unwrap().contains("an interval needs two"), "{:?}", needed(&claim));
     }
 
     #[test]
