@@ -98,10 +98,10 @@ pub struct Split {
 }
 
 impl Split {
-    /// Parts gains.
+    /// Parts gains; methods that could not be compared are left out.
     pub(super) fn of(gains: impl IntoIterator<Item = Gain>) -> Self {
         let mut found = Self::default();
-        for gain in gains {
+        for gain in gains.into_iter().filter(|gain| gain.contrast.value().is_some()) {
             match gain.verdict() {
                 Verdict::Better => found.better.push(gain),
                 Verdict::Worse => found.worse.push(gain),

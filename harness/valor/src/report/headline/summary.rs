@@ -2,19 +2,25 @@
 
 use super::words;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use valor_analysis::Analysis;
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::headline::{KindView, Spend, verdict};
-use valor_stats::stats::Verdict;
+use valor_stats::stats::{Answer, Verdict};
 
 /// What the report says first, for programs.
 #[derive(Serialize)]
 pub(in super::super) struct HeadlineSummary<'a> {
     answer: Vec<String>,
-    tally: BTreeMap<&'static str, usize>,
+    tally: Vec<TallySummary>,
     kinds: Vec<KindSummary<'a>>,
     grids: Vec<GridSummary<'a>>,
+}
+
+/// How many claims have a verdict.
+#[derive(Serialize)]
+struct TallySummary {
+    verdict: Answer,
+    count: usize,
 }
 
 /// Datasets of one kind.
@@ -120,7 +126,11 @@ impl<'a> HeadlineSummary<'a> {
         });
         Self {
             answer: words::answer(analysis),
-            tally: headline.tally.iter().map(|(answer, count)| (answer.word(), *count)).collect(),
+            tally: headline
+                .tally
+                .iter()
+                .map(|(verdict, count)| TallySummary { verdict: *verdict, count: *count })
+                .collect(),
             kinds: headline.kinds.iter().map(kind).collect(),
             grids: grids.collect(),
         }

@@ -90,8 +90,7 @@ impl StandingTable {
             title: printed(&column.metric),
             metric: column.metric.clone(),
             under: several.then(|| kind(column).name.clone()),
-            better: valor_stats::metrics::find(&column.metric)
-                .map_or(Direction::Neither, |metric| metric.direction),
+            better: direction(analysis, &column.metric),
         });
         let mut rows: Vec<(Option<f64>, RowText)> = Vec::new();
         for place in first.ranked() {

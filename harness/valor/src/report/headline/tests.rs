@@ -71,8 +71,12 @@ fn without_a_grid_claims_come_first_then_the_baseline_and_the_leader() {
         claim("noisy", better("noisy", "base", NONE, None)),
     ];
     let found = said(&evidence);
-    assert!(found.answer[0].starts_with("It holds: Claim high (+0.0"), "{:?}", found.answer);
-    assert!(found.answer[1].starts_with("It does not hold: Claim low (\u{2212}0.0"), "{:?}", found.answer);
+    assert!(found.answer[0].starts_with("Supported: \u{201c}Claim high\u{201d} (+0.0"), "{:?}", found.answer);
+    assert!(
+        found.answer[1].starts_with("Refuted: \u{201c}Claim low\u{201d} (\u{2212}0.0"),
+        "{:?}",
+        found.answer
+    );
     assert!(
         found.answer[2].starts_with("In AUUC 1 of 4 methods is better than base: high +0.050")
             && found.answer[2].contains("; 1 worse: low \u{2212}0.050")
@@ -189,6 +193,7 @@ fn one_method_one_seed_failures_and_nothing_at_all_have_a_headline() {
         .for_each(|run| run.outcome = valor_analysis::Outcome::Missing);
     let analysis = Analysis::new(&evidence).unwrap();
     let leads = |sentence: &Sentence| matches!(sentence, Sentence::Leader(_) | Sentence::Alone { .. });
+    assert!(said(&evidence).answer.iter().all(|line| !line.contains("of 0")), "{:?}", said(&evidence).answer);
     assert!(analysis.is_of_nothing() && !analysis.headline.answer.iter().any(leads));
 }
 

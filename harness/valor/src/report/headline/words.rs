@@ -278,10 +278,10 @@ fn claimed<'a>(verdict: Answer, claims: impl Iterator<Item = &'a ClaimView>) -> 
         parts.push(format!("{} more", all.len() - parts.len()));
     }
     let word = match verdict {
-        Answer::Supported => "It holds",
-        Answer::Refuted => "It does not hold",
-        Answer::TooSmall => "It makes no difference that matters",
-        Answer::Inconclusive => "We cannot tell",
+        Answer::Supported => "Supported",
+        Answer::Refuted => "Refuted",
+        Answer::TooSmall => "Too small to matter",
+        Answer::Inconclusive => "We cannot tell about",
     };
     format!("{word}: {}.", parts.join("; "))
 }
@@ -289,7 +289,10 @@ fn claimed<'a>(verdict: Answer, claims: impl Iterator<Item = &'a ClaimView>) -> 
 /// A claim with the difference that it rests on, where it rests on one.
 fn short(claim: &ClaimView) -> String {
     let text = claim.claim.text.trim().trim_end_matches('.');
-    format!("{text}{}", rests_on(claim).map(|found| format!(" ({found})")).unwrap_or_default())
+    format!(
+        "\u{201c}{text}\u{201d}{}",
+        rests_on(claim).map(|found| format!(" ({found})")).unwrap_or_default()
+    )
 }
 
 /// The number that a claim rests on: its only part, or how many parts have which answer.
