@@ -15,7 +15,7 @@ mod tuning;
 mod tuning_wire;
 mod wire;
 
-pub use claim::{Chain, Claim, Group, Pair, Statement};
+pub use claim::{Chain, Claim, Group, OWN_CLAIMS, Pair, Statement, usual_family};
 pub use claim_wire::Over;
 pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::{CellIdentity, hash};

@@ -4,7 +4,7 @@ use super::claim_words;
 use serde::Serialize;
 use valor_analysis::Analysis;
 use valor_analysis::claims::ClaimView;
-use valor_analysis::contrasts::ContrastView;
+use valor_analysis::contrasts::{ContrastView, Observed};
 use valor_analysis::effects::{EffectView, EffectsView};
 use valor_page::format::{self, p_text};
 use valor_stats::stats::Interval;
@@ -24,6 +24,10 @@ pub(super) struct ClaimText {
     pub statement: String,
     /// Why.
     pub evidence: String,
+    /// What an experimenter would have answered, where that is another metric.
+    pub observed: Option<String>,
+    /// Claims that it is corrected with.
+    pub family: String,
     /// What would decide it.
     pub needed: Option<String>,
     /// Every part in numbers, where there are several: verdict and sentence.
@@ -47,6 +51,8 @@ impl ClaimText {
             source: claim.claim.source.clone(),
             statement: claim_words::sentence(&claim.claim),
             evidence: claim_words::evidence(claim),
+            observed: claim_words::observed(claim),
+            family: claim.claim.family.clone(),
             needed: claim_words::needed(claim),
             parts: parts.map(|part| (part.verdict.word().to_string(), claim_words::part(part))).collect(),
         }
@@ -102,6 +108,47 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
         decided.and_then(|decided| decided.p_adjusted).map(p_text).unwrap_or_default(),
         number(decided.and_then(|decided| decided.detectable)),
     ]
+}
+
+/// Every method against its own backbone, alone and as full VALOR, in the primary metrics, averaged over datasets if there are several;
+/// with what an experimenter would have seen.
+pub(super) fn within(analysis: &Analysis) -> Vec<TextTable> {
+    let several = analysis.blocks.len() > 1;
+    let shown = |contrast: &&ContrastView| !several || contrast.dataset.is_none();
+    let table = |metric: &String| {
+        let found: Vec<&ContrastView> =
+            analysis.within.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
+        let decimals = decimals(found.iter().filter_map(|contrast| contrast.value()));
+        TextTable {
+            title: format!("{metric}: within a backbone"),
+            columns: ["Method", "Against", "Difference", "95 % interval", "Verdict", "p (Holm)", "Detectable", "Observed"]
+                .map(str::to_string)
+                .to_vec(),
+            rows: found.iter().map(|contrast| within_row(contrast, decimals)).collect(),
+            remark: "The method minus what stands beside it, on the same seeds and rows: its backbone without components, and full VALOR \
+                     on it. Observed: what an experimenter who does not know the true effects would have said."
+                .to_string(),
+        }
+    };
+    analysis.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+}
+
+fn within_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
+    let mut row = left_out_row(contrast, decimals);
+    row[1].clone_from(&contrast.baseline);
+    row.push(contrast.observed.as_deref().map(seen).unwrap_or_default());
+    row
+}
+
+/// What was observed of a comparison, in short.
+pub(super) fn seen(observed: &Observed) -> String {
+    let verdict = observed.verdict.map_or("no verdict", |verdict| verdict.word());
+    let needed = observed
+        .needed
+        .as_ref()
+        .ok()
+        .map(|needed| format!("; {} rows would show it", format::count(*needed as usize)));
+    format!("{verdict} in {}{}", observed.metric, needed.unwrap_or_default())
 }
 
 /// Effects of components in the primary metrics: alone and with their pairs.
@@ -170,15 +217,7 @@ fn ends(interval: &Interval, decimals: usize) -> String {
 
 /// How the declared family reads.
 pub(super) fn family(analysis: &Analysis) -> String {
-    let kinds: Vec<&str> = analysis
-        .decision
-        .contrasts
-        .iter()
-        .map(|kind| match kind {
-            valor_runs::spec::Family::Baseline => "every method with the baseline",
-            valor_runs::spec::Family::LeaveOneOut => "every full model with itself less one component",
-        })
-        .collect();
+    let kinds: Vec<&str> = analysis.decision.contrasts.iter().map(|kind| kind.words()).collect();
     let place = match (analysis.blocks.len(), analysis.decision.datasets) {
         (1, _) => "",
         (_, valor_runs::spec::Scope::Average) => ", averaged over datasets",
@@ -191,7 +230,7 @@ pub(super) fn family(analysis: &Analysis) -> String {
     };
     format!(
         "Declared family: {} in {}{place}: {} comparison{}, tested by {test}, corrected after Holm. All other comparisons are \
-         corrected among those of the same kind, metric and dataset; those that only claims make, among all of claims.",
+         corrected among those of the same kind, metric and dataset; claims within the families that the file declares.",
         kinds.join(" and "),
         analysis.primary.join(", "),
         analysis.declared,

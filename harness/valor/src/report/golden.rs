@@ -92,6 +92,7 @@ fn analysis() -> Analysis {
         claims: Vec::new(),
         effects: Vec::new(),
         left_out: Vec::new(),
+        within: Vec::new(),
         tuning: None,
         metrics: vec![MetricView {
             name: "auuc".to_string(),

@@ -87,7 +87,8 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
         missing: missing(analysis),
         claims: ClaimText::all(analysis),
         family: claims::family(analysis),
-        components: [claims::left_out(analysis), claims::effects(analysis)].concat(),
+        components: [claims::within(analysis), claims::left_out(analysis), claims::effects(analysis)]
+            .concat(),
         effects: effects(analysis)?,
         machine: &analysis.machine,
         tuning: TuningText::new(analysis),

@@ -88,8 +88,9 @@ fn claims(analysis: &Analysis) -> String {
         let source = claim.source.map(|source| format!(" ({})", escape(&source))).unwrap_or_default();
         let needed =
             claim.needed.map(|needed| format!(" To decide: {}", escape(&needed))).unwrap_or_default();
+        let observed = claim.observed.map(|seen| format!(" {}", escape(&seen))).unwrap_or_default();
         let (id, text, evidence) = (escape(&claim.id), escape(&claim.text), escape(&claim.evidence));
-        format!("- **{}** {id}: {text}{source} {evidence}{needed}\n", claim.verdict)
+        format!("- **{}** {id}: {text}{source} {evidence}{observed}{needed}\n", claim.verdict)
     };
     let lines: String = ClaimText::all(analysis).into_iter().map(line).collect();
     if lines.is_empty() { lines } else { format!("\n## Claims\n\n{lines}") }
@@ -97,7 +98,8 @@ fn claims(analysis: &Analysis) -> String {
 
 /// What components do: left out of a full model, and over backbones.
 fn components(analysis: &Analysis) -> String {
-    let tables = claims::left_out(analysis).into_iter().chain(claims::effects(analysis));
+    let tables = claims::within(analysis).into_iter();
+    let tables = tables.chain(claims::left_out(analysis)).chain(claims::effects(analysis));
     let text: String = tables.map(|table| text_table(&table)).collect();
     if text.is_empty() { text } else { format!("\n## Components\n{text}") }
 }
