@@ -7,7 +7,7 @@ use super::cell::FailureView;
 use super::cell_analysis::CellAnalysis;
 use super::claims::{self, ClaimView};
 use super::comparisons::{Asker, Comparisons, Deciding};
-use super::contrasts::{ComparedMethods, ContrastView, places, with_baseline};
+use super::contrasts::{ComparedMethods, ContrastView, Observed, places, with_baseline};
 use super::effects::{EffectsView, effects};
 use super::evidence::Evidence;
 use super::gates::GateView;
@@ -69,6 +69,8 @@ pub struct Analysis {
     pub contrasts: Vec<ContrastView>,
     /// Every full model less one component against itself, likewise.
     pub left_out: Vec<ContrastView>,
+    /// Every method against its own backbone, alone and as full VALOR, likewise.
+    pub within: Vec<ContrastView>,
     /// Diverged and crashed runs.
     pub failures: Vec<FailureView>,
     /// The paper's table beside these results, where the experiment names one.
@@ -89,9 +91,10 @@ impl Analysis {
         let declared = &evidence.experiment;
         let totals = totals(evidence);
         let asked = &totals.leading(declared);
+        let claimed = claimed(declared, &totals);
         let plan = EstimationPlan::new(
-            names(evidence, asked, &totals)?,
-            asked.metrics.clone(),
+            names(evidence, asked, &claimed)?,
+            asked.metrics.iter().chain(&claimed).cloned().collect(),
             asked.interval,
             visits(evidence),
         );
@@ -139,6 +142,7 @@ impl Analysis {
             blocks,
             contrasts: decided.contrasts,
             left_out: decided.left_out,
+            within: decided.within,
             failures,
             paper: decided.paper,
             beside: None,
@@ -171,6 +175,7 @@ struct Decisions {
     headline: Headline,
     contrasts: Vec<ContrastView>,
     left_out: Vec<ContrastView>,
+    within: Vec<ContrastView>,
     claims: Vec<ClaimView>,
     declared: usize,
     paper: Option<PaperView>,
@@ -187,13 +192,22 @@ impl Decisions {
     ) -> Self {
         let mut comparisons = Comparisons::default();
         let left_out = groups::left_out(&asked.methods);
+        let within = groups::within_backbones(&asked.methods);
         let baseline = cells.first().map(|cells| with_baseline(&asked.baseline, cells)).unwrap_or_default();
         let without: Vec<ComparedMethods> = left_out.iter().map(question).collect();
+        let within: Vec<ComparedMethods> = within
+            .iter()
+            .map(|pair| ComparedMethods { method: &pair.method, against: &pair.against, component: None })
+            .collect();
         let places = places(cells);
         for place in &places {
-            for metric in &asked.metrics {
+            let names = place.names();
+            let seen = asked.metrics.iter().filter_map(|metric| deciding.observed(metric, &names));
+            let seen = seen.filter(|seen| asked.metrics.iter().all(|metric| metric != seen));
+            for metric in asked.metrics.iter().map(String::as_str).chain(seen) {
                 baseline.iter().for_each(|one| comparisons.ask(Asker::Baseline, one, metric, place));
                 without.iter().for_each(|one| comparisons.ask(Asker::LeaveOneOut, one, metric, place));
+                within.iter().for_each(|one| comparisons.ask(Asker::WithinBackbone, one, metric, place));
             }
         }
         let claims = claims::ask(asked, cells, deciding, &mut comparisons);
@@ -201,22 +215,30 @@ impl Decisions {
             beside.ask(cells, &mut comparisons);
         }
         let headline = headline::Draft::ask(asked, cells, deciding, names, &mut comparisons);
-        let own: Vec<_> = claims.iter().flat_map(claims::Asked::own).collect();
-        let family = comparisons.decide(deciding, &own);
+        comparisons.decide(deciding);
+        let families = claims::families(&claims, deciding, &comparisons, asked.seeds.len());
         let shown = |questions: &[ComparedMethods]| {
             let of_place = |place: &Place| {
                 let datasets = place.names();
                 let asked =
                     questions.iter().flat_map(|one| asked.metrics.iter().map(move |metric| (one, metric)));
-                asked.filter_map(|(one, metric)| comparisons.get(one, metric, &datasets)).collect::<Vec<_>>()
+                let found = |(one, metric): (&ComparedMethods, &String)| {
+                    let view = comparisons.get(one, metric, &datasets)?;
+                    let observed = deciding.observed(metric, &datasets);
+                    let seen = observed.and_then(|observed| comparisons.get(one, observed, &datasets));
+                    let observed = seen.map(|seen| Box::new(Observed::new(&seen, &view)));
+                    Some(ContrastView { observed, ..view })
+                };
+                asked.filter_map(found).collect::<Vec<_>>()
             };
             places.iter().flat_map(of_place).collect()
         };
-        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &family);
+        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &families);
         Self {
             headline: headline.answer(deciding, &comparisons),
             contrasts: shown(&baseline),
             left_out: shown(&without),
+            within: shown(&within),
             claims: claims.into_iter().map(answer).collect(),
             declared: comparisons.declared(),
             paper: beside.map(|beside| beside.answer(&comparisons)),
@@ -253,7 +275,7 @@ fn resampled<'a>(blocks: &'a [Block], resamples: &'a [Vec<Resamples>]) -> Vec<Da
 }
 
 /// Metrics of the table, then every other recorded one in the registry's order, then strangers.
-fn names(evidence: &Evidence, asked: &Experiment, totals: &Totals) -> Result<Vec<String>> {
+fn names(evidence: &Evidence, asked: &Experiment, claimed: &[String]) -> Result<Vec<String>> {
     let mut names = asked.metrics.clone();
     for name in &names {
         metrics::find(name)?;
@@ -261,10 +283,8 @@ fn names(evidence: &Evidence, asked: &Experiment, totals: &Totals) -> Result<Vec
     let recorded: BTreeSet<&String> =
         evidence.records().flat_map(|(_, record)| record.metrics.keys()).collect();
     let known = metrics::registry().iter().map(|metric| metric.name.to_string());
-    let datasets: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
-    let claimed = asked.claims.iter().map(|claim| totals.deciding(&claim.metric, &datasets).to_string());
-    let areas = claimed.filter(|name| asked.claims.iter().all(|claim| claim.metric != *name));
-    let mut others: Vec<String> = areas.chain(known.filter(|name| recorded.contains(name))).collect();
+    let mut others: Vec<String> =
+        claimed.iter().cloned().chain(known.filter(|name| recorded.contains(name))).collect();
     others.extend(recorded.iter().map(|name| (*name).clone()));
     for name in others {
         if !names.contains(&name) {
@@ -274,11 +294,38 @@ fn names(evidence: &Evidence, asked: &Experiment, totals: &Totals) -> Result<Vec
     Ok(names)
 }
 
+/// What decides claims, and what an experimenter would have decided them and the table by.
+fn claimed(asked: &Experiment, totals: &Totals) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let all: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+    for places in all.iter().map(std::slice::from_ref).chain([all.as_slice()]) {
+        for seen in asked.metrics.iter().filter_map(|metric| totals.observed(metric, places)) {
+            if !names.iter().any(|known| known == seen) {
+                names.push(seen.to_string());
+            }
+        }
+    }
+    for claim in &asked.claims {
+        let datasets: Vec<&str> = match claim.datasets.as_slice() {
+            [] => asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect(),
+            some => some.iter().map(String::as_str).collect(),
+        };
+        let deciding = totals.deciding(&claim.metric, &datasets);
+        for name in [Some(deciding), totals.observed(&claim.metric, &datasets)].into_iter().flatten() {
+            if metrics::find(name).is_ok() && !names.iter().any(|known| known == name) {
+                names.push(name.to_string());
+            }
+        }
+    }
+    names
+}
+
 /// Test rows of all asked runs: what one resample would visit.
 fn visits(evidence: &Evidence) -> Visits {
-    evidence.cells.iter().fold(Visits::default(), |visits, cell| {
+    let none = Visits::none(evidence.experiment.asks());
+    evidence.cells.iter().fold(none, |visits, cell| {
         let rows = evidence.evaluations(cell.dataset).values().map(|rows| rows.outcome.len()).max();
         let rows = rows.unwrap_or(0) as u64;
-        Visits { all: visits.all + rows * cell.runs.len() as u64, most: visits.most.max(rows) }
+        Visits { all: visits.all + rows * cell.runs.len() as u64, most: visits.most.max(rows), ..visits }
     })
 }

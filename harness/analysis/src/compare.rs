@@ -9,8 +9,9 @@ use super::totals::DatasetTotals;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use valor_base::question::Question;
 use valor_runs::record::{EvaluationRows, Measured, Predictions, Record, Status};
-use valor_stats::metrics::{self, Direction, Metric};
+use valor_stats::metrics::{self, Direction, Metric, RankedRows};
 use valor_stats::stats::{Interval, SeedInterval, Verdict};
 
 /// What the common rows are called in a warning.
@@ -259,7 +260,9 @@ fn plan(sides: [&FinishedRuns; 2], rows: Option<&EvaluationRows>) -> EstimationP
     let names: Vec<String> = metrics::registry().iter().map(|metric| metric.name.to_string()).collect();
     let count = rows.map_or(0, |rows| rows.outcome.len() as u64);
     let models: usize = sides.iter().map(|side| side.models.len()).sum();
-    let visits = Visits { all: count * models as u64, most: count };
+    let first = sides.iter().find_map(|side| side.models.first());
+    let asks = first.map_or(Question::Uplift, RankedRows::question);
+    let visits = Visits { asks, all: count * models as u64, most: count };
     EstimationPlan::new(names.clone(), names, SeedInterval::default(), visits)
 }
 

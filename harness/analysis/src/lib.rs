@@ -77,6 +77,9 @@ mod verdict_tests;
 #[cfg(test)]
 mod comparison_tests;
 
+#[cfg(test)]
+mod truth_tests;
+
 pub use analysis::Analysis;
 pub use block::Block;
 pub use collect::collect;

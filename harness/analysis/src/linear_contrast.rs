@@ -6,7 +6,7 @@ use super::resample::{Resamples, row_interval};
 use std::collections::BTreeMap;
 use valor_stats::metrics::{Defined, Direction, Undefined};
 use valor_stats::stats::{
-    Interval, Resampled, Studentised, joint_interval, paired_difference_in_blocks, paired_interval,
+    Interval, Law, Resampled, Studentised, joint_interval, paired_difference_in_blocks, paired_interval,
     seeds_and_rows,
 };
 
@@ -187,6 +187,10 @@ pub struct Tested {
     pub seeds: Studentised,
     /// Variance of the mean from test rows, or why it is not known.
     pub rows: Defined<f64>,
+    /// How that was found.
+    rows_by: Option<Law>,
+    /// Test rows of all datasets together; none where their variance is not known.
+    pub test_rows: Option<usize>,
     /// The mean over datasets as a sample of such datasets; nothing for one.
     pub datasets: Option<Studentised>,
     /// Value by seed, dataset by dataset.
@@ -203,7 +207,12 @@ impl Tested {
     pub fn interval(&self) -> Defined<Interval> {
         let ends = self.whole.interval(LEVEL)?;
         let n = self.blocks.iter().map(Vec::len).sum();
-        Ok(interval(ends, self.blocks.len(), self.rows.is_ok(), n))
+        Ok(interval(ends, self.blocks.len(), self.rows_by.map(Law::method), n))
+    }
+
+    /// Test rows of a dataset, on average; nothing where they have no part in it.
+    pub fn rows_of_a_dataset(&self) -> Option<usize> {
+        Some(self.test_rows? / self.blocks.len().max(1))
     }
 
     /// Of the sum with every sign turned.
@@ -213,6 +222,8 @@ impl Tested {
             whole: self.whole.negative(),
             seeds: self.seeds.negative(),
             rows: self.rows.clone(),
+            rows_by: self.rows_by,
+            test_rows: self.test_rows,
             datasets: self.datasets.map(|datasets| datasets.negative()),
             blocks: self.blocks.iter().map(turn).collect(),
         }
@@ -225,6 +236,8 @@ impl Tested {
             whole: self.whole.less(by),
             seeds: self.seeds.less(by),
             rows: self.rows.clone(),
+            rows_by: self.rows_by,
+            test_rows: self.test_rows,
             datasets: self.datasets.map(|datasets| datasets.less(by)),
             blocks: self.blocks.iter().map(less).collect(),
         }
@@ -232,17 +245,16 @@ impl Tested {
 }
 
 /// With its provenance: over seeds within so many blocks, and over test rows or not.
-fn interval((low, high): (f64, f64), blocks: usize, rows: bool, n: usize) -> Interval {
+fn interval((low, high): (f64, f64), blocks: usize, rows: Option<&str>, n: usize) -> Interval {
     let seeds = match blocks {
         1 => "Student t of paired differences".to_string(),
         blocks => format!("Student t (Satterthwaite) of paired differences within {blocks} blocks"),
     };
     let (method, over) = match rows {
-        true => (
-            format!("half-widths in quadrature: {seeds}, percentile bootstrap of test rows"),
-            "seeds and test rows",
-        ),
-        false => (seeds, "seeds"),
+        Some(method) => {
+            (format!("half-widths in quadrature: {seeds}, {method} of test rows"), "seeds and test rows")
+        }
+        None => (seeds, "seeds"),
     };
     let note = (low == high).then(|| "no variance".to_string());
     Interval { low, high, level: LEVEL, method, over: over.to_string(), n, resamples: None, note }
@@ -284,7 +296,7 @@ fn both(
 ) -> Defined<Interval> {
     let (seeds, rows) = (ci.clone()?, ci_rows.clone()?);
     let ends = joint_interval(mean.clone()?, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
-    Ok(interval(ends, blocks, true, seeds.n))
+    Ok(interval(ends, blocks, Some(&rows.method), seeds.n))
 }
 
 /// What every dataset has, or the first reason why one has none, with its name if there are several.
@@ -318,6 +330,7 @@ fn tested(blocks: &[&Vec<f64>], rows: &Defined<Resampled>) -> Defined<Tested> {
     let factor = 1.0 / parts.len() as f64;
     let shares: Vec<(f64, Studentised)> = parts.iter().map(|part| (factor, *part)).collect();
     let seeds = Studentised::sum(&shares)?;
+    let known = rows.as_ref().ok();
     let (whole, rows) = match rows {
         Ok(rows) => match (seeds_and_rows(&seeds, rows), rows.variance()) {
             (Ok(whole), Ok(variance)) => (whole, Ok(variance)),
@@ -327,5 +340,14 @@ fn tested(blocks: &[&Vec<f64>], rows: &Defined<Resampled>) -> Defined<Tested> {
     };
     let means: Vec<f64> = parts.iter().map(|part| part.mean).collect();
     let datasets = Studentised::of(&means).ok();
-    Ok(Tested { whole, seeds, rows, datasets, blocks: blocks.iter().map(|block| (*block).clone()).collect() })
+    let known = known.filter(|_| rows.is_ok());
+    Ok(Tested {
+        whole,
+        seeds,
+        rows,
+        rows_by: known.map(|rows| rows.law),
+        test_rows: known.map(|rows| rows.rows),
+        datasets,
+        blocks: blocks.iter().map(|block| (*block).clone()).collect(),
+    })
 }

@@ -28,8 +28,15 @@ pub(super) fn of<'a>(analysis: &'a Analysis, method: &str) -> &'a ContrastView {
 fn claimed(mut evidence: Evidence, statement: Statement) -> ClaimView {
     let metric = evidence.experiment.metrics[0].clone();
     let (id, text) = ("c".to_string(), "A claim.".to_string());
-    evidence.experiment.claims =
-        vec![Claim { id, text, source: None, metric, datasets: Vec::new(), statement }];
+    evidence.experiment.claims = vec![Claim {
+        id,
+        text,
+        source: None,
+        family: valor_runs::spec::OWN_CLAIMS.to_string(),
+        metric,
+        datasets: Vec::new(),
+        statement,
+    }];
     analysis(&evidence).claims.remove(0)
 }
 
@@ -410,6 +417,7 @@ fn a_claim_on_a_dataset_that_the_profile_leaves_out_stays_open() {
         id: text("c"),
         text: text("C."),
         source: None,
+        family: valor_runs::spec::OWN_CLAIMS.to_string(),
         metric: text("auuc"),
         datasets,
         statement,

@@ -4,23 +4,26 @@ mod agreement;
 mod bounded;
 mod differences;
 mod failures;
+mod family;
 mod latency;
 mod level;
 mod needed;
 mod part;
 mod spread;
 
+pub use family::ClaimFamilies;
 pub use needed::{MOST_SEEDS, Needed};
 pub use part::Part;
 
-use super::comparisons::{Asker, ClaimFamily, Comparisons, Deciding, OwnTest};
+use super::comparisons::{Asker, Comparisons, Deciding};
 use super::contrasts::ComparedMethods;
 use super::estimate::LEVEL;
 use super::linear_contrast::{DatasetCells, Place};
+use super::totals::Instead;
 use differences::{Draft, Judge, Margins};
 use valor_runs::spec::{Claim, Experiment, Margin, Statement};
-use valor_stats::metrics::{self, Direction};
-use valor_stats::stats::{Answer, POWER, Rule};
+use valor_stats::metrics::{self, Defined, Direction, Undefined};
+use valor_stats::stats::{Answer, POWER, Rule, rows_to_find};
 
 /// A claim with its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,15 +38,50 @@ pub struct ClaimView {
     pub instead: Option<Instead>,
     /// What it rests on: one entry per comparison, method or backbone.
     pub parts: Vec<Part>,
+    /// What an experimenter would have answered, where it was decided without the noise of outcomes.
+    pub observed: Option<ObservedAnswer>,
 }
 
-/// A metric that decides in the place of another.
+/// The answer to the same claim in the metric of outcomes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Instead {
+pub struct ObservedAnswer {
     /// The metric.
     pub metric: String,
-    /// Why the other decides nothing.
-    pub why: String,
+    /// The answer, after Holm over what is observed of all claims of the family.
+    pub verdict: Answer,
+    /// What it rests on.
+    pub parts: Vec<Part>,
+    /// Test rows of a dataset, on average.
+    pub rows: Option<usize>,
+    /// Test rows of a dataset with which every part would show how far the truth is from what is claimed, with probability .8; or why
+    /// there is no such number.
+    pub needed: Defined<u64>,
+}
+
+impl ObservedAnswer {
+    /// Beside the parts of the answer that decides: their distance counts, where the two have the same unit.
+    fn new(seen: Answered, deciding: &Answered) -> Self {
+        let limit = metrics::find(&seen.metric).ok().and_then(metrics::Metric::without_noise);
+        let same_unit = limit.is_some_and(|limit| limit == deciding.metric);
+        let of_part = |part: &Part| {
+            let twin = deciding.parts.iter().find(|other| same_unit && other.what == part.what);
+            let distance = twin.unwrap_or(part).distance;
+            let none = || {
+                Undefined::new(part.reason.clone().unwrap_or_else(|| "rows are not resampled".to_string()))
+            };
+            let (distance, rows) = distance.zip(part.rows).ok_or_else(none)?;
+            rows_to_find(distance, rows.variance, rows.of_a_dataset)
+        };
+        let needed: Defined<Vec<u64>> = seen.parts.iter().map(of_part).collect();
+        let none = || Undefined::new("nothing to test");
+        Self {
+            rows: seen.parts.iter().find_map(|part| Some(part.rows?.of_a_dataset)),
+            needed: needed.and_then(|needed| needed.into_iter().max().ok_or_else(none)),
+            metric: seen.metric,
+            verdict: seen.verdict,
+            parts: seen.parts,
+        }
+    }
 }
 
 impl ClaimView {
@@ -65,10 +103,29 @@ pub struct Asked<'a> {
     /// Datasets that the profile lacks.
     absent: Vec<&'a str>,
     place: Place<'a>,
-    /// The claim's metric, or the area that decides in its place, with the reason.
+    /// In the metric that decides.
+    decided: InMetric<'a>,
+    /// In the metric that an experimenter would look at, where another decides.
+    observed: Option<InMetric<'a>>,
+    instead: Option<Instead>,
+}
+
+/// A claim in one metric.
+#[derive(Default)]
+struct InMetric<'a> {
     metric: &'a str,
+    /// Why an area stands in for the share that is meant.
     warning: Option<String>,
+    /// Name of its family.
+    family: String,
     drafts: Vec<Draft>,
+}
+
+/// A claim in one metric, answered.
+struct Answered {
+    metric: String,
+    verdict: Answer,
+    parts: Vec<Part>,
 }
 
 /// Makes the comparisons of all claims. `datasets` holds the same methods for each dataset.
@@ -78,19 +135,36 @@ pub fn ask<'a>(
     deciding: &'a Deciding<'a>,
     comparisons: &mut Comparisons,
 ) -> Vec<Asked<'a>> {
-    let mut found: Vec<Asked> =
-        asked.claims.iter().map(|claim| one(asked, claim, datasets, deciding)).collect();
-    for one in &mut found {
-        let looked = one.drafts.iter().filter_map(|draft| match draft {
-            Draft::Looked { better, than, .. } => Some((better.as_str(), than.as_str())),
-            Draft::Done(_) | Draft::Own(_) => None,
-        });
-        for (method, against) in looked {
-            let question = ComparedMethods { method, against, component: None };
-            comparisons.ask(Asker::Claim, &question, one.metric, &one.place);
+    let found: Vec<Asked> = asked.claims.iter().map(|claim| one(asked, claim, datasets, deciding)).collect();
+    for one in &found {
+        for form in one.forms() {
+            for draft in &form.drafts {
+                if let Draft::Looked { better, than, .. } = draft {
+                    let question = ComparedMethods { method: better, against: than, component: None };
+                    comparisons.ask(Asker::Claim, &question, form.metric, &one.place);
+                }
+            }
         }
     }
     found
+}
+
+/// The tests of all claims, by family.
+pub fn families(
+    asked: &[Asked],
+    deciding: &Deciding,
+    comparisons: &Comparisons,
+    seeds: usize,
+) -> ClaimFamilies {
+    let mut families = ClaimFamilies::default();
+    for one in asked {
+        for form in one.forms() {
+            let judge = one.judge(form.metric, deciding, seeds);
+            let tests = form.drafts.iter().filter_map(|draft| judge.tested(draft, comparisons));
+            tests.for_each(|test| families.add(&form.family, test));
+        }
+    }
+    families
 }
 
 fn one<'a>(
@@ -105,11 +179,35 @@ fn one<'a>(
         claim.datasets.is_empty() || claim.datasets.iter().any(|dataset| dataset == one.dataset)
     };
     let place = Place { datasets: datasets.iter().filter(named).collect() };
-    let metric = deciding.totals.deciding(&claim.metric, &place.names());
-    let warning = deciding.totals.warning(&claim.metric, &place.names());
-    let mut found = Asked { claim, absent, place, metric, warning, drafts: Vec::new() };
+    let (totals, names) = (deciding.totals, place.names());
+    let form = |metric: &'a str, meant: &str, family: String| InMetric {
+        metric,
+        warning: totals.warning(meant, &names),
+        family,
+        drafts: Vec::new(),
+    };
+    let family = claim.family.clone();
+    let metric = totals.deciding(&claim.metric, &names);
+    let seen = totals.observed(&claim.metric, &names).filter(|seen| *seen != metric);
+    let share = |metric: &'a str| {
+        let observed = metrics::find(metric).ok().and_then(metrics::Metric::with_noise);
+        observed.unwrap_or(metric)
+    };
+    let mut found = Asked {
+        decided: form(metric, totals.without_noise(&claim.metric, &names), family.clone()),
+        observed: seen.map(|seen| form(seen, share(&claim.metric), format!("{family}, observed"))),
+        instead: totals.instead(&claim.metric, &names),
+        claim,
+        absent,
+        place,
+    };
     if found.absent.is_empty() {
-        found.drafts = found.drafts(deciding, asked.seeds.len());
+        let seeds = asked.seeds.len();
+        found.decided.drafts = found.drafts(&found.decided, deciding, seeds);
+        let drafts = found.observed.as_ref().map(|observed| found.drafts(observed, deciding, seeds));
+        if let (Some(observed), Some(drafts)) = (&mut found.observed, drafts) {
+            observed.drafts = drafts;
+        }
     }
     found
 }
@@ -120,22 +218,19 @@ fn plain(parts: usize) -> Rule {
 }
 
 impl<'a> Asked<'a> {
-    /// Tests that are no comparison of two methods.
-    pub fn own(&self) -> impl Iterator<Item = OwnTest> {
-        self.drafts.iter().filter_map(|draft| match draft {
-            Draft::Own(own) => Some(own.test()),
-            Draft::Done(_) | Draft::Looked { .. } => None,
-        })
+    /// In each of its metrics.
+    fn forms(&self) -> impl Iterator<Item = &InMetric<'a>> {
+        std::iter::once(&self.decided).chain(&self.observed)
     }
 
-    fn judge(&'a self, deciding: &'a Deciding<'a>, seeds: usize) -> Judge<'a> {
-        let direction = metrics::find(self.metric).map_or(Direction::Neither, |metric| metric.direction);
-        Judge { metric: self.metric, direction, place: &self.place, deciding, seeds }
+    fn judge<'b>(&'b self, metric: &'b str, deciding: &'b Deciding<'b>, seeds: usize) -> Judge<'b> {
+        let direction = metrics::find(metric).map_or(Direction::Neither, |metric| metric.direction);
+        Judge { metric, direction, place: &self.place, deciding, seeds }
     }
 
-    fn drafts(&self, deciding: &Deciding, seeds: usize) -> Vec<Draft> {
-        let judge = self.judge(deciding, seeds);
-        if let Some(warning) = self.warning.as_ref().filter(|_| self.in_units_of_the_share()) {
+    fn drafts(&self, form: &InMetric, deciding: &Deciding, seeds: usize) -> Vec<Draft> {
+        let judge = self.judge(form.metric, deciding, seeds);
+        if let Some(warning) = form.warning.as_ref().filter(|_| self.in_units_of_the_share()) {
             let untested = part::Part::untested(
                 self.claim.id.clone(),
                 format!("{warning}; the claim is in units of the share"),
@@ -150,16 +245,16 @@ impl<'a> Asked<'a> {
             Statement::EveryBestHas { component, groups } => judge.every_best(component, groups),
             Statement::SpreadAtMost { limit, methods } => {
                 let rule = plain(methods.len() * self.place.datasets.len());
-                let parts = spread::parts(self.metric, &self.place, methods, *limit, &rule);
+                let parts = spread::parts(form.metric, &self.place, methods, *limit, &rule);
                 parts.into_iter().map(Draft::Done).collect()
             }
             Statement::MeanAtMost { limit, methods } => {
                 let rule = plain(methods.len());
-                let parts = level::parts(self.metric, &self.place, methods, *limit, &rule, seeds);
+                let parts = level::parts(form.metric, &self.place, methods, *limit, &rule, seeds);
                 parts.into_iter().map(Draft::Done).collect()
             }
             Statement::OrdersAs { other, tau_above, methods } => {
-                let (metrics, asked) = ((self.metric, other.as_str()), (methods.as_slice(), *tau_above));
+                let (metrics, asked) = ((form.metric, other.as_str()), (methods.as_slice(), *tau_above));
                 vec![Draft::Done(agreement::part(metrics, &self.place, asked, &plain(1), seeds))]
             }
             Statement::Faster { faster, than, latency, times, at_most } => {
@@ -186,27 +281,43 @@ impl<'a> Asked<'a> {
         }
     }
 
+    fn answered(
+        &self,
+        form: &mut InMetric,
+        deciding: &Deciding,
+        seeds: usize,
+        comparisons: &Comparisons,
+        families: &ClaimFamilies,
+    ) -> Answered {
+        let drafts = std::mem::take(&mut form.drafts);
+        let (judge, family) = (self.judge(form.metric, deciding, seeds), families.corrected(&form.family));
+        let parts: Vec<Part> =
+            drafts.into_iter().map(|draft| judge.part(draft, comparisons, &family)).collect();
+        let verdict = Answer::of_all(parts.iter().map(|part| part.verdict));
+        Answered { metric: form.metric.to_string(), verdict, parts }
+    }
+
     /// The answer, once every family is corrected.
     pub fn answer(
         mut self,
         deciding: &Deciding,
         seeds: usize,
         comparisons: &Comparisons,
-        family: &ClaimFamily,
+        families: &ClaimFamilies,
     ) -> ClaimView {
-        let drafts = std::mem::take(&mut self.drafts);
-        let judge = self.judge(deciding, seeds);
-        let parts: Vec<Part> =
-            drafts.into_iter().map(|draft| judge.part(draft, comparisons, family)).collect();
-        let verdict = Answer::of_all(parts.iter().map(|part| part.verdict));
+        let (mut decided, observed) = (std::mem::take(&mut self.decided), self.observed.take());
+        let found = self.answered(&mut decided, deciding, seeds, comparisons, families);
+        let seen = observed
+            .filter(|_| self.absent.is_empty())
+            .map(|mut form| self.answered(&mut form, deciding, seeds, comparisons, families));
         let absent: Vec<String> = self.absent.iter().map(ToString::to_string).collect();
-        let instead = self.warning.clone().map(|why| Instead { metric: self.metric.to_string(), why });
         ClaimView {
             claim: self.claim.clone(),
-            verdict,
-            instead: instead.filter(|_| absent.is_empty()),
+            observed: seen.map(|seen| ObservedAnswer::new(seen, &found)),
+            verdict: found.verdict,
+            instead: self.instead.filter(|_| absent.is_empty()),
             absent,
-            parts,
+            parts: found.parts,
         }
     }
 }

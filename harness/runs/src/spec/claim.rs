@@ -23,12 +23,26 @@ pub struct Claim {
     pub text: String,
     /// Whose claim it is; nothing: the experiment's own, stated before its results.
     pub source: Option<String>,
+    /// Claims that are corrected for each other.
+    pub family: String,
     /// Metric by name; [`LATENCY`] or [`FAILED_SEEDS`] where the claim is about these.
     pub metric: String,
     /// Datasets by name; all when empty.
     pub datasets: Vec<String>,
     /// What is claimed.
     pub statement: Statement,
+}
+
+/// The family of the experiment's own claims, unless they name one.
+pub const OWN_CLAIMS: &str = "own claims";
+
+/// Whose claims belong together where none says: the experiment's own, and those of each source, which is what stands before the first
+/// comma of `source`.
+pub fn usual_family(source: Option<&str>) -> String {
+    match source.map(|source| source.split(',').next().unwrap_or(source).trim()) {
+        None => OWN_CLAIMS.to_string(),
+        Some(source) => format!("claims of {source}"),
+    }
 }
 
 /// Forms of claims.
@@ -157,7 +171,12 @@ pub(super) fn resolve(wire: &ClaimWire, known: &Known) -> anyhow::Result<Claim> 
     unique(&claim.place("dataset"), datasets.iter().cloned())?;
     let (metric, statement) = claim.statement()?;
     let (id, text, source) = (wire.id.clone(), wire.text.clone(), wire.source.clone());
-    Ok(Claim { id, text, source, metric, datasets, statement })
+    let family = match wire.family.as_deref().map(str::trim) {
+        Some("") => return Err(input_error!("{}: found no text; give a name", claim.place("family"))),
+        Some(name) => name.to_string(),
+        None => usual_family(source.as_deref()),
+    };
+    Ok(Claim { id, text, source, family, metric, datasets, statement })
 }
 
 struct Resolving<'a> {

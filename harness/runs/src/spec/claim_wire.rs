@@ -10,6 +10,7 @@ pub(super) struct ClaimWire {
     pub id: String,
     pub text: String,
     pub source: Option<String>,
+    pub family: Option<String>,
     pub metric: Option<String>,
     pub dataset: Option<OneOrMore>,
     pub better: Option<Named>,

@@ -95,9 +95,11 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     };
     check(&experiment)?;
     experiment.claims = claims(&wire, &experiment, &declared)?;
-    if let Some(wire) = &wire.decision {
-        experiment.decision = Decision::new(wire, &experiment)?;
-    }
+    let usual = Decision::usual(&experiment, !wire.grid.is_empty());
+    experiment.decision = match &wire.decision {
+        Some(wire) => Decision::new(wire, &experiment, usual)?,
+        None => usual,
+    };
     if let Some(wire) = &wire.tuning {
         let tuning = Tuning::new(wire, &experiment)?;
         tuning.apply(&mut experiment)?;

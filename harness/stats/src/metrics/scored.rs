@@ -203,6 +203,11 @@ impl RankedRows {
         self.ranking.rows()
     }
 
+    /// The input row at each rank, best first.
+    pub fn order(&self) -> &[u32] {
+        &self.ranking.order
+    }
+
     /// What these rows are asked.
     pub fn question(&self) -> Question {
         self.question

@@ -149,6 +149,20 @@ pub(super) fn evidence(claim: &ClaimView) -> String {
     }
 }
 
+/// What an experimenter would have answered who does not know the true effects; nothing where the claim is decided by what is seen.
+pub(super) fn observed(claim: &ClaimView) -> Option<String> {
+    let seen = claim.observed.as_ref()?;
+    let rows = seen.rows.map(|rows| format!(" over {} test rows", format::count(rows))).unwrap_or_default();
+    let needed = match &seen.needed {
+        Ok(needed) => format!(
+            "about {} would show the difference in four of five repetitions",
+            format::count(*needed as usize)
+        ),
+        Err(reason) => format!("how many would show the difference is not known: {reason}"),
+    };
+    Some(format!("Observed, in {}{rows}: {}; {needed}.", seen.metric, seen.verdict.word()))
+}
+
 /// What would decide an open claim; nothing where it is decided.
 pub(super) fn needed(claim: &ClaimView) -> Option<String> {
     if claim.verdict != Answer::Inconclusive {
@@ -196,6 +210,7 @@ mod tests {
             id: "c".to_string(),
             text: "A claim.".to_string(),
             source: None,
+            family: valor_runs::spec::OWN_CLAIMS.to_string(),
             metric: "auuc".to_string(),
             datasets: datasets.iter().map(ToString::to_string).collect(),
             statement,
@@ -209,8 +224,21 @@ mod tests {
         let (why, needed) = (evidence(&claim), needed(&claim).unwrap());
         assert!(needed.starts_with("About ") && needed.contains("seeds instead of 5"), "{needed}");
         assert!(why.contains("noisy minus base: 0.01") && why.contains("p = "), "{why}");
-        assert!(why.contains("after Holm over 4 (declared)"), "{why}");
+        assert!(why.contains("after Holm over 1 (own claims)"), "{why}");
         assert_eq!(super::needed(&claimed(four(), better("high", "base", NONE, None), &[])), None);
+    }
+
+    #[test]
+    fn a_claim_decided_by_the_truth_says_what_would_have_been_seen() {
+        let evidence = valor_analysis::sample::Sample::default().evidence();
+        let claim = claimed(evidence, better("TARNet", "T-learner", NONE, None), &[]);
+        let (why, seen) = (super::evidence(&claim), observed(&claim).unwrap());
+        assert!(why.starts_with("In auuc.true: auuc.true is auuc without the noise of outcomes. "), "{why}");
+        assert!(
+            seen.starts_with("Observed, in auuc over 400 test rows: ") && seen.contains("would show"),
+            "{seen}"
+        );
+        assert_eq!(observed(&claimed(four(), better("high", "base", NONE, None), &[])), None);
     }
 
     #[test]

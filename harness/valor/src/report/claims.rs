@@ -5,7 +5,7 @@ use super::headline::rests_on;
 use serde::Serialize;
 use valor_analysis::Analysis;
 use valor_analysis::claims::ClaimView;
-use valor_analysis::contrasts::ContrastView;
+use valor_analysis::contrasts::{ContrastView, Observed};
 use valor_analysis::effects::{EffectView, EffectsView};
 use valor_analysis::gates::GateView;
 use valor_learn::learner::neural::GateFact;
@@ -29,6 +29,10 @@ pub(super) struct ClaimText {
     pub statement: String,
     /// Why.
     pub evidence: String,
+    /// What an experimenter would have answered, where that is another metric.
+    pub observed: Option<String>,
+    /// Claims that it is corrected with.
+    pub family: String,
     /// What would decide it.
     pub needed: Option<String>,
     /// Every part in numbers, where there are several: verdict and sentence.
@@ -48,6 +52,8 @@ impl ClaimText {
             source: claim.claim.source.clone(),
             statement: claim_words::sentence(&claim.claim),
             evidence: claim_words::evidence(claim),
+            observed: claim_words::observed(claim),
+            family: claim.claim.family.clone(),
             needed: claim_words::needed(claim),
             parts: parts.map(|part| (part.verdict.word().to_string(), claim_words::part(part))).collect(),
         }
@@ -130,6 +136,47 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
     ]
 }
 
+/// Every method against its own backbone, alone and as full VALOR, in the primary metrics, averaged over datasets if there are several;
+/// with what an experimenter would have seen.
+fn within(analysis: &Analysis) -> Vec<TextTable> {
+    let several = analysis.blocks.len() > 1;
+    let shown = |contrast: &&ContrastView| !several || contrast.dataset.is_none();
+    let table = |metric: &String| {
+        let found: Vec<&ContrastView> =
+            analysis.within.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
+        let decimals = decimals(found.iter().filter_map(|contrast| contrast.value()));
+        TextTable {
+            title: format!("{metric}: within a backbone"),
+            columns: ["Method", "Against", "Difference", "95 % interval", "Verdict", "p (Holm)", "Detectable", "Observed"]
+                .map(str::to_string)
+                .to_vec(),
+            rows: found.iter().map(|contrast| within_row(contrast, decimals)).collect(),
+            remark: "The method minus what stands beside it, on the same seeds and rows: its backbone without components, and full VALOR \
+                     on it. Observed: what an experimenter who does not know the true effects would have said."
+                .to_string(),
+        }
+    };
+    analysis.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+}
+
+fn within_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
+    let mut row = left_out_row(contrast, decimals);
+    row[1].clone_from(&contrast.baseline);
+    row.push(contrast.observed.as_deref().map(seen).unwrap_or_default());
+    row
+}
+
+/// What was observed of a comparison, in short.
+pub(super) fn seen(observed: &Observed) -> String {
+    let verdict = observed.verdict.map_or("no verdict", |verdict| verdict.word());
+    let needed = observed
+        .needed
+        .as_ref()
+        .ok()
+        .map(|needed| format!("; {} rows would show it", format::count(*needed as usize)));
+    format!("{verdict} in {}{}", observed.metric, needed.unwrap_or_default())
+}
+
 /// Effects of components in the primary metrics: alone and with their pairs.
 fn effects(analysis: &Analysis) -> Vec<TextTable> {
     let primary = |effects: &&EffectsView| analysis.primary.contains(&effects.metric);
@@ -188,7 +235,8 @@ fn effect_row(term: &EffectView, decimals: usize) -> Vec<String> {
 
 /// What components do: left out of a full model, over backbones, and what became of gates.
 pub(super) fn components(analysis: &Analysis) -> Vec<TextTable> {
-    left_out(analysis).into_iter().chain(effects(analysis)).chain(gates(analysis)).collect()
+    let compared = within(analysis).into_iter().chain(left_out(analysis));
+    compared.chain(effects(analysis)).chain(gates(analysis)).collect()
 }
 
 /// How far gates are closed; nothing where no method has one.
@@ -228,15 +276,7 @@ fn ends(interval: &Interval, decimals: usize) -> String {
 
 /// How the declared family reads.
 pub(super) fn family(analysis: &Analysis) -> String {
-    let kinds: Vec<&str> = analysis
-        .decision
-        .contrasts
-        .iter()
-        .map(|kind| match kind {
-            valor_runs::spec::Family::Baseline => "every method with the baseline",
-            valor_runs::spec::Family::LeaveOneOut => "every full model with itself less one component",
-        })
-        .collect();
+    let kinds: Vec<&str> = analysis.decision.contrasts.iter().map(|kind| kind.words()).collect();
     let place = match (analysis.blocks.len(), analysis.decision.datasets) {
         (1, _) => "",
         (_, valor_runs::spec::Scope::Average) => ", averaged over datasets",
@@ -249,7 +289,7 @@ pub(super) fn family(analysis: &Analysis) -> String {
     };
     format!(
         "Declared family: {} in {}{place}: {} comparison{}, tested by {test}, corrected after Holm. All other comparisons are \
-         corrected among those of the same kind, metric and dataset; those that only claims make, among all of claims.",
+         corrected among those of the same kind, metric and dataset; claims within the families that the file declares.",
         kinds.join(" and "),
         analysis.primary.join(", "),
         analysis.declared,

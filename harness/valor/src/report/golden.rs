@@ -126,6 +126,7 @@ fn analysis() -> Analysis {
         claims: Vec::new(),
         effects: Vec::new(),
         left_out: Vec::new(),
+        within: Vec::new(),
         tuning: None,
         gates: Vec::new(),
         metrics: vec![MetricView {

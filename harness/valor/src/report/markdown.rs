@@ -159,8 +159,9 @@ fn claims(analysis: &Analysis) -> String {
         let source = claim.source.map(|source| format!(" ({})", escape(&source))).unwrap_or_default();
         let needed =
             claim.needed.map(|needed| format!(" To decide: {}", escape(&needed))).unwrap_or_default();
+        let observed = claim.observed.map(|seen| format!(" {}", escape(&seen))).unwrap_or_default();
         let (id, text, evidence) = (escape(&claim.id), escape(&claim.text), escape(&claim.evidence));
-        format!("- {id}: {text}{source} {evidence}{needed}\n")
+        format!("- {id}: {text}{source} {evidence}{observed}{needed}\n")
     };
     let group = |group: ClaimGroup| {
         let count = group.claims.len();

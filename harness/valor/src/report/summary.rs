@@ -23,7 +23,7 @@ use valor_runs::record::{Measured, RowCounts};
 use valor_stats::stats::Interval;
 
 /// Version of the format.
-pub(super) const SUMMARY_VERSION: u32 = 5;
+pub(super) const SUMMARY_VERSION: u32 = 6;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
 pub(super) fn render(analysis: &Analysis) -> Result<String> {
@@ -51,6 +51,7 @@ struct Summary<'a> {
     reference: Vec<Reference<'a>>,
     contrasts: Vec<Contrast<'a>>,
     left_out: Vec<Contrast<'a>>,
+    within_backbone: Vec<Contrast<'a>>,
     effects: &'a [EffectsView],
     failures: &'a [FailureView],
     paper: Option<&'a PaperView>,
@@ -85,6 +86,7 @@ impl<'a> Summary<'a> {
                 .collect(),
             contrasts: analysis.contrasts.iter().map(Contrast::new).collect(),
             left_out: analysis.left_out.iter().map(Contrast::new).collect(),
+            within_backbone: analysis.within.iter().map(Contrast::new).collect(),
             effects: &analysis.effects,
             failures: &analysis.failures,
             paper: analysis.paper.as_ref(),

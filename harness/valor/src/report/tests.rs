@@ -102,8 +102,8 @@ fn failure_to_converge_reads_as_such_in_every_table() {
     ];
     for text in texts {
         let partly = text.matches("failed to converge: 1 of 3").count();
-        assert_eq!(partly, 6, "beside each mean: {text}");
-        assert!(text.matches("failed to converge").count() >= partly + 6, "{text}");
+        assert_eq!(partly, 8, "beside each mean: {text}");
+        assert!(text.matches("failed to converge").count() >= partly + 8, "{text}");
     }
     let row = &table.blocks[0].methods;
     assert!(row[0].cells.iter().all(|cell| cell.mean.is_some() && cell.beside.is_some()));
@@ -345,7 +345,7 @@ fn csv_and_summary_say_the_same() {
         assert_eq!(line["mean"].parse::<f64>().ok(), mean, "{line:?}");
         lines += 1;
     }
-    assert_eq!(lines, (3 + 4) * 6);
+    assert_eq!(lines, (3 + 4) * 8);
 }
 
 #[test]
@@ -390,6 +390,7 @@ fn pages_and_files_show_answers_with_markup_escaped() {
         id: "c".to_string(),
         text,
         source: Some("a <i>book</i>".to_string()),
+        family: valor_runs::spec::OWN_CLAIMS.to_string(),
         metric: "auuc".to_string(),
         datasets: Vec::new(),
         statement,

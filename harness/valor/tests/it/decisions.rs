@@ -138,9 +138,15 @@ fn claims_are_answered_in_every_file_of_the_report() {
         (&summary["decision"]["family"], &summary["decision"]["equivalence"]["auuc"]),
         (&1.into(), &0.5.into())
     );
-    // So few rows hold no total to take shares of: the area decides, and a number in units of the share says nothing of it.
+    // The truth decides, with the region of what it stands in for. What is observed of so few rows holds no total to take shares of:
+    // its area stands beside.
     let first = &summary["contrasts"][0];
-    assert_eq!((&first["metric"], &first["margin"]), (&"auuc.area".into(), &0.0.into()));
+    assert_eq!((&first["metric"], &first["margin"]), (&"auuc.true".into(), &0.5.into()));
+    assert_eq!(
+        (&first["observed"]["metric"], &answer["observed"]["metric"]),
+        (&"auuc.area".into(), &"auuc.area".into())
+    );
+    assert_eq!((&answer["instead"], &answer["family"]), (&"auuc.true".into(), &"claims of someone".into()));
     let share = &summary["contrasts"][1];
     assert_eq!((&share["metric"], &share["verdict"]), (&"auuc".into(), &serde_json::Value::Null));
     assert!(share["verdict_reason"].as_str().unwrap().contains("hardly there"), "{share}");

@@ -27,6 +27,7 @@ fn grid() -> Vec<Planted<'static>> {
 
 fn claim(id: &str, statement: Statement) -> Claim {
     Claim {
+        family: String::new(),
         id: id.to_string(),
         text: format!("Claim {id}."),
         source: None,
