@@ -77,13 +77,25 @@ impl DatasetTotals {
     /// Why a metric says nothing here; nothing if it does.
     pub fn warning(&self, metric: &str) -> Option<String> {
         let found = self.hardly_there(metric)?;
-        let (_, area) = metrics::find(metric).ok()?.share_of()?;
+        let decides = self.in_place_of(metric)?;
         Some(format!(
             "{metric} is a share of a total that is hardly there: the average effect on the test rows of {} is {}, less than \
-             {HARDLY_THERE:.0}; {area} decides in its place",
+             {HARDLY_THERE:.0}; {decides} decides in its place",
             self.dataset,
             found.distance()
         ))
+    }
+
+    /// What decides in the place of a share of a total that is hardly there: the metric without noise where the truth is known, else
+    /// the area.
+    fn in_place_of(&self, share: &str) -> Option<&'static str> {
+        let area = |metric: &str| Some(metrics::find(metric).ok()?.share_of()?.1);
+        let limit = metrics::find(share).ok()?.without_noise().filter(|_| self.of_truth.is_some());
+        match limit {
+            Some(limit) if self.hardly_there(limit).is_some() => area(limit),
+            Some(limit) => Some(limit),
+            None => area(share),
+        }
     }
 }
 

@@ -104,6 +104,7 @@ pub fn left_out(methods: &[NamedMethod]) -> Vec<LeftOut> {
 mod tests {
     use super::*;
     use crate::spec::load::declared;
+    use crate::spec::{Family, OWN_CLAIMS, usual_family};
 
     #[test]
     fn methods_meet_their_own_backbone_and_valor_on_it_once() {
@@ -117,5 +118,30 @@ mod tests {
         assert_eq!(of("RERUM (CFR-WASS)"), ["CFR-WASS", "VALOR (CFR-WASS)"]);
         assert!(of("TARNet").is_empty() && of("EFIN").is_empty(), "neither itself nor a pair twice");
         assert_eq!(found.len(), 6 + 4 * 2);
+    }
+
+    #[test]
+    fn grids_of_backbones_are_decided_within_them_and_claims_are_of_whoever_makes_them() {
+        let load = |name: &str| {
+            let path = format!("../../experiments/{name}.toml");
+            declared(std::path::Path::new(&path), None, &[]).unwrap()
+        };
+        for (name, family) in [
+            ("table1", Family::WithinBackbone),
+            ("release", Family::WithinBackbone),
+            ("loss_variants", Family::WithinBackbone),
+            ("ziln", Family::Baseline),
+            ("forests", Family::Baseline),
+        ] {
+            assert_eq!(load(name).decision.contrasts, [family], "{name}");
+        }
+        let losses = load("loss_variants");
+        let against: BTreeSet<String> =
+            within_backbones(&losses.methods).into_iter().map(|pair| pair.against).collect();
+        assert_eq!(against, BTreeSet::from(["TARNet mse".to_string(), "CFR-WASS mse".to_string()]));
+        let table = load("table2");
+        let families: BTreeSet<&str> = table.claims.iter().map(|claim| claim.family.as_str()).collect();
+        assert_eq!(families, BTreeSet::from([OWN_CLAIMS, "claims of the paper"]));
+        assert_eq!(usual_family(Some("a book")), "claims of a book");
     }
 }

@@ -77,8 +77,12 @@ pub fn linearise_rows(
         !models.is_empty() && models.iter().all(|model| model.rows() == rows),
         "models of other rows than the {rows} that are drawn"
     );
-    let parts: Vec<[&Metric; 2]> = metrics.iter().filter_map(|metric| parts(metric)).collect();
-    let wanted: Vec<&Metric> = metrics.iter().copied().chain(parts.into_iter().flatten()).collect();
+    let mut wanted: Vec<&Metric> = metrics.to_vec();
+    for part in metrics.iter().filter_map(|metric| parts(metric)).flatten() {
+        if wanted.iter().all(|known| known.name != part.name) {
+            wanted.push(part);
+        }
+    }
     let grouped = |model: &RankedRows| -> Vec<Result<Grouped, Undefined>> {
         let found = influences(model, &wanted);
         found
@@ -93,30 +97,26 @@ pub fn linearise_rows(
     let sums: Vec<Vec<f64>> =
         means.iter().map(|mean| mean.as_ref().map_or_else(|_| none(), |mean| mean.sums.clone())).collect();
     let changes = draws.changes(&sums);
-    let mut next = metrics.len();
-    let resampled = |(index, metric): (usize, &&Metric)| {
-        let mean = means[index].as_ref().map_err(Undefined::clone);
-        let values = match self::parts(metric) {
-            None => mean.map(|mean| changes[index].iter().map(|change| mean.value + change).collect()),
-            Some(_) => {
-                let (area, total) = (next, next + 1);
-                next += 2;
-                let known =
-                    |part: usize| means[part].as_ref().map(|mean| mean.value).map_err(Undefined::clone);
-                mean.and_then(|mean| {
-                    let ratio = |area: f64, total: f64| area / total.abs();
-                    let start = mean.value - ratio(known(area)?, known(total)?);
-                    let (areas, totals) = (known(area)?, known(total)?);
-                    let of = |draw: usize| {
-                        start + ratio(areas + changes[area][draw], totals + changes[total][draw])
-                    };
-                    Ok((0..draws.draws).map(of).collect())
-                })
-            }
+    let known = |name: &str| -> Result<(f64, &Vec<f64>), Undefined> {
+        let index = wanted.iter().position(|metric| metric.name == name);
+        let index = index.ok_or_else(|| Undefined(format!("{name} is not followed")))?;
+        Ok((means[index].as_ref().map_err(Undefined::clone)?.value, &changes[index]))
+    };
+    let values = |metric: &Metric| -> Result<Vec<f64>, Undefined> {
+        let (value, changes) = known(metric.name)?;
+        let Some([area, total]) = parts(metric) else {
+            return Ok(changes.iter().map(|change| value + change).collect());
         };
+        let ((area, areas), (total, totals)) = (known(area.name)?, known(total.name)?);
+        let start = value - area / total.abs();
+        let drawn = areas.iter().zip(totals);
+        Ok(drawn.map(|(by, total_by)| start + (area + by) / (total + total_by).abs()).collect())
+    };
+    let resampled = |metric: &&Metric| {
+        let values = values(metric);
         (metric.name.to_string(), values.map(|values| Resampled { values, rows, law: Law::Linear }))
     };
-    Ok(metrics.iter().enumerate().map(resampled).collect())
+    Ok(metrics.iter().map(resampled).collect())
 }
 
 /// The area and the total of a share.
