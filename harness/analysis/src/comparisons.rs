@@ -8,7 +8,7 @@ use super::totals::{Totals, equivalence};
 use std::collections::BTreeMap;
 use valor_runs::spec::{Decision, Family, Scope};
 use valor_stats::metrics::{self, Direction};
-use valor_stats::stats::{POWER, Rule, Verdict, holm, sign_test};
+use valor_stats::stats::{Looks, POWER, Rule, Verdict, holm, sign_test};
 
 /// Who asks for a comparison. One that several ask for belongs to the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +58,8 @@ pub struct Deciding<'a> {
     pub totals: &'a Totals,
     /// Datasets of the experiment.
     pub datasets: usize,
+    /// How often claims are looked at.
+    pub looks: Looks,
 }
 
 impl Deciding<'_> {
@@ -162,6 +164,20 @@ impl Comparisons {
         let view = &self.found.get(&key)?.view;
         let turned = if view.method == question.method { view.clone() } else { view.reversed() };
         Some(ContrastView { component: question.component.map(str::to_string), ..turned })
+    }
+
+    /// A comparison that was asked for, as a test; nothing where its metric decides nothing.
+    pub fn test(
+        &self,
+        deciding: &Deciding,
+        question: &ComparedMethods,
+        metric: &str,
+        datasets: &[&str],
+    ) -> Option<OwnTest> {
+        let key = Key::new(datasets, [question.method, question.against], metric);
+        let found = self.found.get(&key).filter(|_| deciding.totals.warning(metric, datasets).is_none())?;
+        let id = format!("{} on {}: {}", key.metric, key.datasets.join(", "), key.methods.join(" and "));
+        Some(OwnTest { id, p: p_of(deciding, found) })
     }
 
     /// Comparisons of the declared family.

@@ -49,6 +49,8 @@ pub mod effects;
 
 pub mod claims;
 
+pub mod until;
+
 pub mod tuning;
 
 pub mod averages;

@@ -1,6 +1,7 @@
 //! What is estimated, and how much the test rows decide: a bootstrap that draws rows once for all models.
 
 use super::estimate::LEVEL;
+use super::evidence::Evidence;
 use super::shown::CURVES;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,6 +55,17 @@ pub struct Visits {
     pub all: u64,
     /// Most test rows of a run.
     pub most: u64,
+}
+
+impl Visits {
+    /// What one resample of all asked runs would visit.
+    pub fn of(evidence: &Evidence) -> Self {
+        evidence.cells.iter().fold(Self::default(), |visits, cell| {
+            let rows = evidence.evaluations(cell.dataset).values().map(|rows| rows.outcome.len()).max();
+            let rows = rows.unwrap_or(0) as u64;
+            Self { all: visits.all + rows * cell.runs.len() as u64, most: visits.most.max(rows) }
+        })
+    }
 }
 
 impl EstimationPlan {

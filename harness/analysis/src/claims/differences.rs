@@ -199,7 +199,7 @@ impl Judge<'_> {
             let find = |(factor, name): &(f64, &str)| cells.find(name).map(|one| (*factor, one));
             LinearContrast::of(&terms.iter().filter_map(find).collect::<Vec<_>>(), self.metric, orientation)
         });
-        pooled(&combined.collect::<Vec<_>>())
+        pooled(&combined.collect::<Vec<_>>(), self.place.looks)
     }
 
     /// A step is a gain, and larger than every other step.
@@ -277,6 +277,18 @@ impl Judge<'_> {
         Part { value, pairs, ..Part::untested(what, reason.to_string()) }
     }
 
+    /// What a part adds to its family; nothing where nothing is left to decide.
+    pub(super) fn tested(&self, draft: &Draft, comparisons: &Comparisons) -> Option<OwnTest> {
+        match draft {
+            Draft::Done(_) => None,
+            Draft::Own(own) => Some(own.test.clone()),
+            Draft::Looked { better, than, .. } => {
+                let question = ComparedMethods { method: better, against: than, component: None };
+                comparisons.test(self.deciding, &question, self.metric, &self.place.names())
+            }
+        }
+    }
+
     /// The part once families are corrected.
     pub(super) fn part(&self, draft: Draft, comparisons: &Comparisons, family: &ClaimFamily) -> Part {
         match draft {
@@ -320,7 +332,8 @@ impl Judge<'_> {
             pairs: found.seeds_paired,
             detectable: decided.detectable,
             reason: None,
-            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&gain.whole, &rule, self.seeds)),
+            needed: (verdict == Answer::Inconclusive)
+                .then(|| Needed::of(&gain.whole, Some(&gain.whole), &rule, self.seeds)),
             ..Part::untested(what, String::new())
         }
     }
@@ -329,8 +342,8 @@ impl Judge<'_> {
         let Own { what, gain, tested, level, margin, bounds, test } = own;
         let rule = Rule { level: LEVEL, power: POWER, family: family.count, margin };
         let adjusted = family.adjusted(&test);
-        let (verdict, nearest) = match bounds {
-            Bounds::Least(over) => (rule.answer(&tested.whole, &over, adjusted), over),
+        let (verdict, nearest, small) = match bounds {
+            Bounds::Least(over) => (rule.answer(&tested.whole, &over, adjusted), over, Some(&tested.whole)),
             Bounds::Between(least, most) => {
                 let inside = least.mean > 0.0 && most.mean < 0.0;
                 let certain = adjusted.is_some_and(|p| p < 1.0 - rule.level);
@@ -339,7 +352,7 @@ impl Judge<'_> {
                     (true, false) => Answer::Refuted,
                     (false, _) => Answer::Inconclusive,
                 };
-                (verdict, if least.mean.abs() < most.mean.abs() { least } else { most })
+                (verdict, if least.mean.abs() < most.mean.abs() { least } else { most }, None)
             }
         };
         let sign = self.sign();
@@ -357,7 +370,7 @@ impl Judge<'_> {
             pairs: gain.pairs,
             detectable: tested.whole.detectable(rule.single_level(), rule.power).ok(),
             reason: None,
-            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&nearest, &rule, self.seeds)),
+            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&nearest, small, &rule, self.seeds)),
             ..Part::untested(what, String::new())
         }
     }

@@ -13,6 +13,7 @@ use super::contrasts::ComparedMethods;
 use super::estimate::LEVEL;
 use super::linear_contrast::{DatasetCells, Place};
 use differences::{Draft, Judge, Margins};
+use serde::Serialize;
 use valor_runs::spec::{Claim, Experiment, Margin, Statement};
 use valor_stats::metrics::{self, Direction};
 use valor_stats::stats::{Answer, POWER, Rule};
@@ -30,6 +31,31 @@ pub struct ClaimView {
     pub instead: Option<Instead>,
     /// What it rests on: one entry per comparison, method or backbone.
     pub parts: Vec<Part>,
+    /// Where looking at it ended, if it is looked at after every seed.
+    pub ended: Option<Ended>,
+}
+
+/// Where looking at a claim ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// Seeds of each of its cells.
+    pub seeds: usize,
+    /// Why.
+    pub why: Ending,
+}
+
+/// Why looking at a claim ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It is decided.
+    Decided,
+    /// No number of seeds decides it: test rows do, or it cannot be tested, or it is judged once.
+    SeedsDoNotDecide,
+    /// It has the most seeds that the design allows.
+    MostSeeds,
+    /// Runs that the next look needs are not recorded.
+    Missing,
 }
 
 /// A metric that decides in the place of another.
@@ -88,6 +114,38 @@ pub fn ask<'a>(
     found
 }
 
+/// Answers the claims of an experiment by themselves, apart from its tables. `settled` are the tests of claims that were decided at
+/// earlier looks: they count in the family with the p that they had, unless one of these claims makes the same test anew.
+///
+/// Holm over always-valid p-values, each at whatever look, keeps the error rate of the family over all looks: the first true null
+/// hypothesis that is rejected at any look has a p of at most alpha over the number of true ones.
+pub fn look(
+    asked: &Experiment,
+    datasets: &[DatasetCells],
+    deciding: &Deciding,
+    seeds: usize,
+    settled: &[OwnTest],
+) -> Vec<Looked> {
+    let mut comparisons = Comparisons::default();
+    let claims = ask(asked, datasets, deciding, &mut comparisons);
+    let tests: Vec<Vec<OwnTest>> =
+        claims.iter().map(|claim| claim.tests(deciding, seeds, &comparisons)).collect();
+    let anew = |test: &&OwnTest| !tests.iter().flatten().any(|other| other.id == test.id);
+    let own = claims.iter().flat_map(Asked::own);
+    let own: Vec<OwnTest> = own.chain(settled.iter().filter(anew).cloned()).collect();
+    let family = comparisons.decide(deciding, &own);
+    let answered = claims.into_iter().map(|claim| claim.answer(deciding, seeds, &comparisons, &family));
+    answered.zip(tests).map(|(view, tests)| Looked { view, tests }).collect()
+}
+
+/// A claim at a look.
+pub struct Looked {
+    /// With its answer.
+    pub view: ClaimView,
+    /// What it added to its family.
+    pub tests: Vec<OwnTest>,
+}
+
 fn one<'a>(
     asked: &'a Experiment,
     claim: &'a Claim,
@@ -99,7 +157,7 @@ fn one<'a>(
     let named = |one: &&DatasetCells| {
         claim.datasets.is_empty() || claim.datasets.iter().any(|dataset| dataset == one.dataset)
     };
-    let place = Place { datasets: datasets.iter().filter(named).collect() };
+    let place = Place { datasets: datasets.iter().filter(named).collect(), looks: deciding.looks };
     let metric = deciding.totals.deciding(&claim.metric, &place.names());
     let warning = deciding.totals.warning(&claim.metric, &place.names());
     let mut found = Asked { claim, absent, place, metric, warning, drafts: Vec::new() };
@@ -116,6 +174,12 @@ impl<'a> Asked<'a> {
             Draft::Own(own) => Some(own.test()),
             Draft::Done(_) | Draft::Looked { .. } => None,
         })
+    }
+
+    /// What it adds to its family.
+    fn tests(&self, deciding: &Deciding, seeds: usize, comparisons: &Comparisons) -> Vec<OwnTest> {
+        let judge = self.judge(deciding, seeds);
+        self.drafts.iter().filter_map(|draft| judge.tested(draft, comparisons)).collect()
     }
 
     fn judge(&'a self, deciding: &'a Deciding<'a>, seeds: usize) -> Judge<'a> {
@@ -178,6 +242,7 @@ impl<'a> Asked<'a> {
             instead: instead.filter(|_| absent.is_empty()),
             absent,
             parts,
+            ended: None,
         }
     }
 }

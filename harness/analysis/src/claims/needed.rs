@@ -23,19 +23,18 @@ pub enum Needed {
 
 impl Needed {
     /// So that a true value as far from zero as the one found is told from zero with the asked power, at the level of Holm's
-    /// first step. The seeds' part of the variance shrinks with their number, that of the rows stays.
-    pub fn of(tested: &Studentised, rule: &Rule, instead_of: usize) -> Self {
-        let without_seeds = Studentised { error: 0.0, freedom: f64::MAX, ..*tested };
-        let rows = without_seeds.standard_error();
-        let finds = |design: &Studentised| {
-            design.power(tested.mean, rule.single_level()).is_ok_and(|power| power >= rule.power)
+    /// first step; or so that `small`, the gain that may be too small to matter, is called so with that power. The seeds' part of the
+    /// variance shrinks with their number, that of the rows stays.
+    pub fn of(tested: &Studentised, small: Option<&Studentised>, rule: &Rule, instead_of: usize) -> Self {
+        let rows = tested.of_all_seeds().standard_error();
+        let decides = |more: &dyn Fn(&Studentised) -> Studentised| {
+            let found = more(tested).power(tested.mean, rule.single_level());
+            found.is_ok_and(|power| power >= rule.power)
+                || small.is_some_and(|small| rule.finds_equivalent(&more(small)))
         };
-        let enough = |seeds: usize| {
-            let factor = seeds as f64 / instead_of.max(1) as f64;
-            let (error, freedom) = (tested.error / factor.sqrt(), tested.freedom * factor);
-            finds(&Studentised { error, freedom, ..*tested })
-        };
-        if !finds(&without_seeds) {
+        let enough =
+            |seeds: usize| decides(&|design| design.of_more_seeds(seeds as f64 / instead_of.max(1) as f64));
+        if !decides(&Studentised::of_all_seeds) {
             return if rows > 0.0 { Self::Rows } else { Self::AnotherDesign };
         }
         let first = instead_of + 1;

@@ -3,6 +3,7 @@
 //! An interval says what was resampled, how many there were, and by which method.
 
 mod answer;
+mod anytime;
 mod band;
 mod bootstrap;
 mod distributions;
@@ -13,6 +14,8 @@ mod fixtures;
 mod holm;
 mod interval;
 mod linear;
+#[cfg(test)]
+mod optional_stopping;
 mod paired;
 mod resamples;
 mod row_bootstrap;
@@ -27,6 +30,7 @@ mod verdict;
 mod weak_totals;
 
 pub use answer::Answer;
+pub use anytime::Looks;
 pub use band::{CurveBand, curve_band};
 pub use distributions::NORMAL_95;
 pub use draws::{RowBootstrap, RowDraws};

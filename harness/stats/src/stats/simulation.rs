@@ -422,4 +422,5 @@ fn the_tables_of_the_methods() {
     super::weak_totals::print(many);
     print_tests(many);
     print_verdicts(many);
+    super::optional_stopping::print(many);
 }

@@ -6,6 +6,7 @@ use valor_analysis::Analysis;
 use valor_analysis::claims::ClaimView;
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::effects::{EffectView, EffectsView};
+use valor_analysis::until::Sequence;
 use valor_page::format::{self, p_text};
 use valor_stats::stats::Interval;
 
@@ -189,12 +190,34 @@ pub(super) fn family(analysis: &Analysis) -> String {
         valor_runs::spec::Test::SignFlip => "flipping signs",
         valor_runs::spec::Test::Wilcoxon => "Wilcoxon's signed ranks",
     };
-    format!(
+    let declared = format!(
         "Declared family: {} in {}{place}: {} comparison{}, tested by {test}, corrected after Holm. All other comparisons are \
          corrected among those of the same kind, metric and dataset; those that only claims make, among all of claims.",
         kinds.join(" and "),
         analysis.primary.join(", "),
         analysis.declared,
         if analysis.declared == 1 { "" } else { "s" }
-    )
+    );
+    analysis.sequence.as_ref().map_or(declared.clone(), |sequence| {
+        format!("{declared} {}", looked_at(sequence, analysis.seeds.len()))
+    })
+}
+
+/// That claims are looked at after every seed, and what is missing for the next look.
+fn looked_at(sequence: &Sequence, declared: usize) -> String {
+    let most = sequence.max_seeds;
+    let mut text = format!(
+        "Claims are looked at after every seed, from {declared} to at most {most}, until each is decided: their intervals and \
+         p-values hold at every look (always-valid t), after Holm over all of them. Tables show the {declared} declared seeds, beside \
+         them how many more claims rest on."
+    );
+    if !sequence.missing.is_empty() {
+        let (count, open) = (sequence.missing.len(), sequence.open);
+        text += &format!(
+            " {open} claim{} open; cells whose next run is not recorded: {count}. To go on: {}",
+            if open == 1 { " is" } else { "s are" },
+            sequence.command
+        );
+    }
+    text
 }

@@ -62,7 +62,7 @@ fn compared(cells: &[CellView]) -> Vec<ContrastView> {
     let cells = cells.iter().map(|cell| ResampledCell { cell, resamples: &resamples }).collect();
     let cells = DatasetCells { dataset: "b2b_mimic", cells };
     let questions = with_baseline("TARNet", &cells);
-    let place = Place { datasets: vec![&cells] };
+    let place = Place { datasets: vec![&cells], looks: Default::default() };
     questions.iter().filter_map(|question| contrast(question, "auuc", &place)).collect()
 }
 
@@ -92,6 +92,7 @@ fn analysis() -> Analysis {
         claims: Vec::new(),
         effects: Vec::new(),
         left_out: Vec::new(),
+        sequence: None,
         tuning: None,
         metrics: vec![MetricView {
             name: "auuc".to_string(),

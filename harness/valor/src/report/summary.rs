@@ -1,6 +1,6 @@
 //! summary.json: the report for programs. docs/reference/report.md describes every field.
 
-use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
+use super::verdicts::{ClaimSummary, DecisionSummary, SequenceSummary, VerdictSummary};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -37,6 +37,8 @@ struct Summary<'a> {
     seeds: &'a [u64],
     decision: DecisionSummary<'a>,
     claims: Vec<ClaimSummary<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<SequenceSummary<'a>>,
     tuning: Option<&'a TuningView>,
     metrics: &'a [MetricView],
     datasets: Vec<Dataset<'a>>,
@@ -62,6 +64,7 @@ impl<'a> Summary<'a> {
             seeds: &analysis.seeds,
             decision: DecisionSummary::new(analysis),
             claims: analysis.claims.iter().map(ClaimSummary::new).collect(),
+            sequence: SequenceSummary::new(analysis),
             tuning: analysis.tuning.as_ref(),
             metrics: &analysis.metrics,
             datasets: analysis.blocks.iter().map(Dataset::new).collect(),
