@@ -71,6 +71,9 @@ mod verdict_tests;
 #[cfg(test)]
 mod comparison_tests;
 
+#[cfg(test)]
+mod until_tests;
+
 pub use analysis::Analysis;
 pub use block::Block;
 pub use collect::collect;

@@ -115,6 +115,8 @@ impl Looking<'_> {
                 left.iter().flat_map(|claim| self.asked.cells_of(&self.asked.claims[*claim])).collect();
             sequence.missing = cells.iter().flat_map(|cell| self.missing(*cell, seeds + 1)).collect();
             let stuck = !sequence.missing.is_empty();
+            // A look that lacks runs of its own asks for no further ones.
+            let whole = cells.iter().all(|cell| self.missing(*cell, seeds).is_none());
             for ((claim, found), end) in open.iter().zip(found).zip(ends) {
                 let why = end.or(stuck.then_some(Ending::Missing));
                 let ended = why.map(|why| Ended { seeds, why });
@@ -123,7 +125,7 @@ impl Looking<'_> {
                 }
                 views.insert(*claim, ClaimView { ended, ..found.view });
             }
-            for cell in &cells {
+            for cell in cells.iter().filter(|_| whole) {
                 sequence.asked.ask(*cell, seeds + 1 - declared);
                 if !stuck {
                     sequence.looked.ask(*cell, seeds + 1 - declared);

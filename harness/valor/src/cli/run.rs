@@ -53,15 +53,15 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
         train(&pool)?;
         let Some(looker) = looker.as_mut().filter(|_| !interrupted()) else { break };
         let look = looker.look(store)?;
-        let whole = known(&experiment, store)?.iter().all(|known| known.state.is_done());
-        let next = (whole && look.lacks()).then(|| looker.asked(&look));
-        if next.is_some() {
+        let next = looker.asked(&look);
+        // What was asked for already and is not recorded has failed.
+        let more = next.more != experiment.more;
+        if more && look.lacks() {
             eprintln!("{}", look.before());
         }
-        found = Some(look);
-        match next {
-            Some(next) => experiment = next,
-            None => break,
+        (experiment, found) = (next, Some(look));
+        if !more {
+            break;
         }
     }
     let stopped = interrupted();

@@ -6,7 +6,6 @@ use valor_analysis::Analysis;
 use valor_analysis::claims::ClaimView;
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::effects::{EffectView, EffectsView};
-use valor_analysis::until::Sequence;
 use valor_page::format::{self, p_text};
 use valor_stats::stats::Interval;
 
@@ -190,22 +189,20 @@ pub(super) fn family(analysis: &Analysis) -> String {
         valor_runs::spec::Test::SignFlip => "flipping signs",
         valor_runs::spec::Test::Wilcoxon => "Wilcoxon's signed ranks",
     };
-    let declared = format!(
+    format!(
         "Declared family: {} in {}{place}: {} comparison{}, tested by {test}, corrected after Holm. All other comparisons are \
          corrected among those of the same kind, metric and dataset; those that only claims make, among all of claims.",
         kinds.join(" and "),
         analysis.primary.join(", "),
         analysis.declared,
         if analysis.declared == 1 { "" } else { "s" }
-    );
-    analysis.sequence.as_ref().map_or(declared.clone(), |sequence| {
-        format!("{declared} {}", looked_at(sequence, analysis.seeds.len()))
-    })
+    )
 }
 
-/// That claims are looked at after every seed, and what is missing for the next look.
-fn looked_at(sequence: &Sequence, declared: usize) -> String {
-    let most = sequence.max_seeds;
+/// That claims are looked at after every seed, and what is missing for the next look; nothing where they are looked at once.
+pub(super) fn looked_at(analysis: &Analysis) -> Option<String> {
+    let sequence = analysis.sequence.as_ref()?;
+    let (declared, most) = (analysis.seeds.len(), sequence.max_seeds);
     let mut text = format!(
         "Claims are looked at after every seed, from {declared} to at most {most}, until each is decided: their intervals and \
          p-values hold at every look (always-valid t), after Holm over all of them. Tables show the {declared} declared seeds, beside \
@@ -219,5 +216,5 @@ fn looked_at(sequence: &Sequence, declared: usize) -> String {
             sequence.command
         );
     }
-    text
+    Some(text)
 }

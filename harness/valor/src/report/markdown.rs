@@ -92,7 +92,8 @@ fn claims(analysis: &Analysis) -> String {
         format!("- **{}** {id}: {text}{source} {evidence}{needed}\n", claim.verdict)
     };
     let lines: String = ClaimText::all(analysis).into_iter().map(line).collect();
-    if lines.is_empty() { lines } else { format!("\n## Claims\n\n{lines}") }
+    let looked = claims::looked_at(analysis).map(|text| format!("{}\n\n", escape(&text))).unwrap_or_default();
+    if lines.is_empty() { lines } else { format!("\n## Claims\n\n{looked}{lines}") }
 }
 
 /// What components do: left out of a full model, and over backbones.
