@@ -1,8 +1,8 @@
 //! Claims that are looked at after every seed, on planted values.
 
-use super::claims::{ClaimView, Ended, Ending};
+use super::claims::{ClaimView, Ended, Ending, Needed};
 use super::evidence::{CellEvidence, Evidence};
-use super::sample::{NONE, apart, better, four, level, plant, planted};
+use super::sample::{NONE, Sample, apart, better, four, level, plant, planted};
 use super::until::{Numbers, Sequence, looked};
 use super::verdict_tests::analysis;
 use valor_runs::spec::{Cell, Claim, Statement};
@@ -140,4 +140,25 @@ fn a_mean_over_datasets_is_one_value_per_seed() {
     let part = &claims[0].parts[0];
     assert_eq!(part.pairs, 5, "seeds, not seeds times datasets");
     assert_eq!((claims[0].verdict, part.over), (Answer::Supported, "seeds"));
+}
+
+#[test]
+fn what_test_rows_leave_open_asks_for_no_seeds() {
+    let sample = Sample {
+        rows: 300,
+        methods: vec![("base", "tarnet"), ("other", "t-learner")],
+        seeds: vec![1, 2, 3, 4, 5],
+        metrics: vec!["auuc"],
+        ..Default::default()
+    };
+    let mut evidence = sample.evidence();
+    for cell in &mut evidence.cells {
+        let values = if cell.method == 0 { level(0.3) } else { apart(0.301, 0.5) };
+        cell.runs.iter_mut().zip(values).for_each(|(run, value)| plant(run, "auuc", value));
+    }
+    let evidence = sequential(evidence, &[better("other", "base", NONE, None)], 9, &[]);
+    let (claims, sequence) = found(&evidence);
+    assert_eq!((claims[0].needed(), claims[0].parts[0].over), (Some(&Needed::Rows), "seeds and test rows"));
+    assert_eq!(claims[0].ended, Some(Ended { seeds: 5, why: Ending::SeedsDoNotDecide }));
+    assert!(sequence.missing.is_empty() && sequence.asked.is_empty());
 }

@@ -49,3 +49,50 @@ impl Needed {
         Self::Seeds { seeds: high, instead_of }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use valor_stats::stats::{POWER, Tails};
+
+    const RULE: Rule = Rule { level: 0.95, power: POWER, family: 1, margin: 0.0 };
+
+    fn five(mean: f64, rows: f64) -> Studentised {
+        let rows = Tails { down: rows, up: rows };
+        Studentised { rows, ..Studentised::of_pairs(mean, 1.0, 5).unwrap() }
+    }
+
+    fn needed(tested: &Studentised, rule: &Rule) -> Needed {
+        Needed::of(tested, Some(tested), rule, 5)
+    }
+
+    #[test]
+    fn seeds_narrow_what_they_vary_and_leave_what_rows_do() {
+        // A t-test of 10 pairs finds one standard deviation with probability .80.
+        assert_eq!(needed(&five(1.0, 0.0), &RULE), Needed::Seeds { seeds: 10, instead_of: 5 });
+        assert_eq!(needed(&five(1.0, 0.5), &RULE), Needed::Rows);
+        assert!(matches!(needed(&five(1.0, 0.3), &RULE), Needed::Seeds { seeds: 11.., .. }));
+        assert_eq!(needed(&five(0.01, 0.0), &RULE), Needed::AnotherDesign);
+    }
+
+    #[test]
+    fn looking_after_every_seed_takes_more_of_them() {
+        let always = five(1.0, 0.0).at_every_look();
+        assert!(
+            matches!(needed(&always, &RULE), Needed::Seeds { seeds: 16..30, .. }),
+            "{:?}",
+            needed(&always, &RULE)
+        );
+        assert_eq!(needed(&five(1.0, 0.5).at_every_look(), &RULE), Needed::Rows);
+    }
+
+    #[test]
+    fn what_is_too_small_to_matter_may_be_found_so() {
+        let region = Rule { margin: 1.0, ..RULE };
+        for tested in [five(0.01, 0.0), five(0.01, 0.0).at_every_look()] {
+            assert!(matches!(needed(&tested, &region), Needed::Seeds { seeds: 10..40, .. }));
+            assert_eq!(Needed::of(&tested, None, &region, 5), Needed::AnotherDesign);
+        }
+        assert_eq!(needed(&five(0.01, 1.0), &region), Needed::Rows);
+    }
+}

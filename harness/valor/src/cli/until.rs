@@ -67,6 +67,7 @@ impl Found {
         let of = self.claims.iter().filter(open).count();
         let all = match of {
             0 => format!("all {} claims are decided", self.claims.len()),
+            1 => format!("1 of {} claims is not decided", self.claims.len()),
             open => format!("{open} of {} claims are not decided", self.claims.len()),
         };
         self.claims.iter().map(line).chain([all]).collect()

@@ -205,7 +205,7 @@ pub(super) fn looked_at(analysis: &Analysis) -> Option<String> {
     let (declared, most) = (analysis.seeds.len(), sequence.max_seeds);
     let mut text = format!(
         "Claims are looked at after every seed, from {declared} to at most {most}, until each is decided: their intervals and \
-         p-values hold at every look (always-valid t), after Holm over all of them. Tables show the {declared} declared seeds, beside \
+         p-values hold at every look (always-valid t), after Holm over all of them, apart from the tables of differences. Tables show the {declared} declared seeds, beside \
          them how many more claims rest on."
     );
     if !sequence.missing.is_empty() {

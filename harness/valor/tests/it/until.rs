@@ -35,10 +35,10 @@ equivalence = 0
 
 [[claim]]
 id = \"fast\"
-text = \"It learns.\"
-better = \"fast\"
-than = \"slow\"
-metric = \"ate.error\"
+text = \"It learns too fast.\"
+better = \"slow\"
+than = \"fast\"
+metric = \"calibration.treated\"
 
 [[claim]]
 id = \"open\"
@@ -104,7 +104,8 @@ fn seeds_are_added_until_claims_are_decided_and_the_report_finds_the_same() {
         )
     };
     assert_eq!(ended("open"), ("most-seeds".to_string(), &9.into()));
-    assert_eq!(ended("fast").0, "decided");
+    assert!(ended("fast").0 == "decided" && ended("fast").1.as_u64().unwrap() > 5, "{:?}", ended("fast"));
+    assert_eq!(claim(&after, "fast")["verdict"], "supported");
     let fast = claim(&after, "fast");
     assert!(fast["evidence"].as_str().unwrap().contains("seeds, looked at after every one."), "{fast}");
     assert_eq!(claim(&after, "open")["parts"][0]["pairs"], 9);
