@@ -62,7 +62,7 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
     }
     let evaluations = rows.into_iter().map(|(id, rows)| (id, Arc::unwrap_or_clone(rows))).collect();
     let (experiment, command) = (experiment.clone(), command.to_string());
-    Ok(Evidence { experiment, cells, further, evaluations, notes, command })
+    Ok(Evidence { experiment, cells, further, evaluations, notes, command, beside: None })
 }
 
 fn outcome(store: &Store, reader: &Reader, id: &str) -> (Outcome, Option<(String, Arc<EvaluationRows>)>) {

@@ -117,7 +117,7 @@ fn what_no_number_of_seeds_decides_ends_at_once() {
     assert!(all.iter().all(|(_, seeds, _)| *seeds == 5) && found(&evidence).1.missing.is_empty(), "{all:?}");
     assert_eq!(all[0].2, Ending::Decided, "its lower end lies above the limit");
     let never = planted(
-        &[("base", "tarnet", &[], level(0.3)), ("other", "tarnet", &["wr"], level(0.31))],
+        &[("base", "tarnet", &[], level(0.3)), ("other", "tarnet", &["wr"], level(0.4))],
         &["world"],
         "auuc",
     );

