@@ -7,7 +7,7 @@
 //! whatever order they were trained.
 
 use super::cell::{CellView, SeedCounts};
-use super::claims::{self, ClaimView, Ended, Ending, Looked, Needed};
+use super::claims::{self, ClaimView, Ended, Ending, Looked, Needed, Part};
 use super::comparisons::{Deciding, OwnTest};
 use super::estimate::MetricEstimate;
 use super::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
@@ -310,7 +310,8 @@ fn ending(found: &Looked, seeds: usize, max_seeds: usize) -> Option<Ending> {
     }
     let once = !view.absent.is_empty() || view.claim.statement.compared().is_empty();
     // One pair of seeds is too few for a test, and a second may come; without any there is nothing to wait for.
-    let untested = view.decisive().any(|part| part.reason.is_some() && part.pairs != 1);
+    let untested = |part: &Part| (part.reason.is_some() || part.p.is_none()) && part.pairs != 1;
+    let untested = view.decisive().any(untested);
     let rows = view.needed() == Some(&Needed::Rows);
     match once || untested || rows || view.parts.is_empty() {
         true => Some(Ending::SeedsDoNotDecide),
