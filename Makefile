@@ -1,7 +1,8 @@
 # Every target is one or two commands; `make` lists them.
-table1 table2 losses: PROFILE ?= quick
+table1 table2 losses appendix-a gate: PROFILE ?= quick
 hillstrom rho release: PROFILE ?= standard
 losses: EXPERIMENT = loss_variants
+appendix-a: EXPERIMENT = appendix_a
 VALOR := target/release/valor
 
 help:                   ## this list
@@ -15,7 +16,7 @@ build: setup            ## target/release/valor
 
 ablation: table2        ## Table 2 on the quick profile: trains what is missing, prints the report's path
 
-table1 table2 losses rho release hillstrom: build ## one experiment (PROFILE=quick|standard|full)
+table1 table2 losses rho release hillstrom appendix-a gate: build ## one experiment (PROFILE=quick|standard|full)
 	@file=experiments/$(or $(EXPERIMENT),$@).toml; $(VALOR) run $$file --profile $(PROFILE); code=$$?; \
 	$(VALOR) report $$file --profile $(PROFILE) && exit $$code
 
@@ -41,4 +42,4 @@ check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table1 table2 losses rho release hillstrom data test fuzz simulation bench published check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom appendix-a gate data test fuzz simulation bench published check

@@ -12,7 +12,7 @@ To publish a report copy its folder, `cp -r reports/table2/standard results/publ
     made.json                               what made it: command, profile, versions, commits, dates, machine. Science is the version of the
                                             code that stood here when the report was copied; everything else is in the summary
 
-Summaries of versions 1 to 5 are understood. Where more is shown than a version has, the line is left out.
+Summaries of versions 1 to 6 are understood. Where more is shown than a version has, the line is left out.
 """
 
 import argparse
@@ -27,8 +27,8 @@ PUBLISHED = ROOT / "results/published"
 KEPT = {"index.html", "summary.json.gz", "table.csv", "table.md", "table.tex", "contrasts.csv", "paper.tex", "curves.png", "made.json"}
 NEEDED = {"index.html", "summary.json.gz", "table.csv", "table.md", "table.tex", "contrasts.csv", "made.json"}
 # Version of the summary that first had it.
-DECIDED, JOINT = 4, 4
-VERSIONS = range(1, 6)
+DECIDED, JOINT, TRUTH = 4, 4, 6
+VERSIONS = range(1, 7)
 VERDICTS = ["supported", "refuted", "too small to matter", "inconclusive"]
 # Of a table of differences so many rows from either end.
 FIRST, LAST = 8, 4
@@ -86,7 +86,8 @@ class Report:
     def primary(self):
         """Up to three metrics: the one that decides, then those against the truth."""
         table = [metric["name"] for metric in self.summary["metrics"] if metric["in_table"]]
-        first = self.summary["decision"]["metrics"][:1] if self.version >= DECIDED else table[:1]
+        decided = "primary" if self.version >= TRUTH else "metrics"
+        first = self.summary["decision"][decided][:1] if self.version >= DECIDED else table[:1]
         return first + [name for name in ("auuc.true", "krcc") if name in table and name not in first]
 
     def datasets(self):
@@ -158,7 +159,9 @@ def claims(report):
     for claim in sorted(found, key=lambda claim: VERDICTS.index(claim["verdict"])):
         about = "; ".join(filter(None, [", ".join(claim["datasets"]), claim["source"]]))
         asked = text(claim["text"]) + (f" ({text(about)})" if about else "")
-        rows.append([claim["verdict"], asked, claim["metric"], sentence(claim["evidence"])])
+        seen = claim.get("observed")
+        evidence = sentence(claim["evidence"]) + (f" Observed, in {seen['metric']}: {seen['verdict']}." if seen else "")
+        rows.append([claim["verdict"], asked, claim.get("instead") or claim["metric"], evidence])
     return lines + table(["verdict", "claim", "metric", "evidence"], rows) + [""]
 
 

@@ -262,6 +262,23 @@
     });
   };
 
+  // What is folded: opened by whoever goes there, and on paper.
+
+  const reveal = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let at = target && target.closest("details"); at; at = at.parentElement.closest("details")) at.open = true;
+  };
+  window.addEventListener("hashchange", reveal);
+  reveal();
+  let folded = [];
+  window.addEventListener("beforeprint", () => {
+    folded = [...document.querySelectorAll("details:not([open])")];
+    for (const details of folded) details.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const details of folded) details.open = false;
+  });
+
   document.body.append(say, tip);
   document.documentElement.classList.add("scripted");
   document.querySelectorAll("table").forEach(sortable);

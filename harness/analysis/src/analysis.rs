@@ -7,9 +7,11 @@ use super::cell::FailureView;
 use super::cell_analysis::CellAnalysis;
 use super::claims::{self, ClaimView};
 use super::comparisons::{Asker, Comparisons, Deciding};
-use super::contrasts::{ComparedMethods, ContrastView, places, with_baseline};
+use super::contrasts::{ComparedMethods, ContrastView, Observed, places, with_baseline};
 use super::effects::{EffectsView, effects};
 use super::evidence::Evidence;
+use super::gates::GateView;
+use super::headline::{self, Headline};
 use super::linear_contrast::{DatasetCells, Place, ResampledCell};
 use super::machine::Machine;
 use super::metric::MetricView;
@@ -37,6 +39,8 @@ pub struct Analysis {
     pub caption: Option<String>,
     /// The question in prose.
     pub question: String,
+    /// What the report says first.
+    pub headline: Headline,
     /// What the rows are asked.
     pub asks: Question,
     /// The method that others are compared with.
@@ -57,6 +61,8 @@ pub struct Analysis {
     pub effects: Vec<EffectsView>,
     /// The search that every method went through; nothing where methods stand as they are.
     pub tuning: Option<TuningView>,
+    /// How far gates are closed, of cells that have one.
+    pub gates: Vec<GateView>,
     /// Every metric that occurs, those of the table first.
     pub metrics: Vec<MetricView>,
     /// One per dataset.
@@ -67,6 +73,8 @@ pub struct Analysis {
     pub contrasts: Vec<ContrastView>,
     /// Every full model less one component against itself, likewise.
     pub left_out: Vec<ContrastView>,
+    /// Every method against its own backbone, alone and as full VALOR, likewise.
+    pub within: Vec<ContrastView>,
     /// Diverged and crashed runs.
     pub failures: Vec<FailureView>,
     /// The paper's table beside these results, where the experiment names one.
@@ -87,9 +95,10 @@ impl Analysis {
         let declared = &evidence.experiment;
         let totals = evidence.all_totals();
         let asked = &totals.leading(declared);
+        let claimed = claimed(declared, &totals);
         let plan = EstimationPlan::new(
-            names(evidence, asked, &totals)?,
-            asked.metrics.clone(),
+            names(evidence, asked, &claimed)?,
+            asked.metrics.iter().chain(&claimed).cloned().collect(),
             asked.interval,
             Visits::of(evidence),
         );
@@ -113,7 +122,7 @@ impl Analysis {
         let beside = paper::Draft::new(evidence, &blocks, &cells)?;
         let sequence = until_decided(evidence, asked, &totals, &mut Numbers::default());
         let (claims, sequence) = sequence.unzip();
-        let decided = Decisions::new(asked, &cells, &deciding, beside, claims);
+        let decided = Decisions::new(asked, &cells, &deciding, &plan.names, beside, claims);
         let effects = effects(asked, &cells, &deciding);
         drop(cells);
         let metrics: Vec<MetricView> =
@@ -123,6 +132,7 @@ impl Analysis {
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
             question: asked.question.clone(),
+            headline: decided.headline.complete(&blocks, &decided.claims),
             asks: asked.asks(),
             baseline: asked.baseline.clone(),
             seeds: asked.seeds.clone(),
@@ -133,12 +143,14 @@ impl Analysis {
             sequence,
             effects,
             tuning: TuningView::new(evidence),
+            gates: GateView::all(evidence),
             averages: averages(&blocks, &metrics),
             metrics,
             machine: Machine::new(evidence),
             blocks,
             contrasts: decided.contrasts,
             left_out: decided.left_out,
+            within: decided.within,
             failures,
             paper: decided.paper,
             beside: None,
@@ -168,8 +180,10 @@ impl Sample {
 
 /// What the comparisons of a report say.
 struct Decisions {
+    headline: Headline,
     contrasts: Vec<ContrastView>,
     left_out: Vec<ContrastView>,
+    within: Vec<ContrastView>,
     claims: Vec<ClaimView>,
     declared: usize,
     paper: Option<PaperView>,
@@ -182,18 +196,28 @@ impl Decisions {
         asked: &Experiment,
         cells: &[DatasetCells],
         deciding: &Deciding,
+        names: &[String],
         beside: Option<paper::Draft>,
         apart: Option<Vec<ClaimView>>,
     ) -> Self {
         let mut comparisons = Comparisons::default();
         let left_out = groups::left_out(&asked.methods);
+        let within = groups::within_backbones(&asked.methods);
         let baseline = cells.first().map(|cells| with_baseline(&asked.baseline, cells)).unwrap_or_default();
         let without: Vec<ComparedMethods> = left_out.iter().map(question).collect();
+        let within: Vec<ComparedMethods> = within
+            .iter()
+            .map(|pair| ComparedMethods { method: &pair.method, against: &pair.against, component: None })
+            .collect();
         let places = places(cells);
         for place in &places {
-            for metric in &asked.metrics {
+            let names = place.names();
+            let seen = asked.metrics.iter().filter_map(|metric| deciding.observed(metric, &names));
+            let seen = seen.filter(|seen| asked.metrics.iter().all(|metric| metric != seen));
+            for metric in asked.metrics.iter().map(String::as_str).chain(seen) {
                 baseline.iter().for_each(|one| comparisons.ask(Asker::Baseline, one, metric, place));
                 without.iter().for_each(|one| comparisons.ask(Asker::LeaveOneOut, one, metric, place));
+                within.iter().for_each(|one| comparisons.ask(Asker::WithinBackbone, one, metric, place));
             }
         }
         let claims = match &apart {
@@ -203,21 +227,31 @@ impl Decisions {
         if let Some(beside) = &beside {
             beside.ask(cells, &mut comparisons);
         }
-        let own: Vec<_> = claims.iter().flat_map(claims::Asked::own).collect();
-        let family = comparisons.decide(deciding, &own);
+        let headline = headline::Draft::ask(asked, cells, deciding, names, &mut comparisons);
+        comparisons.decide(deciding);
+        let families = claims::families(&claims, deciding, &comparisons, asked.seeds.len());
         let shown = |questions: &[ComparedMethods]| {
             let of_place = |place: &Place| {
                 let datasets = place.names();
                 let asked =
                     questions.iter().flat_map(|one| asked.metrics.iter().map(move |metric| (one, metric)));
-                asked.filter_map(|(one, metric)| comparisons.get(one, metric, &datasets)).collect::<Vec<_>>()
+                let found = |(one, metric): (&ComparedMethods, &String)| {
+                    let view = comparisons.get(one, metric, &datasets)?;
+                    let observed = deciding.observed(metric, &datasets);
+                    let seen = observed.and_then(|observed| comparisons.get(one, observed, &datasets));
+                    let observed = seen.map(|seen| Box::new(Observed::new(&seen, &view)));
+                    Some(ContrastView { observed, ..view })
+                };
+                asked.filter_map(found).collect::<Vec<_>>()
             };
             places.iter().flat_map(of_place).collect()
         };
-        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &family);
+        let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &families);
         Self {
+            headline: headline.answer(deciding, &comparisons),
             contrasts: shown(&baseline),
             left_out: shown(&without),
+            within: shown(&within),
             claims: apart.unwrap_or_else(|| claims.into_iter().map(answer).collect()),
             declared: comparisons.declared(),
             paper: beside.map(|beside| beside.answer(&comparisons)),
@@ -248,7 +282,7 @@ fn resampled<'a>(blocks: &'a [Block], resamples: &'a [Vec<Resamples>]) -> Vec<Da
 }
 
 /// Metrics of the table, then every other recorded one in the registry's order, then strangers.
-fn names(evidence: &Evidence, asked: &Experiment, totals: &Totals) -> Result<Vec<String>> {
+fn names(evidence: &Evidence, asked: &Experiment, claimed: &[String]) -> Result<Vec<String>> {
     let mut names = asked.metrics.clone();
     for name in &names {
         metrics::find(name)?;
@@ -256,10 +290,8 @@ fn names(evidence: &Evidence, asked: &Experiment, totals: &Totals) -> Result<Vec
     let recorded: BTreeSet<&String> =
         evidence.records().flat_map(|(_, record)| record.metrics.keys()).collect();
     let known = metrics::registry().iter().map(|metric| metric.name.to_string());
-    let datasets: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
-    let claimed = asked.claims.iter().map(|claim| totals.deciding(&claim.metric, &datasets).to_string());
-    let areas = claimed.filter(|name| asked.claims.iter().all(|claim| claim.metric != *name));
-    let mut others: Vec<String> = areas.chain(known.filter(|name| recorded.contains(name))).collect();
+    let mut others: Vec<String> =
+        claimed.iter().cloned().chain(known.filter(|name| recorded.contains(name))).collect();
     others.extend(recorded.iter().map(|name| (*name).clone()));
     for name in others {
         if !names.contains(&name) {
@@ -267,4 +299,23 @@ fn names(evidence: &Evidence, asked: &Experiment, totals: &Totals) -> Result<Vec
         }
     }
     Ok(names)
+}
+
+/// What decides claims, and what an experimenter would have decided them and the table by.
+fn claimed(asked: &Experiment, totals: &Totals) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let all: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
+    for places in all.iter().map(std::slice::from_ref).chain([all.as_slice()]) {
+        for seen in asked.metrics.iter().filter_map(|metric| totals.observed(metric, places)) {
+            if !names.iter().any(|known| known == seen) {
+                names.push(seen.to_string());
+            }
+        }
+    }
+    for name in totals.of_claims(asked) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }

@@ -215,7 +215,12 @@ mod tests {
     fn only_undominated_methods_are_marked() {
         let evidence = Sample::default().evidence();
         let names = vec!["auuc".to_string()];
-        let plan = EstimationPlan::new(names.clone(), names, Default::default(), Default::default());
+        let plan = EstimationPlan::new(
+            names.clone(),
+            names,
+            Default::default(),
+            crate::resample::Visits::none(Question::Uplift),
+        );
         let cells = CellAnalysis::all(&evidence, 0, &plan).into_iter().map(|cell| cell.view).collect();
         let times = [(1.0, 0.2), (2.0, 0.1), (3.0, 0.4)];
         let mut block = Block { cells, ..Block::default() };

@@ -1,7 +1,7 @@
 //! Two runs, or two cells, side by side: only what differs.
 
 use super::cell::{CellView, SeedCounts};
-use super::estimate::mean;
+use super::estimate::{LEVEL, mean};
 use super::linear_contrast::{LinearContrast, Orientation, ResampledCell, common_seeds, pooled};
 use super::resample::{EstimationPlan, Resamples, Visits};
 use super::runs::{FinishedRun, FinishedRuns};
@@ -9,9 +9,10 @@ use super::totals::DatasetTotals;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use valor_base::question::Question;
 use valor_runs::record::{EvaluationRows, Measured, Predictions, Record, Status};
-use valor_stats::metrics::{self, Metric};
-use valor_stats::stats::{Interval, Looks, SeedInterval};
+use valor_stats::metrics::{self, Direction, Metric, RankedRows};
+use valor_stats::stats::{Interval, Looks, SeedInterval, Verdict};
 
 /// What the common rows are called in a warning.
 const BOTH: &str = "both";
@@ -31,6 +32,8 @@ pub struct Compared {
     pub a: String,
     /// The second.
     pub b: String,
+    /// Which of them is better; nothing where no metric that says so differs.
+    pub answer: Option<ComparedAnswer>,
     /// Keys of the spec; the seed only between single runs.
     pub spec: Vec<Difference>,
     /// Rows and notes on them.
@@ -43,6 +46,32 @@ pub struct Compared {
     pub pairs: usize,
     /// Metrics of which a or b has another value or none.
     pub metrics: Vec<MetricDifference>,
+}
+
+/// Which side is better.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ComparedAnswer {
+    /// In this metric: the first of `DECIDING` that both sides have and that decides.
+    pub metric: String,
+    /// Whether the second side is better or worse than the first, by the p of one comparison.
+    pub verdict: Verdict,
+}
+
+/// What decides between two sides: against the truth where it is known.
+const DECIDING: [&str; 6] = ["auuc.true", "auuc.area.true", "auuc", "auuc.area", "gini", "pehe"];
+
+/// The answer of differing metrics; nothing where none of those that decide is among them.
+fn answer(found: &[MetricDifference]) -> Option<ComparedAnswer> {
+    let deciding = DECIDING.iter().filter_map(|name| found.iter().find(|line| line.metric == *name));
+    let line = deciding.into_iter().find(|line| line.difference.is_some() && line.reason.is_none())?;
+    let direction = metrics::find(&line.metric).map_or(Direction::Neither, |metric| metric.direction);
+    let gain = direction.merit(line.b?) - direction.merit(line.a?);
+    let verdict = match line.p {
+        Some(p) if p < 1.0 - LEVEL && gain > 0.0 => Verdict::Better,
+        Some(p) if p < 1.0 - LEVEL => Verdict::Worse,
+        Some(_) | None => Verdict::Inconclusive,
+    };
+    Some(ComparedAnswer { metric: line.metric.clone(), verdict })
 }
 
 /// A key with two values.
@@ -94,7 +123,9 @@ impl Compared {
             &ResampledCell { cell: &cell_b, resamples: &resamples_b },
         ];
         let totals = rows.map(|rows| DatasetTotals::of(BOTH, std::iter::once(rows)));
+        let metrics = metric_differences(cells, totals.as_ref());
         Self {
+            answer: answer(&metrics),
             a: a.name.clone(),
             b: b.name.clone(),
             spec: differences(&spec(a, single), &spec(b, single)),
@@ -102,7 +133,7 @@ impl Compared {
             versions: differences(&versions(a), &versions(b)),
             training: differences(&training(a), &training(b)),
             pairs: pairs(&runs[0], &runs[1]),
-            metrics: metric_differences(cells, totals.as_ref()),
+            metrics,
         }
     }
 
@@ -229,7 +260,9 @@ fn plan(sides: [&FinishedRuns; 2], rows: Option<&EvaluationRows>) -> EstimationP
     let names: Vec<String> = metrics::registry().iter().map(|metric| metric.name.to_string()).collect();
     let count = rows.map_or(0, |rows| rows.outcome.len() as u64);
     let models: usize = sides.iter().map(|side| side.models.len()).sum();
-    let visits = Visits { all: count * models as u64, most: count };
+    let first = sides.iter().find_map(|side| side.models.first());
+    let asks = first.map_or(Question::Uplift, RankedRows::question);
+    let visits = Visits { asks, all: count * models as u64, most: count };
     EstimationPlan::new(names.clone(), names, SeedInterval::default(), visits)
 }
 
@@ -356,6 +389,25 @@ mod tests {
             assert!(near(here.low, there.low) && near(here.high, there.high), "{here:?} {there:?}");
             assert!(near(line.p.unwrap(), same.decided.as_ref().unwrap().p.unwrap()), "{}", line.metric);
         }
+    }
+
+    #[test]
+    fn the_answer_comes_from_the_first_metric_that_decides() {
+        let evidence = Sample::default().evidence();
+        let found = compared(&side(&evidence, 0), &side(&evidence, 2), &evidence);
+        let answer = found.answer.unwrap();
+        let line = found.metrics.iter().find(|line| line.metric == "auuc.true").unwrap();
+        assert_eq!((answer.metric.as_str(), line.p.is_some()), ("auuc.true", true));
+        let expected = match line.p.unwrap() < 0.05 {
+            true if line.difference.unwrap() < 0.0 => Verdict::Worse,
+            true => Verdict::Better,
+            false => Verdict::Inconclusive,
+        };
+        assert_eq!(answer.verdict, expected, "{line:?}");
+        assert_eq!(compared(&side(&evidence, 0), &side(&evidence, 0), &evidence).answer, None);
+        let blind = Sample { truth: false, ..Default::default() }.evidence();
+        let found = compared(&side(&blind, 0), &side(&blind, 2), &blind);
+        assert_eq!(found.answer.unwrap().metric, "auuc");
     }
 
     #[test]

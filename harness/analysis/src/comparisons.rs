@@ -17,10 +17,18 @@ pub enum Asker {
     Baseline,
     /// The table of full models less one component.
     LeaveOneOut,
-    /// A claim.
+    /// The table of methods against their own backbone, alone and as full VALOR.
+    WithinBackbone,
+    /// A claim, which corrects for itself.
     Claim,
     /// A step of the paper's table.
     Step,
+    /// The headline: a full model with its backbone alone.
+    Whole,
+    /// The headline: a component added to what a backbone has.
+    Added,
+    /// The headline: a method with the baseline, averaged over datasets of one kind.
+    Standing,
 }
 
 /// What is compared: two methods, in whichever order, in a metric, on a dataset or averaged over several.
@@ -71,6 +79,15 @@ impl Deciding<'_> {
         }
     }
 
+    /// What an experimenter would have decided by where this metric of the table decides without noise: the primary metric in whose place
+    /// it does, else the first of the table, else the one that tends to it.
+    pub fn observed<'b>(&'b self, metric: &'b str, datasets: &[&str]) -> Option<&'b str> {
+        let asked = self.decision.metrics.iter().chain(self.metrics).map(String::as_str);
+        let meant = |other: &&str| *other != metric && self.totals.deciding(other, datasets) == metric;
+        let seen = self.totals.observed(asked.clone().find(meant).unwrap_or(metric), datasets);
+        seen.filter(|seen| *seen != metric && self.totals.deciding(metric, datasets) == metric)
+    }
+
     /// Half width of the region of practical equivalence of a metric beside a level.
     pub fn margin(&self, metric: &str, level: f64) -> f64 {
         equivalence(self.decision, self.metrics, metric).beside(level)
@@ -87,64 +104,40 @@ impl Deciding<'_> {
             askers.contains(match family {
                 Family::Baseline => &Asker::Baseline,
                 Family::LeaveOneOut => &Asker::LeaveOneOut,
+                Family::WithinBackbone => &Asker::WithinBackbone,
             })
         });
         let mut primary = self.decision.metrics.iter().map(|metric| self.totals.deciding(metric, &datasets));
         place && kind && primary.any(|metric| metric == key.metric)
     }
 
-    fn family(&self, key: &Key, askers: &[Asker]) -> String {
+    /// The family of a comparison; nothing of one that only claims ask for.
+    fn family(&self, key: &Key, askers: &[Asker]) -> Option<String> {
         if self.declares(key, askers) {
-            return DECLARED.to_string();
+            return Some(DECLARED.to_string());
         }
         let place = match key.datasets.as_slice() {
             [one] => format!("on {one}"),
             several => format!("averaged over {} datasets", several.len()),
         };
-        match askers.iter().min() {
-            Some(Asker::Baseline) => format!("every method with the baseline in {}, {place}", key.metric),
-            Some(Asker::LeaveOneOut) => {
-                format!("every full model with itself less one component in {}, {place}", key.metric)
-            }
-            Some(Asker::Claim) => CLAIMS.to_string(),
-            Some(Asker::Step) | None => format!("steps of the paper's table in {}, {place}", key.metric),
-        }
+        let kind = match askers.iter().filter(|asker| **asker != Asker::Claim).min()? {
+            Asker::Baseline | Asker::Standing => "every method with the baseline",
+            Asker::LeaveOneOut => "every full model with itself less one component",
+            Asker::WithinBackbone => "every method within its backbone",
+            Asker::Whole => "every full model with its backbone alone",
+            Asker::Added => "every component added",
+            Asker::Step | Asker::Claim => "steps of the paper's table",
+        };
+        Some(format!("{kind} in {}, {place}", key.metric))
     }
 }
 
 const DECLARED: &str = "declared";
-/// What claims compare beyond the tables of differences.
-const CLAIMS: &str = "claims";
 
 /// All comparisons of a report.
 #[derive(Default)]
 pub struct Comparisons {
     found: BTreeMap<Key, Comparison>,
-}
-
-/// A test that claims make beside comparisons of two methods.
-#[derive(Clone, Debug)]
-pub struct OwnTest {
-    /// The same for the same test.
-    pub id: String,
-    /// Its p-value.
-    pub p: Option<f64>,
-}
-
-/// The family that claims have for themselves, once it is decided.
-pub struct ClaimFamily {
-    adjusted: BTreeMap<String, Option<f64>>,
-    /// Tests in it.
-    pub count: usize,
-    /// Its name.
-    pub name: &'static str,
-}
-
-impl ClaimFamily {
-    /// A test's p-value after Holm.
-    pub fn adjusted(&self, test: &OwnTest) -> Option<f64> {
-        self.adjusted.get(&test.id).copied().flatten()
-    }
 }
 
 impl Comparisons {
@@ -166,46 +159,31 @@ impl Comparisons {
         Some(ContrastView { component: question.component.map(str::to_string), ..turned })
     }
 
-    /// A comparison that was asked for, as a test; nothing where its metric decides nothing.
-    pub fn test(
-        &self,
-        deciding: &Deciding,
-        question: &ComparedMethods,
-        metric: &str,
-        datasets: &[&str],
-    ) -> Option<OwnTest> {
-        let key = Key::new(datasets, [question.method, question.against], metric);
-        let found = self.found.get(&key).filter(|_| deciding.totals.warning(metric, datasets).is_none())?;
-        let id = format!("{} on {}: {}", key.metric, key.datasets.join(", "), key.methods.join(" and "));
-        Some(OwnTest { id, p: p_of(deciding, found) })
-    }
-
     /// Comparisons of the declared family.
     pub fn declared(&self) -> usize {
         let declared = |one: &&Comparison| one.view.decided.as_ref().is_some_and(|decided| decided.declared);
         self.found.values().filter(declared).count()
     }
 
-    /// Holm over every family, and a verdict for every comparison; `own` are tests that claims make beside them.
-    pub fn decide(&mut self, deciding: &Deciding, own: &[OwnTest]) -> ClaimFamily {
+    /// Holm over every family of the tables, and a verdict for every comparison in one.
+    pub fn decide(&mut self, deciding: &Deciding) {
         let mut families: BTreeMap<String, Vec<(&Key, &mut Comparison)>> = BTreeMap::new();
         for (key, one) in &mut self.found {
             let datasets: Vec<&str> = key.datasets.iter().map(String::as_str).collect();
+            let decides = deciding.totals.deciding(&key.metric, &datasets);
+            one.view.instead = (decides != key.metric).then(|| decides.to_string());
             match deciding.totals.warning(&key.metric, &datasets) {
                 Some(warning) => one.view.undecided = Some(warning),
-                None => families.entry(deciding.family(key, &one.askers)).or_default().push((key, one)),
+                None => {
+                    if let Some(name) = deciding.family(key, &one.askers) {
+                        families.entry(name).or_default().push((key, one));
+                    }
+                }
             }
         }
-        let tests: BTreeMap<String, Option<f64>> = own.iter().map(|test| (test.id.clone(), test.p)).collect();
-        families.entry(CLAIMS.to_string()).or_default();
-        let mut claims = ClaimFamily { adjusted: BTreeMap::new(), count: 0, name: CLAIMS };
         for (name, mut family) in families {
-            let mut p_values: Vec<Option<f64>> = family.iter().map(|(_, one)| p_of(deciding, one)).collect();
-            if name == CLAIMS {
-                p_values.extend(tests.values());
-            }
-            let adjusted = holm(&p_values);
-            let count = p_values.len();
+            let p_values: Vec<Option<f64>> = family.iter().map(|(_, one)| p_of(deciding, one)).collect();
+            let (adjusted, count) = (holm(&p_values), p_values.len());
             for ((key, one), (p, adjusted)) in family.iter_mut().zip(p_values.iter().zip(&adjusted)) {
                 one.view.decided = verdict(
                     deciding,
@@ -214,13 +192,7 @@ impl Comparisons {
                     &Corrected { p: *p, adjusted: *adjusted, family: &name, count },
                 );
             }
-            if name == CLAIMS {
-                let own = adjusted.into_iter().skip(family.len());
-                claims.adjusted = tests.keys().cloned().zip(own).collect();
-                claims.count = count;
-            }
         }
-        claims
     }
 }
 

@@ -4,7 +4,7 @@ use super::decided::Decided;
 use super::estimate::{LEVEL, MetricEstimate, mean};
 use super::linear_contrast::{DatasetCells, LinearContrast, Orientation, Place, Tested, pooled};
 use valor_stats::metrics::{self, Defined, Direction};
-use valor_stats::stats::{Interval, Looks};
+use valor_stats::stats::{Interval, Looks, Verdict, rows_to_find};
 
 /// How far a method is from another in a metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,55 @@ pub struct ContrastView {
     pub decided: Option<Decided>,
     /// Why the metric decides nothing here: a share of a total that is hardly there.
     pub undecided: Option<String>,
+    /// The metric that decides in the place of this one here, where another does.
+    pub instead: Option<String>,
+    /// What an experimenter would have seen of it, where it decides without noise.
+    pub observed: Option<Box<Observed>>,
+}
+
+/// The same comparison in the metric of outcomes that tends to the one that decides.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Observed {
+    /// The metric.
+    pub metric: String,
+    /// As in the contrast of that metric.
+    pub difference: Defined<f64>,
+    /// The interval that stands beside its verdict.
+    pub interval: Option<[f64; 2]>,
+    /// Its verdict, after Holm over the comparisons of its kind in that metric.
+    pub verdict: Option<Verdict>,
+    /// Its p-value after Holm.
+    pub p_adjusted: Option<f64>,
+    /// Test rows of a dataset, on average.
+    pub rows: Option<usize>,
+    /// Test rows of a dataset that would show the difference that decides with probability .8, or why there are none.
+    pub needed: Defined<u64>,
+}
+
+impl Observed {
+    /// From the contrast in the metric of outcomes, for the difference that decides: its own where the two have no unit in common.
+    pub fn new(seen: &ContrastView, deciding: &ContrastView) -> Self {
+        let limit = metrics::find(&seen.metric).ok().and_then(metrics::Metric::without_noise);
+        let same_unit = limit.is_some_and(|limit| limit == deciding.metric);
+        let difference = if same_unit { &deciding.difference } else { &seen.difference };
+        let found = seen.gain.as_ref().ok();
+        let rows = found.and_then(Tested::rows_of_a_dataset);
+        let needed = || {
+            let gain = seen.gain.as_ref().map_err(Clone::clone)?;
+            let variance = gain.rows.clone()?;
+            rows_to_find(difference.clone()?, variance, rows.unwrap_or(0))
+        };
+        let decided = seen.decided.as_ref();
+        Self {
+            metric: seen.metric.clone(),
+            difference: seen.difference.clone(),
+            interval: seen.interval().as_ref().ok().map(|found| [found.low, found.high]),
+            verdict: decided.map(|decided| decided.verdict),
+            p_adjusted: decided.and_then(|decided| decided.p_adjusted),
+            rows,
+            needed: needed(),
+        }
+    }
 }
 
 impl ContrastView {
@@ -72,6 +121,7 @@ impl ContrastView {
                 ..sources.clone()
             }),
             gain: self.gain.as_ref().map(Tested::negative).map_err(Clone::clone),
+            observed: None,
             decided: self.decided.as_ref().map(Decided::reversed),
             ..self.clone()
         }
@@ -156,6 +206,8 @@ pub fn contrast(question: &ComparedMethods, metric: &str, place: &Place) -> Opti
         level,
         decided: None,
         undecided: None,
+        instead: None,
+        observed: None,
     })
 }
 
@@ -181,7 +233,7 @@ mod tests {
     use crate::resample::Resamples;
     use std::collections::BTreeMap;
     use valor_stats::metrics::Undefined;
-    use valor_stats::stats::{Resampled, SeedInterval};
+    use valor_stats::stats::{Law, Resampled, SeedInterval};
 
     /// A cell with these values of `qini` by seed and these resampled values of their mean.
     struct Planted {
@@ -200,7 +252,7 @@ mod tests {
         let resampled = if values.is_empty() {
             Err(Undefined::new("no seed finished"))
         } else {
-            Ok(Resampled { values: resampled.to_vec(), rows: 100 })
+            Ok(Resampled { values: resampled.to_vec(), rows: 100, law: Law::Drawn })
         };
         Planted {
             cell: CellView {

@@ -9,7 +9,8 @@ use valor_runs::spec::groups::{backbones, by_components};
 use valor_runs::spec::{Experiment, NamedMethod};
 use valor_stats::metrics::{self, Defined, Direction, Undefined};
 use valor_stats::stats::{
-    Interval, POWER, Resampled, Rule, Studentised, Verdict, WithinBlocks, holm, seeds_and_rows, within_blocks,
+    Interval, Law, POWER, Resampled, Rule, Studentised, Verdict, WithinBlocks, holm, seeds_and_rows,
+    within_blocks,
 };
 
 const DIFFERENT_SEEDS: &str = "methods of a backbone finished different seeds";
@@ -278,15 +279,16 @@ fn model(metric: &str, switches: &[Switch], rows: &[Row], interactions: bool, co
 /// A coefficient that can be told apart.
 struct Term {
     whole: Studentised,
-    /// Whether test rows are in it, or why not.
-    rows: Defined<()>,
+    /// How test rows are in it, or why not.
+    rows: Defined<Law>,
 }
 
 fn term(found: &WithinBlocks, index: usize, rows: &[Row], metric: &str) -> Option<Term> {
     let seeds = *found.coefficients[index].as_ref().ok()?;
-    let both = resampled(rows, &found.weights[index], metric).and_then(|rows| seeds_and_rows(&seeds, &rows));
+    let both = resampled(rows, &found.weights[index], metric)
+        .and_then(|rows| Ok((seeds_and_rows(&seeds, &rows)?, rows.law)));
     Some(match both {
-        Ok(whole) => Term { whole, rows: Ok(()) },
+        Ok((whole, law)) => Term { whole, rows: Ok(law) },
         Err(reason) => Term { whole: seeds, rows: Err(reason) },
     })
 }
@@ -295,8 +297,8 @@ impl Term {
     fn interval(&self, tested: &Studentised, method: &str, over: &str, n: usize) -> Option<Interval> {
         let (low, high) = tested.interval(LEVEL).ok()?;
         let (method, over) = match self.rows {
-            Ok(()) => (
-                format!("half-widths in quadrature: {method}, percentile bootstrap of test rows"),
+            Ok(law) => (
+                format!("half-widths in quadrature: {method}, {} of test rows", law.method()),
                 format!("{over} and test rows"),
             ),
             Err(_) => (method.to_string(), over.to_string()),

@@ -55,6 +55,8 @@ pub mod until;
 
 pub mod tuning;
 
+pub mod gates;
+
 pub mod averages;
 
 pub mod paper;
@@ -62,6 +64,8 @@ pub mod paper;
 pub mod machine;
 
 pub mod beside;
+
+pub mod headline;
 
 pub mod analysis;
 
@@ -77,6 +81,9 @@ mod comparison_tests;
 
 #[cfg(test)]
 mod until_tests;
+
+#[cfg(test)]
+mod truth_tests;
 
 pub use analysis::Analysis;
 pub use block::Block;

@@ -6,8 +6,8 @@ use super::resample::{Resamples, row_interval};
 use std::collections::BTreeMap;
 use valor_stats::metrics::{Defined, Direction, Undefined};
 use valor_stats::stats::{
-    Interval, Looks, Resampled, Studentised, joint_interval, paired_difference_in_blocks, paired_interval,
-    seeds_and_rows,
+    Interval, Law, Looks, Resampled, Studentised, joint_interval, paired_difference_in_blocks,
+    paired_interval, seeds_and_rows,
 };
 
 const DIFFERENT_SEEDS: &str =
@@ -195,9 +195,15 @@ pub struct Tested {
     pub seeds: Studentised,
     /// Variance of the mean from test rows, or why it is not known.
     pub rows: Defined<f64>,
+    /// How that was found.
+    rows_by: Option<Law>,
+    /// Test rows of all datasets together; none where their variance is not known.
+    pub test_rows: Option<usize>,
+    /// How many datasets that is.
+    over_datasets: usize,
     /// The mean over datasets as a sample of such datasets; nothing for one.
     pub datasets: Option<Studentised>,
-    /// Value by seed, dataset by dataset.
+    /// Value by seed, dataset by dataset; looked at after every seed, of all of them together.
     pub blocks: Vec<Vec<f64>>,
 }
 
@@ -211,7 +217,13 @@ impl Tested {
     pub fn interval(&self) -> Defined<Interval> {
         let ends = self.whole.interval(LEVEL)?;
         let n = self.blocks.iter().map(Vec::len).sum();
-        Ok(interval(ends, Pairs { looks: self.whole.looks, blocks: self.blocks.len(), n }, self.rows.is_ok()))
+        let pairs = Pairs { looks: self.whole.looks, blocks: self.blocks.len(), n };
+        Ok(interval(ends, pairs, self.rows_by.map(Law::method)))
+    }
+
+    /// Test rows of a dataset, on average; nothing where they have no part in it.
+    pub fn rows_of_a_dataset(&self) -> Option<usize> {
+        Some(self.test_rows? / self.over_datasets.max(1))
     }
 
     /// Of the sum with every sign turned.
@@ -221,6 +233,9 @@ impl Tested {
             whole: self.whole.negative(),
             seeds: self.seeds.negative(),
             rows: self.rows.clone(),
+            rows_by: self.rows_by,
+            test_rows: self.test_rows,
+            over_datasets: self.over_datasets,
             datasets: self.datasets.map(|datasets| datasets.negative()),
             blocks: self.blocks.iter().map(turn).collect(),
         }
@@ -233,6 +248,9 @@ impl Tested {
             whole: self.whole.less(by),
             seeds: self.seeds.less(by),
             rows: self.rows.clone(),
+            rows_by: self.rows_by,
+            test_rows: self.test_rows,
+            over_datasets: self.over_datasets,
             datasets: self.datasets.map(|datasets| datasets.less(by)),
             blocks: self.blocks.iter().map(less).collect(),
         }
@@ -250,7 +268,7 @@ struct Pairs {
 }
 
 /// With its provenance: over seeds within so many blocks, and over test rows or not.
-fn interval((low, high): (f64, f64), pairs: Pairs, rows: bool) -> Interval {
+fn interval((low, high): (f64, f64), pairs: Pairs, rows: Option<&str>) -> Interval {
     let Pairs { looks, blocks, n } = pairs;
     let seeds = match (looks, blocks) {
         (Looks::Every, _) => "always-valid t of paired differences".to_string(),
@@ -260,11 +278,10 @@ fn interval((low, high): (f64, f64), pairs: Pairs, rows: bool) -> Interval {
         }
     };
     let (method, over) = match rows {
-        true => (
-            format!("half-widths in quadrature: {seeds}, percentile bootstrap of test rows"),
-            "seeds and test rows",
-        ),
-        false => (seeds, "seeds"),
+        Some(method) => {
+            (format!("half-widths in quadrature: {seeds}, {method} of test rows"), "seeds and test rows")
+        }
+        None => (seeds, "seeds"),
     };
     let note = (low == high).then(|| "no variance".to_string());
     Interval { low, high, level: LEVEL, method, over: over.to_string(), n, resamples: None, note }
@@ -296,7 +313,10 @@ pub fn pooled(blocks: &[LinearContrast], looks: Looks) -> Pooled {
         ci_both: both(&mean, &ci, &ci_rows, Pairs { looks, blocks: blocks.len(), n: 0 }),
         mean,
         ci,
-        tested: seeds.as_ref().map_err(Undefined::clone).and_then(|seeds| tested(seeds, &rows, looks)),
+        tested: seeds
+            .as_ref()
+            .map_err(Undefined::clone)
+            .and_then(|seeds| tested(seeds, &rows, looks, blocks.len())),
         share_above_zero: share,
         ci_rows,
         pairs: seeds.iter().flatten().map(Vec::len).sum(),
@@ -327,7 +347,7 @@ fn both(
 ) -> Defined<Interval> {
     let (seeds, rows) = (ci.clone()?, ci_rows.clone()?);
     let ends = joint_interval(mean.clone()?, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
-    Ok(interval(ends, Pairs { n: seeds.n, ..pairs }, true))
+    Ok(interval(ends, Pairs { n: seeds.n, ..pairs }, Some(&rows.method)))
 }
 
 /// What every dataset has, or the first reason why one has none, with its name if there are several.
@@ -350,7 +370,7 @@ fn over_seeds(blocks: &[Vec<f64>], looks: Looks) -> Defined<Interval> {
             let ends = Studentised::of(&values)?.at_every_look().interval(LEVEL)?;
             return Ok(Interval {
                 over: "pairs".to_string(),
-                ..interval(ends, Pairs { looks, blocks: 1, n: values.len() }, false)
+                ..interval(ends, Pairs { looks, blocks: 1, n: values.len() }, None)
             });
         }
         (Looks::Once, [differences]) => paired_interval(differences, LEVEL),
@@ -364,7 +384,12 @@ fn average(rows: &[&Resampled]) -> Defined<Resampled> {
     Resampled::mean(&rows).map_err(|error| Undefined(format!("{error:#}")))
 }
 
-fn tested(blocks: &[Vec<f64>], rows: &Defined<Resampled>, looks: Looks) -> Defined<Tested> {
+fn tested(
+    blocks: &[Vec<f64>],
+    rows: &Defined<Resampled>,
+    looks: Looks,
+    over_datasets: usize,
+) -> Defined<Tested> {
     let parts = blocks.iter().map(|block| Studentised::of(block)).collect::<Result<Vec<_>, _>>()?;
     let factor = 1.0 / parts.len() as f64;
     let shares: Vec<(f64, Studentised)> = parts.iter().map(|part| (factor, *part)).collect();
@@ -372,6 +397,7 @@ fn tested(blocks: &[Vec<f64>], rows: &Defined<Resampled>, looks: Looks) -> Defin
         (Looks::Every, [one]) => one.at_every_look(),
         (Looks::Once | Looks::Every, _) => Studentised::sum(&shares)?,
     };
+    let known = rows.as_ref().ok();
     let (whole, rows) = match rows {
         Ok(rows) => match (seeds_and_rows(&seeds, rows), rows.variance()) {
             (Ok(whole), Ok(variance)) => (whole, Ok(variance)),
@@ -381,5 +407,15 @@ fn tested(blocks: &[Vec<f64>], rows: &Defined<Resampled>, looks: Looks) -> Defin
     };
     let means: Vec<f64> = parts.iter().map(|part| part.mean).collect();
     let datasets = Studentised::of(&means).ok();
-    Ok(Tested { whole, seeds, rows, datasets, blocks: blocks.to_vec() })
+    let known = known.filter(|_| rows.is_ok());
+    Ok(Tested {
+        whole,
+        seeds,
+        rows,
+        rows_by: known.map(|rows| rows.law),
+        test_rows: known.map(|rows| rows.rows),
+        datasets,
+        over_datasets,
+        blocks: blocks.to_vec(),
+    })
 }

@@ -15,7 +15,7 @@ use valor_stats::metrics::{Defined, Metric, RandomValue, RankedRows, Undefined, 
 use valor_stats::stats::Interval;
 
 /// Rows that the permutations of one random reference may rank altogether: fewer permutations of more rows.
-const PERMUTED_ROWS: usize = 10_000_000;
+const PERMUTED_ROWS: usize = 2_000_000;
 /// Where a metric does not say why it has no value.
 const UNDEFINED: &str = "undefined";
 /// The reference rows of a dataset, and their curves.

@@ -33,8 +33,10 @@ pub fn curve_kinds(question: Question) -> &'static [CurveKind] {
 
 /// A ranking that knows nothing.
 pub const RANDOM: &str = "random";
-const PROGNOSTIC: &str = "prognostic";
-const FITTED: &str = "prognostic (fitted)";
+/// The ranking by the expected outcome without treatment.
+pub const PROGNOSTIC: &str = "prognostic";
+/// The same as the baseline method expects it, where the truth is not known.
+pub const FITTED: &str = "prognostic (fitted)";
 const LOG_RATIO: &str = "log-ratio";
 /// The ranking by the true effect.
 pub const ORACLE: &str = "oracle";

@@ -7,8 +7,8 @@
 //! whatever order they were trained.
 
 use super::cell::{CellView, SeedCounts};
-use super::claims::{self, ClaimView, Ended, Ending, Looked, Needed, Part};
-use super::comparisons::{Deciding, OwnTest};
+use super::claims::{self, ClaimView, Ended, Ending, FamilyTest, Looked, Needed, Part};
+use super::comparisons::Deciding;
 use super::estimate::MetricEstimate;
 use super::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
 use super::linear_contrast::{DatasetCells, ResampledCell};
@@ -17,7 +17,7 @@ use super::runs::FinishedRuns;
 use super::totals::Totals;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use valor_runs::record::Status;
+use valor_runs::record::{Measured, Status};
 use valor_runs::spec::{Cell, Claim, Experiment, MoreSeeds};
 use valor_stats::metrics::{Defined, Undefined};
 use valor_stats::stats::{Answer, Looks, Resampled};
@@ -93,7 +93,7 @@ struct Looking<'a> {
     asked: &'a Experiment,
     deciding: Deciding<'a>,
     numbers: &'a mut Numbers,
-    settled: Vec<OwnTest>,
+    settled: Vec<FamilyTest>,
 }
 
 impl Looking<'_> {
@@ -158,8 +158,8 @@ impl Looking<'_> {
 
     /// These claims with so many seeds of each cell.
     fn look(&mut self, claims: &[Claim], seeds: usize) -> Vec<Looked> {
-        let spread = claims.iter().filter(|claim| claim.statement.compared().is_empty());
-        let once = if spread.count() > 0 { self.asked.cells().collect() } else { Vec::new() };
+        let judged_once = claims.iter().any(|claim| claim.statement.compared().is_empty());
+        let once = if judged_once { self.asked.cells().collect() } else { Vec::new() };
         let cells: BTreeSet<Cell> =
             claims.iter().flat_map(|claim| self.asked.cells_of(claim)).chain(once).collect();
         let plan = self.plan();
@@ -179,18 +179,13 @@ impl Looking<'_> {
 
     fn plan(&mut self) -> EstimationPlan {
         let plan = self.numbers.plan.get_or_insert_with(|| {
-            let everywhere: Vec<&str> =
-                self.asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();
-            let mut names = BTreeSet::new();
-            for claim in &self.asked.claims {
-                let datasets: Vec<&str> = claim.datasets.iter().map(String::as_str).collect();
-                let datasets = if datasets.is_empty() { &everywhere } else { &datasets };
-                names.insert(self.deciding.totals.deciding(&claim.metric, datasets).to_string());
-            }
-            let table = self.asked.metrics.clone();
+            // Rows are resampled of what decides or would have been seen; orders need the values of their metrics alone.
+            let resampled = self.deciding.totals.of_claims(self.asked);
+            let ordered = self.asked.claims.iter().flat_map(Claim::metrics).cloned();
+            let names: BTreeSet<String> = resampled.iter().cloned().chain(ordered).collect();
             EstimationPlan::new(
                 names.into_iter().collect(),
-                table,
+                resampled,
                 self.asked.interval,
                 Visits::of(self.evidence),
             )
@@ -228,7 +223,7 @@ impl Looking<'_> {
             components: method.components.clone(),
             seeds: counts,
             metrics: plan.names.iter().map(estimate).collect(),
-            measured: BTreeMap::new(),
+            measured: runs.iter().filter_map(measured).collect(),
             importance: None,
             times: None,
         };
@@ -270,6 +265,13 @@ impl RunNumbers {
             Outcome::Failed(_) | Outcome::Missing => false,
         };
         Self { seed: run.seed, finished, diverged }
+    }
+}
+
+fn measured(run: &RunEvidence) -> Option<(u64, Measured)> {
+    match &run.outcome {
+        Outcome::Found { record, .. } => Some((run.seed, record.measured.clone())),
+        Outcome::Failed(_) | Outcome::Missing => None,
     }
 }
 

@@ -5,7 +5,7 @@ use super::evidence::{CellEvidence, Evidence};
 use super::sample::{NONE, Sample, apart, better, four, level, plant, planted};
 use super::until::{Numbers, Sequence, looked};
 use super::verdict_tests::analysis;
-use valor_runs::spec::{Cell, Claim, Statement};
+use valor_runs::spec::{Cell, Claim, OWN_CLAIMS, Statement};
 use valor_stats::stats::Answer;
 
 /// Values of a method's further seeds.
@@ -18,6 +18,7 @@ fn sequential(mut evidence: Evidence, claims: &[Statement], most: usize, further
         id: index.to_string(),
         text: String::new(),
         source: None,
+        family: OWN_CLAIMS.to_string(),
         metric: metric.clone(),
         datasets: Vec::new(),
         statement: statement.clone(),

@@ -6,9 +6,10 @@ use super::contrasts::ContrastView;
 use super::sample::{
     self, NONE, Planted, Sample, apart, better, chain, diverge, four, level, plant, planted,
 };
-use super::{Analysis, Evidence};
+use super::{Analysis, Evidence, Outcome};
 use valor_runs::spec::{
-    Chain, Claim, Decision, Equivalence, Family, Group, Margin, Over, Pair, Scope, Statement, Test,
+    Chain, Claim, Decision, Equivalence, FailingSeeds, Family, Group, LatencyOf, Margin, Over, Pair, Scope,
+    SeedsWord, Statement, Test,
 };
 use valor_stats::stats::{Answer, Verdict};
 
@@ -27,8 +28,15 @@ pub(super) fn of<'a>(analysis: &'a Analysis, method: &str) -> &'a ContrastView {
 fn claimed(mut evidence: Evidence, statement: Statement) -> ClaimView {
     let metric = evidence.experiment.metrics[0].clone();
     let (id, text) = ("c".to_string(), "A claim.".to_string());
-    evidence.experiment.claims =
-        vec![Claim { id, text, source: None, metric, datasets: Vec::new(), statement }];
+    evidence.experiment.claims = vec![Claim {
+        id,
+        text,
+        source: None,
+        family: valor_runs::spec::OWN_CLAIMS.to_string(),
+        metric,
+        datasets: Vec::new(),
+        statement,
+    }];
     analysis(&evidence).claims.remove(0)
 }
 
@@ -285,6 +293,121 @@ fn spreads_are_claimed_of_every_method() {
 }
 
 #[test]
+fn means_are_claimed_of_every_method() {
+    let mean = |limit, methods: &[&str]| {
+        let methods = methods.iter().map(ToString::to_string).collect();
+        claimed(four(), Statement::MeanAtMost { limit, methods })
+    };
+    assert_eq!(mean(0.4, &["base", "low"]).verdict, Answer::Supported);
+    assert_eq!(mean(0.2, &["base", "low"]).verdict, Answer::Refuted);
+    let open = mean(0.305, &["base"]);
+    assert_eq!((open.verdict, open.parts[0].pairs), (Answer::Inconclusive, 5), "{open:?}");
+    assert!(open.needed().is_some());
+}
+
+/// Four methods whose second metric falls as the first rises, but for one pair.
+fn two_metrics() -> Evidence {
+    let mut evidence = four();
+    let others = [2.0, 1.0, 3.0, 2.5, 1.5];
+    for cell in &mut evidence.cells {
+        let value = others[cell.method];
+        cell.runs.iter_mut().for_each(|run| plant(run, "pehe", value));
+    }
+    evidence.experiment.metrics.push("pehe".to_string());
+    evidence
+}
+
+#[test]
+fn one_metric_may_order_methods_as_another() {
+    let agree = |tau_above, methods: &[&str]| {
+        let methods = methods.iter().map(ToString::to_string).collect();
+        let other = "pehe".to_string();
+        claimed(two_metrics(), Statement::OrdersAs { other, tau_above, methods })
+    };
+    let claim = agree(0.9, &["low", "base", "high"]);
+    assert_eq!((claim.verdict, claim.parts[0].value), (Answer::Supported, Some(1.0)), "{claim:?}");
+    assert_eq!(claim.parts[0].what, "tau-b of auuc and pehe over 3 methods");
+    // "same" is better than "base" by one metric and worse by the other.
+    assert_eq!(agree(0.9, &["low", "base", "same"]).verdict, Answer::Refuted);
+    let mut evidence = two_metrics();
+    evidence.cells[1].runs.iter_mut().for_each(diverge);
+    let methods = ["low", "base", "high"].map(str::to_string).to_vec();
+    let claim = claimed(evidence, Statement::OrdersAs { other: "pehe".to_string(), tau_above: 0.0, methods });
+    assert_eq!(claim.verdict, Answer::Inconclusive);
+    assert!(claim.parts[0].reason.as_ref().unwrap().contains("3 methods with both metrics"), "{claim:?}");
+}
+
+/// Times of the baseline and of another method, seed by seed.
+fn timed(base: [f64; 5], other: [f64; 5]) -> Evidence {
+    let mut evidence = four();
+    for (cell, times) in [(0, base), (1, other)] {
+        for (run, time) in evidence.cells[cell].runs.iter_mut().zip(times) {
+            if let Outcome::Found { record, .. } = &mut run.outcome {
+                record.measured.latency.as_mut().unwrap().batched_ms = time;
+            }
+        }
+    }
+    evidence
+}
+
+fn faster(evidence: Evidence, times: f64, at_most: Option<f64>) -> ClaimView {
+    let (faster, than) = ("high".to_string(), "base".to_string());
+    claimed(evidence, Statement::Faster { faster, than, latency: LatencyOf::Batched, times, at_most })
+}
+
+#[test]
+fn one_method_may_be_so_many_times_as_fast_as_another() {
+    let slow = [7.0, 7.1, 6.9, 7.05, 6.95];
+    let fast = [1.0, 1.01, 0.99, 1.02, 0.98];
+    let claim = faster(timed(slow, fast), 6.0, Some(8.0));
+    let part = &claim.parts[0];
+    assert_eq!((claim.verdict, part.over, part.pairs), (Answer::Supported, "measurements", 5));
+    assert!((part.value.unwrap() - 7.0).abs() < 0.05 && part.what.contains("A processor"), "{part:?}");
+    assert_eq!(faster(timed(slow, fast), 8.0, None).verdict, Answer::Refuted);
+    assert_eq!(faster(timed(slow, fast), 2.0, Some(3.0)).verdict, Answer::Refuted);
+    assert_eq!(faster(timed(slow, fast), 7.0, None).verdict, Answer::Inconclusive);
+}
+
+#[test]
+fn seeds_of_one_stack_are_one_measurement_and_machines_are_not_compared() {
+    let claim = faster(timed([7.0; 5], [1.0; 5]), 6.0, Some(8.0));
+    assert_eq!(claim.verdict, Answer::Inconclusive);
+    assert!(claim.parts[0].reason.as_ref().unwrap().contains("trained together"), "{claim:?}");
+    assert!((claim.parts[0].value.unwrap() - 7.0).abs() < 1e-12 && claim.parts[0].interval.is_none());
+    // One stack of the other beside five measurements is still one.
+    let claim = faster(timed([7.0; 5], [1.0, 1.1, 0.9, 1.2, 0.8]), 6.0, None);
+    assert!(claim.parts[0].reason.as_ref().unwrap().starts_with("1 measurement"), "{claim:?}");
+    let mut evidence = timed([7.0, 7.1, 7.0, 7.2, 6.9], [1.0, 1.1, 0.9, 1.2, 0.8]);
+    if let Outcome::Found { record, .. } = &mut evidence.cells[1].runs[2].outcome {
+        record.measured.processor = "Another".to_string();
+    }
+    let claim = faster(evidence, 6.0, None);
+    assert!(claim.parts[0].reason.as_ref().unwrap().contains("different machines"), "{claim:?}");
+}
+
+#[test]
+fn failures_to_converge_are_counted_and_crashes_leave_open() {
+    let fails = |evidence: &Evidence, seeds| {
+        claimed(evidence.clone(), Statement::Fails { methods: vec!["high".to_string()], seeds })
+    };
+    let (any, all) = (FailingSeeds::Named(SeedsWord::Any), FailingSeeds::Named(SeedsWord::All));
+    let mut evidence = four();
+    assert_eq!(fails(&evidence, any).verdict, Answer::Refuted);
+    evidence.cells[1].runs[..3].iter_mut().for_each(diverge);
+    let some = fails(&evidence, any);
+    assert_eq!((some.verdict, some.parts[0].value), (Answer::Supported, Some(3.0)));
+    assert_eq!(some.parts[0].what, "seeds of high on world that failed to converge, of 5");
+    assert_eq!(fails(&evidence, all).verdict, Answer::Refuted);
+    assert_eq!(fails(&evidence, FailingSeeds::AtLeast(4)).verdict, Answer::Refuted);
+    evidence.cells[1].runs[3].outcome = Outcome::Missing;
+    let open = fails(&evidence, FailingSeeds::AtLeast(4));
+    assert_eq!(open.verdict, Answer::Inconclusive);
+    assert_eq!(open.parts[0].reason.as_deref(), Some("1 crashed or are missing"));
+    evidence.cells[1].runs[4].outcome = Outcome::Missing;
+    assert_eq!(fails(&evidence, any).verdict, Answer::Supported);
+}
+
+#[test]
 fn a_claim_on_a_dataset_that_the_profile_leaves_out_stays_open() {
     let mut evidence = four();
     let statement = better("high", "base", NONE, None);
@@ -294,6 +417,7 @@ fn a_claim_on_a_dataset_that_the_profile_leaves_out_stays_open() {
         id: text("c"),
         text: text("C."),
         source: None,
+        family: valor_runs::spec::OWN_CLAIMS.to_string(),
         metric: text("auuc"),
         datasets,
         statement,

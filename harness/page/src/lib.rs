@@ -17,6 +17,8 @@ pub mod figure;
 
 pub mod forest;
 
+pub mod standing;
+
 pub mod canvas;
 
 pub mod swarm;

@@ -109,6 +109,23 @@ pub enum Layer {
     Labels(Vec<(f64, f64, String)>),
 }
 
+impl Layer {
+    /// Names of its dots, for those who ask: all dots of a panel have names, or none.
+    fn names(&self) -> Vec<&str> {
+        match self {
+            Self::Named(_, dots) => dots.iter().map(|(_, _, name)| name.as_str()).collect(),
+            Self::Band(..)
+            | Self::Line(..)
+            | Self::Dots(..)
+            | Self::Marks(..)
+            | Self::Bars(..)
+            | Self::Spans(..)
+            | Self::Names(_)
+            | Self::Labels(_) => Vec::new(),
+        }
+    }
+}
+
 /// A range with a little room around the finite values; a unit around a single value, 0 to 1 around none.
 pub fn range(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
     let finite = values.into_iter().filter(|value| value.is_finite());
@@ -151,10 +168,7 @@ fn facts(panel: &Panel, [left, right, top, bottom]: [i32; 4]) -> String {
         Ticks::Whole => "whole",
         Ticks::Plain => "plain",
     };
-    let named = panel.layers.iter().find_map(|layer| {
-        let Layer::Named(_, dots) = layer else { return None };
-        Some(dots.iter().map(|(_, _, name)| name.as_str()).collect::<Vec<_>>())
-    });
+    let names: Vec<&str> = panel.layers.iter().flat_map(Layer::names).collect();
     let mut facts = format!(
         " data-frame=\"{left} {right} {top} {bottom}\" data-x=\"{}\" data-y=\"{}\" data-ticks=\"{ticks}\" data-along=\"{}\" data-up=\"{}\"",
         range(&panel.x),
@@ -162,7 +176,7 @@ fn facts(panel: &Panel, [left, right, top, bottom]: [i32; 4]) -> String {
         html::text(&panel.x.label),
         html::text(&panel.y.label)
     );
-    if let Some(names) = named {
+    if !names.is_empty() {
         facts += &format!(" data-names=\"{}\"", html::text(&serde_json::json!(names).to_string()));
     }
     facts

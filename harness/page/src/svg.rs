@@ -52,12 +52,22 @@ pub enum Style {
     Interval,
     /// A dot of one seed.
     Seed,
+    /// What is better, decidedly.
+    Better,
+    /// What is worse, decidedly.
+    Worse,
+    /// What is the same for all that matters.
+    Same,
+    /// What is not decided.
+    Open,
+    /// A ring: what something else is compared with.
+    Ring,
     /// A reference line, by its place in the order of references, below `REFERENCES`.
     Reference(usize),
 }
 
 /// Styles without a place.
-const FIXED: [Style; 11] = [
+const FIXED: [Style; 16] = [
     Style::Text,
     Style::Axis,
     Style::Grid,
@@ -69,6 +79,11 @@ const FIXED: [Style; 11] = [
     Style::Span,
     Style::Interval,
     Style::Seed,
+    Style::Better,
+    Style::Worse,
+    Style::Same,
+    Style::Open,
+    Style::Ring,
 ];
 
 impl Style {
@@ -89,6 +104,11 @@ impl Style {
             | Self::Span
             | Self::Interval
             | Self::Seed
+            | Self::Better
+            | Self::Worse
+            | Self::Same
+            | Self::Open
+            | Self::Ring
             | Self::Reference(_) => 1.0,
         }
     }
@@ -111,7 +131,12 @@ impl Style {
             | Self::Mark
             | Self::Span
             | Self::Interval
-            | Self::Seed => (0, fixed),
+            | Self::Seed
+            | Self::Better
+            | Self::Worse
+            | Self::Same
+            | Self::Open
+            | Self::Ring => (0, fixed),
         };
         RGBColor(0, kind, place as u8).mix(self.opacity())
     }
@@ -133,7 +158,15 @@ impl Style {
     /// Stroke width in half pixels.
     pub(crate) fn width(self) -> u32 {
         match self {
-            Self::Series(_) | Self::Mark | Self::Span | Self::Interval => 4,
+            Self::Series(_)
+            | Self::Mark
+            | Self::Span
+            | Self::Interval
+            | Self::Better
+            | Self::Worse
+            | Self::Same
+            | Self::Open
+            | Self::Ring => 4,
             Self::Reference(_) => 3,
             Self::Text
             | Self::Axis
@@ -162,6 +195,11 @@ impl Style {
             Self::Span => "c-span".to_string(),
             Self::Interval => "c-interval".to_string(),
             Self::Seed => "c-seed".to_string(),
+            Self::Better => "c-better".to_string(),
+            Self::Worse => "c-worse".to_string(),
+            Self::Same => "c-same".to_string(),
+            Self::Open => "c-open".to_string(),
+            Self::Ring => "c-ring".to_string(),
             Self::Series(index) => format!("c-s{index}"),
             Self::Band(index) => format!("c-b{index}"),
             Self::Outer(index) => format!("c-w{index}"),
@@ -354,7 +392,9 @@ pub fn swatch(style: Style) -> String {
 pub(crate) fn shape(style: Style) -> String {
     let (class, width) = (style.class(), style.width() * 2);
     match style {
-        Style::Dot | Style::Seed => format!("<circle class=\"{class}\" cx=\"68\" cy=\"24\" r=\"14\"/>"),
+        Style::Dot | Style::Seed | Style::Better | Style::Worse | Style::Same | Style::Open | Style::Ring => {
+            format!("<circle class=\"{class}\" cx=\"68\" cy=\"24\" r=\"14\"/>")
+        }
         Style::Mark => format!(
             "<line class=\"{class}\" stroke-width=\"{width}\" x1=\"40\" y1=\"24\" x2=\"96\" y2=\"24\"/>"
         ),

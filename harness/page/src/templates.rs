@@ -30,6 +30,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("report.html"),
     template!("explain.html"),
     template!("index.html"),
+    template!("headline.html"),
     template!("results.html"),
     template!("differences.html"),
     template!("components.html"),

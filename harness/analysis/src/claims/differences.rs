@@ -1,8 +1,9 @@
 //! Claims on differences: what each part compares, first; then, when every family is corrected, its answer.
 
+use super::family::{ClaimFamily, ClaimTest};
 use super::needed::Needed;
-use super::part::Part;
-use crate::comparisons::{ClaimFamily, Comparisons, Deciding, OwnTest};
+use super::part::{Part, PartRows};
+use crate::comparisons::{Comparisons, Deciding};
 use crate::contrasts::{ComparedMethods, ContrastView};
 use crate::estimate::LEVEL;
 use crate::linear_contrast::{LinearContrast, Orientation, Place, Pooled, Tested, pooled};
@@ -50,14 +51,7 @@ pub(super) struct Own {
     level: Option<f64>,
     margin: f64,
     bounds: Bounds,
-    test: OwnTest,
-}
-
-impl Own {
-    /// What its family needs to know of it.
-    pub(super) fn test(&self) -> OwnTest {
-        self.test.clone()
-    }
+    test: ClaimTest,
 }
 
 /// What is claimed of a gain.
@@ -164,9 +158,26 @@ impl Judge<'_> {
     }
 
     /// The same test has the same name in every claim.
-    fn test(&self, what: &str, p: Option<f64>) -> OwnTest {
+    fn test(&self, what: &str, p: Option<f64>) -> ClaimTest {
         let datasets = self.place.names().join(", ");
-        OwnTest { id: format!("{} on {datasets}: {what}", self.metric), p }
+        ClaimTest { id: format!("{} on {datasets}: {what}", self.metric), p }
+    }
+
+    /// What a part adds to its family; nothing where an interval decides, or nothing is left to decide.
+    pub(super) fn tested(&self, draft: &Draft, comparisons: &Comparisons) -> Option<ClaimTest> {
+        match draft {
+            Draft::Done(_) => None,
+            Draft::Own(own) => Some(own.test.clone()),
+            Draft::Looked { better, than, .. } => {
+                let question = ComparedMethods { method: better, against: than, component: None };
+                let found = comparisons.get(&question, self.metric, &self.place.names())?;
+                let p = found.gain.as_ref().ok().and_then(|gain| self.deciding.p_value(gain));
+                // The same comparison in either order.
+                let mut methods = [better.as_str(), than.as_str()];
+                methods.sort_unstable();
+                Some(self.test(&methods.join(" and "), p))
+            }
+        }
     }
 
     /// The gain less a margin, with the standard error of that difference.
@@ -277,63 +288,54 @@ impl Judge<'_> {
         Part { value, pairs, ..Part::untested(what, reason.to_string()) }
     }
 
-    /// What a part adds to its family; nothing where nothing is left to decide.
-    pub(super) fn tested(&self, draft: &Draft, comparisons: &Comparisons) -> Option<OwnTest> {
-        match draft {
-            Draft::Done(_) => None,
-            Draft::Own(own) => Some(own.test.clone()),
-            Draft::Looked { better, than, .. } => {
-                let question = ComparedMethods { method: better, against: than, component: None };
-                comparisons.test(self.deciding, &question, self.metric, &self.place.names())
-            }
-        }
-    }
-
     /// The part once families are corrected.
     pub(super) fn part(&self, draft: Draft, comparisons: &Comparisons, family: &ClaimFamily) -> Part {
+        let test = self.tested(&draft, comparisons);
         match draft {
             Draft::Done(part) => part,
             Draft::Looked { what, better, than } => {
                 let question = ComparedMethods { method: &better, against: &than, component: None };
-                match comparisons.get(&question, self.metric, &self.place.names()) {
-                    Some(found) => self.looked_up(what, &question, &found),
-                    None => Part::untested(what, "nothing to compare with".to_string()),
+                match (comparisons.get(&question, self.metric, &self.place.names()), test) {
+                    (Some(found), Some(test)) => self.looked_up(what, &found, &test, family),
+                    (None, _) | (_, None) => Part::untested(what, "nothing to compare with".to_string()),
                 }
             }
             Draft::Own(own) => self.own(own, family),
         }
     }
 
-    /// A comparison that stands elsewhere, with its p and its verdict.
-    fn looked_up(&self, what: String, question: &ComparedMethods, found: &ContrastView) -> Part {
-        let (Some(decided), Ok(gain)) = (&found.decided, &found.gain) else {
-            let reason = found
-                .gain
-                .as_ref()
-                .err()
-                .or(found.difference.as_ref().err())
-                .map(|undefined| undefined.0.clone());
-            let part = Part::untested(what, reason.unwrap_or_else(|| "nothing was decided".to_string()));
-            return Part { value: found.difference.clone().ok(), pairs: found.seeds_paired, ..part };
+    /// A comparison that may stand elsewhere, with its p; the answer is after Holm over the family of the claim.
+    fn looked_up(&self, what: String, found: &ContrastView, test: &ClaimTest, family: &ClaimFamily) -> Part {
+        let gain = match &found.gain {
+            Ok(gain) => gain,
+            Err(reason) => {
+                let part = Part::untested(what, reason.0.clone());
+                return Part { value: found.difference.clone().ok(), pairs: found.seeds_paired, ..part };
+            }
         };
-        let verdict = Answer::from(decided.verdict);
-        let pair = Pair { better: question.method.to_string(), than: question.against.to_string() };
+        let margin = self.deciding.margin(self.metric, found.level.unwrap_or(0.0));
+        let rule = Rule { level: LEVEL, power: POWER, family: family.count, margin };
+        let adjusted = family.adjusted(&test.id);
+        let verdict = Answer::from(rule.verdict(&gain.whole, adjusted));
+        let untested = test.p.is_none() && verdict == Answer::Inconclusive;
+        let pair = Pair { better: found.method.clone(), than: found.baseline.clone() };
         let level = self.level(&[&pair]).filter(|level| *level > 0.0);
-        let rule = Rule { level: LEVEL, power: POWER, family: decided.family, margin: decided.margin };
         Part {
             verdict,
             value: found.difference.clone().ok(),
             interval: found.interval().as_ref().ok().map(|interval| [interval.low, interval.high]),
-            over: decided.over,
-            p: decided.p,
-            p_adjusted: decided.p_adjusted,
-            family: Some((decided.family_name.clone(), decided.family)),
+            over: gain.over(),
+            p: test.p,
+            p_adjusted: adjusted,
+            family: Some((family.name.clone(), family.count)),
             relative: found.difference.clone().ok().zip(level).map(|(difference, level)| difference / level),
             pairs: found.seeds_paired,
-            detectable: decided.detectable,
-            reason: None,
+            detectable: gain.whole.detectable(rule.single_level(), rule.power).ok(),
+            reason: untested.then(|| "no variance to test against".to_string()),
             needed: (verdict == Answer::Inconclusive)
                 .then(|| Needed::of(&gain.whole, Some(&gain.whole), &rule, self.seeds)),
+            distance: Some(gain.whole.mean),
+            rows: PartRows::of(gain),
             ..Part::untested(what, String::new())
         }
     }
@@ -341,7 +343,7 @@ impl Judge<'_> {
     fn own(&self, own: Own, family: &ClaimFamily) -> Part {
         let Own { what, gain, tested, level, margin, bounds, test } = own;
         let rule = Rule { level: LEVEL, power: POWER, family: family.count, margin };
-        let adjusted = family.adjusted(&test);
+        let adjusted = family.adjusted(&test.id);
         let (verdict, nearest, small) = match bounds {
             Bounds::Least(over) => (rule.answer(&tested.whole, &over, adjusted), over, Some(&tested.whole)),
             Bounds::Between(least, most) => {
@@ -365,12 +367,14 @@ impl Judge<'_> {
             over: tested.over(),
             p: test.p,
             p_adjusted: adjusted,
-            family: Some((family.name.to_string(), family.count)),
+            family: Some((family.name.clone(), family.count)),
             relative: level.filter(|level| *level > 0.0).map(|level| value / level),
             pairs: gain.pairs,
             detectable: tested.whole.detectable(rule.single_level(), rule.power).ok(),
             reason: None,
             needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&nearest, small, &rule, self.seeds)),
+            distance: Some(nearest.mean),
+            rows: PartRows::of(&tested),
             ..Part::untested(what, String::new())
         }
     }

@@ -1,22 +1,30 @@
 //! Claims and what the evidence says of them.
 
+mod agreement;
+mod bounded;
 mod differences;
+mod failures;
+mod family;
+mod latency;
+mod level;
 mod needed;
 mod part;
 mod spread;
 
+pub use family::{ClaimFamilies, FamilyTest};
 pub use needed::{MOST_SEEDS, Needed};
 pub use part::Part;
 
-use super::comparisons::{Asker, ClaimFamily, Comparisons, Deciding, OwnTest};
+use super::comparisons::{Asker, Comparisons, Deciding};
 use super::contrasts::ComparedMethods;
 use super::estimate::LEVEL;
 use super::linear_contrast::{DatasetCells, Place};
+use super::totals::Instead;
 use differences::{Draft, Judge, Margins};
 use serde::Serialize;
 use valor_runs::spec::{Claim, Experiment, Margin, Statement};
-use valor_stats::metrics::{self, Direction};
-use valor_stats::stats::{Answer, POWER, Rule};
+use valor_stats::metrics::{self, Defined, Direction, Undefined};
+use valor_stats::stats::{Answer, Looks, POWER, Rule, rows_to_find};
 
 /// A claim with its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +39,8 @@ pub struct ClaimView {
     pub instead: Option<Instead>,
     /// What it rests on: one entry per comparison, method or backbone.
     pub parts: Vec<Part>,
+    /// What an experimenter would have answered, where it was decided without the noise of outcomes.
+    pub observed: Option<ObservedAnswer>,
     /// Where looking at it ended, if it is looked at after every seed.
     pub ended: Option<Ended>,
 }
@@ -58,13 +68,46 @@ pub enum Ending {
     Missing,
 }
 
-/// A metric that decides in the place of another.
+/// The answer to the same claim in the metric of outcomes.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Instead {
+pub struct ObservedAnswer {
     /// The metric.
     pub metric: String,
-    /// Why the other decides nothing.
-    pub why: String,
+    /// The answer, after Holm over what is observed of all claims of the family.
+    pub verdict: Answer,
+    /// What it rests on.
+    pub parts: Vec<Part>,
+    /// Test rows of a dataset, on average.
+    pub rows: Option<usize>,
+    /// Test rows of a dataset with which every part would show how far the truth is from what is claimed, with probability .8; or why
+    /// there is no such number.
+    pub needed: Defined<u64>,
+}
+
+impl ObservedAnswer {
+    /// Beside the parts of the answer that decides: their distance counts, where the two have the same unit.
+    fn new(seen: Answered, deciding: &Answered) -> Self {
+        let limit = metrics::find(&seen.metric).ok().and_then(metrics::Metric::without_noise);
+        let same_unit = limit.is_some_and(|limit| limit == deciding.metric);
+        let of_part = |part: &Part| {
+            let twin = deciding.parts.iter().find(|other| same_unit && other.what == part.what);
+            let distance = twin.unwrap_or(part).distance;
+            let none = || {
+                Undefined::new(part.reason.clone().unwrap_or_else(|| "rows are not resampled".to_string()))
+            };
+            let (distance, rows) = distance.zip(part.rows).ok_or_else(none)?;
+            rows_to_find(distance, rows.variance, rows.of_a_dataset)
+        };
+        let needed: Defined<Vec<u64>> = seen.parts.iter().map(of_part).collect();
+        let none = || Undefined::new("nothing to test");
+        Self {
+            rows: seen.parts.iter().find_map(|part| Some(part.rows?.of_a_dataset)),
+            needed: needed.and_then(|needed| needed.into_iter().max().ok_or_else(none)),
+            metric: seen.metric,
+            verdict: seen.verdict,
+            parts: seen.parts,
+        }
+    }
 }
 
 impl ClaimView {
@@ -86,10 +129,29 @@ pub struct Asked<'a> {
     /// Datasets that the profile lacks.
     absent: Vec<&'a str>,
     place: Place<'a>,
-    /// The claim's metric, or the area that decides in its place, with the reason.
+    /// In the metric that decides.
+    decided: InMetric<'a>,
+    /// In the metric that an experimenter would look at, where another decides.
+    observed: Option<InMetric<'a>>,
+    instead: Option<Instead>,
+}
+
+/// A claim in one metric.
+#[derive(Default)]
+struct InMetric<'a> {
     metric: &'a str,
+    /// Why an area stands in for the share that is meant.
     warning: Option<String>,
+    /// Name of its family.
+    family: String,
     drafts: Vec<Draft>,
+}
+
+/// A claim in one metric, answered.
+struct Answered {
+    metric: String,
+    verdict: Answer,
+    parts: Vec<Part>,
 }
 
 /// Makes the comparisons of all claims. `datasets` holds the same methods for each dataset.
@@ -99,23 +161,33 @@ pub fn ask<'a>(
     deciding: &'a Deciding<'a>,
     comparisons: &mut Comparisons,
 ) -> Vec<Asked<'a>> {
-    let mut found: Vec<Asked> =
-        asked.claims.iter().map(|claim| one(asked, claim, datasets, deciding)).collect();
-    for one in &mut found {
-        let looked = one.drafts.iter().filter_map(|draft| match draft {
-            Draft::Looked { better, than, .. } => Some((better.as_str(), than.as_str())),
-            Draft::Done(_) | Draft::Own(_) => None,
-        });
-        for (method, against) in looked {
-            let question = ComparedMethods { method, against, component: None };
-            comparisons.ask(Asker::Claim, &question, one.metric, &one.place);
+    let found: Vec<Asked> = asked.claims.iter().map(|claim| one(asked, claim, datasets, deciding)).collect();
+    for one in &found {
+        for form in one.forms() {
+            for draft in &form.drafts {
+                if let Draft::Looked { better, than, .. } = draft {
+                    let question = ComparedMethods { method: better, against: than, component: None };
+                    comparisons.ask(Asker::Claim, &question, form.metric, &one.place);
+                }
+            }
         }
     }
     found
 }
 
+/// The tests of all claims, by family.
+pub fn families(
+    asked: &[Asked],
+    deciding: &Deciding,
+    comparisons: &Comparisons,
+    seeds: usize,
+) -> ClaimFamilies {
+    let tests = asked.iter().flat_map(|claim| claim.tests(deciding, seeds, comparisons));
+    ClaimFamilies::of(tests)
+}
+
 /// Answers the claims of an experiment by themselves, apart from its tables. `settled` are the tests of claims that were decided at
-/// earlier looks: they count in the family with the p that they had, unless one of these claims makes the same test anew.
+/// earlier looks: they count in their families with the p that they had, unless one of these claims makes the same test anew.
 ///
 /// Holm over always-valid p-values, each at whatever look, keeps the error rate of the family over all looks: the first true null
 /// hypothesis that is rejected at any look has a p of at most alpha over the number of true ones.
@@ -124,17 +196,14 @@ pub fn look(
     datasets: &[DatasetCells],
     deciding: &Deciding,
     seeds: usize,
-    settled: &[OwnTest],
+    settled: &[FamilyTest],
 ) -> Vec<Looked> {
     let mut comparisons = Comparisons::default();
     let claims = ask(asked, datasets, deciding, &mut comparisons);
-    let tests: Vec<Vec<OwnTest>> =
+    let tests: Vec<Vec<FamilyTest>> =
         claims.iter().map(|claim| claim.tests(deciding, seeds, &comparisons)).collect();
-    let anew = |test: &&OwnTest| !tests.iter().flatten().any(|other| other.id == test.id);
-    let own = claims.iter().flat_map(Asked::own);
-    let own: Vec<OwnTest> = own.chain(settled.iter().filter(anew).cloned()).collect();
-    let family = comparisons.decide(deciding, &own);
-    let answered = claims.into_iter().map(|claim| claim.answer(deciding, seeds, &comparisons, &family));
+    let families = ClaimFamilies::of(settled.iter().chain(tests.iter().flatten()).cloned());
+    let answered = claims.into_iter().map(|claim| claim.answer(deciding, seeds, &comparisons, &families));
     answered.zip(tests).map(|(view, tests)| Looked { view, tests }).collect()
 }
 
@@ -142,8 +211,8 @@ pub fn look(
 pub struct Looked {
     /// With its answer.
     pub view: ClaimView,
-    /// What it added to its family.
-    pub tests: Vec<OwnTest>,
+    /// What it added to its families.
+    pub tests: Vec<FamilyTest>,
 }
 
 fn one<'a>(
@@ -157,39 +226,71 @@ fn one<'a>(
     let named = |one: &&DatasetCells| {
         claim.datasets.is_empty() || claim.datasets.iter().any(|dataset| dataset == one.dataset)
     };
-    let place = Place { datasets: datasets.iter().filter(named).collect(), looks: deciding.looks };
-    let metric = deciding.totals.deciding(&claim.metric, &place.names());
-    let warning = deciding.totals.warning(&claim.metric, &place.names());
-    let mut found = Asked { claim, absent, place, metric, warning, drafts: Vec::new() };
+    // What is judged once is judged as where all is.
+    let looks = if claim.statement.compared().is_empty() { Looks::Once } else { deciding.looks };
+    let place = Place { datasets: datasets.iter().filter(named).collect(), looks };
+    let (totals, names) = (deciding.totals, place.names());
+    let form = |metric: &'a str, meant: &str, family: String| InMetric {
+        metric,
+        warning: totals.warning(meant, &names),
+        family,
+        drafts: Vec::new(),
+    };
+    let family = claim.family.clone();
+    let metric = totals.deciding(&claim.metric, &names);
+    let seen = totals.observed(&claim.metric, &names).filter(|seen| *seen != metric);
+    let share = |metric: &'a str| {
+        let observed = metrics::find(metric).ok().and_then(metrics::Metric::with_noise);
+        observed.unwrap_or(metric)
+    };
+    let mut found = Asked {
+        decided: form(metric, totals.without_noise(&claim.metric, &names), family.clone()),
+        observed: seen.map(|seen| form(seen, share(&claim.metric), format!("{family}, observed"))),
+        instead: totals.instead(&claim.metric, &names),
+        claim,
+        absent,
+        place,
+    };
     if found.absent.is_empty() {
-        found.drafts = found.drafts(deciding, asked.seeds.len());
+        let seeds = asked.seeds.len();
+        found.decided.drafts = found.drafts(&found.decided, deciding, seeds);
+        let drafts = found.observed.as_ref().map(|observed| found.drafts(observed, deciding, seeds));
+        if let (Some(observed), Some(drafts)) = (&mut found.observed, drafts) {
+            observed.drafts = drafts;
+        }
     }
     found
 }
 
+/// For parts that an interval decides, so many of them.
+fn plain(parts: usize) -> Rule {
+    Rule { level: LEVEL, power: POWER, family: parts, margin: 0.0 }
+}
+
 impl<'a> Asked<'a> {
-    /// Tests that are no comparison of two methods.
-    pub fn own(&self) -> impl Iterator<Item = OwnTest> {
-        self.drafts.iter().filter_map(|draft| match draft {
-            Draft::Own(own) => Some(own.test()),
-            Draft::Done(_) | Draft::Looked { .. } => None,
-        })
+    /// In each of its metrics.
+    fn forms(&self) -> impl Iterator<Item = &InMetric<'a>> {
+        std::iter::once(&self.decided).chain(&self.observed)
     }
 
-    /// What it adds to its family.
-    fn tests(&self, deciding: &Deciding, seeds: usize, comparisons: &Comparisons) -> Vec<OwnTest> {
-        let judge = self.judge(deciding, seeds);
-        self.drafts.iter().filter_map(|draft| judge.tested(draft, comparisons)).collect()
+    /// What it adds to its families.
+    fn tests(&self, deciding: &Deciding, seeds: usize, comparisons: &Comparisons) -> Vec<FamilyTest> {
+        let of_form = |form: &InMetric| {
+            let judge = self.judge(form.metric, deciding, seeds);
+            let tests = form.drafts.iter().filter_map(|draft| judge.tested(draft, comparisons));
+            tests.map(|test| FamilyTest { family: form.family.clone(), test }).collect::<Vec<_>>()
+        };
+        self.forms().flat_map(of_form).collect()
     }
 
-    fn judge(&'a self, deciding: &'a Deciding<'a>, seeds: usize) -> Judge<'a> {
-        let direction = metrics::find(self.metric).map_or(Direction::Neither, |metric| metric.direction);
-        Judge { metric: self.metric, direction, place: &self.place, deciding, seeds }
+    fn judge<'b>(&'b self, metric: &'b str, deciding: &'b Deciding<'b>, seeds: usize) -> Judge<'b> {
+        let direction = metrics::find(metric).map_or(Direction::Neither, |metric| metric.direction);
+        Judge { metric, direction, place: &self.place, deciding, seeds }
     }
 
-    fn drafts(&self, deciding: &Deciding, seeds: usize) -> Vec<Draft> {
-        let judge = self.judge(deciding, seeds);
-        if let Some(warning) = self.warning.as_ref().filter(|_| self.in_units_of_the_share()) {
+    fn drafts(&self, form: &InMetric, deciding: &Deciding, seeds: usize) -> Vec<Draft> {
+        let judge = self.judge(form.metric, deciding, seeds);
+        if let Some(warning) = form.warning.as_ref().filter(|_| self.in_units_of_the_share()) {
             let untested = part::Part::untested(
                 self.claim.id.clone(),
                 format!("{warning}; the claim is in units of the share"),
@@ -203,10 +304,25 @@ impl<'a> Asked<'a> {
             Statement::LargestStep(chains) => judge.largest_step(chains),
             Statement::EveryBestHas { component, groups } => judge.every_best(component, groups),
             Statement::SpreadAtMost { limit, methods } => {
-                let family = methods.len() * self.place.datasets.len();
-                let rule = Rule { level: LEVEL, power: POWER, family, margin: 0.0 };
-                let parts = spread::parts(self.metric, &self.place, methods, *limit, &rule);
+                let rule = plain(methods.len() * self.place.datasets.len());
+                let parts = spread::parts(form.metric, &self.place, methods, *limit, &rule);
                 parts.into_iter().map(Draft::Done).collect()
+            }
+            Statement::MeanAtMost { limit, methods } => {
+                let rule = plain(methods.len());
+                let parts = level::parts(form.metric, &self.place, methods, *limit, &rule, seeds);
+                parts.into_iter().map(Draft::Done).collect()
+            }
+            Statement::OrdersAs { other, tau_above, methods } => {
+                let (metrics, asked) = ((form.metric, other.as_str()), (methods.as_slice(), *tau_above));
+                vec![Draft::Done(agreement::part(metrics, &self.place, asked, &plain(1), seeds))]
+            }
+            Statement::Faster { faster, than, latency, times, at_most } => {
+                let race = latency::Race { faster, than, latency: *latency };
+                vec![Draft::Done(race.part(&self.place, (*times, *at_most), &plain(1), seeds))]
+            }
+            Statement::Fails { methods, seeds } => {
+                failures::parts(&self.place, methods, *seeds).into_iter().map(Draft::Done).collect()
             }
         }
     }
@@ -216,9 +332,29 @@ impl<'a> Asked<'a> {
         let absolute = |margin: &Margin| matches!(margin, Margin::Absolute(number) if *number != 0.0);
         match &self.claim.statement {
             Statement::Better { by, at_most, .. } => absolute(by) || at_most.as_ref().is_some_and(absolute),
-            Statement::SpreadAtMost { .. } => true,
-            Statement::LargestStep(_) | Statement::EveryBestHas { .. } => false,
+            Statement::SpreadAtMost { .. } | Statement::MeanAtMost { .. } => true,
+            Statement::LargestStep(_)
+            | Statement::EveryBestHas { .. }
+            | Statement::OrdersAs { .. }
+            | Statement::Faster { .. }
+            | Statement::Fails { .. } => false,
         }
+    }
+
+    fn answered(
+        &self,
+        form: &mut InMetric,
+        deciding: &Deciding,
+        seeds: usize,
+        comparisons: &Comparisons,
+        families: &ClaimFamilies,
+    ) -> Answered {
+        let drafts = std::mem::take(&mut form.drafts);
+        let (judge, family) = (self.judge(form.metric, deciding, seeds), families.corrected(&form.family));
+        let parts: Vec<Part> =
+            drafts.into_iter().map(|draft| judge.part(draft, comparisons, &family)).collect();
+        let verdict = Answer::of_all(parts.iter().map(|part| part.verdict));
+        Answered { metric: form.metric.to_string(), verdict, parts }
     }
 
     /// The answer, once every family is corrected.
@@ -227,21 +363,21 @@ impl<'a> Asked<'a> {
         deciding: &Deciding,
         seeds: usize,
         comparisons: &Comparisons,
-        family: &ClaimFamily,
+        families: &ClaimFamilies,
     ) -> ClaimView {
-        let drafts = std::mem::take(&mut self.drafts);
-        let judge = self.judge(deciding, seeds);
-        let parts: Vec<Part> =
-            drafts.into_iter().map(|draft| judge.part(draft, comparisons, family)).collect();
-        let verdict = Answer::of_all(parts.iter().map(|part| part.verdict));
+        let (mut decided, observed) = (std::mem::take(&mut self.decided), self.observed.take());
+        let found = self.answered(&mut decided, deciding, seeds, comparisons, families);
+        let seen = observed
+            .filter(|_| self.absent.is_empty())
+            .map(|mut form| self.answered(&mut form, deciding, seeds, comparisons, families));
         let absent: Vec<String> = self.absent.iter().map(ToString::to_string).collect();
-        let instead = self.warning.clone().map(|why| Instead { metric: self.metric.to_string(), why });
         ClaimView {
             claim: self.claim.clone(),
-            verdict,
-            instead: instead.filter(|_| absent.is_empty()),
+            observed: seen.map(|seen| ObservedAnswer::new(seen, &found)),
+            verdict: found.verdict,
+            instead: self.instead.filter(|_| absent.is_empty()),
             absent,
-            parts,
+            parts: found.parts,
             ended: None,
         }
     }

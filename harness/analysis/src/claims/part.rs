@@ -1,6 +1,7 @@
 //! One comparison of a claim.
 
 use super::needed::Needed;
+use crate::linear_contrast::Tested;
 use serde::Serialize;
 use valor_stats::stats::Answer;
 
@@ -34,6 +35,29 @@ pub struct Part {
     /// What would decide it.
     #[serde(skip)]
     pub needed: Option<Needed>,
+    /// How far what was found is from what is claimed.
+    #[serde(skip)]
+    pub(super) distance: Option<f64>,
+    /// What test rows do to it.
+    #[serde(skip)]
+    pub(super) rows: Option<PartRows>,
+}
+
+/// The part of test rows in a part.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct PartRows {
+    /// Variance that they add.
+    pub variance: f64,
+    /// Rows of a dataset, on average.
+    pub of_a_dataset: usize,
+}
+
+impl PartRows {
+    /// Nothing where rows have no part in it.
+    pub(super) fn of(tested: &Tested) -> Option<Self> {
+        let variance = tested.rows.as_ref().ok().copied()?;
+        Some(Self { variance, of_a_dataset: tested.rows_of_a_dataset()? })
+    }
 }
 
 impl Part {
@@ -53,6 +77,8 @@ impl Part {
             detectable: None,
             reason: Some(reason),
             needed: None,
+            distance: None,
+            rows: None,
         }
     }
 }

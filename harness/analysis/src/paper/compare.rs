@@ -1,12 +1,13 @@
 //! One figure of the paper against ours: the rule behind the verdict of a cell (docs/methods/differences-from-the-paper.md).
 
 use super::LATENCY;
+use super::source::Column;
 use crate::estimate::{LEVEL, POWER, mean};
 use crate::linear_contrast::{LinearContrast, Orientation, ResampledCell};
 
 use serde::Serialize;
 use valor_stats::metrics::{Defined, Undefined};
-use valor_stats::stats::{Estimate, Resampled, Studentised, seeds_and_rows};
+use valor_stats::stats::{Estimate, Resampled, Studentised};
 
 /// Half-width of the region in which two figures count as the same, as a share of the paper's.
 const MARGIN: f64 = 0.05;
@@ -72,6 +73,14 @@ struct Part {
     seeds: Vec<f64>,
     /// The mean over seeds under every resample of the test rows; absent where they are not resampled.
     rows: Option<Resampled>,
+    /// The same in the metric that the paper's figure is in: of its own test rows that figure has the noise of outcomes.
+    as_paper: Option<PaperRows>,
+}
+
+/// The mean over seeds in the metric of a figure of the paper, and under every resample of the test rows.
+struct PaperRows {
+    mean: f64,
+    rows: Resampled,
 }
 
 impl Ours {
@@ -80,7 +89,8 @@ impl Ours {
     /// # Errors
     ///
     /// Why there is nothing to compare.
-    pub(super) fn new(cells: Option<&[&ResampledCell]>, metric: &str) -> Defined<Self> {
+    pub(super) fn new(cells: Option<&[&ResampledCell]>, column: &Column) -> Defined<Self> {
+        let metric = column.decides.as_str();
         let cells = cells
             .filter(|cells| !cells.is_empty())
             .ok_or_else(|| Undefined::new("the experiment has no such method"))?;
@@ -96,9 +106,19 @@ impl Ours {
                 return Err(Undefined(format!("{}: {reason}", one.cell.dataset)));
             }
             let found = LinearContrast::of(&[(1.0, one)], metric, Orientation::Metric);
-            Ok(Part { seeds: found.seeds?, rows: found.rows.ok() })
+            let printed = LinearContrast::of(&[(1.0, one)], &column.metric, Orientation::Metric);
+            let as_paper =
+                printed.seeds.ok().and_then(|seeds| mean(seeds.into_iter())).zip(printed.rows.ok());
+            let as_paper = as_paper.map(|(mean, rows)| PaperRows { mean, rows });
+            Ok(Part { seeds: found.seeds?, rows: found.rows.ok(), as_paper })
         };
         Ok(Self::of(cells.iter().map(part).collect::<Defined<_>>()?))
+    }
+
+    /// The mean over cells in another metric.
+    pub(super) fn observed(cells: &[&ResampledCell], metric: &str) -> Option<f64> {
+        let means: Option<Vec<f64>> = cells.iter().map(|one| one.cell.metrics.get(metric)?.value()).collect();
+        mean(means?.into_iter())
     }
 
     fn of(parts: Vec<Part>) -> Self {
@@ -123,12 +143,12 @@ impl Ours {
                 Studentised::of(&part.seeds).map_err(|_| Undefined::new("one seed has no interval"))?;
             let theirs = (part.seeds.len() as f64 / PAPER_SEEDS / count).sqrt();
             parts.push((ours.hypot(theirs), Studentised { mean: 0.0, ..seeds }));
-            if let Some((rows, both)) =
-                part.rows.as_ref().zip(part.rows.as_ref().and_then(|rows| seeds_and_rows(&seeds, rows).ok()))
-            {
+            let alone = |tails| Studentised { rows: tails, ..Studentised::new(0.0, 0.0, 1.0) };
+            let own = part.rows.as_ref().and_then(|rows| rows.tails(seeds.mean).ok());
+            parts.extend(own.map(|tails| (ours, alone(tails))));
+            if let Some(PaperRows { mean, rows }) = &part.as_paper {
                 let theirs = (rows.rows as f64 / PAPER_ROWS / count).sqrt();
-                let alone = Studentised { rows: both.rows, ..Studentised::new(0.0, 0.0, 1.0) };
-                parts.push((ours.hypot(theirs), alone));
+                parts.extend(rows.tails(*mean).ok().map(|tails| (theirs, alone(tails))));
             }
         }
         Studentised::sum(&parts)
@@ -189,14 +209,16 @@ fn judged(difference: Studentised, margin: f64) -> Defined<Comparison> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use valor_stats::stats::NORMAL_95;
+    use valor_stats::stats::{Law, NORMAL_95};
 
     /// Seeds, and how far the interval over 47,284 rows reaches from their mean on either side.
     fn ours(parts: &[(&[f64], f64)]) -> Ours {
         let part = |(seeds, half): &(&[f64], f64)| {
             let middle = mean(seeds.iter().copied()).unwrap();
             let values = [-1.0, -1.0, 0.0, 1.0, 1.0].map(|side| middle + side * half).to_vec();
-            Part { seeds: seeds.to_vec(), rows: Some(Resampled { values, rows: 47_284 }) }
+            let rows = Resampled { values, rows: 47_284, law: Law::Drawn };
+            let as_paper = Some(PaperRows { mean: middle, rows: rows.clone() });
+            Part { seeds: seeds.to_vec(), rows: Some(rows), as_paper }
         };
         Ours::of(parts.iter().map(part).collect())
     }
@@ -213,7 +235,7 @@ mod tests {
         let differs = compare(Some(0.25), Ok(ours(&[(near, 0.001)])), Some("other units"));
         assert_eq!((differs.verdict, differs.reason.as_str()), (PaperVerdict::NotComparable, "other units"));
         assert_eq!(compare(None, Err(Undefined::new("absent")), None).reason, "the paper has no figure");
-        let single = Ours::of(vec![Part { seeds: vec![0.25], rows: None }]);
+        let single = Ours::of(vec![Part { seeds: vec![0.25], rows: None, as_paper: None }]);
         assert_eq!(compare(Some(0.25), Ok(single), None).reason, "one seed has no interval");
     }
 

@@ -17,6 +17,7 @@ use crate::comparisons::{Asker, Comparisons};
 use crate::evidence::Evidence;
 use crate::linear_contrast::{DatasetCells, Place, ResampledCell};
 use crate::shown::ORACLE;
+use crate::totals::Totals;
 use compare::{Ours, compare};
 use serde::Serialize;
 use source::{Column, Flag, Printed, Sheet};
@@ -64,6 +65,9 @@ pub struct PaperColumn {
     pub title: String,
     /// Our metric beside it; `latency` is the median time of a single row.
     pub metric: String,
+    /// What stands in its place because our true effects are known: the metric without the noise of outcomes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
 }
 
 /// A row.
@@ -88,6 +92,9 @@ pub struct PaperCell {
     pub paper: Option<f64>,
     /// Our mean, over datasets if there are several; absent for a time.
     pub ours: Option<f64>,
+    /// Ours in the metric of outcomes, where `ours` is without their noise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub observed: Option<f64>,
     /// Our time, which depends on the machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub measured: Option<f64>,
@@ -186,11 +193,16 @@ fn name(data: &DataSpec) -> &'static str {
 impl Sheet {
     fn half(&self, source: &source::Source, datasets: &[(&Block, &DatasetCells)]) -> HalfDraft {
         let blocks: Vec<&Block> = datasets.iter().map(|(block, _)| *block).collect();
-        let columns: Vec<&Column> = self
-            .columns
-            .iter()
-            .filter(|column| column.source == source.source && self.prints(column))
-            .collect();
+        let totals = Totals::new(blocks.iter().map(|block| block.totals.clone()).collect());
+        let names: Vec<&str> = blocks.iter().map(|block| block.dataset.as_str()).collect();
+        let decides = |column: &Column| Column {
+            decides: totals.without_noise(&column.metric, &names).to_string(),
+            ..column.clone()
+        };
+        let columns =
+            self.columns.iter().filter(|column| column.source == source.source && self.prints(column));
+        let columns: Vec<Column> = columns.map(decides).collect();
+        let columns: Vec<&Column> = columns.iter().collect();
         let mut rows: Vec<PaperRow> = self.rows.iter().map(|row| self.row(row, &columns, datasets)).collect();
         for (index, column) in columns.iter().enumerate() {
             let merit = |value: f64| if column.metric == LATENCY { -value } else { value };
@@ -217,12 +229,13 @@ impl Sheet {
             datasets.iter().map(|(_, cells)| cells.find(&row.ours)).collect();
         let blocks = || datasets.iter().map(|(block, _)| *block);
         let cell = |column: &&Column| {
-            let ours = Ours::new(cells.as_deref(), &column.metric);
+            let ours = Ours::new(cells.as_deref(), column);
+            let seen = || Ours::observed(cells.as_deref()?, &column.metric);
             let mean = ours.as_ref().ok().map(|ours| ours.mean);
             let timed = column.metric == LATENCY;
             let printed = row.figure(column);
             let paper = printed.and_then(|text| text.parse().ok());
-            let weak = blocks().find_map(|block| block.totals.warning(&column.metric));
+            let weak = blocks().find_map(|block| block.totals.warning(&column.decides));
             let differs = [&row.differs, &column.differs].into_iter().find(|reason| !reason.is_empty());
             let differs = differs.or(weak.as_ref());
             let flagged = self.flags.iter().filter(|flag| flag.is_of(row, column));
@@ -232,6 +245,7 @@ impl Sheet {
                 printed: printed.map(str::to_string),
                 paper,
                 ours: mean.filter(|_| !timed),
+                observed: (column.decides != column.metric).then(seen).flatten(),
                 measured: mean.filter(|_| timed),
                 comparison: compare(paper, ours, differs.map(String::as_str)),
                 flags,
@@ -255,7 +269,7 @@ fn cell<'a>(block: &'a Block, method: &str) -> Option<&'a CellView> {
 fn above_oracle<'a>(paper: f64, column: &Column, blocks: impl Iterator<Item = &'a Block>) -> Option<String> {
     let oracle = |block: &Block| -> Option<f64> {
         let row = block.references.iter().find(|row| row.ranker == ORACLE)?;
-        row.metrics.get(&column.metric)?.value()
+        row.metrics.get(&column.decides)?.value()
     };
     let highest = blocks.filter_map(oracle).reduce(f64::max).filter(|_| column.differs.is_empty())?;
     (paper > highest).then(|| {

@@ -30,7 +30,7 @@ pub(super) fn orderings(columns: &[&Column], rows: &[PaperRow]) -> Vec<Ordering>
         let (agreeing, pairs) = counted(&paper, &ours);
         (paper.len() > 1).then(|| Ordering {
             title: column.title.clone(),
-            metric: column.metric.clone(),
+            metric: column.decides.clone(),
             tau: kendall(&paper, &ours).ok(),
             rows: paper.len(),
             agreeing,

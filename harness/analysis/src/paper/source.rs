@@ -67,6 +67,9 @@ pub struct Column {
     pub metric: String,
     /// Why the two cannot be compared; empty if they can.
     pub differs: String,
+    /// Our metric without the noise of outcomes, where our true effects are known; else the same.
+    #[serde(skip)]
+    pub decides: String,
 }
 
 /// A remark on figures of the paper.
@@ -147,6 +150,7 @@ impl Flag {
 
 impl From<&&Column> for PaperColumn {
     fn from(column: &&Column) -> Self {
-        Self { title: column.title.clone(), metric: column.metric.clone() }
+        let instead = Some(column.decides.clone()).filter(|decides| *decides != column.metric);
+        Self { title: column.title.clone(), metric: column.metric.clone(), instead }
     }
 }

@@ -82,7 +82,7 @@ pub(super) fn pairs(columns: &[&Column], rows: &[PaperRow], blocks: &[&Block]) -
                 found.push(StepPair {
                     step: step.clone(),
                     title: column.title.clone(),
-                    metric: column.metric.clone(),
+                    metric: column.decides.clone(),
                     with: with.method.clone(),
                     without: without.method.clone(),
                     paper: large - small,

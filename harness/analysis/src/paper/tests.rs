@@ -123,7 +123,10 @@ fn ours_stand_beside_the_papers_with_verdicts_and_reasons() {
     assert_eq!((paper.halves.len(), paper.halves[0].half.as_str()), (1, "synthetic"));
     let auuc = cell(paper, "TARNet", 0);
     assert_eq!((auuc.printed.as_deref(), auuc.paper), (Some("0.2566"), Some(0.2566)));
-    assert_eq!(auuc.ours, analysis.blocks[0].cells[0].metrics["auuc"].value());
+    let ours = &analysis.blocks[0].cells[0].metrics;
+    assert_eq!((auuc.ours, auuc.observed), (ours["auuc.true"].value(), ours["auuc"].value()));
+    assert_eq!(paper.halves[0].columns[0].metric, "auuc");
+    assert_eq!(paper.halves[0].columns[0].instead.as_deref(), Some("auuc.true"));
     assert!(auuc.comparison.detectable.unwrap() > 0.0 && auuc.comparison.margin.unwrap() > 0.0);
     let reason = |method: &str, column| cell(paper, method, column).comparison.reason.clone();
     assert_eq!(reason("DragonNet", 0), "the experiment has no such method");
@@ -162,23 +165,22 @@ fn a_figure_above_our_oracle_is_flagged() {
     let flagged = |analysis: &Analysis| {
         let oracle = analysis.blocks[0].references.iter().find(|row| row.ranker == "oracle").unwrap();
         let flags = &cell(analysis.paper.as_ref().unwrap(), "TARNet", 0).flags;
-        (oracle.metrics["auuc"].value().unwrap(), flags.iter().any(|flag| flag.contains("above the oracle")))
+        (
+            oracle.metrics["auuc.true"].value().unwrap(),
+            flags.iter().any(|flag| flag.contains("above the oracle")),
+        )
     };
     for rows in evidence.evaluations.values_mut() {
-        // The more an account gains, the more it shows: nothing ranks better than the effect.
+        // A few accounts gain most: nothing ranks better than the effect.
         let effect = rows.effect.clone().unwrap();
         let lowest = effect.iter().copied().fold(f64::INFINITY, f64::min);
-        let gain = |row: usize| {
-            if rows.treatment.as_ref().unwrap().assigned[row] { (effect[row] - lowest).powi(4) } else { 0.0 }
-        };
-        rows.outcome = (0..effect.len()).map(gain).collect();
+        rows.effect = Some(effect.iter().map(|effect| (effect - lowest).powi(4)).collect());
     }
     let (oracle, above) = flagged(&beside(&mut evidence));
     assert!(oracle > 0.2566 && !above, "{oracle}");
     for rows in evidence.evaluations.values_mut() {
         // Everybody gains the same: no order is better than another.
-        let assigned = rows.treatment.as_ref().unwrap().assigned.clone();
-        rows.outcome = assigned.iter().map(|&treated| if treated { 2.0 } else { 1.0 }).collect();
+        rows.effect = Some(vec![1.0; rows.outcome.len()]);
     }
     let (oracle, above) = flagged(&beside(&mut evidence));
     assert!(oracle < 0.2566 && above, "{oracle}");

@@ -3,7 +3,7 @@
 use super::is_unseen;
 
 /// Letters and signs that pdfTeX's fonts have in mathematics only.
-const SIGNS: [(char, &str); 61] = [
+const SIGNS: [(char, &str); 95] = [
     ('α', "alpha"),
     ('β', "beta"),
     ('γ', "gamma"),
@@ -65,6 +65,40 @@ const SIGNS: [(char, &str); 61] = [
     ('∝', "propto"),
     ('⊥', "perp"),
     ('∘', "circ"),
+    ('ά', "acute{\\alpha}"),
+    ('έ', "acute{\\varepsilon}"),
+    ('ή', "acute{\\eta}"),
+    ('ί', "acute{\\iota}"),
+    ('ό', "acute{o}"),
+    ('ύ', "acute{\\upsilon}"),
+    ('ώ', "acute{\\omega}"),
+    ('ϊ', "ddot{\\iota}"),
+    ('ϋ', "ddot{\\upsilon}"),
+    ('ο', "mathit{o}"),
+    ('ϑ', "vartheta"),
+    ('ϱ', "varrho"),
+    ('ϖ', "varpi"),
+    ('Α', "mathrm{A}"),
+    ('Β', "mathrm{B}"),
+    ('Ε', "mathrm{E}"),
+    ('Ζ', "mathrm{Z}"),
+    ('Η', "mathrm{H}"),
+    ('Ι', "mathrm{I}"),
+    ('Κ', "mathrm{K}"),
+    ('Μ', "mathrm{M}"),
+    ('Ν', "mathrm{N}"),
+    ('Ο', "mathrm{O}"),
+    ('Ρ', "mathrm{P}"),
+    ('Τ', "mathrm{T}"),
+    ('Υ', "mathrm{Y}"),
+    ('Χ', "mathrm{X}"),
+    ('Ά', "acute{\\mathrm{A}}"),
+    ('Έ', "acute{\\mathrm{E}}"),
+    ('Ή', "acute{\\mathrm{H}}"),
+    ('Ί', "acute{\\mathrm{I}}"),
+    ('Ό', "acute{\\mathrm{O}}"),
+    ('Ύ', "acute{\\mathrm{Y}}"),
+    ('Ώ', "acute{\\Omega}"),
 ];
 
 /// Text that LaTeX prints as it is. Brackets and stars stand in braces, so that none is an option of the row's end before
@@ -145,6 +179,7 @@ mod tests {
         );
         assert_eq!(text("[3cm] --*"), "{[}3cm{]} {-}-{*}");
         assert_eq!(text("\u{3c4} \u{2265} 0"), "\\ensuremath{\\tau} \\ensuremath{\\geq} 0");
+        assert_eq!(text("\u{3ac}\u{391}"), "\\ensuremath{\\acute{\\alpha}}\\ensuremath{\\mathrm{A}}");
         assert_eq!(comment("one\ntwo\r\u{85}three\u{2028}"), "one two  three ");
     }
 

@@ -35,7 +35,7 @@ const RELEASED: (f64, f64) = (10.0, 1e-4);
 const RELEASED_CFR: (f64, f64) = (0.01, 0.005 / 4096.0);
 
 /// All backbones, in the order of the paper's tables.
-pub const BACKBONES: [BackboneRow; 9] = [
+pub const BACKBONES: [BackboneRow; 10] = [
     BackboneRow {
         key: "s-learner",
         name: "S-Learner",
@@ -104,6 +104,13 @@ pub const BACKBONES: [BackboneRow; 9] = [
         name: "EFIN",
         kind: |options| BackboneKind::Efin(options.efin.clone()),
         terms: |options| vec![propensity(options)],
+        released: RELEASED,
+    },
+    BackboneRow {
+        key: "shared-index",
+        name: "Shared-Index",
+        kind: |options| BackboneKind::SharedIndex(options.shared_index.clone()),
+        terms: |_| Vec::new(),
         released: RELEASED,
     },
 ];
@@ -194,7 +201,7 @@ fn propensity(options: &Options) -> TermSpec {
 }
 
 /// The components of VALOR, in the order in which tables name them.
-const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
+pub const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
 
 /// All components: VALOR's, and RERUM's losses as in its paper or with the weights of its public code.
 pub const COMPONENTS: [&str; 6] = ["ziln", "focal", "gti", "wr", "rerum", "rerum-released"];

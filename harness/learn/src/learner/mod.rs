@@ -18,7 +18,7 @@ pub use neural::NeuralSpec;
 pub use saved::{Parameter, SavedModel, TrainedSpec, Values};
 pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
-pub use training::TrainingSpec;
+pub use training::{Schedule, TrainingSpec};
 pub use trees::TreesSpec;
 pub use trees::explain;
 pub use tuned::TunedSpec;

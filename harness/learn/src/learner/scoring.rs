@@ -56,7 +56,9 @@ impl TrainedSpec {
             Encoding::Plain => EncodingSteps::Plain { missing: "nan" },
         };
         let steps = match self {
-            TrainedSpec::Network(spec) => ModelSteps::Network(spec.network.steps()),
+            TrainedSpec::Network(spec) => {
+                ModelSteps::Network(spec.network.steps().averaged(spec.training.members))
+            }
             TrainedSpec::Trees(spec) => ModelSteps::Trees(spec.steps()),
         };
         Ok(serde_json::to_value(Scoring { encoding, steps })?)

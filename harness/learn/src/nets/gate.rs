@@ -40,7 +40,7 @@ impl Gate {
                 let both = Side::new(layout, name, width);
                 Self { control: both.clone(), treated: both, shared: true }
             }
-            Sharing::Nothing | Sharing::Sum { .. } | Sharing::Residual => {
+            Sharing::Nothing | Sharing::Sum { .. } | Sharing::Scores | Sharing::Residual => {
                 let control = Side::new(layout, &format!("{name}.control"), width);
                 let treated = Side::new(layout, &format!("{name}.treated"), width);
                 Self { control, treated, shared: false }
@@ -55,6 +55,11 @@ impl Gate {
             control: control * self.control.gate(weights, false),
             treated: treated * self.treated.gate(weights, true),
         }
+    }
+
+    /// How open it is in each arm, `[S, width]` in (0, 1): control, treated. The same for every row.
+    pub(super) fn openness(&self, weights: &Weights) -> [Tensor; 2] {
+        [self.control.gate(weights, false).squeeze_dim(1), self.treated.gate(weights, true).squeeze_dim(1)]
     }
 
     fn linear(&self, weights: &Weights, features: &Seen) -> (Tensor, Tensor) {

@@ -13,6 +13,8 @@ pub const SIGMA_MAXIMUM: f64 = 3.0;
 pub(super) const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
 /// Factor of `sigma^2` in a log-normal's log-mean.
 pub(super) const SIGMA_SQUARE: f64 = 0.5;
+/// Where the multiples of a score start: conversion logit or a single output, log-mean, log-scale.
+const OF_SCORE: [f32; 3] = [1.0, 0.7, 0.0];
 /// A log head starts at no mean below this.
 const SMALLEST_MEAN: f64 = 1e-6;
 
@@ -29,6 +31,14 @@ impl Head {
         let hidden = Mlp::new(layout, name, shape.0, shape.1);
         let output = Linear::starting_at(layout, &format!("{name}.output"), hidden.outputs(), start);
         Self { hidden, output }
+    }
+
+    /// A head on a score: an offset, and a multiple of the score, for each output. A score starts as one of conversion and of
+    /// amount, of the amount a little less; the scale of amounts starts the same for all.
+    pub fn of_score(layout: &mut Layout, name: &str, start: &[f32]) -> Self {
+        let multiples = &OF_SCORE[..start.len().min(OF_SCORE.len())];
+        let hidden = Mlp::new(layout, name, 1, &[]);
+        Self { hidden, output: Linear::of_one(layout, &format!("{name}.output"), multiples, start) }
     }
 
     /// Raw outputs `[S, B, k]`.

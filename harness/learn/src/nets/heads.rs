@@ -33,6 +33,12 @@ impl Heads {
                 let (control, uplift) = (head("control", start), head("uplift", &zero));
                 Heads::Sum { control, uplift, stop_gradient }
             }
+            Sharing::Scores => {
+                let mut of_score =
+                    |name: &str, start: &[f32]| Head::of_score(layout, &format!("head.{name}"), start);
+                let (control, uplift) = (of_score("control", start), of_score("uplift", &zero));
+                Heads::Sum { control, uplift, stop_gradient: false }
+            }
             Sharing::Residual => {
                 Heads::Residual { marginal: head("marginal", start), uplift: head("uplift", &zero) }
             }

@@ -29,6 +29,14 @@ impl Linear {
         Self::with_bias(layout, name, [inputs, outputs], bias)
     }
 
+    /// A layer of one input with given weights and bias to start from.
+    pub(super) fn of_one(layout: &mut Layout, name: &str, weight: &[f32], bias: &[f32]) -> Self {
+        let outputs = bias.len() as i64;
+        let bias = layout_bias(layout, name, outputs, Init::Values(bias.to_vec()));
+        let weight = layout.add(format!("{name}.weight"), &[1, outputs], Init::Values(weight.to_vec()));
+        Self { weight, bias }
+    }
+
     /// Applies the layer. One input or output per row is no matrix product: libtorch takes another path for it
     /// that rounds differently in a stack than alone.
     pub(super) fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {

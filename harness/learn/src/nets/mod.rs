@@ -17,6 +17,7 @@ mod outputs;
 mod parameters;
 mod s_learner;
 mod seen;
+mod shared_index;
 pub mod steady;
 mod steps;
 mod t_learner;
@@ -91,6 +92,8 @@ pub enum Sharing {
         /// Whether the sum trains the second head only.
         stop_gradient: bool,
     },
+    /// Nothing; the representations are scores, and what treatment adds is put out as in `Sum`.
+    Scores,
     /// Heads for marginal outcome and uplift, from which the propensity makes the arms.
     Residual,
 }
@@ -134,6 +137,8 @@ pub enum BackboneKind {
     Euen(EuenSpec),
     /// Attention among features and of the treatment on features.
     Efin(EfinSpec),
+    /// A score of what is spent and one of what treatment adds, which all outputs share.
+    SharedIndex(SharedIndexSpec),
 }
 
 /// Options of UniTE.
@@ -164,6 +169,22 @@ pub struct EfinSpec {
     pub rank: usize,
     /// Whether treated rows train the uplift network only.
     pub stop_gradient: bool,
+}
+
+/// Options of the shared-index network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SharedIndexSpec {
+    /// Products in the score of what is spent without treatment; 1 or more.
+    pub base: usize,
+    /// Products in the score of what treatment adds; 1 or more.
+    pub effect: usize,
+}
+
+impl Default for SharedIndexSpec {
+    fn default() -> Self {
+        Self { base: 2, effect: 2 }
+    }
 }
 
 impl Default for UniteSpec {
@@ -208,6 +229,7 @@ impl BackboneKind {
             BackboneKind::Unite(_) => "unite",
             BackboneKind::Euen(_) => "euen",
             BackboneKind::Efin(_) => "efin",
+            BackboneKind::SharedIndex(_) => "shared-index",
         }
     }
 
@@ -222,16 +244,19 @@ impl BackboneKind {
             | BackboneKind::Dragonnet
             | BackboneKind::Unite(_)
             | BackboneKind::Euen(_)
-            | BackboneKind::Efin(_) => Question::Uplift,
+            | BackboneKind::Efin(_)
+            | BackboneKind::SharedIndex(_) => Question::Uplift,
         }
     }
 
     /// What its networks offer to terms.
     pub fn abilities(&self) -> Abilities {
         let (representation, propensity, epsilon) = match self {
-            BackboneKind::Mlp | BackboneKind::SLearner | BackboneKind::TLearner | BackboneKind::Euen(_) => {
-                (false, false, false)
-            }
+            BackboneKind::Mlp
+            | BackboneKind::SLearner
+            | BackboneKind::TLearner
+            | BackboneKind::Euen(_)
+            | BackboneKind::SharedIndex(_) => (false, false, false),
             BackboneKind::Tarnet | BackboneKind::Cfr => (true, false, false),
             BackboneKind::Dragonnet => (true, true, true),
             BackboneKind::Unite(_) | BackboneKind::Efin(_) => (false, true, false),
@@ -248,6 +273,10 @@ impl NetworkSpec {
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),
             BackboneKind::Efin(spec) => within("efin.rank", spec.rank, 1, 1024),
+            BackboneKind::SharedIndex(spec) => {
+                within("shared-index.base", spec.base, 1, 1024)?;
+                within("shared-index.effect", spec.effect, 1, 1024)
+            }
             BackboneKind::Mlp
             | BackboneKind::SLearner
             | BackboneKind::TLearner

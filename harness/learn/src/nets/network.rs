@@ -10,6 +10,7 @@ use super::outputs::Outputs;
 use super::parameters::{Layout, Weights};
 use super::s_learner::SLearner;
 use super::seen::Seen;
+use super::shared_index::SharedIndex;
 use super::t_learner::TLearner;
 use super::tarnet::Tarnet;
 use super::unite::Unite;
@@ -34,6 +35,7 @@ impl Network {
         let mut layout = Layout::default();
         let gated = |position| spec.gate == Some(position);
         let backbone = build(spec, &mut layout, inputs, summary);
+        layout.mark_features(is_of_features);
         let (sharing, width) = (backbone.sharing(), backbone.width());
         let feature_gate =
             gated(GatePosition::Features).then(|| Gate::new(&mut layout, "feature-gate", inputs, sharing));
@@ -66,6 +68,12 @@ impl Network {
         &self.head
     }
 
+    /// How open the gate is in each arm, `[S, width]`: control, treated; nothing without a gate.
+    pub fn openness(&self, weights: &Weights) -> Option<[Tensor; 2]> {
+        let gate = self.feature_gate.as_ref().or(self.representation_gate.as_ref());
+        gate.map(|gate| gate.openness(weights))
+    }
+
     /// Features `[S, B, d]` to what terms and predictions read.
     pub fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Outputs {
         let mut arms = Seen::Shared(features.shallow_clone());
@@ -84,6 +92,14 @@ impl Network {
             ..said
         }
     }
+}
+
+/// Whether a backbone's parameter multiplies features.
+fn is_of_features(name: &str) -> bool {
+    let first = name.starts_with("trunk") || name.starts_with("experts");
+    (first && name.ends_with(".0.weight"))
+        || name.starts_with("mixture") && name.ends_with(".weight")
+        || name == "field.weight"
 }
 
 fn build(
@@ -107,5 +123,6 @@ fn build(
         BackboneKind::Efin(efin) => {
             Box::new(Efin::new(layout, (inputs, trunk), efin.rank, efin.stop_gradient))
         }
+        BackboneKind::SharedIndex(spec) => Box::new(SharedIndex::new(layout, inputs, spec)),
     }
 }

@@ -24,6 +24,8 @@ struct Entry {
     name: String,
     shape: Vec<i64>,
     init: Init,
+    /// Whether it multiplies features.
+    of_features: bool,
 }
 
 /// Names, shapes and initial laws of a model's parameters, in the order of the flat buffer.
@@ -35,7 +37,7 @@ pub struct Layout {
 impl Layout {
     /// Adds a parameter of `shape` (without the replicate dimension).
     pub fn add(&mut self, name: String, shape: &[i64], init: Init) -> Slot {
-        self.entries.push(Entry { name, shape: shape.to_vec(), init });
+        self.entries.push(Entry { name, shape: shape.to_vec(), init, of_features: false });
         Slot(self.entries.len() - 1)
     }
 
@@ -47,6 +49,23 @@ impl Layout {
     /// Name and shape of each parameter, in order.
     pub fn names(&self) -> impl Iterator<Item = (&str, &[i64])> {
         self.entries.iter().map(|entry| (entry.name.as_str(), entry.shape.as_slice()))
+    }
+
+    /// Marks the weights of these names as those of features.
+    pub fn mark_features(&mut self, is_named: impl Fn(&str) -> bool) {
+        self.entries
+            .iter_mut()
+            .filter(|entry| is_named(&entry.name))
+            .for_each(|entry| entry.of_features = true);
+    }
+
+    /// Which of the `P` values multiply features: 1 for them, 0 for all others.
+    pub fn feature_weights(&self) -> Vec<f32> {
+        let of = |entry: &Entry| {
+            let flag = f32::from(u8::from(entry.of_features));
+            vec![flag; entry.shape.iter().product::<i64>() as usize]
+        };
+        self.entries.iter().flat_map(of).collect()
     }
 
     /// One replicate's initial values. Each parameter has its own stream, addressed by its name, so that
@@ -126,5 +145,12 @@ mod tests {
         longer.add("first".into(), &[2, 3], Init::FanIn(4));
         assert_eq!(longer.draw(&Seeds::new(1))[5..], one[..6]);
         assert_ne!(layout().draw(&Seeds::new(2))[..6], one[..6]);
+    }
+
+    #[test]
+    fn weights_of_features_are_marked() {
+        let mut layout = layout();
+        layout.mark_features(|name| name == "first");
+        assert_eq!(layout.feature_weights(), [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0]);
     }
 }

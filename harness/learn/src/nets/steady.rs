@@ -74,6 +74,7 @@ mod tests {
     fn they_are_what_they_are_called() {
         let x = Tensor::linspace(-90.0, 90.0, 1001, (Kind::Float, Device::Cpu)).unsqueeze(0);
         let pairs = [(sigmoid(&x), x.sigmoid()), (softplus(&x), x.softplus()), (elu(x.copy()), x.elu())];
+
         for (found, expected) in pairs {
             assert!(found.allclose(&expected, 1e-6, 1e-38, false));
         }

@@ -13,6 +13,9 @@ use valor_base::question::Question;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Steps {
+    /// Networks whose conversions and expectations are averaged, each with parameters of its own; absent where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    members: Option<usize>,
     /// In an order in which they can be computed.
     steps: Vec<Step>,
     #[serde(flatten)]
@@ -66,6 +69,8 @@ enum Operation {
     Interact { of: String, field: String, treatment: String, score: String },
     /// `1 / (1 + exp(-z))`
     Sigmoid { of: String },
+    /// Two layers, multiplied column by column, and the sum of the columns.
+    Products { of: String, left: String, right: String },
     /// The first plus the second.
     Add { of: [String; 2] },
     /// The first less the second.
@@ -104,6 +109,14 @@ struct Sigma {
 const INPUTS: &str = "x";
 const ARMS: [&str; 2] = ["control", "treated"];
 
+impl Steps {
+    /// The same of so many networks.
+    #[must_use]
+    pub fn averaged(self, members: usize) -> Self {
+        Self { members: (members > 1).then_some(members), ..self }
+    }
+}
+
 impl NetworkSpec {
     /// What the network computes, step by step.
     pub fn steps(&self) -> Steps {
@@ -112,7 +125,7 @@ impl NetworkSpec {
             let phi = writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()));
             let value = writer.named_head("both", "value", &phi, self.heads.len());
             let answers = Answers::One { value };
-            return Steps { steps: writer.steps, answers, head: Head::of(&self.head) };
+            return Steps { members: None, steps: writer.steps, answers, head: Head::of(&self.head) };
         }
         let mut arms = ARMS.map(|_| INPUTS.to_string());
         let gated = |position| self.gate == Some(position);
@@ -127,7 +140,7 @@ impl NetworkSpec {
         }
         let [control, treated] = self.answer(&mut writer, &arms, found.propensity);
         let answers = Answers::Two { control, treated };
-        Steps { steps: writer.steps, answers, head: Head::of(&self.head) }
+        Steps { members: None, steps: writer.steps, answers, head: Head::of(&self.head) }
     }
 
     fn represent(&self, writer: &mut Writer, arms: &[String; 2]) -> Represented {
@@ -171,6 +184,15 @@ impl NetworkSpec {
                     writer.layer_stack("phi.control", &control, trunk("trunk.control")),
                     writer.layer_stack("phi.uplift", &uplift, trunk("trunk.uplift")),
                 ])
+            }
+            BackboneKind::SharedIndex(_) => {
+                Represented::of([(0, "base"), (1, "effect")].map(|(arm, name)| {
+                    let [left, right] = ["left", "right"].map(|side| format!("trunk.{name}.{side}.0"));
+                    writer.add(
+                        format!("score.{name}"),
+                        Operation::Products { of: arms[arm].clone(), left, right },
+                    )
+                }))
             }
             BackboneKind::Unite(spec) => self.mix(writer, arms, spec),
         }
@@ -216,7 +238,7 @@ impl NetworkSpec {
                 let treated = Operation::Add { of: [control.clone(), uplift] };
                 [control, writer.add("treated".to_string(), treated)]
             }
-            (BackboneKind::Euen(_) | BackboneKind::Efin(_), _) => {
+            (BackboneKind::Euen(_) | BackboneKind::Efin(_) | BackboneKind::SharedIndex(_), _) => {
                 let control = writer.head("control", control, hidden);
                 let uplift = writer.head("uplift", treated, hidden);
                 let treated = Operation::Add { of: [control.clone(), uplift] };
@@ -245,7 +267,10 @@ impl BackboneKind {
             | BackboneKind::Cfr
             | BackboneKind::Dragonnet
             | BackboneKind::Unite(_) => true,
-            BackboneKind::TLearner | BackboneKind::Euen(_) | BackboneKind::Efin(_) => false,
+            BackboneKind::TLearner
+            | BackboneKind::Euen(_)
+            | BackboneKind::Efin(_)
+            | BackboneKind::SharedIndex(_) => false,
         }
     }
 }

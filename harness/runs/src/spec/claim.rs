@@ -1,6 +1,6 @@
 //! Claims: statements that the evidence decides, resolved to methods by name.
 
-use super::claim_wire::{ClaimWire, Named, Over};
+use super::claim_wire::{ClaimWire, FailingSeeds, LatencyOf, Named, Over};
 use super::decision::has_direction;
 use super::groups::{backbones, by_components, with_components};
 use super::names::{missing, unique};
@@ -9,6 +9,11 @@ use std::collections::BTreeSet;
 use valor_base::input_error;
 use valor_learn::learner::catalog;
 use valor_stats::metrics::{self, Direction};
+
+/// What stands in the place of a metric where a claim is about times of scoring.
+pub const LATENCY: &str = "latency";
+/// What stands in the place of a metric where a claim is about seeds that fail to converge.
+pub const FAILED_SEEDS: &str = "failed seeds";
 
 /// A statement that the evidence decides.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,12 +24,26 @@ pub struct Claim {
     pub text: String,
     /// Whose claim it is; nothing: the experiment's own, stated before its results.
     pub source: Option<String>,
-    /// Metric by name.
+    /// Claims that are corrected for each other.
+    pub family: String,
+    /// Metric by name; [`LATENCY`] or [`FAILED_SEEDS`] where the claim is about these.
     pub metric: String,
     /// Datasets by name; all when empty.
     pub datasets: Vec<String>,
     /// What is claimed.
     pub statement: Statement,
+}
+
+/// The family of the experiment's own claims, unless they name one.
+pub const OWN_CLAIMS: &str = "own claims";
+
+/// Whose claims belong together where none says: the experiment's own, and those of each source, which is what stands before the first
+/// comma of `source`.
+pub fn usual_family(source: Option<&str>) -> String {
+    match source.map(|source| source.split(',').next().unwrap_or(source).trim()) {
+        None => OWN_CLAIMS.to_string(),
+        Some(source) => format!("claims of {source}"),
+    }
 }
 
 /// Forms of claims.
@@ -57,10 +76,62 @@ pub enum Statement {
         /// Which methods.
         methods: Vec<String>,
     },
+    /// The mean of the metric of every one of these methods.
+    MeanAtMost {
+        /// In units of the metric.
+        limit: f64,
+        /// Which methods.
+        methods: Vec<String>,
+    },
+    /// Of two methods the one that is better in the metric is better in the other one too.
+    OrdersAs {
+        /// The other metric.
+        other: String,
+        /// Kendall's tau-b of the two orders of the methods lies above this.
+        tau_above: f64,
+        /// Which methods.
+        methods: Vec<String>,
+    },
+    /// One scores a row so many times as fast as another: a fact of the machine.
+    Faster {
+        /// The one said to be faster.
+        faster: String,
+        /// The other.
+        than: String,
+        /// Which time per row.
+        latency: LatencyOf,
+        /// At least so many times.
+        times: f64,
+        /// At most so many times; nothing: no bound.
+        at_most: Option<f64>,
+    },
+    /// Seeds of every one of these methods fail to converge.
+    Fails {
+        /// Which methods.
+        methods: Vec<String>,
+        /// How many seeds of each.
+        seeds: FailingSeeds,
+    },
+}
+
+impl Claim {
+    /// The registered metrics that it is about.
+    pub fn metrics(&self) -> Vec<&String> {
+        match &self.statement {
+            Statement::Better { .. }
+            | Statement::LargestStep(_)
+            | Statement::EveryBestHas { .. }
+            | Statement::SpreadAtMost { .. }
+            | Statement::MeanAtMost { .. } => vec![&self.metric],
+            Statement::OrdersAs { other, .. } => vec![&self.metric, other],
+            Statement::Faster { .. } | Statement::Fails { .. } => Vec::new(),
+        }
+    }
 }
 
 impl Statement {
-    /// Methods that it compares, by name: those whose seeds decide it one after the other. Standard deviations are judged once.
+    /// Methods that it compares, by name: those whose seeds decide it one after the other. Nothing where it is
+    /// judged once: standard deviations, means of single methods, orders, times and failures.
     pub fn compared(&self) -> BTreeSet<&str> {
         let names: Vec<&String> = match self {
             Self::Better { pairs, .. } => pairs.iter().flat_map(|pair| [&pair.better, &pair.than]).collect(),
@@ -68,7 +139,11 @@ impl Statement {
             Self::EveryBestHas { groups, .. } => {
                 groups.iter().flat_map(|group| group.with.iter().chain(&group.without)).collect()
             }
-            Self::SpreadAtMost { .. } => Vec::new(),
+            Self::SpreadAtMost { .. }
+            | Self::MeanAtMost { .. }
+            | Self::OrdersAs { .. }
+            | Self::Faster { .. }
+            | Self::Fails { .. } => Vec::new(),
         };
         names.into_iter().map(String::as_str).collect()
     }
@@ -110,23 +185,19 @@ pub(super) struct Known<'a> {
 /// Checks a claim and finds its methods. A profile may leave datasets out; a claim may still name them.
 pub(super) fn resolve(wire: &ClaimWire, known: &Known) -> anyhow::Result<Claim> {
     let claim = Resolving { wire, known };
-    let metric =
-        metrics::find(&wire.metric).map_err(|error| input_error!("{}: {error:#}", claim.place("metric")))?;
-    if !has_direction(&wire.metric) {
-        return Err(input_error!(
-            "{}: no value of '{}' is better than another",
-            claim.place("metric"),
-            metric.name
-        ));
-    }
     let datasets = wire.dataset.as_ref().map(|dataset| dataset.list()).unwrap_or_default();
     if let Some(unknown) = datasets.iter().find(|name| !known.datasets.contains(&name.as_str())) {
         return Err(missing(&claim.place("dataset"), unknown, known.datasets));
     }
     unique(&claim.place("dataset"), datasets.iter().cloned())?;
-    let statement = claim.statement(metric.direction)?;
+    let (metric, statement) = claim.statement()?;
     let (id, text, source) = (wire.id.clone(), wire.text.clone(), wire.source.clone());
-    Ok(Claim { id, text, source, metric: wire.metric.clone(), datasets, statement })
+    let family = match wire.family.as_deref().map(str::trim) {
+        Some("") => return Err(input_error!("{}: found no text; give a name", claim.place("family"))),
+        Some(name) => name.to_string(),
+        None => usual_family(source.as_deref()),
+    };
+    Ok(Claim { id, text, source, family, metric, datasets, statement })
 }
 
 struct Resolving<'a> {
@@ -139,20 +210,76 @@ impl Resolving<'_> {
         format!("claim '{}', {key}", self.wire.id)
     }
 
-    fn statement(&self, direction: Direction) -> anyhow::Result<Statement> {
+    /// What it is about, and what it says.
+    fn statement(&self) -> anyhow::Result<(String, Statement)> {
         let wire = self.wire;
-        let kinds = [wire.largest_of.is_some(), wire.every_best_has.is_some(), wire.sd_at_most.is_some()];
-        if kinds.iter().filter(|kind| **kind).count() > 1 {
+        let kinds = [
+            ("largest-of", wire.largest_of.is_some()),
+            ("every-best-has", wire.every_best_has.is_some()),
+            ("sd-at-most", wire.sd_at_most.is_some()),
+            ("mean-at-most", wire.mean_at_most.is_some()),
+            ("orders-as", wire.orders_as.is_some()),
+            ("faster", wire.faster.is_some()),
+            ("fails", wire.fails.is_some()),
+        ];
+        let mut given = kinds.iter().filter(|(_, given)| *given).map(|(key, _)| *key);
+        if let (Some(first), Some(second)) = (given.next(), given.next()) {
             return Err(input_error!(
-                "claim '{}': largest-of, every-best-has and sd-at-most are claims of their own; give one of them",
+                "claim '{}': '{first}' and '{second}' are claims of their own; give one of them",
                 wire.id
             ));
         }
-        match (&wire.largest_of, &wire.every_best_has, wire.sd_at_most) {
+        self.refuse_keys_of_others()?;
+        if let Some(faster) = &wire.faster {
+            return Ok((LATENCY.to_string(), self.faster(faster)?));
+        }
+        if let Some(methods) = &wire.fails {
+            return Ok((FAILED_SEEDS.to_string(), self.fails(methods)?));
+        }
+        let Some(name) = &wire.metric else {
+            return Err(input_error!("claim '{}': missing key 'metric'", wire.id));
+        };
+        let direction = self.direction("metric", name)?;
+        let statement = match (&wire.largest_of, &wire.every_best_has, &wire.orders_as) {
             (Some(chain), _, _) => self.largest_step(chain),
             (_, Some(component), _) => self.every_best(component),
-            (_, _, Some(limit)) => self.spread(limit),
-            (None, None, None) => self.better(direction),
+            (_, _, Some(other)) => self.orders_as(other),
+            (None, None, None) => match (wire.sd_at_most, wire.mean_at_most) {
+                (Some(limit), _) => self.spread(limit),
+                (None, Some(limit)) => self.mean(limit),
+                (None, None) => self.better(direction),
+            },
+        };
+        Ok((name.clone(), statement?))
+    }
+
+    /// The direction of a metric of which some values are better.
+    fn direction(&self, key: &str, name: &str) -> anyhow::Result<Direction> {
+        let metric = metrics::find(name).map_err(|error| input_error!("{}: {error:#}", self.place(key)))?;
+        if !has_direction(name) {
+            return Err(input_error!(
+                "{}: no value of '{}' is better than another",
+                self.place(key),
+                metric.name
+            ));
+        }
+        Ok(metric.direction)
+    }
+
+    /// Keys that belong to one kind of claim.
+    fn refuse_keys_of_others(&self) -> anyhow::Result<()> {
+        let wire = self.wire;
+        let keys = [
+            ("tau-above", wire.tau_above.is_some(), "orders-as", wire.orders_as.is_some()),
+            ("times", wire.times.is_some(), "faster", wire.faster.is_some()),
+            ("latency", wire.latency.is_some(), "faster", wire.faster.is_some()),
+            ("seeds", wire.seeds.is_some(), "fails", wire.fails.is_some()),
+        ];
+        match keys.into_iter().find(|(_, given, _, beside)| *given && !beside) {
+            Some((key, _, kind, _)) => {
+                Err(input_error!("claim '{}': '{key}' stands beside '{kind}' only", wire.id))
+            }
+            None => Ok(()),
         }
     }
 
@@ -362,17 +489,118 @@ impl Resolving<'_> {
                 self.place("sd-at-most")
             ));
         }
+        Ok(Statement::SpreadAtMost { limit, methods: self.methods()? })
+    }
+
+    /// Those of `methods`, else all.
+    fn methods(&self) -> anyhow::Result<Vec<String>> {
+        match &self.wire.methods {
+            None => Ok(self.names().iter().map(ToString::to_string).collect()),
+            Some(asked) => self.known_methods("methods", asked),
+        }
+    }
+
+    fn known_methods(&self, key: &str, asked: &[String]) -> anyhow::Result<Vec<String>> {
         let names = self.names();
-        let methods = match &self.wire.methods {
-            None => names.iter().map(ToString::to_string).collect(),
-            Some(asked) => {
-                if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
-                    return Err(missing(&self.place("methods"), unknown, &names));
-                }
-                asked.clone()
+        if let Some(unknown) = asked.iter().find(|name| !names.contains(&name.as_str())) {
+            return Err(missing(&self.place(key), unknown, &names));
+        }
+        if asked.is_empty() {
+            return Err(input_error!("{}: the list is empty; name at least one method", self.place(key)));
+        }
+        Ok(asked.to_vec())
+    }
+
+    fn mean(&self, limit: f64) -> anyhow::Result<Statement> {
+        self.refuse("'mean-at-most'", &self.comparing())?;
+        self.refuse("'mean-at-most'", &[("backbones", self.wire.backbones.is_some())])?;
+        if !limit.is_finite() {
+            return Err(input_error!(
+                "{}: found {limit}; must be a finite number",
+                self.place("mean-at-most")
+            ));
+        }
+        Ok(Statement::MeanAtMost { limit, methods: self.methods()? })
+    }
+
+    fn orders_as(&self, other: &str) -> anyhow::Result<Statement> {
+        self.refuse("'orders-as'", &self.comparing())?;
+        self.refuse("'orders-as'", &[("backbones", self.wire.backbones.is_some())])?;
+        self.direction("orders-as", other)?;
+        let tau_above = self.wire.tau_above.unwrap_or(0.0);
+        if !(-1.0..1.0).contains(&tau_above) {
+            return Err(input_error!(
+                "{}: found {tau_above}; must be -1 or more and below 1",
+                self.place("tau-above")
+            ));
+        }
+        let methods = self.methods()?;
+        if methods.len() < 3 {
+            return Err(input_error!(
+                "{}: found {} methods; an order needs at least 3",
+                self.place("methods"),
+                methods.len()
+            ));
+        }
+        Ok(Statement::OrdersAs { other: other.to_string(), tau_above, methods })
+    }
+
+    fn faster(&self, faster: &str) -> anyhow::Result<Statement> {
+        let wire = self.wire;
+        self.refuse(
+            "'faster'",
+            &[
+                ("metric", wire.metric.is_some()),
+                ("better", wire.better.is_some()),
+                ("by", wire.by.is_some()),
+                ("over", wire.over.is_some()),
+                ("backbones", wire.backbones.is_some()),
+                ("methods", wire.methods.is_some()),
+            ],
+        )?;
+        let than = match &wire.than {
+            Some(Named::Method(name)) => name,
+            Some(Named::Components(_)) | None => {
+                return Err(input_error!("{}: give the name of a method", self.place("than")));
             }
         };
-        Ok(Statement::SpreadAtMost { limit, methods })
+        self.known_methods("faster", &[faster.to_string()])?;
+        self.known_methods("than", std::slice::from_ref(than))?;
+        let times = wire.times.unwrap_or(1.0);
+        if !(times.is_finite() && times > 0.0) {
+            return Err(input_error!("{}: found {times}; must be a number above 0", self.place("times")));
+        }
+        let at_most = match wire.at_most {
+            None => None,
+            Some(Margin::Absolute(most)) if most.is_finite() && most > times => Some(most),
+            Some(margin) => {
+                return Err(input_error!(
+                    "{}: found {}; beside 'faster' it is a number of times, above 'times'",
+                    self.place("at-most"),
+                    margin.text()
+                ));
+            }
+        };
+        let (faster, than, latency) = (faster.to_string(), than.clone(), wire.latency.unwrap_or_default());
+        Ok(Statement::Faster { faster, than, latency, times, at_most })
+    }
+
+    fn fails(&self, methods: &[String]) -> anyhow::Result<Statement> {
+        let wire = self.wire;
+        self.refuse("'fails'", &self.comparing())?;
+        self.refuse(
+            "'fails'",
+            &[
+                ("metric", wire.metric.is_some()),
+                ("backbones", wire.backbones.is_some()),
+                ("methods", wire.methods.is_some()),
+            ],
+        )?;
+        let seeds = wire.seeds.unwrap_or(FailingSeeds::AtLeast(1));
+        if seeds == FailingSeeds::AtLeast(0) {
+            return Err(input_error!("{}: found 0; must be 1 or more", self.place("seeds")));
+        }
+        Ok(Statement::Fails { methods: self.known_methods("fails", methods)?, seeds })
     }
 
     /// Keys of comparisons.

@@ -10,7 +10,8 @@ pub(super) struct ClaimWire {
     pub id: String,
     pub text: String,
     pub source: Option<String>,
-    pub metric: String,
+    pub family: Option<String>,
+    pub metric: Option<String>,
     pub dataset: Option<OneOrMore>,
     pub better: Option<Named>,
     pub than: Option<Named>,
@@ -21,7 +22,77 @@ pub(super) struct ClaimWire {
     pub largest_of: Option<Vec<Vec<String>>>,
     pub every_best_has: Option<String>,
     pub sd_at_most: Option<f64>,
+    pub mean_at_most: Option<f64>,
+    pub orders_as: Option<String>,
+    pub tau_above: Option<f64>,
+    pub faster: Option<String>,
+    pub times: Option<f64>,
+    pub latency: Option<LatencyOf>,
+    pub fails: Option<Vec<String>>,
+    pub seeds: Option<FailingSeeds>,
     pub methods: Option<Vec<String>>,
+}
+
+/// Which of a record's latencies is meant; both are times per row.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatencyOf {
+    /// Of one row at a time, the median.
+    Single,
+    /// Of a row in a batch.
+    #[default]
+    Batched,
+}
+
+impl LatencyOf {
+    /// As files spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Batched => "batched",
+        }
+    }
+}
+
+/// How many of the asked seeds fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged, expecting = "expected \"any\", \"all\", or a number of seeds")]
+pub enum FailingSeeds {
+    /// In words.
+    Named(SeedsWord),
+    /// At least so many; 1 or more.
+    AtLeast(usize),
+}
+
+/// Numbers of seeds that have a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeedsWord {
+    /// At least one.
+    Any,
+    /// Every one.
+    All,
+}
+
+impl FailingSeeds {
+    /// Of so many asked seeds.
+    pub fn least(self, asked: usize) -> usize {
+        match self {
+            Self::Named(SeedsWord::Any) => 1,
+            Self::Named(SeedsWord::All) => asked,
+            Self::AtLeast(seeds) => seeds,
+        }
+    }
+
+    /// In a sentence.
+    pub fn words(self) -> String {
+        match self {
+            Self::Named(SeedsWord::Any) => "at least one seed".to_string(),
+            Self::Named(SeedsWord::All) => "every seed".to_string(),
+            Self::AtLeast(1) => "at least 1 seed".to_string(),
+            Self::AtLeast(seeds) => format!("at least {seeds} seeds"),
+        }
+    }
 }
 
 /// A method by name, or a set of components on every backbone.

@@ -1,9 +1,9 @@
 //! What verdicts rest on: the declared family of comparisons, the region of practical equivalence, the test.
 
-use super::groups::left_out;
+use super::groups::{WithinBackbone, left_out, within_backbones};
 use super::{Experiment, Margin};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use valor_base::input_error;
 use valor_stats::metrics::{self, Direction};
 use valor_stats::stats::{SignTest, pairs_for_signs};
@@ -43,6 +43,28 @@ pub enum Family {
     Baseline,
     /// Every full model with itself less one component.
     LeaveOneOut,
+    /// Every method with its own backbone, and with full VALOR on it.
+    WithinBackbone,
+}
+
+impl Family {
+    /// As files spell it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Baseline => "baseline",
+            Self::LeaveOneOut => "leave-one-out",
+            Self::WithinBackbone => "within-backbone",
+        }
+    }
+
+    /// What is compared, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Baseline => "every method with the baseline",
+            Self::LeaveOneOut => "every full model with itself less one component",
+            Self::WithinBackbone => "every method with its own backbone, and with VALOR on it",
+        }
+    }
 }
 
 /// Where the family's comparisons are made.
@@ -115,7 +137,7 @@ pub(super) struct DecisionWire {
 }
 
 impl Decision {
-    /// What a file that says nothing means: the first metric, every method with the baseline.
+    /// What a file that says nothing means, less what its grids say: the first metric, every method with the baseline.
     pub fn silent(metrics: &[String]) -> Self {
         Self {
             metrics: metrics.first().cloned().into_iter().collect(),
@@ -127,9 +149,19 @@ impl Decision {
         }
     }
 
-    /// As declared, checked against the experiment.
-    pub(super) fn new(wire: &DecisionWire, experiment: &Experiment) -> anyhow::Result<Self> {
-        let silent = Self::silent(&experiment.metrics);
+    /// What a file that says nothing means: where grids make several methods of two backbones or more, methods are compared within their
+    /// backbones, else with the baseline.
+    pub(super) fn usual(experiment: &Experiment, grids: bool) -> Self {
+        let pairs = within_backbones(&experiment.methods);
+        let of = |pair: &WithinBackbone| experiment.methods.iter().find(|one| one.name == pair.method);
+        let several: BTreeSet<&str> = pairs.iter().filter_map(of).map(|one| one.backbone.as_str()).collect();
+        let grid = grids && several.len() > 1;
+        let contrasts = if grid { vec![Family::WithinBackbone] } else { vec![Family::Baseline] };
+        Self { contrasts, ..Self::silent(&experiment.metrics) }
+    }
+
+    /// As declared, checked against the experiment; `silent` is what counts where nothing is said.
+    pub(super) fn new(wire: &DecisionWire, experiment: &Experiment, silent: Self) -> anyhow::Result<Self> {
         let decision = Self {
             metrics: wire.metrics.clone().unwrap_or(silent.metrics),
             contrasts: wire.contrasts.clone().unwrap_or(silent.contrasts),
@@ -153,6 +185,7 @@ impl Decision {
         let of = |family: &Family| match family {
             Family::Baseline => experiment.methods.len().saturating_sub(1),
             Family::LeaveOneOut => left_out(&experiment.methods).len(),
+            Family::WithinBackbone => within_backbones(&experiment.methods).len(),
         };
         let places = match self.datasets {
             Scope::Average => 1,

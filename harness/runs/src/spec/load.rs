@@ -3,7 +3,7 @@
 use super::claim::{self, Known};
 use super::error::ExperimentError;
 use super::names::{missing, unique};
-use super::wire::{self, SeedsWire, Wire};
+use super::wire::{self, EvaluationWire, SeedsWire, Wire};
 use super::{Decision, Experiment, MoreSeeds, NamedData, NamedMethod, Tuning, methods};
 use anyhow::Context;
 use std::collections::BTreeSet;
@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use valor_base::error::did_you_mean;
 use valor_base::input_error;
 use valor_base::question::Question;
-use valor_data::Evaluation;
 use valor_learn::learner::catalog;
 use valor_learn::learner::tuned::Criterion;
 use valor_stats::metrics;
@@ -97,9 +96,11 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     };
     check(&experiment)?;
     experiment.claims = claims(&wire, &experiment, &declared)?;
-    if let Some(wire) = &wire.decision {
-        experiment.decision = Decision::new(wire, &experiment)?;
-    }
+    let usual = Decision::usual(&experiment, !wire.grid.is_empty());
+    experiment.decision = match &wire.decision {
+        Some(wire) => Decision::new(wire, &experiment, usual)?,
+        None => usual,
+    };
     if let Some(wire) = &wire.tuning {
         let tuning = Tuning::new(wire, &experiment)?;
         tuning.apply(&mut experiment)?;
@@ -149,19 +150,16 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
         fault.map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
         datasets.push(NamedData { name, spec, evaluation });
     }
-    check_share(wire, &datasets)?;
+    check_share(wire)?;
     Ok(datasets)
 }
 
-/// Refuses a share to be held out where no dataset is judged on one.
-fn check_share(wire: &Wire, datasets: &[NamedData]) -> anyhow::Result<()> {
+/// Refuses a share to be held out where no dataset of the file is judged on one.
+fn check_share(wire: &Wire) -> anyhow::Result<()> {
     let Some(share) = wire.split.test else { return Ok(()) };
-    let fresh = |dataset: &NamedData| match dataset.evaluation {
-        Evaluation::Share(_) => None,
-        Evaluation::Fresh { rows } => Some(rows),
-    };
-    match datasets.iter().map(fresh).collect::<Option<Vec<usize>>>().as_deref() {
-        Some([rows, ..]) => Err(input_error!(
+    let fresh = wire.dataset.iter().map(|dataset| dataset.evaluation.or(wire.evaluation));
+    match fresh.collect::<Option<Vec<EvaluationWire>>>().as_deref() {
+        Some([EvaluationWire { rows }, ..]) => Err(input_error!(
             "split.test = {share} beside evaluation.rows = {rows}: all rows are learned from and models are judged on fresh ones, so \
              that nothing is held out; allowed is one of the two (each in a profile of its own, where both are wanted)"
         )),
@@ -230,7 +228,7 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
             catalog::keys(dataset.spec.question()).join(", ")
         ));
     }
-    let claimed = experiment.claims.iter().map(|claim| ("claim", &claim.metric));
+    let claimed = experiment.claims.iter().flat_map(super::Claim::metrics).map(|metric| ("claim", metric));
     let decided = experiment.decision.metrics.iter().map(|metric| ("decision.metrics", metric));
     let tuned = experiment.tuning.iter().filter_map(|tuning| match &tuning.metric {
         Criterion::Metric(metric) => Some(("tuning.metric", metric)),

@@ -16,8 +16,8 @@ mod tuning;
 mod tuning_wire;
 mod wire;
 
-pub use claim::{Chain, Claim, Group, Pair, Statement};
-pub use claim_wire::Over;
+pub use claim::{Chain, Claim, FAILED_SEEDS, Group, LATENCY, OWN_CLAIMS, Pair, Statement, usual_family};
+pub use claim_wire::{FailingSeeds, LatencyOf, Over, SeedsWord};
 pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::{CellIdentity, hash};
 pub use load::{declared, load, profiles, root};

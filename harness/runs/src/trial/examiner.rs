@@ -37,7 +37,8 @@ impl<'a> Examiner<'a> {
         Self {
             prepared,
             seeds,
-            watched: places.iter().map(|&place| test.row[place as usize]).collect(),
+            // Fresh rows are numbered by themselves: their places among all features are the task's.
+            watched: places.iter().map(|&place| prepared.task().test[place as usize]).collect(),
             rows: test.select(&places),
             importance: Vec::new(),
             took: Duration::ZERO,

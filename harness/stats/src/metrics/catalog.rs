@@ -2,9 +2,10 @@
 
 use super::metric::Direction::{self, Higher, Lower, Neither, One, Zero};
 use super::metric::{Compute, Metric, Total};
-use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value};
+use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value, value_pairs};
 
 const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
+const PAPER: &str = "VALOR (Guduguntla et al. 2026), appendix A";
 const CAUSALML: &str = "causalml 0.18.0";
 const SKLIFT: &str = "scikit-uplift 0.5.1";
 const RERUM: &str = "RERUM (He et al. 2024), released code";
@@ -24,14 +25,44 @@ const SUM: &str = "outcome x rows";
 const MEANS: &str = "outcome x points";
 
 /// What compares with the truth.
-pub(super) const TRUTH: &[&str] =
-    &["krcc", "krcc.prognosis", "ate.true", "auuc.true", "auuc.area.true", "effect@30", "pehe", "ate.error"];
+pub(super) const TRUTH: &[&str] = &[
+    "krcc",
+    "krcc.prognosis",
+    "ate.true",
+    "auuc.true",
+    "qini.true",
+    "lift@30.true",
+    "auuc.area.true",
+    "qini.area.true",
+    "effect@30",
+    "pehe",
+    "ate.error",
+    "sd.ratio",
+    "accuracy.value",
+    "ranking.loss.true",
+];
+
+/// Metrics of outcomes, and what each tends to over many outcomes and assignments of the same rows: the metric without the noise of
+/// both, where the true effect is known. What an experimenter sees of a noise-free metric is the first that tends to it.
+pub(super) const LIMITS: &[(&str, &str)] = &[
+    ("auuc", "auuc.true"),
+    ("qini", "qini.true"),
+    ("auuc.area", "auuc.area.true"),
+    ("qini.area", "qini.area.true"),
+    ("lift@30", "lift@30.true"),
+    ("auuc.ipw", "auuc.true"),
+    ("qini.ipw", "qini.true"),
+    ("auuc.area.ipw", "auuc.area.true"),
+    ("qini.area.ipw", "qini.area.true"),
+    ("lift@30.ipw", "lift@30.true"),
+];
 
 /// Shares of a total, the total, and the area that is not divided by it.
 pub(super) const SHARES: &[(&str, Total, &str)] = &[
     ("auuc", Total::Observed, "auuc.area"),
     ("qini", Total::Observed, "qini.area"),
     ("auuc.true", Total::True, "auuc.area.true"),
+    ("qini.true", Total::True, "qini.area.true"),
     ("auuc.ipw", Total::Inverse, "auuc.area.ipw"),
     ("qini.ipw", Total::Inverse, "qini.area.ipw"),
     ("auuc.causalml", Total::Observed, "auuc.area"),
@@ -57,10 +88,17 @@ pub(super) const METRICS: &[Metric] = &[
     row("krcc.prognosis", "tau_b(score, true E[Y_0])", CORRELATION, Neither, HERE, Compute::Correlation(rank::prognosis)),
     row("ate.true", "mean tau", OUTCOME, Neither, TEXTBOOK, Compute::Observed(sweep::ate_true)),
     row("auuc.true", "(mean over k of E(k) - E(n)/2)/|E(n)|, E(k) = true effect of the top k", SHARE, Higher, HERE, Compute::Observed(sweep::auuc_true)),
+    row("qini.true", "mean over k of (E(k) - E(n) k/n)/|E(n)|", SHARE, Higher, HERE, Compute::Observed(sweep::qini_true)),
+    row("lift@30.true", "E(m)/m, m = int(0.3 n)", OUTCOME, Higher, HERE, Compute::Observed(sweep::effect_at_30)),
     row("auuc.area.true", "(mean over k of E(k) - E(n)/2)/n: auuc.true not divided by the total", OUTCOME, Higher, HERE, Compute::Observed(sweep::auuc_area_true)),
-    row("effect@30", "E(m)/m, m = int(0.3 n)", OUTCOME, Higher, HERE, Compute::Observed(sweep::effect_at_30)),
+    row("qini.area.true", "(mean over k of E(k) - E(n) k/n)/n: qini.true not divided by the total", OUTCOME, Higher, HERE, Compute::Observed(sweep::qini_area_true)),
+    row("effect@30", "E(m)/m, m = int(0.3 n): another name of lift@30.true", OUTCOME, Higher, HERE, Compute::Observed(sweep::effect_at_30)),
     row("pehe", "sqrt(mean (tau_hat - tau)^2)", OUTCOME, Lower, "Hill 2011, as a root", Compute::Means(truth::pehe)),
     row("ate.error", "mean tau_hat - mean tau", OUTCOME, Zero, TEXTBOOK, Compute::Means(truth::ate_error)),
+    row("sd.ratio", "sd(tau_hat) / sd(tau)", RATIO, One, HERE, Compute::Means(value_pairs::sd_ratio)),
+    row("accuracy.value", "sum over pairs |tau_i - tau_j| c_ij / sum |tau_i - tau_j|, c_ij = 1 in the right order, 1/2 for equal scores", RATIO, Higher, PAPER, Compute::Ranked(value_pairs::accuracy)),
+    row("ranking.loss.true", "mean over pairs of log(1 + exp(-(tau_hat_i - tau_hat_j)/sd(tau))), weights tau_i - tau_j > 0", RATIO, Lower, PAPER, Compute::Ranked(value_pairs::loss_true)),
+    row("ranking.loss", "mean over pairs of log(1 + exp(-(tau_hat_i - tau_hat_j)/s)), weights log(1 + (z_i - z_j)/s), z_i > z_j, s = sd(y)", RATIO, Lower, PAPER, Compute::Ranked(value_pairs::loss)),
     row("calibration.control", "mean predicted / mean observed outcome, control rows", RATIO, One, TEXTBOOK, Compute::Means(truth::calibration_control)),
     row("calibration.treated", "mean predicted / mean observed outcome, treated rows", RATIO, One, TEXTBOOK, Compute::Means(truth::calibration_treated)),
     row("ate.ipw", "ate with N and R summed over 1/P(own arm)", OUTCOME, Neither, "Hajek 1971", Compute::Inverse(sweep::ate)),

@@ -56,14 +56,19 @@ fn pairs(prepared: &RankedRows, truth: &[f64]) -> [Vec<f64>; 3] {
     let mut rows: [Vec<f64>; 3] = std::array::from_fn(|_| Vec::with_capacity(count));
     let others = (count - 1) as f64;
     for block in prepared.ranking.blocks() {
-        let tied = Places::new(&truth[block.clone()]);
+        let tied = (block.len() > 1).then(|| Places::new(&truth[block.clone()]));
         for (rank, inside) in block.clone().zip(0..) {
             let (start, end) = (places.start[rank], places.end[rank]);
+            // Where the row is in its own block: alone in most.
+            let (first, last) = tied.as_ref().map_or((0, 1), |tied| (tied.start[inside], tied.end[inside]));
             // Rows with a higher truth and with a lower one: ranked before, and (less those tied in score) after.
-            let (higher_before, lower_before) = (seen.before(start) as f64, seen.from(end) as f64);
-            let higher_after = f64::from(start) - higher_before - f64::from(tied.start[inside]);
+            let higher = seen.before(start);
+            let alone = end == start + 1;
+            let lower_before = if alone { seen.all() - higher } else { seen.from(end) } as f64;
+            let higher_before = higher as f64;
+            let higher_after = f64::from(start) - higher_before - f64::from(first);
             let lower = (count - end as usize) as f64;
-            let lower_after = lower - lower_before - (block.len() - tied.end[inside] as usize) as f64;
+            let lower_after = lower - lower_before - (block.len() - last as usize) as f64;
             let concordance = higher_before + lower_after - higher_after - lower_before;
             let untied = [(count - block.len()) as f64, (count as u32 - (end - start)).into()];
             rows[0].push(concordance / others);

@@ -22,6 +22,16 @@ impl Means {
         Self { columns, combine: Box::new(combine) }
     }
 
+    /// What is averaged, by rank.
+    pub(super) fn columns(&self) -> &[Vec<f64>] {
+        &self.columns
+    }
+
+    /// What is made of these averages.
+    pub(super) fn combined(&self, means: &[f64]) -> Value {
+        (self.combine)(means)
+    }
+
     /// Where every row counts once.
     pub(super) fn value(&self) -> Value {
         let mean = |column: &Vec<f64>| column.iter().sum::<f64>() / column.len() as f64;

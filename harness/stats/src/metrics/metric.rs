@@ -65,6 +65,17 @@ pub enum Total {
     True,
 }
 
+impl Total {
+    /// The metric that is this total, per row.
+    pub fn metric(self) -> &'static str {
+        match self {
+            Total::Observed => "ate",
+            Total::Inverse => "ate.ipw",
+            Total::True => "ate.true",
+        }
+    }
+}
+
 /// How a metric is computed, and so whether rows can be weighted without a new sort.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Compute {

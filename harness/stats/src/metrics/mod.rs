@@ -10,6 +10,7 @@ mod concordance;
 pub mod curve;
 mod defined;
 mod devriendt;
+mod influence;
 mod means;
 mod metric;
 mod pass;
@@ -26,6 +27,7 @@ mod summary;
 mod sweep;
 mod truth;
 mod value;
+mod value_pairs;
 
 #[cfg(test)]
 mod fixtures;
@@ -33,6 +35,7 @@ mod fixtures;
 mod properties;
 
 pub use defined::{Defined, MetricValue, Undefined, Value};
+pub use influence::{Influence, influences};
 pub use metric::{Direction, Metric, Total};
 pub use reference::{RandomValue, random_reference};
 pub use registry::{Usual, evaluate, find, find_for, of_question, registry, usual};

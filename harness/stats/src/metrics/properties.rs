@@ -136,12 +136,23 @@ proptest! {
     fn an_area_is_its_share_times_the_size_of_the_total(rows in any_rows()) {
         let rows = rows.prepare();
         let value = |name: &str| find(name).unwrap().compute(&rows);
-        for (share, total, area) in [("auuc", "ate", "auuc.area"), ("auuc.ipw", "ate.ipw", "auuc.area.ipw"), ("qini", "ate", "qini.area"), ("qini.ipw", "ate.ipw", "qini.area.ipw"), ("auuc.true", "ate.true", "auuc.area.true")] {
+        for (share, total, area) in [("auuc", "ate", "auuc.area"), ("auuc.ipw", "ate.ipw", "auuc.area.ipw"), ("qini", "ate", "qini.area"), ("qini.ipw", "ate.ipw", "qini.area.ipw"), ("auuc.true", "ate.true", "auuc.area.true"), ("qini.true", "ate.true", "qini.area.true")] {
             let (Ok(share_value), Ok(total)) = (value(share), value(total)) else { continue };
             // AUUC alone takes the random line of a positive total whatever the sign of the total.
             let random = if total < 0.0 && area != "auuc.area.true" && area.starts_with("auuc") { 1.0 } else { 0.0 };
             prop_assert!(close(&value(area), &Ok((share_value + random) * total.abs())), "{share}");
         }
+    }
+
+    #[test]
+    fn qini_without_noise_is_auuc_without_noise_less_half_a_row(rows in any_rows()) {
+        let rows = rows.prepare();
+        let value = |name: &str| find(name).unwrap().compute(&rows);
+        if let (Ok(auuc), Ok(total)) = (value("auuc.true"), value("ate.true")) {
+            let expected = auuc - total.signum() / (2.0 * rows.rows() as f64);
+            prop_assert!(close(&value("qini.true"), &Ok(expected)));
+        }
+        prop_assert_eq!(value("lift@30.true"), value("effect@30"));
     }
 
     #[test]
@@ -203,7 +214,10 @@ fn a_constant_score_is_a_random_ranking() {
         ("auuc.area", 3.0 / 8.0),
         ("lift@30", 3.0),
         ("auuc.true", 1.0 / 8.0),
+        ("qini.true", 0.0),
+        ("qini.area.true", 0.0),
         ("effect@30", 2.5),
+        ("lift@30.true", 2.5),
     ] {
         let found = compute(name, &judged).unwrap();
         assert!((found - expected).abs() < 1e-12, "{name} is {found}");
@@ -233,4 +247,39 @@ fn a_harmful_programme_keeps_the_direction() {
     let worst = ScoredRows { score: &[1.0, 2.0, 3.0, 4.0], ..best };
     assert_eq!(compute("auuc.true", &best), Ok((-1.0 - 3.0 - 6.0 - 10.0) / 40.0 + 0.5));
     assert!(compute("auuc.true", &best).unwrap() > compute("auuc.true", &worst).unwrap());
+}
+
+/// The mean over outcomes and assignments of the same rows.
+#[test]
+fn metrics_of_outcomes_tend_to_those_without_noise() {
+    use rand::Rng;
+    let mut stream = valor_base::seed::Seeds::new(21).stream();
+    let rows = 400;
+    let effect: Vec<f64> = (0..rows).map(|_| stream.random_range(1.0..5.0)).collect();
+    let score: Vec<f64> = effect.iter().map(|effect| effect + stream.random_range(-3.0..3.0)).collect();
+    let chance: Vec<f64> = (0..rows).map(|_| stream.random_range(0.3..0.7)).collect();
+    let names = ["auuc", "qini", "lift@30", "auuc.ipw", "qini.ipw", "lift@30.ipw", "qini.area"];
+    let arms = [[true, false]; 200].concat();
+    let known: Vec<f64> = {
+        let judged = ScoredRows { effect: Some(&effect), ..ScoredRows::new(&score, &arms, &effect) };
+        names.map(|name| compute(find(name).unwrap().without_noise().unwrap(), &judged).unwrap()).to_vec()
+    };
+    let repetitions = 400;
+    let mut sums = vec![0.0; names.len()];
+    for _ in 0..repetitions {
+        let even: Vec<bool> = (0..rows).map(|_| stream.random()).collect();
+        let uneven: Vec<bool> = chance.iter().map(|chance| stream.random::<f64>() < *chance).collect();
+        for (name, sum) in names.iter().zip(&mut sums) {
+            let treatment = if name.ends_with(".ipw") { &uneven } else { &even };
+            let outcome =
+                treatment.iter().zip(&effect).map(|(treated, tau)| if *treated { 2.0 + tau } else { 2.0 });
+            let outcome: Vec<f64> = outcome.map(|mean| mean + stream.random_range(-1.0..1.0)).collect();
+            let judged =
+                ScoredRows { propensity: Some(&chance), ..ScoredRows::new(&score, treatment, &outcome) };
+            *sum += compute(name, &judged).unwrap() / f64::from(repetitions);
+        }
+    }
+    for ((name, mean), known) in names.iter().zip(sums).zip(known) {
+        assert!((mean - known).abs() < 0.03 * known.abs().max(0.1), "{name}: {mean}, without noise {known}");
+    }
 }

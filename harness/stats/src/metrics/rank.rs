@@ -100,6 +100,11 @@ impl Counter {
         self.total += 1;
     }
 
+    /// How many were added.
+    pub(super) fn all(&self) -> u64 {
+        u64::from(self.total)
+    }
+
     /// How many were added before the place `end`.
     pub(super) fn before(&self, end: u32) -> u64 {
         let (mut node, mut count) = (end as usize, 0);

@@ -1,6 +1,6 @@
 //! All metrics: found by name, by question, and computed together.
 
-use super::catalog::{METRICS, SHARES, TRUTH};
+use super::catalog::{LIMITS, METRICS, SHARES, TRUTH};
 use super::defined::MetricValue;
 use super::metric::{Metric, Total};
 use super::scored::RankedRows;
@@ -18,6 +18,17 @@ impl Metric {
     /// The total that it is a share of, and the metric that is the same area in outcome units; nothing for what is no share.
     pub fn share_of(&self) -> Option<(Total, &'static str)> {
         SHARES.iter().find(|(share, _, _)| *share == self.name).map(|(_, total, area)| (*total, *area))
+    }
+
+    /// What it tends to over many outcomes and assignments of the same rows: the metric that says the same of the true effects.
+    /// Nothing for a metric that has no such limit, or is one.
+    pub fn without_noise(&self) -> Option<&'static str> {
+        LIMITS.iter().find(|(observed, _)| *observed == self.name).map(|(_, limit)| *limit)
+    }
+
+    /// The metric of outcomes that tends to it; nothing where it is no such limit.
+    pub fn with_noise(&self) -> Option<&'static str> {
+        LIMITS.iter().find(|(_, limit)| *limit == self.name).map(|(observed, _)| *observed)
     }
 }
 
@@ -147,6 +158,28 @@ mod tests {
                 .iter()
                 .all(|metric| metric.unit == "share of the total" || metric.share_of().is_none())
         );
+    }
+
+    #[test]
+    fn what_is_left_without_noise_has_the_unit_and_needs_the_truth() {
+        for metric in registry() {
+            let Some(limit) = metric.without_noise() else { continue };
+            let limit = find(limit).unwrap();
+            assert!(limit.needs_truth() && !metric.needs_truth(), "{}", metric.name);
+            assert_eq!((limit.unit, limit.direction), (metric.unit, metric.direction), "{}", metric.name);
+            assert_eq!((limit.without_noise(), metric.with_noise()), (None, None), "{}", metric.name);
+            let area = |metric: &Metric| metric.share_of().map(|(_, area)| area);
+            let of_area = area(metric).and_then(|area| find(area).unwrap().without_noise());
+            assert_eq!(
+                of_area,
+                area(limit),
+                "the limit of the area is the area of the limit: {}",
+                metric.name
+            );
+            assert!(limit.with_noise().is_some_and(|observed| !observed.ends_with(".ipw")));
+        }
+        assert_eq!(find("auuc.ipw").unwrap().without_noise(), Some("auuc.true"));
+        assert_eq!(find("krcc").unwrap().without_noise(), None);
     }
 
     #[test]

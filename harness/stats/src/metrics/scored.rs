@@ -129,7 +129,7 @@ pub struct RankedRows {
     /// What each row adds to the arms as observed.
     pub(super) observed: Vec<Step>,
     pub(super) observed_sweep: Sweep,
-    propensity: Option<Vec<f64>>,
+    pub(super) propensity: Option<Vec<f64>>,
     /// Both with inverse-propensity weights, once asked for.
     inverse: OnceLock<(Vec<Step>, Sweep)>,
     /// Ranks by descending outcome, once asked for.
@@ -201,6 +201,11 @@ impl RankedRows {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.ranking.rows()
+    }
+
+    /// The input row at each rank, best first.
+    pub fn order(&self) -> &[u32] {
+        &self.ranking.order
     }
 
     /// What these rows are asked.

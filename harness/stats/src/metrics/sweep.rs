@@ -165,6 +165,12 @@ pub(super) fn auuc_area_true(sweep: &Sweep) -> Value {
     Ok((sweep.area[EFFECT] / rows - sweep.total[EFFECT] / 2.0) / rows)
 }
 
+/// The area of `qini.true` in outcome units: `(mean over k of E(k) - E(n) k / n) / n`.
+pub(super) fn qini_area_true(sweep: &Sweep) -> Value {
+    sweep.known_truth()?;
+    Ok(true_above_the_line(sweep) / sweep.rows as f64)
+}
+
 /// `R_T - R_C N_T(n) / N_C(n)`.
 fn qini_curve(sweep: &Sweep, sums: &Step) -> f64 {
     sums[TREATED_OUTCOME] - sweep.total[TREATED] / sweep.total[CONTROL] * sums[CONTROL_OUTCOME]
@@ -174,6 +180,12 @@ fn qini_curve(sweep: &Sweep, sums: &Step) -> f64 {
 fn above_the_line(sweep: &Sweep) -> f64 {
     let rows = sweep.rows as f64;
     qini_curve(sweep, &sweep.area) / rows - qini_curve(sweep, &sweep.total) * (rows + 1.0) / (2.0 * rows)
+}
+
+/// Mean over k of the true effects of the top k less those of a random ranking.
+fn true_above_the_line(sweep: &Sweep) -> f64 {
+    let rows = sweep.rows as f64;
+    sweep.area[EFFECT] / rows - sweep.total[EFFECT] * (rows + 1.0) / (2.0 * rows)
 }
 
 /// Mean outcome of treated minus control rows among the top 30 %.
@@ -205,6 +217,21 @@ pub(super) fn auuc_true(sweep: &Sweep) -> Value {
     let (rows, total) = (sweep.rows as f64, sweep.total[EFFECT]);
     let mean = sweep.area[EFFECT] / rows;
     Ok((mean - total / 2.0) / nonzero(total, mean, "the total true effect")?)
+}
+
+/// Area between the curve of the true effect and the line of a random ranking, normalised: what `qini` tends to over many
+/// outcomes and assignments of the same rows.
+///
+/// ```text
+/// E(k) = sum of the true effects of the top k        mean over k = 1..n of (E(k) - E(n) k / n), over |E(n)|
+/// ```
+///
+/// 0 for a random ranking. It is `auuc.true` less `1/(2n)` where E(n) > 0, and more by as much where E(n) < 0, since the mean
+/// over k of `k/n` is `1/2 + 1/(2n)`. Undefined when E(n) = 0.
+pub(super) fn qini_true(sweep: &Sweep) -> Value {
+    sweep.known_truth()?;
+    let mean = sweep.area[EFFECT] / sweep.rows as f64;
+    Ok(true_above_the_line(sweep) / nonzero(sweep.total[EFFECT], mean, "the total true effect")?)
 }
 
 /// Mean true effect among the top 30 %. Outcome units.

@@ -73,6 +73,30 @@ impl Rule {
         }
     }
 
+    /// Does a value lie at or above `least` and at or below `most`? By its interval; refuted at a level that allows for the `family`
+    /// of parts.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer: no interval.
+    pub fn between(
+        &self,
+        found: &Studentised,
+        least: Option<f64>,
+        most: Option<f64>,
+    ) -> Result<Answer, Undefined> {
+        let (low, high) = found.interval(self.level)?;
+        let (strict_low, strict_high) = found.interval(self.single_level())?;
+        let inside = least.is_none_or(|least| low >= least) && most.is_none_or(|most| high <= most);
+        let outside =
+            least.is_some_and(|least| strict_high < least) || most.is_some_and(|most| strict_low > most);
+        Ok(match (inside, outside) {
+            (true, _) => Answer::Supported,
+            (false, true) => Answer::Refuted,
+            (false, false) => Answer::Inconclusive,
+        })
+    }
+
     /// Is a standard deviation at most `limit`? By its interval; refuted at a level that allows for the `family` of parts.
     ///
     /// # Errors
@@ -126,6 +150,20 @@ mod tests {
         assert_eq!(answer(&RULE, 1.0, 5.0), Answer::Refuted);
         assert_eq!(answer(&RULE, 8.0, 5.0), Answer::Supported);
         assert_eq!(answer(&RULE, 4.0, 5.0), Answer::Inconclusive);
+    }
+
+    #[test]
+    fn values_are_judged_by_their_intervals() {
+        // Four degrees of freedom: 2.78 standard errors to either side.
+        let between = |mean, least, most| RULE.between(&tested(mean), least, most).unwrap();
+        assert_eq!(between(5.0, Some(2.2), None), Answer::Supported);
+        assert_eq!(between(5.0, Some(2.3), None), Answer::Inconclusive);
+        assert_eq!(between(5.0, Some(7.8), None), Answer::Refuted);
+        assert_eq!(between(5.0, Some(2.0), Some(8.0)), Answer::Supported);
+        assert_eq!(between(5.0, Some(2.0), Some(7.0)), Answer::Inconclusive);
+        assert_eq!(between(5.0, None, Some(2.0)), Answer::Refuted);
+        let many = Rule { family: 10, ..RULE };
+        assert_eq!(many.between(&tested(5.0), None, Some(2.0)), Ok(Answer::Inconclusive));
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //!
 //! An interval says what was resampled, how many there were, and by which method.
 
+#[cfg(test)]
+mod agreements;
 mod answer;
 mod anytime;
 mod band;
@@ -14,11 +16,15 @@ mod fixtures;
 mod holm;
 mod interval;
 mod linear;
+mod linearised;
 #[cfg(test)]
 mod optional_stopping;
 mod paired;
 mod resamples;
 mod row_bootstrap;
+#[cfg(test)]
+mod row_coverage;
+mod rows_needed;
 mod seeds;
 mod signs;
 #[cfg(test)]
@@ -38,8 +44,10 @@ pub use effect::{AverageEffect, HARDLY_THERE};
 pub use holm::holm;
 pub use interval::{Estimate, Interval, student_t};
 pub use linear::{Alias, WithinBlocks, within_blocks};
+pub use linearised::{LinearDraws, linearise_rows};
 pub use paired::{Contrast, paired_difference_in_blocks, paired_interval};
-pub use row_bootstrap::{BAND_POINTS, Bootstrapped, Resampled, bootstrap_rows};
+pub use row_bootstrap::{BAND_POINTS, Bootstrapped, Law, Resampled, bootstrap_rows};
+pub use rows_needed::rows_to_find;
 pub use seeds::{SeedInterval, seed_interval};
 pub use signs::{SignTest, pairs_for_signs, sign_test, smallest_sign_p};
 pub use spread::{joint_interval, seeds_and_rows, spread_interval};

@@ -11,6 +11,25 @@ use std::collections::BTreeMap;
 /// The central share of resamples that tells how far they reach.
 const TAILS: f64 = 0.95;
 
+/// What the values of a [`Resampled`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Law {
+    /// Resamples of the rows.
+    Drawn,
+    /// Draws of the metric to first order in the rows.
+    Linear,
+}
+
+impl Law {
+    /// What an interval by it is called.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Drawn => "percentile bootstrap",
+            Self::Linear => "linearised bootstrap",
+        }
+    }
+}
+
 /// A metric of a method under every resample.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Resampled {
@@ -18,6 +37,8 @@ pub struct Resampled {
     pub values: Vec<f64>,
     /// Rows in each resample.
     pub rows: usize,
+    /// How they were made.
+    pub law: Law,
 }
 
 /// Averages each metric over a method's models (one per seed, same rows in the same order) under every resample.
@@ -42,7 +63,7 @@ pub fn bootstrap_rows(
     means.truncate(draws.resamples());
     let entry = |(index, metric): (usize, &&Metric)| {
         let values = means.iter().map(|draw| draw.values[index]).collect();
-        (metric.name.to_string(), Resampled { values, rows })
+        (metric.name.to_string(), Resampled { values, rows, law: Law::Drawn })
     };
     let metrics = metrics.iter().enumerate().map(entry).collect();
     let (uplift, qini) =
@@ -113,7 +134,7 @@ impl Resampled {
             low,
             high,
             level,
-            method: "percentile bootstrap".to_string(),
+            method: self.law.method().to_string(),
             over: "test rows".to_string(),
             n: self.rows,
             resamples: Some(self.values.len()),
@@ -152,13 +173,15 @@ impl Resampled {
     /// Internal: nothing to add, or other resamples.
     pub fn sum(terms: &[(f64, &Self)]) -> anyhow::Result<Self> {
         let (_, first) = terms.first().ok_or_else(|| anyhow::anyhow!("no resamples to add"))?;
-        let same = |part: &Self| part.rows == first.rows && part.values.len() == first.values.len();
+        let same = |part: &Self| {
+            part.rows == first.rows && part.values.len() == first.values.len() && part.law == first.law
+        };
         anyhow::ensure!(
             terms.iter().all(|(_, part)| same(part)),
             "resamples of different rows cannot be paired"
         );
         let value = |index: usize| terms.iter().map(|(factor, part)| factor * part.values[index]).sum();
-        Ok(Self { values: (0..first.values.len()).map(value).collect(), rows: first.rows })
+        Ok(Self { values: (0..first.values.len()).map(value).collect(), rows: first.rows, law: first.law })
     }
 
     /// The mean of one metric over several datasets, resample by resample; `rows` are those of all together.
@@ -167,13 +190,13 @@ impl Resampled {
     ///
     /// Internal: nothing to average, or unequal numbers of resamples.
     pub fn mean(parts: &[Self]) -> anyhow::Result<Self> {
-        let count = parts.first().map(|part| part.values.len());
-        let count = count.ok_or_else(|| anyhow::anyhow!("no resamples to average"))?;
-        let same = parts.iter().all(|part| part.values.len() == count);
+        let first = parts.first().ok_or_else(|| anyhow::anyhow!("no resamples to average"))?;
+        let (count, law) = (first.values.len(), first.law);
+        let same = parts.iter().all(|part| part.values.len() == count && part.law == law);
         anyhow::ensure!(same, "unequal numbers of resamples cannot be averaged");
         let sum = |index: usize| parts.iter().map(|part| part.values[index]).sum::<f64>();
         let values = (0..count).map(|index| sum(index) / parts.len() as f64).collect();
-        Ok(Self { values, rows: parts.iter().map(|part| part.rows).sum() })
+        Ok(Self { values, rows: parts.iter().map(|part| part.rows).sum(), law })
     }
 
     /// Share of defined resamples above zero: of a difference, the probability of being better. NaN if none is.
@@ -254,7 +277,7 @@ mod tests {
         let mut stream = Seeds::new(3).stream();
         let values = StandardNormal.sample_iter(&mut stream).take(4_000).map(|value: f64| 5.0 + 2.0 * value);
         let values = values.collect();
-        let mut found = Resampled { values, rows: 10 };
+        let mut found = Resampled { values, rows: 10, law: Law::Drawn };
         let Tails { down, up } = found.tails(5.0).unwrap();
         assert!((down - 2.0).abs() < 0.15 && (up - 2.0).abs() < 0.15, "{down} {up}");
         let moved = found.tails(6.0).unwrap();
@@ -271,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_mean_over_datasets_is_taken_resample_by_resample() {
-        let part = |values: &[f64], rows| Resampled { values: values.to_vec(), rows };
+        let part = |values: &[f64], rows| Resampled { values: values.to_vec(), rows, law: Law::Drawn };
         let mean = Resampled::mean(&[part(&[1.0, -2.0, f64::NAN], 10), part(&[3.0, 1.0, 1.0], 30)]).unwrap();
         assert_eq!((&mean.values[..2], mean.rows), (&[2.0, -0.5][..], 40));
         assert!(mean.values[2].is_nan());

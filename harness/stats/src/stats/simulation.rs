@@ -151,13 +151,13 @@ impl TwoSources {
             crossed.push(sum / (ROWS * self.seeds) as f64);
         }
         let seeds = Studentised::of(&of_seed).unwrap();
-        let rows = Resampled { values: over_rows, rows: ROWS };
+        let rows = Resampled { values: over_rows, rows: ROWS, law: Law::Drawn };
         let both = seeds_and_rows(&seeds, &rows).unwrap();
         let ends = |interval: Interval| (interval.low, interval.high);
         [
             seeds.interval(LEVEL).unwrap(),
             ends(rows.interval(LEVEL).unwrap()),
-            ends(Resampled { values: crossed, rows: ROWS }.interval(LEVEL).unwrap()),
+            ends(Resampled { values: crossed, rows: ROWS, law: Law::Drawn }.interval(LEVEL).unwrap()),
             both.interval(LEVEL).unwrap(),
         ]
     }
@@ -420,6 +420,7 @@ fn the_tables_of_the_methods() {
     print_intervals(many);
     print_sources(many);
     super::weak_totals::print(many);
+    super::row_coverage::print(many);
     print_tests(many);
     print_verdicts(many);
     super::optional_stopping::print(many);

@@ -13,6 +13,7 @@ use valor_base::input_error;
 use valor_runs::record::EvaluationRows;
 use valor_runs::spec::{self, Cell};
 use valor_runs::store::{Entry, Reader, Store};
+use valor_stats::stats::Verdict;
 
 /// Fewest letters of an id.
 const SHORTEST: usize = 4;
@@ -33,6 +34,9 @@ pub(super) struct Arguments {
     /// The results folder
     #[arg(long, default_value = "results")]
     results: PathBuf,
+    /// Also prints versions, how training ended, and every metric
+    #[arg(long)]
+    all: bool,
     /// Prints one JSON object
     #[arg(long)]
     json: bool,
@@ -49,7 +53,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&compared)?);
     } else {
-        print(&compared);
+        print(&compared, arguments.all);
     }
     Ok(DONE)
 }
@@ -121,33 +125,79 @@ fn one<'a>(entries: &'a Entries, name: &str) -> anyhow::Result<&'a Entry> {
     }
 }
 
-fn print(compared: &Compared) {
+/// The answer, what was asked otherwise, then the metric that decides; the others where they are asked for.
+fn print(compared: &Compared, all: bool) {
     println!("a: {}\nb: {}", shown(&compared.a), shown(&compared.b));
     if compared.is_empty() {
         println!("nothing differs");
         return;
     }
+    println!("{}", answer(compared));
     let parts = [
-        ("spec", &compared.spec),
-        ("data", &compared.data),
-        ("versions", &compared.versions),
-        ("training", &compared.training),
+        ("spec", &compared.spec, true),
+        ("data", &compared.data, true),
+        ("versions", &compared.versions, all),
+        ("training", &compared.training, all),
     ];
-    for (title, lines) in parts.into_iter().filter(|(_, lines)| !lines.is_empty()) {
+    for (title, lines, _) in parts.into_iter().filter(|(_, lines, shown)| *shown && !lines.is_empty()) {
         println!("\n{title}");
         let wide = lines.iter().map(|line| line.key.chars().count()).max().unwrap_or(0);
         for Difference { key, a, b } in lines {
             println!("  {:<wide$}  {} -> {}", shown(key), shown(or_dash(a)), shown(or_dash(b)));
         }
     }
-    if !compared.metrics.is_empty() {
+    let first = compared.answer.as_ref().map(|answer| answer.metric.as_str());
+    let metrics: Vec<&MetricDifference> = match first {
+        Some(first) if !all => compared.metrics.iter().filter(|line| line.metric == first).collect(),
+        Some(_) | None => compared.metrics.iter().collect(),
+    };
+    if !metrics.is_empty() {
         println!(
             "\nmetrics, b minus a over {} pairs [95 % over seeds and test rows, over seeds where rows have none], p of one \
              comparison: a report corrects it over the family that its experiment declares",
             compared.pairs
         );
-        compared.metrics.iter().for_each(print_metric);
+        metrics.iter().for_each(|line| print_metric(line));
     }
+    let folded = [("versions", compared.versions.len()), ("training", compared.training.len())];
+    let mut folded: Vec<String> = folded
+        .iter()
+        .filter(|(_, count)| !all && *count > 0)
+        .map(|(what, count)| format!("{count} of {what}"))
+        .collect();
+    let others = compared.metrics.len() - metrics.len();
+    if others > 0 {
+        folded.push(format!("{others} metrics"));
+    }
+    if !folded.is_empty() {
+        println!("\n--all shows what else differs: {}", folded.join(", "));
+    }
+}
+
+/// Which side is better, and what differs, in one line.
+fn answer(compared: &Compared) -> String {
+    let said = match compared.answer.as_ref().map(|answer| (&answer.metric, answer.verdict)) {
+        Some((metric, Verdict::Better)) => format!("b is better than a in {}", shown(metric)),
+        Some((metric, Verdict::Worse)) => format!("b is worse than a in {}", shown(metric)),
+        Some((metric, Verdict::Equivalent | Verdict::Inconclusive)) => {
+            format!("we cannot tell which is better in {}", shown(metric))
+        }
+        None if compared.metrics.is_empty() => "no metric differs".to_string(),
+        None => "no metric that decides differs".to_string(),
+    };
+    let counts = [
+        (compared.spec.len(), "of the spec"),
+        (compared.data.len(), "of the data"),
+        (compared.versions.len(), "of versions"),
+        (compared.training.len(), "of training"),
+    ];
+    let counts: Vec<String> = counts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    let keys = if counts.is_empty() { "no key".to_string() } else { format!("keys: {}", counts.join(", ")) };
+    format!("{said}; differing {keys}")
 }
 
 fn print_metric(line: &MetricDifference) {

@@ -2,7 +2,7 @@
 
 use super::DONE;
 use super::common::Asked;
-use crate::report::{self, Extras, IndexLine, PredictionFormat};
+use crate::report::{self, Extras, IndexLine, PredictionFormat, TexIntervals, TexOptions};
 use clap::Args;
 use std::path::PathBuf;
 use valor_base::escape::shell;
@@ -27,12 +27,35 @@ pub(super) struct Arguments {
     /// Also writes what every model said of every test row
     #[arg(long, value_enum)]
     predictions: Option<Format>,
+    /// Metrics of table.tex, in this order; those of the headline otherwise
+    #[arg(long, value_name = "METRICS", value_delimiter = ',')]
+    tex_metrics: Vec<String>,
+    /// Intervals in table.tex: none, over seeds, or over seeds and test rows together
+    #[arg(long, value_enum, default_value_t = Intervals::Both)]
+    tex_intervals: Intervals,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Format {
     Csv,
     Parquet,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Intervals {
+    None,
+    Seeds,
+    Both,
+}
+
+impl From<Intervals> for TexIntervals {
+    fn from(asked: Intervals) -> Self {
+        match asked {
+            Intervals::None => Self::None,
+            Intervals::Seeds => Self::Seeds,
+            Intervals::Both => Self::Both,
+        }
+    }
 }
 
 /// Writes and prints where. Every experiment file is read before anything is written.
@@ -89,8 +112,10 @@ impl Report {
             Format::Csv => PredictionFormat::Csv,
             Format::Parquet => PredictionFormat::Parquet,
         });
-        let extras = Extras { figures: arguments.figures, predictions };
-        let written = report::write(&evidence, out, extras)?;
+        let tex =
+            TexOptions { metrics: arguments.tex_metrics.clone(), intervals: arguments.tex_intervals.into() };
+        let extras = Extras { figures: arguments.figures, predictions, tex };
+        let written = report::write(&evidence, out, &extras)?;
         if let Some(predictions) = &written.predictions {
             println!("{}", predictions.display());
         }

@@ -58,6 +58,29 @@ pub(super) fn sentence(claim: &Claim) -> String {
                 methods.len()
             )
         }
+        Statement::MeanAtMost { limit, methods } => {
+            format!("{metric} at most {limit} for {}, {place}", methods.join("; "))
+        }
+        Statement::OrdersAs { other, tau_above, methods } => format!(
+            "of two of {} methods the better in {metric} is the better in {other}: tau-b of the two orders above {tau_above}, \
+             per seed, {place}",
+            methods.len()
+        ),
+        Statement::Faster { faster, than, latency, times, at_most } => {
+            let most = at_most.map(|most| format!(" and at most {most} times")).unwrap_or_default();
+            format!(
+                "{faster} scores a row at least {times} times{most} as fast as {than} ({} latency, a fact of the machine), {place}",
+                latency.name()
+            )
+        }
+        Statement::Fails { methods, seeds } => {
+            let place = if claim.datasets.is_empty() {
+                "every dataset".to_string()
+            } else {
+                claim.datasets.join(", ")
+            };
+            format!("{} of each of {} fails to converge on {place}", seeds.words(), methods.join(", "))
+        }
     }
 }
 
@@ -79,7 +102,9 @@ pub(super) fn part(part: &Part) -> String {
         );
     };
     let ends = part.interval.unwrap_or_default();
-    let decimals = format::decimals([value, ends[0], ends[1]]).min(5);
+    // A whole number without an interval is a count.
+    let counted = part.interval.is_none() && value.fract() == 0.0;
+    let decimals = if counted { 0 } else { format::decimals([value, ends[0], ends[1]]).min(5) };
     let number = |value: f64| format::number(value, decimals);
     let mut text = format!("{}: {}", part.what, number(value));
     if let Some([low, high]) = part.interval {
@@ -106,12 +131,14 @@ pub(super) fn evidence(claim: &ClaimView) -> String {
 fn ended(claim: &ClaimView) -> Option<String> {
     let Ended { seeds, why } = claim.ended?;
     let rows = claim.needed() == Some(&Needed::Rows);
-    let spread = claim.claim.statement.compared().is_empty();
+    let once = claim.claim.statement.compared().is_empty();
     Some(match why {
-        Ending::Decided if spread => format!("Judged once, with {seeds} seeds."),
+        Ending::Decided if once => format!("Judged once, with {seeds} seeds."),
         Ending::Decided => format!("Decided with {seeds} seeds, looked at after every one."),
-        Ending::SeedsDoNotDecide if spread => {
-            format!("Judged once, with {seeds} seeds: standard deviations are not looked at after every one.")
+        Ending::SeedsDoNotDecide if once => {
+            format!(
+                "Judged once, with {seeds} seeds: differences of methods alone are looked at after every one."
+            )
         }
         Ending::SeedsDoNotDecide if rows => {
             format!("Open with {seeds} seeds, and no more are asked for: test rows leave it open.")
@@ -154,6 +181,20 @@ fn found(claim: &ClaimView) -> String {
     }
 }
 
+/// What an experimenter would have answered who does not know the true effects; nothing where the claim is decided by what is seen.
+pub(super) fn observed(claim: &ClaimView) -> Option<String> {
+    let seen = claim.observed.as_ref()?;
+    let rows = seen.rows.map(|rows| format!(" over {} test rows", format::count(rows))).unwrap_or_default();
+    let needed = match &seen.needed {
+        Ok(needed) => format!(
+            "about {} would show the difference in four of five repetitions",
+            format::count(*needed as usize)
+        ),
+        Err(reason) => format!("how many would show the difference is not known: {reason}"),
+    };
+    Some(format!("Observed, in {}{rows}: {}; {needed}.", seen.metric, seen.verdict.word()))
+}
+
 /// What would decide an open claim; nothing where it is decided.
 pub(super) fn needed(claim: &ClaimView) -> Option<String> {
     if claim.verdict != Answer::Inconclusive {
@@ -194,13 +235,14 @@ mod tests {
     use valor_analysis::Analysis;
     use valor_analysis::Evidence;
     use valor_analysis::sample::{NONE, better, chain, diverge, four, planted, weak};
-    use valor_runs::spec::{Chain, Pair};
+    use valor_runs::spec::{Chain, FailingSeeds, LatencyOf, Pair};
 
     fn claimed(mut evidence: Evidence, statement: Statement, datasets: &[&str]) -> ClaimView {
         evidence.experiment.claims = vec![Claim {
             id: "c".to_string(),
             text: "A claim.".to_string(),
             source: None,
+            family: valor_runs::spec::OWN_CLAIMS.to_string(),
             metric: "auuc".to_string(),
             datasets: datasets.iter().map(ToString::to_string).collect(),
             statement,
@@ -214,8 +256,21 @@ mod tests {
         let (why, needed) = (evidence(&claim), needed(&claim).unwrap());
         assert!(needed.starts_with("About ") && needed.contains("seeds instead of 5"), "{needed}");
         assert!(why.contains("noisy minus base: 0.01") && why.contains("p = "), "{why}");
-        assert!(why.contains("after Holm over 4 (declared)"), "{why}");
+        assert!(why.contains("after Holm over 1 (own claims)"), "{why}");
         assert_eq!(super::needed(&claimed(four(), better("high", "base", NONE, None), &[])), None);
+    }
+
+    #[test]
+    fn a_claim_decided_by_the_truth_says_what_would_have_been_seen() {
+        let evidence = valor_analysis::sample::Sample::default().evidence();
+        let claim = claimed(evidence, better("TARNet", "T-learner", NONE, None), &[]);
+        let (why, seen) = (super::evidence(&claim), observed(&claim).unwrap());
+        assert!(why.starts_with("In auuc.true: auuc.true is auuc without the noise of outcomes. "), "{why}");
+        assert!(
+            seen.starts_with("Observed, in auuc over 400 test rows: ") && seen.contains("would show"),
+            "{seen}"
+        );
+        assert_eq!(observed(&claimed(four(), better("high", "base", NONE, None), &[])), None);
     }
 
     #[test]
@@ -233,6 +288,31 @@ mod tests {
         let claim = claimed(weak(), better("T-learner", "TARNet", NONE, None), &[]);
         let why = super::evidence(&claim);
         assert!(why.starts_with("In auuc.area: auuc is a share of a total that is hardly there"), "{why}");
+    }
+
+    #[test]
+    fn counts_are_whole_numbers_and_times_name_their_machine() {
+        let mut evidence = four();
+        evidence.cells[1].runs[..2].iter_mut().for_each(diverge);
+        let (methods, seeds) = (vec!["high".to_string()], FailingSeeds::AtLeast(1));
+        let claim = claimed(evidence, Statement::Fails { methods, seeds }, &[]);
+        assert_eq!(super::evidence(&claim), "seeds of high on world that failed to converge, of 5: 2.");
+        assert_eq!(
+            sentence(&claim.claim),
+            "at least 1 seed of each of high fails to converge on every dataset"
+        );
+        let (faster, than) = ("high".to_string(), "base".to_string());
+        let (latency, times, at_most) = (LatencyOf::Single, 6.0, Some(8.0));
+        let claim = claimed(four(), Statement::Faster { faster, than, latency, times, at_most }, &[]);
+        assert!(
+            sentence(&claim.claim)
+                .starts_with("high scores a row at least 6 times and at most 8 times as fast as base"),
+            "{}",
+            sentence(&claim.claim)
+        );
+        let why = super::evidence(&claim);
+        assert!(why.contains("A processor, cpu, 1 thread") && why.contains("trained together"), "{why}");
+        assert!(needed(&claim).unwrap().contains("an interval needs two"), "{:?}", needed(&claim));
     }
 
     #[test]

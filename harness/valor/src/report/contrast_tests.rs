@@ -36,12 +36,12 @@ fn analysis(evidence: &Evidence) -> Analysis {
 fn contrasts_are_differences_of_the_cells_and_come_in_order() {
     let found = summary(&two_worlds().analysis());
     let contrasts = found["contrasts"].as_array().unwrap();
-    assert_eq!(contrasts.len(), 3 * 2 * 6, "two datasets and their average, two methods, six metrics");
+    assert_eq!(contrasts.len(), 3 * 2 * 8, "two datasets and their average, two methods, eight metrics");
     let mean = |cell: usize, metric: &str| found["cells"][cell]["metrics"][metric]["mean"].as_f64().unwrap();
     for (dataset, expected) in
         [(0, mean(1, "auuc") - mean(0, "auuc")), (1, mean(4, "auuc") - mean(3, "auuc"))]
     {
-        let one = &contrasts[dataset * 12];
+        let one = &contrasts[dataset * 16 + 1];
         assert_eq!(
             (&one["dataset"], &one["method"]),
             (&json!(["world A", "world B"][dataset]), &json!("TARNet +ziln"))
@@ -49,12 +49,18 @@ fn contrasts_are_differences_of_the_cells_and_come_in_order() {
         assert_eq!((&one["metric"], &one["seeds_paired"]), (&json!("auuc"), &json!(3)));
         assert!((one["difference"].as_f64().unwrap() - expected).abs() < 1e-12);
     }
-    let average = &contrasts[24];
+    let average = &contrasts[33];
     let expected = (mean(1, "auuc") - mean(0, "auuc") + mean(4, "auuc") - mean(3, "auuc")) / 2.0;
     assert_eq!((&average["dataset"], &average["seeds_paired"]), (&Value::Null, &json!(6)));
     assert!((average["difference"].as_f64().unwrap() - expected).abs() < 1e-12);
     assert_eq!((&average["ci_rows"]["n"], &average["ci_rows"]["resamples"]), (&json!(800), &json!(2_000)));
-    assert_eq!((&contrasts[1]["metric"], &contrasts[6]["method"]), (&json!("qini"), &json!("T-learner")));
+    assert_eq!((&contrasts[3]["metric"], &contrasts[8]["method"]), (&json!("qini"), &json!("T-learner")));
+    let decided = &contrasts[32];
+    assert_eq!((&decided["metric"], &average["instead"]), (&json!("auuc.true"), &json!("auuc.true")));
+    let seen = &decided["observed"];
+    assert_eq!((&seen["metric"], &seen["difference"]), (&json!("auuc"), &average["difference"]));
+    assert_eq!((&seen["verdict"], &seen["test_rows"]), (&average["verdict"], &json!(400)));
+    assert!(seen["test_rows_needed"].as_u64().unwrap() > 0 && average["observed"].is_null());
 }
 
 #[test]
@@ -129,8 +135,8 @@ fn the_page_and_the_markdown_show_the_average_and_a_single_method_shows_nothing(
     let analysis = two_worlds().analysis();
     let (html, table) = (page(&analysis), Table::new(&analysis));
     assert!(html.contains("data-better=\"higher\">average</th>"));
-    assert_eq!(html.matches("<details>").count(), 1, "metrics after the fourth");
-    assert_eq!(html.matches("class=\"difference\"").count(), 6);
+    assert_eq!(html.matches("<summary>Other metrics</summary>").count(), 1, "metrics after the fourth");
+    assert_eq!(html.matches("class=\"difference\"").count(), 8);
     let differences = Differences::new(&analysis, &table);
     let text = super::markdown::render(&analysis, &table, &differences);
     let average = differences.metrics[0].rows[1].cells[2].value.clone().unwrap();

@@ -7,6 +7,7 @@ use valor_analysis::contrasts::ContrastView;
 use valor_analysis::decided::Decided;
 use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_io::csv::{Field, Table};
+use valor_runs::spec::Family;
 use valor_stats::metrics::Defined;
 use valor_stats::stats::Interval;
 
@@ -35,7 +36,7 @@ const HEADER: [&str; 22] = [
     "reason",
 ];
 
-const CONTRASTS: [&str; 25] = [
+const CONTRASTS: [&str; 33] = [
     "dataset",
     "method",
     "baseline",
@@ -61,6 +62,14 @@ const CONTRASTS: [&str; 25] = [
     "probability_better",
     "smallest_detectable",
     "reason",
+    "kind",
+    "instead",
+    "observed_metric",
+    "observed_difference",
+    "observed_verdict",
+    "observed_p_adjusted",
+    "test_rows",
+    "test_rows_needed",
 ];
 
 /// The table as CSV.
@@ -86,17 +95,23 @@ pub(super) fn render(analysis: &Analysis) -> Result<Vec<u8>> {
 /// The contrasts as CSV.
 pub(super) fn contrasts(analysis: &Analysis) -> Result<Vec<u8>> {
     let mut table = Table::new(&CONTRASTS)?;
-    for contrast in analysis.contrasts.iter().chain(&analysis.left_out) {
-        table.line(contrast_fields(contrast))?;
+    let kinds = [
+        (Family::Baseline, &analysis.contrasts),
+        (Family::LeaveOneOut, &analysis.left_out),
+        (Family::WithinBackbone, &analysis.within),
+    ];
+    for (kind, contrast) in kinds.iter().flat_map(|(kind, found)| found.iter().map(move |one| (kind, one))) {
+        table.line(contrast_fields(*kind, contrast))?;
     }
     table.finish()
 }
 
-fn contrast_fields(contrast: &ContrastView) -> [Field<'_>; 25] {
+fn contrast_fields(kind: Family, contrast: &ContrastView) -> [Field<'_>; 33] {
     let [low, high, method, _] = bounds(&contrast.ci);
     let [rows_low, rows_high, rows_method, resamples] = bounds(&contrast.ci_rows);
     let [both_low, both_high, _, _] = bounds(&contrast.ci_both);
     let decided = contrast.decided.as_ref();
+    let seen = contrast.observed.as_deref();
     let number = |value: fn(&Decided) -> Option<f64>| decided.and_then(value).into();
     [
         contrast.dataset.as_ref().into(),
@@ -124,6 +139,14 @@ fn contrast_fields(contrast: &ContrastView) -> [Field<'_>; 25] {
         number(|decided| decided.probability_better),
         number(|decided| decided.detectable),
         reason(&contrast.difference).or(contrast.undecided.as_deref()).into(),
+        kind.key().into(),
+        contrast.instead.as_ref().into(),
+        seen.map(|seen| seen.metric.as_str()).into(),
+        seen.and_then(|seen| seen.difference.as_ref().ok().copied()).into(),
+        seen.and_then(|seen| seen.verdict).map(|verdict| verdict.word()).into(),
+        seen.and_then(|seen| seen.p_adjusted).into(),
+        seen.and_then(|seen| seen.rows).into(),
+        seen.and_then(|seen| seen.needed.as_ref().ok().copied()).map(|needed| needed as usize).into(),
     ]
 }
 

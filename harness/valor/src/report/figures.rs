@@ -1,6 +1,7 @@
 //! Every figure of the page as a file of its own: SVG with its title and legend, and the same as PNG.
 
 use super::charts;
+use super::metric_names::printed;
 use anyhow::Result;
 use valor_analysis::Analysis;
 use valor_page::figure::Figure;
@@ -29,11 +30,12 @@ pub(super) fn write_figures(analysis: &Analysis, folder: &Folder) -> Result<usiz
 
 /// All figures of the page with their dataset.
 fn figures(analysis: &Analysis) -> Vec<(String, Figure)> {
-    let forest = charts::forest(&analysis.contrasts).map(|figure| (String::new(), figure));
+    let leading = [charts::headline(analysis, printed), charts::forest(&analysis.contrasts)];
+    let forest = leading.into_iter().flatten().map(|figure| (String::new(), figure));
     let effects =
         analysis.decision.metrics.iter().filter_map(|metric| charts::effects(&analysis.effects, metric));
     let mut found: Vec<(String, Figure)> =
-        forest.into_iter().chain(effects.map(|figure| (String::new(), figure))).collect();
+        forest.chain(effects.map(|figure| (String::new(), figure))).collect();
     for block in &analysis.blocks {
         let primary = analysis.metrics.first();
         let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
@@ -70,8 +72,8 @@ mod tests {
         let report = Folder::new(folder.path()).unwrap();
         let count = write_figures(&analysis, &report).unwrap();
         report.publish().unwrap();
-        // Forest, two curves, seeds, learning of two backbones, three methods in deciles, calibration and losses, latency.
-        assert_eq!(count, 1 + 2 + 1 + 2 + 3 * 3 + 1);
+        // Headline, forest, two curves, seeds, learning of two backbones, three methods in deciles, calibration and losses, latency.
+        assert_eq!(count, 1 + 1 + 2 + 1 + 2 + 3 * 3 + 1);
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder.path().join(FIGURES))
             .unwrap()
             .map(|entry| entry.unwrap().path())
@@ -84,8 +86,8 @@ mod tests {
             let text = String::from_utf8(read(&pair[1])).unwrap();
             assert!(text.contains("font-weight=\"bold\">") && !text.contains("var(--"), "{pair:?}");
         }
-        assert!(files[2].ends_with("002-world-1-uplift-curve.png"), "{files:?}");
-        let curve = String::from_utf8(read(&files[3])).unwrap();
+        assert!(files[4].ends_with("003-world-1-uplift-curve.png"), "{files:?}");
+        let curve = String::from_utf8(read(&files[5])).unwrap();
         assert!(curve.contains(">TARNet +ziln</text>") && curve.contains("&lt;world&gt; &amp;"));
     }
 }

@@ -7,6 +7,7 @@ use valor_analysis::cell::FailureView;
 use valor_analysis::cell::{CellView, ReferenceView, SeedCounts};
 use valor_analysis::contrasts::{ContrastView, contrast, with_baseline};
 use valor_analysis::estimate::MetricEstimate;
+use valor_analysis::headline::{Column, Headline, KindMean, KindMethod, KindReference, KindView};
 use valor_analysis::linear_contrast::{DatasetCells, Place, ResampledCell};
 use valor_analysis::resample::Resamples;
 use valor_analysis::{Analysis, Block, MetricView};
@@ -66,6 +67,38 @@ fn compared(cells: &[CellView]) -> Vec<ContrastView> {
     questions.iter().filter_map(|question| contrast(question, "auuc", &place)).collect()
 }
 
+/// The same methods and reference on their only kind of datasets.
+fn headline(cells: &[CellView], random: &MetricEstimate) -> Headline {
+    let method = |cell: &CellView| KindMethod {
+        method: cell.method.clone(),
+        backbone: cell.backbone.clone(),
+        components: cell.components.clone(),
+        seeds: cell.seeds,
+        metrics: cell
+            .metrics
+            .iter()
+            .map(|(name, found)| {
+                let (mean, ci, ci_both) = (found.mean.clone(), found.ci.clone(), found.ci_both.clone());
+                (name.clone(), KindMean { mean, sd: found.sd, ci, ci_both })
+            })
+            .collect(),
+        beside: None,
+    };
+    let random = KindReference {
+        ranker: "random".to_string(),
+        metrics: random.value().map(|value| ("auuc".to_string(), value)).into_iter().collect(),
+    };
+    let kind = KindView {
+        name: "b2b_mimic".to_string(),
+        datasets: vec!["b2b_mimic".to_string()],
+        metric: "auuc".to_string(),
+        methods: cells.iter().map(method).collect(),
+        references: vec![random],
+    };
+    let column = Column { kind: 0, metric: "auuc".to_string(), decides: true };
+    Headline { kinds: vec![kind], columns: vec![column], ..Headline::default() }
+}
+
 fn analysis() -> Analysis {
     let cells = vec![
         method("TARNet", [2, 0], &[0.4, 0.42]),
@@ -83,6 +116,7 @@ fn analysis() -> Analysis {
         profile: "quick".to_string(),
         caption: Some("not evidence".to_string()),
         question: String::new(),
+        headline: headline(&cells, &random),
         asks: valor_base::question::Question::Uplift,
         baseline: "TARNet".to_string(),
         seeds: vec![1, 2],
@@ -92,8 +126,10 @@ fn analysis() -> Analysis {
         claims: Vec::new(),
         effects: Vec::new(),
         left_out: Vec::new(),
+        within: Vec::new(),
         sequence: None,
         tuning: None,
+        gates: Vec::new(),
         metrics: vec![MetricView {
             name: "auuc".to_string(),
             formula: String::new(),
@@ -130,7 +166,7 @@ fn markdown() {
 #[test]
 fn latex() {
     let analysis = analysis();
-    let text = super::tex::render(&analysis, &Table::new(&analysis));
+    let text = super::tex::render(&analysis, &Default::default()).unwrap();
     assert_eq!(text, include_str!("../../../fixtures/report/table.tex"));
 }
 

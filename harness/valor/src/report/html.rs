@@ -3,10 +3,12 @@
 use super::averages;
 use super::beside::{self, BesideText};
 use super::charts;
-use super::claims::{self, ClaimText, TextTable};
+use super::claims::{self, ClaimGroup, TextTable};
 use super::differences::{Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
+use super::headline::HeadlineText;
 use super::importance::ImportancePage;
+use super::metric_names::printed;
 use super::paper::PaperText;
 use super::table::{Table, TableBlock};
 use super::tuning::{REMARK, TuningText};
@@ -30,6 +32,9 @@ struct Page<'a> {
     profile: &'a str,
     caption: &'a Option<String>,
     question: Vec<&'a str>,
+    headline: HeadlineText,
+    /// The figure of the headline.
+    lead: Option<FigurePage>,
     baseline: &'a str,
     seeds: &'a [u64],
     table: &'a Table,
@@ -45,7 +50,7 @@ struct Page<'a> {
     failure_columns: [&'static str; 8],
     /// Dataset, method and how many runs nothing is known of.
     missing: Vec<(&'a str, &'a str, usize)>,
-    claims: Vec<ClaimText>,
+    claims: Vec<ClaimGroup>,
     family: String,
     looked_at: Option<String>,
     components: Vec<TextTable>,
@@ -77,6 +82,8 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
         profile: &analysis.profile,
         caption: &analysis.caption,
         question: paragraphs(&analysis.question),
+        headline: HeadlineText::new(analysis),
+        lead: charts::headline(analysis, printed).map(Figure::page).transpose()?,
         baseline: &analysis.baseline,
         seeds: &analysis.seeds,
         table,
@@ -90,10 +97,10 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
         failures: FailureRow::all(analysis),
         failure_columns: COLUMNS,
         missing: missing(analysis),
-        claims: ClaimText::all(analysis),
+        claims: ClaimGroup::all(analysis),
         family: claims::family(analysis),
         looked_at: claims::looked_at(analysis),
-        components: [claims::left_out(analysis), claims::effects(analysis)].concat(),
+        components: claims::components(analysis),
         effects: effects(analysis)?,
         machine: &analysis.machine,
         tuning: TuningText::new(analysis),

@@ -1,9 +1,9 @@
-//! index.html above several reports: what was asked, how much is done, what leads.
+//! index.html above several reports: what was asked, what was found, how much is done.
 
+use super::headline::HeadlineText;
 use anyhow::Result;
 use serde::Serialize;
 use valor_analysis::Analysis;
-use valor_page::format;
 use valor_page::templates::{self, SCRIPT, STYLE};
 use valor_runs::store::folder_name;
 
@@ -28,22 +28,17 @@ pub(crate) struct IndexLine {
     pub asked: usize,
     /// Methods.
     pub methods: usize,
-    /// The primary metric.
-    pub metric: String,
-    /// The complete method with the best primary metric on each dataset: dataset, method, mean.
-    pub best: Vec<[String; 3]>,
+    /// The answer, sentence by sentence.
+    pub answer: Vec<String>,
+    /// Verdicts and how many claims have them.
+    pub tally: Vec<(String, usize)>,
 }
 
 impl IndexLine {
     /// Of a report.
     pub(crate) fn new(analysis: &Analysis) -> Self {
         let counts = || analysis.blocks.iter().flat_map(|block| &block.cells).map(|cell| cell.seeds);
-        let metric = analysis.metrics.first();
-        let best = analysis.blocks.iter().filter_map(|block| {
-            let (cell, mean) = block.leader(metric?)?;
-            let mean = format::number(mean, format::decimals([mean]));
-            Some([block.dataset.clone(), cell.method.clone(), mean])
-        });
+        let headline = HeadlineText::new(analysis);
         Self {
             href: format!(
                 "{}/{}/index.html",
@@ -58,8 +53,8 @@ impl IndexLine {
             failed: counts().map(|seeds| seeds.failed).sum(),
             asked: counts().map(|seeds| seeds.asked).sum(),
             methods: analysis.blocks.first().map_or(0, |block| block.cells.len()),
-            metric: metric.map(|metric| metric.name.clone()).unwrap_or_default(),
-            best: best.collect(),
+            answer: headline.answer,
+            tally: headline.tally,
         }
     }
 }
@@ -91,7 +86,7 @@ mod tests {
     use valor_analysis::sample::{Sample, diverge};
 
     #[test]
-    fn an_index_says_what_was_asked_what_is_done_and_what_leads() {
+    fn an_index_says_what_was_asked_what_was_found_and_what_is_done() {
         let mut evidence = Sample::default().evidence();
         evidence.experiment.name = "a <b>".to_string();
         diverge(&mut evidence.cells[0].runs[0]);
@@ -102,7 +97,8 @@ mod tests {
             (line.href.as_str(), line.question.as_str()),
             ("a%20-b~a329faaed71b3682/quick/index.html", "Which component helps?")
         );
-        assert_ne!(line.best[0][1], "TARNet", "not all of its seeds finished");
+        assert_eq!(line.answer, HeadlineText::new(&analysis).answer);
+        assert_eq!(line.tally.iter().map(|(_, count)| count).sum::<usize>(), analysis.claims.len());
         let page = render(&[line.clone(), line]).unwrap();
         assert!(page.contains("a &lt;b&gt;") && page.contains("8/9 (1 failed)") && !page.contains("<b>"));
     }

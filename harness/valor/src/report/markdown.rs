@@ -1,9 +1,10 @@
 //! table.md: the main table for a README or an issue.
 
 use super::averages;
-use super::claims::{self, ClaimText, TextTable};
+use super::claims::{self, ClaimGroup, ClaimText, TextTable};
 use super::differences::{Difference, Differences, PRIMARY};
 use super::failures::{COLUMNS, FailureRow};
+use super::headline::{HeadlineText, StandingTable, StepTable};
 use super::paper::{CellText, PaperText};
 use super::table::{Column, Note, Row, Table, TableCell};
 use super::tuning::{REMARK, TuningText};
@@ -20,10 +21,12 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
     if analysis.is_of_nothing() {
         text += "No run of this experiment is recorded: there is nothing to report yet.\n\n";
     }
+    text += &headline(analysis);
+    text += &claims(analysis);
     let tuning = TuningText::new(analysis);
-    text += &format!("{}\n\n{}\n", table.legend, escape(&tuning.sentence));
+    text += &format!("\n## Every dataset\n\n{}\n\n{}\n", table.legend, escape(&tuning.sentence));
     for block in &table.blocks {
-        text += &format!("\n## {}\n\n", escape(&block.dataset));
+        text += &format!("\n### {}\n\n", escape(&block.dataset));
         text += &block.totals.iter().map(|line| format!("{}\n\n", escape(line))).collect::<String>();
         text += &block.notes.iter().map(|note| format!("{}\n\n", escape(note))).collect::<String>();
         text += &header(&table.columns);
@@ -39,12 +42,80 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
     }
     text += &notes(&table.notes);
     text += &averages::table(analysis).map(|table| text_table(&table)).unwrap_or_default();
-    text + &claims(analysis)
-        + &contrasts(analysis, differences)
+    text + &contrasts(analysis, differences)
         + &components(analysis)
         + &beside_the_paper(analysis)
         + &searched(&tuning)
         + &failures(analysis)
+}
+
+/// The question and the answer.
+fn headline(analysis: &Analysis) -> String {
+    let found = HeadlineText::new(analysis);
+    let mut text = format!("{}\n", escape(analysis.question.split("\n\n").next().unwrap_or_default().trim()));
+    text += &found.answer.iter().map(|sentence| format!("\n- {}", escape(sentence))).collect::<String>();
+    if !found.answer.is_empty() {
+        text.push('\n');
+    }
+    if found.claims > 0 {
+        let counts: Vec<String> = found.tally.iter().map(|(word, count)| format!("{count} {word}")).collect();
+        let claims = if found.claims == 1 { "claim" } else { "claims" };
+        text += &format!("\n{} {claims}: {}.\n", found.claims, counts.join(", "));
+    }
+    text += &standings(&found.table);
+    text += &found.spend.iter().map(|line| format!("\n{}\n", escape(line))).collect::<String>();
+    text + &found.steps.iter().map(steps).collect::<String>()
+}
+
+fn standings(table: &StandingTable) -> String {
+    if table.rows.is_empty() {
+        return String::new();
+    }
+    let names = table.columns.iter().map(|column| {
+        let under = column.under.as_ref().map(|kind| format!(", {}", escape(kind))).unwrap_or_default();
+        format!(" {}{under}{} |", escape(&column.title), arrow(column.better))
+    });
+    let mut text =
+        format!("\n| Method |{}\n|:--|{}\n", names.collect::<String>(), "--:|".repeat(table.columns.len()));
+    for row in table.rows.iter().chain(&table.more) {
+        let seeds = row.seeds.as_ref().map(|seeds| format!(" ({seeds})")).unwrap_or_default();
+        let name = if row.reference { format!("*{}*", escape(&row.name)) } else { escape(&row.name) };
+        let cells = row.cells.iter().map(|cell| {
+            let ends = cell.ends.as_ref().map(|[low, high]| format!(" [{low}, {high}]")).unwrap_or_default();
+            let verdict = cell.verdict.map(|verdict| format!(" {}", mark(verdict))).unwrap_or_default();
+            let mean =
+                cell.mean.clone().or_else(|| cell.instead.clone()).unwrap_or_else(|| "\u{2013}".to_string());
+            format!(" {mean}{ends}{verdict} |")
+        });
+        text += &format!("| {name}{seeds} |{}\n", cells.collect::<String>());
+    }
+    format!("{text}\n{}\n", escape(&table.remark))
+}
+
+fn steps(table: &StepTable) -> String {
+    let columns: String = table.columns.iter().map(|name| format!(" {} |", escape(name))).collect();
+    let mut text = format!(
+        "\n{}:\n\n| Step |{columns}\n|:--|{}\n",
+        escape(&table.title),
+        "--:|".repeat(table.columns.len())
+    );
+    for row in &table.rows {
+        let cells = row.cells.iter().map(|cell| {
+            let verdict = cell.verdict.map(|verdict| format!(" {}", mark(verdict))).unwrap_or_default();
+            format!(" {}{verdict} |", cell.text.as_deref().unwrap_or(""))
+        });
+        text += &format!("| {} {} |{}\n", escape(&row.name), escape(&row.to), cells.collect::<String>());
+    }
+    text
+}
+
+/// As the table's remark explains it.
+fn mark(verdict: &str) -> &'static str {
+    match verdict {
+        "better" => "\u{25b2}",
+        "worse" => "\u{25bc}",
+        _ => "=",
+    }
 }
 
 /// Figures of the paper with ours, and what they are called.
@@ -88,18 +159,23 @@ fn claims(analysis: &Analysis) -> String {
         let source = claim.source.map(|source| format!(" ({})", escape(&source))).unwrap_or_default();
         let needed =
             claim.needed.map(|needed| format!(" To decide: {}", escape(&needed))).unwrap_or_default();
+        let observed = claim.observed.map(|seen| format!(" {}", escape(&seen))).unwrap_or_default();
         let (id, text, evidence) = (escape(&claim.id), escape(&claim.text), escape(&claim.evidence));
-        format!("- **{}** {id}: {text}{source} {evidence}{needed}\n", claim.verdict)
+        format!("- {id}: {text}{source} {evidence}{observed}{needed}\n")
     };
-    let lines: String = ClaimText::all(analysis).into_iter().map(line).collect();
-    let looked = claims::looked_at(analysis).map(|text| format!("{}\n\n", escape(&text))).unwrap_or_default();
-    if lines.is_empty() { lines } else { format!("\n## Claims\n\n{looked}{lines}") }
+    let group = |group: ClaimGroup| {
+        let count = group.claims.len();
+        let lines: String = group.claims.into_iter().map(line).collect();
+        format!("\n### {} ({count})\n\n{lines}", group.verdict)
+    };
+    let groups: String = ClaimGroup::all(analysis).into_iter().map(group).collect();
+    let looked = claims::looked_at(analysis).map(|text| format!("\n{}\n", escape(&text))).unwrap_or_default();
+    if groups.is_empty() { groups } else { format!("\n## Claims\n{looked}{groups}") }
 }
 
 /// What components do: left out of a full model, and over backbones.
 fn components(analysis: &Analysis) -> String {
-    let tables = claims::left_out(analysis).into_iter().chain(claims::effects(analysis));
-    let text: String = tables.map(|table| text_table(&table)).collect();
+    let text: String = claims::components(analysis).iter().map(text_table).collect();
     if text.is_empty() { text } else { format!("\n## Components\n{text}") }
 }
 

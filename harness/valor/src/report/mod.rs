@@ -14,10 +14,12 @@ mod failures;
 mod figures;
 #[cfg(test)]
 mod golden;
+mod headline;
 mod html;
 mod importance;
 mod index;
 mod markdown;
+mod metric_names;
 mod paper;
 mod predictions;
 #[cfg(test)]
@@ -27,11 +29,14 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tex;
+#[cfg(test)]
+mod tex_tests;
 mod tuning;
 mod verdicts;
 
 pub(crate) use index::IndexLine;
 pub(crate) use predictions::PredictionFormat;
+pub(crate) use tex::{TexIntervals, TexOptions};
 
 use anyhow::Result;
 use differences::Differences;
@@ -62,12 +67,14 @@ pub(crate) struct Written {
 }
 
 /// What a report holds beside its page, tables and summary.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Extras {
     /// Every figure as SVG and PNG, in `figures/`.
     pub figures: bool,
     /// What every model said of every test row.
     pub predictions: Option<PredictionFormat>,
+    /// What table.tex shows.
+    pub tex: TexOptions,
 }
 
 /// Writes `index.html`, `summary.json`, `table.md`, `table.tex`, `table.csv`, `contrasts.csv` and, where the experiment
@@ -76,8 +83,9 @@ pub(crate) struct Extras {
 ///
 /// # Errors
 ///
-/// When the folder cannot be written, or stored predictions do not fit the rows that they belong to.
-pub(crate) fn write(evidence: &Evidence, out: &Path, extras: Extras) -> Result<Written> {
+/// When the folder cannot be written, stored predictions do not fit the rows that they belong to, or `extras` names a metric that
+/// no run has.
+pub(crate) fn write(evidence: &Evidence, out: &Path, extras: &Extras) -> Result<Written> {
     let analysis = Analysis::new(evidence)?;
     let folder = Folder::new(out)?;
     if extras.figures {
@@ -89,7 +97,7 @@ pub(crate) fn write(evidence: &Evidence, out: &Path, extras: Extras) -> Result<W
         line: IndexLine::new(&analysis),
         tables: [
             folder.write("table.md", markdown::render(&analysis, &table, &differences).as_bytes())?,
-            folder.write("table.tex", tex::render(&analysis, &table).as_bytes())?,
+            folder.write("table.tex", tex::render(&analysis, &extras.tex)?.as_bytes())?,
             folder.write("table.csv", &csv::render(&analysis)?)?,
         ],
         contrasts: folder.write("contrasts.csv", &csv::contrasts(&analysis)?)?,

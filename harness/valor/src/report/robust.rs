@@ -11,7 +11,7 @@ use valor_runs::spec::PaperTable;
 /// Writes everything and returns the page.
 fn written(evidence: &Evidence) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let files = write(evidence, folder.path(), Extras::default()).unwrap();
+    let files = write(evidence, folder.path(), &Extras::default()).unwrap();
     let text = |path: &Path| std::fs::read_to_string(path).unwrap();
     assert!(
         files.tables.iter().chain([&files.contrasts, &files.summary]).all(|path| !text(path).contains("NaN"))

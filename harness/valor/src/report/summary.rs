@@ -1,5 +1,6 @@
 //! summary.json: the report for programs. docs/reference/report.md describes every field.
 
+use super::headline::HeadlineSummary;
 use super::verdicts::{ClaimSummary, DecisionSummary, SequenceSummary, VerdictSummary};
 use anyhow::Result;
 use serde::Serialize;
@@ -10,6 +11,7 @@ use valor_analysis::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::effects::EffectsView;
 use valor_analysis::estimate::{MetricEstimate, reason};
+use valor_analysis::gates::GateView;
 use valor_analysis::importance::ImportanceView;
 use valor_analysis::learning::Learning;
 use valor_analysis::machine::Machine;
@@ -21,7 +23,7 @@ use valor_runs::record::{Measured, RowCounts};
 use valor_stats::stats::Interval;
 
 /// Version of the format.
-pub(super) const SUMMARY_VERSION: u32 = 5;
+pub(super) const SUMMARY_VERSION: u32 = 6;
 
 /// The summary as JSON. Outside `measured` it is a function of the specs and of what the models said.
 pub(super) fn render(analysis: &Analysis) -> Result<String> {
@@ -35,6 +37,7 @@ struct Summary<'a> {
     profile: &'a str,
     caption: Option<&'a str>,
     question: &'a str,
+    headline: HeadlineSummary<'a>,
     baseline: &'a str,
     seeds: &'a [u64],
     decision: DecisionSummary<'a>,
@@ -42,12 +45,15 @@ struct Summary<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     sequence: Option<SequenceSummary<'a>>,
     tuning: Option<&'a TuningView>,
+    #[serde(skip_serializing_if = "<[GateView]>::is_empty")]
+    gates: &'a [GateView],
     metrics: &'a [MetricView],
     datasets: Vec<Dataset<'a>>,
     cells: Vec<Cell<'a>>,
     reference: Vec<Reference<'a>>,
     contrasts: Vec<Contrast<'a>>,
     left_out: Vec<Contrast<'a>>,
+    within_backbone: Vec<Contrast<'a>>,
     effects: &'a [EffectsView],
     failures: &'a [FailureView],
     paper: Option<&'a PaperView>,
@@ -64,12 +70,14 @@ impl<'a> Summary<'a> {
             profile: &analysis.profile,
             caption: analysis.caption.as_deref(),
             question: &analysis.question,
+            headline: HeadlineSummary::new(analysis),
             baseline: &analysis.baseline,
             seeds: &analysis.seeds,
             decision: DecisionSummary::new(analysis),
             claims: analysis.claims.iter().map(ClaimSummary::new).collect(),
             sequence: SequenceSummary::new(analysis),
             tuning: analysis.tuning.as_ref(),
+            gates: &analysis.gates,
             metrics: &analysis.metrics,
             datasets: analysis.blocks.iter().map(Dataset::new).collect(),
             cells: analysis.blocks.iter().flat_map(|block| &block.cells).map(Cell::new).collect(),
@@ -81,6 +89,7 @@ impl<'a> Summary<'a> {
                 .collect(),
             contrasts: analysis.contrasts.iter().map(Contrast::new).collect(),
             left_out: analysis.left_out.iter().map(Contrast::new).collect(),
+            within_backbone: analysis.within.iter().map(Contrast::new).collect(),
             effects: &analysis.effects,
             failures: &analysis.failures,
             paper: analysis.paper.as_ref(),

@@ -3,8 +3,8 @@
 use super::claim_words;
 use serde::Serialize;
 use valor_analysis::Analysis;
-use valor_analysis::claims::{ClaimView, Ended, Part};
-use valor_analysis::contrasts::{ContrastView, Sources};
+use valor_analysis::claims::{ClaimView, Ended, ObservedAnswer, Part};
+use valor_analysis::contrasts::{ContrastView, Observed, Sources};
 use valor_analysis::estimate::{LEVEL, POWER, reason};
 use valor_runs::spec::{Cell, Decision};
 use valor_stats::stats::{Answer, Interval, Verdict};
@@ -53,6 +53,39 @@ pub(super) struct VerdictSummary<'a> {
     p_equivalence: Option<f64>,
     probability_better: Option<f64>,
     smallest_detectable: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<ObservedSummary<'a>>,
+}
+
+/// The same comparison as an experimenter would have seen it.
+#[derive(Serialize)]
+struct ObservedSummary<'a> {
+    metric: &'a str,
+    difference: Option<f64>,
+    interval: Option<[f64; 2]>,
+    verdict: Option<Verdict>,
+    p_adjusted: Option<f64>,
+    test_rows: Option<usize>,
+    test_rows_needed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_rows_needed_reason: Option<&'a str>,
+}
+
+impl<'a> ObservedSummary<'a> {
+    fn new(seen: &'a Observed) -> Self {
+        Self {
+            metric: &seen.metric,
+            difference: seen.difference.as_ref().ok().copied(),
+            interval: seen.interval,
+            verdict: seen.verdict,
+            p_adjusted: seen.p_adjusted,
+            test_rows: seen.rows,
+            test_rows_needed: seen.needed.as_ref().ok().copied(),
+            test_rows_needed_reason: reason(&seen.needed),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -101,6 +134,8 @@ impl<'a> VerdictSummary<'a> {
             p_equivalence: decided.and_then(|decided| decided.p_equivalence),
             probability_better: decided.and_then(|decided| decided.probability_better),
             smallest_detectable: decided.and_then(|decided| decided.detectable),
+            instead: contrast.instead.as_deref(),
+            observed: contrast.observed.as_deref().map(ObservedSummary::new),
         }
     }
 }
@@ -165,7 +200,10 @@ pub(super) struct ClaimSummary<'a> {
     id: &'a str,
     text: &'a str,
     source: Option<&'a str>,
+    family: &'a str,
     metric: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instead: Option<&'a str>,
     datasets: &'a [String],
     statement: String,
     verdict: Answer,
@@ -174,6 +212,33 @@ pub(super) struct ClaimSummary<'a> {
     parts: &'a [Part],
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<Ended>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    observed: Option<ObservedClaim<'a>>,
+}
+
+/// The answer that an experimenter would have given.
+#[derive(Serialize)]
+struct ObservedClaim<'a> {
+    metric: &'a str,
+    verdict: Answer,
+    test_rows: Option<usize>,
+    test_rows_needed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_rows_needed_reason: Option<&'a str>,
+    parts: &'a [Part],
+}
+
+impl<'a> ObservedClaim<'a> {
+    fn new(seen: &'a ObservedAnswer) -> Self {
+        Self {
+            metric: &seen.metric,
+            verdict: seen.verdict,
+            test_rows: seen.rows,
+            test_rows_needed: seen.needed.as_ref().ok().copied(),
+            test_rows_needed_reason: reason(&seen.needed),
+            parts: &seen.parts,
+        }
+    }
 }
 
 impl<'a> ClaimSummary<'a> {
@@ -183,7 +248,9 @@ impl<'a> ClaimSummary<'a> {
             id: &claim.claim.id,
             text: &claim.claim.text,
             source: claim.claim.source.as_deref(),
+            family: &claim.claim.family,
             metric: &claim.claim.metric,
+            instead: claim.instead.as_ref().map(|instead| instead.metric.as_str()),
             datasets: &claim.claim.datasets,
             statement: claim_words::sentence(&claim.claim),
             verdict: claim.verdict,
@@ -191,6 +258,7 @@ impl<'a> ClaimSummary<'a> {
             needed: claim_words::needed(claim),
             parts: &claim.parts,
             ended: claim.ended,
+            observed: claim.observed.as_ref().map(ObservedClaim::new),
         }
     }
 }

@@ -32,7 +32,7 @@ ziln-gbdt.rounds = 6
 unite.widths = [4]
 efin.rank = 2
 [[grid]]
-backbones = ["tarnet", "cfr-wass", "dragonnet", "unite", "euen", "efin", "s-learner", "t-learner"]
+backbones = ["tarnet", "cfr-wass", "dragonnet", "unite", "euen", "efin", "shared-index", "s-learner", "t-learner"]
 components = [[], ["ziln"]]
 [[method]]
 backbone = "ziln-forest"

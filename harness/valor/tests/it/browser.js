@@ -124,15 +124,57 @@
     return lowest;
   };
 
+  // What the page says first: above the first 1,000 pixels, everything else one click away, nothing wider than the window.
+  const wide = (when) => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    expect(scrollWidth <= clientWidth + 1, `${when} the page is ${scrollWidth} wide in a window of ${clientWidth}`);
+  };
+  const leading = () => {
+    const { clientWidth } = document.documentElement;
+    const at = (selector) => document.querySelector(selector)?.getBoundingClientRect();
+    const [answer, tally, figure, table] = ["#answer .answer", ".tally", ".lead svg.chart", "table.standing"].map(at);
+    expect(answer && tally && figure && table, "the headline lacks a part");
+    if (!(answer && tally && figure && table)) return;
+    expect(answer.bottom < 1000 && tally.bottom < 1000, `the answer ends at ${answer.bottom}, the tally at ${tally.bottom}`);
+    expect(clientWidth < 500 || (figure.top < 1000 && table.top < 1000), `the figure begins at ${figure.top}, the table at ${table.top}`);
+    for (const part of all("table.standing, table.steps")) {
+      expect(part.getBoundingClientRect().right <= clientWidth + 1, "a table of the headline is wider than the page");
+      expect(!part.closest(".scroll"), "a table of the headline scrolls");
+    }
+    const sentences = all("#answer .answer li").length;
+    expect(sentences >= 2 && sentences <= 4, `the answer has ${sentences} sentences`);
+  };
+  const tallied = () => {
+    const counts = all(".tally .count").map((count) => [text(count).replace(/^\d+ /, ""), Number.parseInt(text(count), 10)]);
+    const claims = all(".claim").length;
+    expect(claims > 0 && counts.reduce((sum, [, count]) => sum + count, 0) === claims, `the tally ${counts} is not that of ${claims} claims`);
+    expect(Number.parseInt(text(document.querySelector(".tally a")), 10) === claims, "the tally counts other claims");
+    for (const [verdict, count] of counts) {
+      const own = all(`.claim.${verdict.replaceAll(" ", "-")}`).length;
+      expect(own === count, `${count} ${verdict} in the tally, ${own} among the claims`);
+    }
+  };
+  const folding = () => {
+    const folds = all("details");
+    expect(all("details.fold").length > 8, "hardly anything is folded");
+    expect(folds.every((fold) => !fold.open), "something is open on screen");
+    expect(all("details.fold > section").every((section) => !section.checkVisibility({ contentVisibilityAuto: true })), "what is folded is seen");
+    wide("closed,");
+    for (const fold of folds) fold.open = true;
+    expect(all("details.fold > section").every((section) => section.checkVisibility()), "what is opened is not seen");
+  };
+
   let lowest = null;
   try {
+    leading();
+    tallied();
+    folding();
     sorting(document.querySelector("table.main"));
     all(".plate").forEach(toggling);
     all("svg.chart[data-frame]").slice(0, 12).forEach(values);
     naming();
     lowest = contrast();
-    const { scrollWidth, clientWidth } = document.documentElement;
-    expect(scrollWidth <= clientWidth + 1, `the page is ${scrollWidth} wide in a window of ${clientWidth}`);
+    wide("open,");
   } catch (error) {
     problems.push(`${error}`);
   }

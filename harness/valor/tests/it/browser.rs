@@ -1,4 +1,4 @@
-//! A report in a real browser: sorted, toggled, read in light, dark, on a phone and on paper. Skipped, with a line that
+//! A report in a real browser: what it says first, sorted, toggled, read in light, dark, on a phone and on paper. Skipped, with a line that
 //! says so, where no Chromium is installed.
 
 use crate::workspace::Workspace;
@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Five methods of Table 1, of which one diverges, and a dataset whose name is markup.
+/// A small grid with VALOR on two backbones, a method that diverges, claims, and a dataset whose name is markup.
 const EXPERIMENT: &str = r#"
 question = "Does the page <b>work</b>?"
 seeds = [1, 2]
@@ -30,9 +30,33 @@ backbone = "tarnet"
 components = ["ziln", "focal", "gti", "wr"]
 
 [[method]]
+name = "VALOR (DragonNet)"
+backbone = "dragonnet"
+components = ["ziln", "focal", "gti", "wr"]
+
+[[method]]
 name = "wild"
 backbone = "tarnet"
 training.learning-rate = 1e30
+
+[[claim]]
+id = "better"
+text = "VALOR beats <i>TARNet</i>."
+better = "VALOR (TARNet)"
+than = "TARNet"
+metric = "auuc"
+
+[[claim]]
+id = "spread"
+text = "Seeds differ by less than a millionth."
+sd-at-most = 0.000001
+metric = "auuc"
+
+[[claim]]
+id = "narrow"
+text = "Seeds differ by less than a thousand."
+sd-at-most = 1000
+metric = "auuc"
 
 [model]
 trunk = [8]
@@ -134,6 +158,11 @@ fn a_report_works_in_a_browser() {
     let paper = workspace.path("print.pdf");
     let output = browse(browser, &page, &[&format!("--print-to-pdf={}", paper.display())]);
     assert!(fs::read(&paper).unwrap().starts_with(b"%PDF") && console(&output).is_empty(), "{output:?}");
+    let open = workspace.path("reports/open.html");
+    fs::write(&open, html.replace("<details", "<details open")).unwrap();
+    let all = workspace.path("open.pdf");
+    browse(browser, &open, &[&format!("--print-to-pdf={}", all.display())]);
+    assert!(pages(&paper) > 3 && pages(&paper) == pages(&all), "what is folded on screen is open on paper");
     let silent = workspace.path("reports/silent.html");
     let (before, after) = html.split_once("<script>").unwrap();
     fs::write(&silent, before.to_string() + after.split_once("</script>").unwrap().1).unwrap();
@@ -144,6 +173,13 @@ fn a_report_works_in_a_browser() {
         before.contains("VALOR (TARNet)") && !before.contains("class=\"sort\""),
         "all stands without the script"
     );
+}
+
+/// Pages of a PDF.
+fn pages(pdf: &Path) -> usize {
+    let bytes = fs::read(pdf).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    text.split("/Type /Page").skip(1).filter(|rest| !rest.starts_with('s')).count()
 }
 
 /// A page that frames another, beside it.

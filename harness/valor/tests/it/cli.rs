@@ -106,7 +106,7 @@ fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
     assert_eq!(reported().names("reports"), files.map(str::to_string).into());
     let summary = json(&reported().path("reports/summary.json"));
     let top = "baseline caption cells claims contrasts datasets decision effects experiment failures left_out measured metrics \
-               paper profile question tuning reference seeds version";
+               paper profile question tuning reference seeds version within_backbone";
     assert_keys(&summary, top);
     let cells = items(&summary["cells"]);
     assert_eq!(cells.len(), 2);
@@ -124,7 +124,7 @@ fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
     }
     assert_eq!(cells[1]["components"], json!(["ziln", "focal", "gti", "wr"]));
     assert_eq!(cells[1]["backbone"], json!("tarnet"));
-    let expected = "baseline ci ci_both ci_rows dataset declared difference family family_name margin method metric p p_adjusted \
+    let expected = "baseline ci ci_both ci_rows dataset declared difference family family_name margin method metric observed p p_adjusted \
                     p_equivalence probability_better seeds_paired share_above_zero smallest_detectable variance verdict \
                     verdict_over";
     assert_keys(&summary["contrasts"][0], expected);

@@ -65,8 +65,59 @@ fn claims_that_mean_nothing_are_refused() {
     wrong("sd-at-most = 0", &["sd-at-most", "found 0", "above 0"]);
     wrong("sd-at-most = 0.1\nmethods = [\"TARNetto\"]", &["claim 'c', methods", "did you mean 'TARNet'?"]);
     added(&claim(pair).replace("auuc", "n"), &["claim 'c', metric", "no value of 'n' is better"]);
+    wrong("mean-at-most = 0.1\nbetter = \"TARNet\"", &["'better' says nothing beside 'mean-at-most'"]);
+    wrong("orders-as = \"krc\"", &["claim 'c', orders-as", "did you mean 'krcc'?"]);
+    wrong("orders-as = \"krcc\"", &["claim 'c', methods", "found 2 methods", "at least 3"]);
+    wrong("orders-as = \"krcc\"\ntau-above = 1.5", &["claim 'c', tau-above", "found 1.5", "below 1"]);
+    wrong(&format!("{pair}\ntau-above = 0.5"), &["'tau-above' stands beside 'orders-as' only"]);
     let share = format!("{pair}\nby = \"5 %\"");
     added(&claim(&share).replace("auuc", "ate.error"), &["claim 'c', by", "more or less is better"]);
+}
+
+/// What a claim needs whose subject is no metric.
+#[test]
+fn claims_of_times_and_failures_that_mean_nothing_are_refused() {
+    let wrong = |keys: &str, parts: &[&str]| {
+        added(&claim(keys).replace("metric = \"auuc\"\n", ""), parts);
+    };
+    let faster = "faster = \"TARNet\"\nthan = \"VALOR (TARNet)\"";
+    wrong("better = \"VALOR (TARNet)\"\nthan = \"TARNet\"", &["claim 'c'", "missing key 'metric'"]);
+    wrong("faster = \"TARNet\"", &["claim 'c', than", "the name of a method"]);
+    wrong("faster = \"TARNett\"\nthan = \"TARNet\"", &["claim 'c', faster", "did you mean 'TARNet'?"]);
+    wrong(&format!("{faster}\ntimes = 0"), &["claim 'c', times", "found 0", "above 0"]);
+    wrong(
+        &format!("{faster}\ntimes = 6\nat-most = \"8 %\""),
+        &["claim 'c', at-most", "found 8 %", "a number of times"],
+    );
+    wrong(&format!("{faster}\ntimes = 6\nat-most = 5"), &["claim 'c', at-most", "above 'times'"]);
+    wrong(&format!("{faster}\nlatency = \"fast\""), &["fast", "single"]);
+    added(&claim(faster), &["claim 'c'", "'metric' says nothing beside 'faster'"]);
+    wrong("fails = []", &["claim 'c', fails", "at least one method"]);
+    wrong("fails = [\"TARNett\"]", &["claim 'c', fails", "did you mean 'TARNet'?"]);
+    wrong("fails = [\"TARNet\"]\nseeds = 0", &["claim 'c', seeds", "found 0", "1 or more"]);
+    wrong("fails = [\"TARNet\"]\nseeds = \"most\"", &["\"any\"", "\"all\""]);
+    wrong("fails = [\"TARNet\"]\nfaster = \"TARNet\"", &["'faster' and 'fails'", "give one of them"]);
+    wrong("fails = [\"TARNet\"]\ntimes = 2", &["'times' stands beside 'faster' only"]);
+}
+
+#[test]
+fn claims_of_times_and_failures_are_answered() {
+    let claims = "[[claim]]\nid = \"f\"\ntext = \"F.\"\nfails = [\"TARNet\"]\n\n[[claim]]\nid = \"t\"\ntext = \"T.\"\nfaster = \"TARNet\"\nthan = \"VALOR (TARNet)\"\nlatency = \"single\"\n";
+    let workspace = Workspace::with(&format!("{EXPERIMENT}\n{claims}"));
+    workspace.succeed(RUN);
+    workspace.succeed("report experiments/small.toml --results results --out reports");
+    let summary = json(&workspace.path("reports/summary.json"));
+    let (fails, times) = (&summary["claims"][0], &summary["claims"][1]);
+    assert_eq!((&fails["verdict"], &fails["metric"]), (&"refuted".into(), &"failed seeds".into()), "{fails}");
+    assert_eq!(times["metric"], "latency");
+    assert!(
+        times["statement"].as_str().unwrap().contains("single latency, a fact of the machine"),
+        "{times}"
+    );
+    assert!(
+        times["evidence"].as_str().unwrap().contains("time per row, single, of VALOR (TARNet)"),
+        "{times}"
+    );
 }
 
 #[test]
@@ -87,9 +138,15 @@ fn claims_are_answered_in_every_file_of_the_report() {
         (&summary["decision"]["family"], &summary["decision"]["equivalence"]["auuc"]),
         (&1.into(), &0.5.into())
     );
-    // So few rows hold no total to take shares of: the area decides, and a number in units of the share says nothing of it.
+    // The truth decides, with the region of what it stands in for. What is observed of so few rows holds no total to take shares of:
+    // its area stands beside.
     let first = &summary["contrasts"][0];
-    assert_eq!((&first["metric"], &first["margin"]), (&"auuc.area".into(), &0.0.into()));
+    assert_eq!((&first["metric"], &first["margin"]), (&"auuc.true".into(), &0.5.into()));
+    assert_eq!(
+        (&first["observed"]["metric"], &answer["observed"]["metric"]),
+        (&"auuc.area".into(), &"auuc.area".into())
+    );
+    assert_eq!((&answer["instead"], &answer["family"]), (&"auuc.true".into(), &"claims of someone".into()));
     let share = &summary["contrasts"][1];
     assert_eq!((&share["metric"], &share["verdict"]), (&"auuc".into(), &serde_json::Value::Null));
     assert!(share["verdict_reason"].as_str().unwrap().contains("hardly there"), "{share}");

@@ -149,9 +149,13 @@ fn network(
     options: &Options,
     gate: Option<GatePosition>,
 ) -> NetworkSpec {
-    // UniTE's experts stand where others have a trunk.
-    let trunk = if matches!(backbone, BackboneKind::Unite(_)) { Vec::new() } else { options.trunk.clone() };
-    NetworkSpec { backbone, trunk, heads: options.heads.clone(), head, gate }
+    // UniTE's experts stand where others have a trunk, and scores where others have hidden layers.
+    let (trunk, heads) = match backbone {
+        BackboneKind::Unite(_) => (Vec::new(), options.heads.clone()),
+        BackboneKind::SharedIndex(_) => (Vec::new(), Vec::new()),
+        _ => (options.trunk.clone(), options.heads.clone()),
+    };
+    NetworkSpec { backbone, trunk, heads, head, gate }
 }
 
 /// Checks the parts.

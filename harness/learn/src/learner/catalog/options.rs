@@ -1,7 +1,7 @@
 //! Options of the parts that a method may be composed of.
 
 use crate::learner::neural::Recalibration;
-use crate::nets::{EfinSpec, EuenSpec, GatePosition, UniteSpec};
+use crate::nets::{EfinSpec, EuenSpec, GatePosition, SharedIndexSpec, UniteSpec};
 use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec, Unit};
 use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,8 @@ pub struct Options {
     pub euen: EuenSpec,
     /// Options of EFIN.
     pub efin: EfinSpec,
+    /// Options of the shared-index network.
+    pub shared_index: SharedIndexSpec,
     /// Options of the causal forest.
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
@@ -81,6 +83,7 @@ impl Default for Options {
             unite: UniteSpec::default(),
             euen: EuenSpec::default(),
             efin: EfinSpec::default(),
+            shared_index: SharedIndexSpec::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),

@@ -1,6 +1,8 @@
 //! Networks: the only training loop.
 
 mod batches;
+mod gates;
+mod members;
 mod optimiser;
 mod predict;
 mod recalibration;
@@ -8,6 +10,7 @@ mod restore;
 mod rows;
 mod stack;
 
+pub use gates::GateFact;
 pub use recalibration::{Maps, Recalibration};
 pub use restore::restore;
 
@@ -87,19 +90,23 @@ pub(super) fn train(
     let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
-    let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
+    let networks = members::seeds(seeds, spec.training.members);
+    let mut stack = Stack::new(&network, &objective, &spec.training, (networks, context.device));
     let mut watched = Watched::new((spec, task), scale, &rows, examiner);
     stack.train(&rows, task, context.progress, &mut |parameters| watched.judge(parameters));
     let (parameters, logs) = stack.finish();
+    let logs = members::together(logs, spec.training.members);
     let model = Model::new((spec, task.features.columns), network, parameters, scale);
     let maps = maps(spec, task, &model, &rows, seeds.len());
     let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
-    let replicates = logs.into_iter().zip(predictions).map(|(log, predictions)| {
+    let replicates = logs.into_iter().zip(predictions).zip(0..).map(|((log, predictions), replicate)| {
         let finite = predictions.score.iter().all(|score| score.is_finite());
         let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
         let finished = matches!(status, Status::Finished { .. });
         let predictions = finished.then_some(predictions);
-        Replicate { status, epochs: log.epochs, predictions, fitted: rows.fitted.clone() }
+        let mut fitted = rows.fitted.clone();
+        fitted.extend(gates::noted(&model, replicate).into_iter().filter(|(_, value)| value.is_finite()));
+        Replicate { status, epochs: log.epochs, predictions, fitted }
     });
     Ok(Trained { replicates: replicates.collect(), model, maps, features: rows.features })
 }
@@ -131,7 +138,7 @@ impl<'a> Watched<'a> {
         if asked.is_empty() {
             return Vec::new();
         }
-        let replicates = parameters.size()[0] as usize;
+        let replicates = parameters.size()[0] as usize / self.model.members();
         self.model.set_parameters(parameters.detach());
         let said = self.model.predict(self.features, asked, replicates);
         let finite = |said: &Predictions| said.score.iter().all(|score| score.is_finite());

@@ -1,5 +1,6 @@
 //! From parameters and rows to predictions.
 
+use super::members;
 use super::recalibration::Maps;
 use crate::evaluation::Predictions;
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Scorer, SplitGains, TrainedSpec, Values};
@@ -59,9 +60,23 @@ impl Model {
         (0..replicates as i64).map(|replicate| self.spaced(replicate, &rows, spacing)).collect()
     }
 
+    /// Networks of each replicate.
+    pub fn members(&self) -> usize {
+        self.spec.training.members
+    }
+
+    /// How open the gates of a replicate's networks are, a tensor of units for each arm; nothing without a gate.
+    pub fn openness(&self, replicate: i64) -> Option<[Tensor; 2]> {
+        let _guard = tch::no_grad_guard();
+        let members = self.members() as i64;
+        let parameters = self.parameters.narrow(0, replicate * members, members).contiguous();
+        let arms = self.network.openness(&self.network.layout().views(&parameters));
+        arms.map(|arms| arms.map(|units| units.flatten(0, -1)))
+    }
+
     /// The first replicate alone, with what sets its conversion probabilities right.
     pub fn first(self, maps: Option<Maps>) -> Self {
-        let parameters = self.parameters.narrow(0, 0, 1).contiguous();
+        let parameters = self.parameters.narrow(0, 0, self.members() as i64).contiguous();
         Self { parameters, maps, ..self }
     }
 
@@ -69,8 +84,7 @@ impl Model {
     /// rows: libtorch computes a few rows by other code than many, and rounds differently.
     fn spaced(&self, replicate: i64, rows: &Tensor, spacing: usize) -> Predictions {
         let _guard = tch::no_grad_guard();
-        let parameters = self.parameters.narrow(0, replicate, 1).contiguous();
-        let weights = self.network.layout().views(&parameters);
+        let weights = self.weights(replicate);
         let (mut found, count) = (Predictions::none(self.question()), rows.size()[0]);
         for start in (0..count).step_by(CHUNK / spacing) {
             let part = rows.narrow(0, start, (count - start).min((CHUNK / spacing) as i64));
@@ -80,6 +94,16 @@ impl Model {
             self.chunk(&weights, &slab).every(spacing, length).append(&mut found);
         }
         found
+    }
+
+    /// The parameters of a replicate's networks, each by itself.
+    fn weights(&self, replicate: i64) -> Vec<Weights> {
+        let members = self.members() as i64;
+        let member = |member: i64| {
+            let parameters = self.parameters.narrow(0, replicate * members + member, 1).contiguous();
+            self.network.layout().views(&parameters)
+        };
+        (0..members).map(member).collect()
     }
 
     /// What it answers.
@@ -110,8 +134,20 @@ impl Model {
         Tensor::from_slice(values).view([rows as i64, self.inputs as i64]).to_device(self.parameters.device())
     }
 
-    /// What the replicate of the weights says of features `[rows, d]`.
-    fn chunk(&self, weights: &Weights, features: &Tensor) -> Chunk {
+    /// What a replicate's networks say of features `[rows, d]` on average.
+    fn chunk(&self, weights: &[Weights], features: &Tensor) -> Chunk {
+        let mut sum = self.member(&weights[0], features);
+        for weights in &weights[1..] {
+            sum.add(&self.member(weights, features));
+        }
+        if weights.len() > 1 {
+            sum.divide(weights.len() as f64);
+        }
+        sum
+    }
+
+    /// What one network says of features `[rows, d]`.
+    fn member(&self, weights: &Weights, features: &Tensor) -> Chunk {
         let outputs = self.network.forward(weights, &features.unsqueeze(0), &Pass::default());
         let head = self.network.head();
         let raw = match self.network.question() {
@@ -136,6 +172,27 @@ impl Chunk {
         }
     }
 
+    /// The columns of both added up.
+    fn add(&mut self, other: &Self) {
+        let add = |(sum, more): (&mut Tensor, &Tensor)| *sum += more;
+        let both = |sums: &mut Arms<Tensor>, more: &Arms<Tensor>| {
+            sums.as_mut()
+                .zip(more.as_ref())
+                .into_iter()
+                .for_each(|pairs| pairs.into_vec().into_iter().for_each(add));
+        };
+        both(&mut self.expected, &other.expected);
+        if let (Some(sums), Some(more)) = (&mut self.conversion, &other.conversion) {
+            both(sums, more);
+        }
+    }
+
+    fn divide(&mut self, by: f64) {
+        let columns = self.expected.as_mut().into_vec().into_iter();
+        let conversion = self.conversion.as_mut().map(|arms| arms.as_mut().into_vec()).into_iter().flatten();
+        columns.chain(conversion).for_each(|column| *column /= by);
+    }
+
     fn append(&self, to: &mut Predictions) {
         let values = |tensor: &Tensor| -> Vec<f32> {
             let row = tensor.get(0).contiguous().to_device(Device::Cpu);
@@ -150,8 +207,7 @@ impl Chunk {
 impl Scorer for Model {
     fn score(&self, rows: &Matrix) -> Vec<f32> {
         let _guard = tch::no_grad_guard();
-        let parameters = self.parameters.narrow(0, 0, 1);
-        let weights = self.network.layout().views(&parameters);
+        let weights = self.weights(0);
         let mut found = Predictions::none(self.question());
         self.chunk(&weights, &self.on_device(&rows.values, rows.rows)).append(&mut found);
         if let Some(maps) = &self.maps {
@@ -184,16 +240,21 @@ impl Scorer for Model {
     }
 
     fn saved(&self) -> SavedModel {
-        let replicate = self.parameters.get(0).to_device(Device::Cpu);
-        let values: Vec<f32> = Vec::try_from(replicate).unwrap_or_default();
-        let mut rest = values.as_slice();
-        let parameter = |(name, shape): (&str, &[i64])| {
-            let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
-            let (values, after) = rest.split_at(shape.iter().product());
-            rest = after;
-            Parameter { name: name.to_string(), shape, values: Values::Single(values.to_vec()) }
+        let members = self.members();
+        let member = |member: usize| {
+            let of_member = self.parameters.get(member as i64).to_device(Device::Cpu);
+            let values: Vec<f32> = Vec::try_from(of_member).unwrap_or_default();
+            let mut start = 0;
+            let parameter = |(name, shape): (&str, &[i64])| {
+                let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
+                let end = start + shape.iter().product::<usize>();
+                let values = Values::Single(values[start..end].to_vec());
+                start = end;
+                Parameter { name: members::parameter(name, member, members), shape, values }
+            };
+            self.network.layout().names().map(parameter).collect::<Vec<_>>()
         };
-        let parameters = self.network.layout().names().map(parameter).collect();
+        let parameters = (0..members).flat_map(member).collect();
         let spec = TrainedSpec::Network(self.spec.clone());
         let (maps, outcome_scale) = (self.maps.clone(), self.outcome_scale);
         SavedModel { spec, inputs: self.inputs, parameters, maps, outcome_scale }

@@ -1,7 +1,9 @@
 //! A saved model becomes a scorer again.
 
+use super::members;
 use super::predict::Model;
 use super::recalibration::{Map, Maps, Recalibration, focal};
+use crate::learner::training::MOST_MEMBERS;
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Values};
 use crate::nets::{Network, OutcomeSummary};
 use anyhow::{Context, ensure};
@@ -22,8 +24,16 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     let mut named: BTreeMap<&str, &Parameter> =
         saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
     let mut values = Vec::new();
-    for (name, shape) in network.layout().names() {
-        let found = named.remove(name).with_context(|| format!("the parameter '{name}' is missing"))?;
+    let members = spec.training.members;
+    ensure!(
+        (1..=MOST_MEMBERS).contains(&members),
+        "training.members is {members}; allowed are 1 to {MOST_MEMBERS}"
+    );
+    let of_member = |member| network.layout().names().map(move |(name, shape)| (member, name, shape));
+    for (member, name, shape) in (0..members).flat_map(of_member) {
+        let name = members::parameter(name, member, members);
+        let found =
+            named.remove(name.as_str()).with_context(|| format!("the parameter '{name}' is missing"))?;
         let same = found.shape.iter().map(|&size| size as i64).eq(shape.iter().copied());
         ensure!(same, "the parameter '{name}' has the shape {:?}; the network needs {shape:?}", found.shape);
         let Values::Single(found) = &found.values else {
@@ -34,8 +44,8 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     if let Some(name) = named.keys().next() {
         anyhow::bail!("the tensor '{name}' is not a parameter of the network");
     }
-    ensure!(values.len() as i64 == network.layout().size(), "the parameters are not whole");
-    let parameters = Tensor::from_slice(&values).unsqueeze(0).to_device(device);
+    ensure!(values.len() as i64 == network.layout().size() * members as i64, "the parameters are not whole");
+    let parameters = Tensor::from_slice(&values).view([members as i64, -1]).to_device(device);
     check_maps(spec, saved.maps.as_ref())?;
     ensure!(
         saved.outcome_scale > 0.0 && saved.outcome_scale <= LARGEST,

@@ -63,16 +63,14 @@ impl<'a> Stack<'a> {
         network: &'a Network,
         objective: &'a Objective,
         spec: &'a TrainingSpec,
-        replicates: (&[u64], Device),
+        (seeds, device): (Vec<Seeds>, Device),
     ) -> Self {
-        let (seeds, device) = replicates;
-        let seeds: Vec<Seeds> = seeds.iter().map(|&seed| Seeds::new(seed)).collect();
         let values: Vec<f32> =
             seeds.iter().flat_map(|seeds| network.layout().draw(&seeds.child("initial"))).collect();
         let keys = seeds.iter().map(|seeds| seeds.child("steps").stream().random()).collect();
         let count = seeds.len() as i64;
         let parameters = Tensor::from_slice(&values).view([count, -1]).to_device(device);
-        let adam = Adam::new(&parameters, spec);
+        let adam = Adam::new(&parameters, &network.layout().feature_weights(), spec);
         Self {
             network,
             objective,
@@ -89,8 +87,8 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Trains until all epochs are done or no replicate learns any more. `watch` is shown the parameters, `[S, P]`, after every
-    /// epoch and says what to note of each replicate.
+    /// Trains until all epochs are done or no network learns any more. `watch` is shown the parameters, `[S, P]`, after every
+    /// epoch and says what to note of each model.
     pub(super) fn train(
         &mut self,
         rows: &DeviceRows,
@@ -107,7 +105,8 @@ impl<'a> Stack<'a> {
             let total = order.steps() * self.spec.epochs;
             let mut sums = self.empty_sums();
             for step in 0..order.steps() {
-                self.step(rows, (&order, step), &mut sums);
+                let share = self.spec.schedule.share((epoch - 1) * order.steps() + step, total);
+                self.step(rows, (&order, step), share, &mut sums);
                 progress((epoch - 1) * order.steps() + step + 1, total);
             }
             let judged = (validation.steps() > 0).then(|| self.evaluate(rows, &validation));
@@ -127,7 +126,7 @@ impl<'a> Stack<'a> {
         (self.best.unwrap_or_else(|| self.parameters.detach()), self.logs)
     }
 
-    fn step(&mut self, rows: &DeviceRows, at: (&Epoch, usize), sums: &mut Sums) {
+    fn step(&mut self, rows: &DeviceRows, at: (&Epoch, usize), share: f64, sums: &mut Sums) {
         let (indices, ranked) = at.0.step(at.1);
         let (features, mut batch) = rows.gather(&indices, ranked);
         let counter = self.counter.at(self.steps);
@@ -142,7 +141,7 @@ impl<'a> Stack<'a> {
         let gradient = Tensor::run_backward(&[total.sum(None)], &[&self.parameters], false, false);
         let _guard = tch::no_grad_guard();
         let was = self.live.logical_and(&total.isfinite());
-        let live = self.adam.step(&mut self.parameters, &gradient[0], &was);
+        let live = self.adam.step(&mut self.parameters, &gradient[0], &was, share);
         self.falls.watch(at.1, (&total, &terms), (&self.live, &live));
         self.live = live;
         sums.add(&total.detach(), &terms, indices.size()[1]);
@@ -190,7 +189,7 @@ impl<'a> Stack<'a> {
                 total: value(total[replicate]),
                 terms: names.zip(terms.iter().map(|term| value(term[replicate]))).collect(),
                 validation: validation.and_then(value),
-                watched: watched.get(replicate).copied().flatten(),
+                watched: watched.get(replicate / self.spec.members).copied().flatten(),
             });
             improved[replicate] = log.judge(epoch, falls[replicate].take(), validation, self.spec.patience);
         }

@@ -98,6 +98,8 @@ mod tests {
             level: None,
             decided: None,
             undecided: None,
+            instead: None,
+            observed: None,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod calibration;
 mod forest;
+mod headline;
 pub(super) mod importance;
 mod learning;
 mod quality;
@@ -9,6 +10,7 @@ mod seeds;
 
 pub(super) use calibration::calibration;
 pub(super) use forest::{effects, forest};
+pub(super) use headline::headline;
 pub(super) use learning::{Protocol, learning};
 pub(super) use quality::quality;
 pub(super) use seeds::seeds;

@@ -14,6 +14,8 @@ use valor_page::templates::{EXPLAIN_STYLE, STYLE, fill};
 
 /// Features in the first table.
 const LEADING: usize = 15;
+/// Features that the answer names.
+const NAMED: usize = 3;
 /// Rows of the summary plot.
 const SUMMARY: usize = 12;
 /// Features with a dependence plot.
@@ -73,6 +75,8 @@ struct Group {
 #[derive(Serialize)]
 struct Page<'a> {
     style: String,
+    /// What the explanation says, in sentences.
+    answer: Vec<String>,
     method: &'a str,
     attribution: &'a str,
     /// Whether contributions add up to the uplift.
@@ -118,6 +122,7 @@ pub(crate) fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<Stri
     });
     let page = Page {
         style: format!("{STYLE}{EXPLAIN_STYLE}"),
+        answer: answer(digest, &rows, unit),
         method: about.method,
         attribution: about.attribution.name(),
         additive: about.attribution == Attribution::Shapley,
@@ -138,6 +143,24 @@ pub(crate) fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<Stri
         tree,
     };
     fill("explain.html", &page)
+}
+
+/// Whom contacting pays, and what moves it most.
+fn answer(digest: &Digest, rows: &[FeatureRow], unit: &Unit) -> Vec<String> {
+    let mean = digest.mean_uplift();
+    let mut found = vec![format!(
+        "Of {} accounts {:.0} % are expected to spend more if they are contacted; on average contacting changes spending by {}.",
+        format::count(digest.rows),
+        100.0 * digest.share_above(),
+        unit.signed(mean, decimals([mean]))
+    )];
+    let named = |row: &FeatureRow| format!("{} (by {} on average, {})", row.name, row.mean, row.direction);
+    let named: Vec<String> = rows.iter().take(NAMED).map(named).collect();
+    found.push(match named.as_slice() {
+        [] => "The model expects the same of every account: no feature moves it.".to_string(),
+        some => format!("What moves it most: {}.", some.join("; ")),
+    });
+    found
 }
 
 fn facts(about: &About, digest: &Digest, unit: &Unit) -> Vec<(String, String)> {

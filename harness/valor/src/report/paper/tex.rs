@@ -22,7 +22,12 @@ pub(crate) fn render(analysis: &Analysis, paper: &PaperView) -> String {
     for half in &paper.halves {
         text += &format!("% {}: {}\n", half.half, comment(&half.note));
     }
-    text += &format!("\\begin{{tabular}}{{l*{{{}}}{{r}}}}\n\\toprule\n{}", 2 * width, header(paper, like));
+    // As wide as the text of an article: eight columns leave no room for larger letters.
+    text += &format!(
+        "{{\\scriptsize\\setlength{{\\tabcolsep}}{{2.5pt}}\n\\begin{{tabular}}{{@{{}}l*{{{}}}{{r}}@{{}}}}\n\\toprule\n{}",
+        2 * width,
+        header(paper, like)
+    );
     let mut group = "";
     for (index, row) in like.rows.iter().enumerate() {
         if row.group != group {
@@ -40,7 +45,7 @@ pub(crate) fn render(analysis: &Analysis, paper: &PaperView) -> String {
             cells.map(|cell| format!(" & {cell}")).collect::<String>()
         );
     }
-    text + "\\bottomrule\n\\end{tabular}\n"
+    text + "\\bottomrule\n\\end{tabular}}\n"
 }
 
 fn header(paper: &PaperView, like: &Half) -> String {

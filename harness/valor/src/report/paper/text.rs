@@ -117,7 +117,13 @@ fn half_text(analysis: &Analysis, half: &Half, notes: &mut Notes) -> HalfText {
         heading: heading(half, compared),
         note: format!("{} {}", half.note, size(analysis, half)),
         counts: counts(half),
-        columns: half.columns.iter().map(|column| [column.title.clone(), column.metric.clone()]).collect(),
+        columns: half
+            .columns
+            .iter()
+            .map(|column| {
+                [column.title.clone(), column.instead.clone().unwrap_or_else(|| column.metric.clone())]
+            })
+            .collect(),
         groups,
         orderings: half.orderings.iter().map(ordering).collect(),
         steps: half.steps.iter().map(step).collect(),

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::learner::catalog::{self, Options};
-use crate::learner::neural::NeuralSpec;
+use crate::learner::neural::predict::Model;
+use crate::learner::neural::{NeuralSpec, members};
 use crate::learner::{Context, MethodSpec, Predictions};
 use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
 use crate::objectives::{
@@ -131,7 +132,8 @@ fn training_steps_are_those_of_pytorch() {
         let network = Network::new(&spec.network, 5, &device_rows.summary);
         let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
-        let mut stack = Stack::new(&network, &objective, &spec.training, (&[1], Device::Cpu));
+        let mut stack =
+            Stack::new(&network, &objective, &spec.training, (members::seeds(&[1], 1), Device::Cpu));
         let initial = in_order(&network, &step["parameters"]);
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]).set_requires_grad(true);
         let part =
@@ -139,7 +141,7 @@ fn training_steps_are_those_of_pytorch() {
         let order = Epoch::in_order(&part, 1);
         for index in 0..3 {
             let mut sums = stack.empty_sums();
-            stack.step(&device_rows, (&order, index), &mut sums);
+            stack.step(&device_rows, (&order, index), 1.0, &mut sums);
             let loss = (sums.total / sums.rows).double_value(&[0]);
             let expected = step["steps"][index]["loss"].as_f64().unwrap();
             assert!(
@@ -200,6 +202,33 @@ fn a_replicate_is_the_same_alone_and_in_a_stack() {
     }
 }
 
+/// A replicate of several networks is the same alone and in a stack, and says the mean of what they say.
+#[test]
+fn members_are_averaged() {
+    tch::set_num_threads(1);
+    let rows = drawn(1280);
+    let training = TrainingSpec { epochs: 2, batch: 64, members: 3, ..TrainingSpec::default() };
+    let three = method("shared-index", &["ziln"], training);
+    let stacked = fit(&three, &rows.task(), &[42, 43]);
+    assert_eq!(fit(&three, &rows.task(), &[43])[0], stacked[1]);
+    let device_rows = DeviceRows::new(&three, &rows.task(), 1.0, Device::Cpu);
+    let network = || Network::new(&three.network, 5, &device_rows.summary);
+    let draws = members::seeds(&[42], 3).into_iter().flat_map(|seeds| network().layout().draw(&seeds));
+    let parameters = Tensor::from_slice(&draws.collect::<Vec<f32>>()).view([3, -1]);
+    let said = |spec: &NeuralSpec, models: usize| {
+        let model = Model::new((spec, 5), network(), parameters.copy(), 1.0);
+        model.predict(&device_rows.features, rows.task().test, models)
+    };
+    let single = TrainingSpec { members: 1, ..three.training.clone() };
+    let each = said(&NeuralSpec { training: single, ..three.clone() }, 3);
+    let together = &said(&three, 1)[0];
+    for (row, found) in together.score.iter().enumerate() {
+        let mean = each.iter().map(|said| said.score[row]).sum::<f32>() / 3.0;
+        assert!((mean - found).abs() <= 1e-5 * mean.abs().max(1.0), "{mean} {found}");
+        assert!(each.iter().all(|said| said.score[row] != *found));
+    }
+}
+
 /// A replicate whose parameters stop being finite is recorded with its step and touches no other.
 #[test]
 fn a_diverging_replicate_falls_alone() {
@@ -212,7 +241,8 @@ fn a_diverging_replicate_falls_alone() {
     let setting = Setting::new(&spec.network, device_rows.summary, 64);
     let objective = Objective::new(&spec.objective, &setting).unwrap();
     let trained = |poison: bool| {
-        let mut stack = Stack::new(&network, &objective, &spec.training, (&[1, 2], Device::Cpu));
+        let mut stack =
+            Stack::new(&network, &objective, &spec.training, (members::seeds(&[1, 2], 1), Device::Cpu));
         if poison {
             let _ = stack.parameters.detach().get(0).fill_(f64::NAN);
         }

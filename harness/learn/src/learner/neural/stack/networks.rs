@@ -2,8 +2,8 @@
 
 use super::fixtures::{Rows48, flat, in_order};
 use super::*;
-use crate::learner::neural::NeuralSpec;
-use crate::nets::{BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, UniteSpec};
+use crate::learner::neural::{NeuralSpec, members};
+use crate::nets::{BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec};
 use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
@@ -25,6 +25,7 @@ fn backbone(network: &Value) -> BackboneKind {
         "cfr" => BackboneKind::Cfr,
         "dragonnet" => BackboneKind::Dragonnet,
         "euen" => BackboneKind::Euen(EuenSpec { stop_gradient }),
+        "shared-index" => BackboneKind::SharedIndex(SharedIndexSpec { base: 2, effect: 3 }),
         "efin" => {
             BackboneKind::Efin(EfinSpec { rank: network["rank"].as_u64().unwrap() as usize, stop_gradient })
         }
@@ -116,7 +117,8 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         assert_eq!(names.len(), case["parameters"].as_object().unwrap().len(), "{name}: {names:?}");
         let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
-        let mut stack = Stack::new(&network, &objective, &spec.training, (&[1], Device::Cpu));
+        let mut stack =
+            Stack::new(&network, &objective, &spec.training, (members::seeds(&[1], 1), Device::Cpu));
         let initial = in_order(&network, &case["parameters"]);
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]).set_requires_grad(true);
         let weights = network.layout().views(&stack.parameters);
@@ -128,7 +130,7 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         let free = strays(&network, &case["free"]);
         for index in 0..3 {
             let mut sums = stack.empty_sums();
-            stack.step(&device_rows, (&order, index), &mut sums);
+            stack.step(&device_rows, (&order, index), 1.0, &mut sums);
             let loss = (sums.total / sums.rows).double_value(&[0]) as f32;
             let expected = case["steps"][index]["loss"].as_f64().unwrap() as f32;
             assert_close(&[loss], &[expected], 1e-5, &format!("{name}, loss of step {}", index + 1));
