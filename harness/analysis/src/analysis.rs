@@ -20,11 +20,13 @@ use super::resample::{EstimationPlan, Resamples, Visits};
 use super::sample::Sample;
 use super::totals::Totals;
 use super::tuning::TuningView;
+use super::until::{Numbers, Sequence, until_decided};
 use anyhow::Result;
 use std::collections::BTreeSet;
 use valor_base::question::Question;
 use valor_runs::spec::{Decision, Experiment, groups};
 use valor_stats::metrics;
+use valor_stats::stats::Looks;
 
 /// An experiment with every number and verdict that its report shows.
 #[derive(Clone, Debug)]
@@ -53,6 +55,8 @@ pub struct Analysis {
     pub primary: Vec<String>,
     /// Claims with their answers.
     pub claims: Vec<ClaimView>,
+    /// How claims were looked at after every seed, where that is declared.
+    pub sequence: Option<Sequence>,
     /// What each component does, over backbones.
     pub effects: Vec<EffectsView>,
     /// The search that every method went through; nothing where methods stand as they are.
@@ -89,14 +93,14 @@ impl Analysis {
     /// A metric of the table that is not registered.
     pub fn new(evidence: &Evidence) -> Result<Self> {
         let declared = &evidence.experiment;
-        let totals = totals(evidence);
+        let totals = evidence.all_totals();
         let asked = &totals.leading(declared);
         let claimed = claimed(declared, &totals);
         let plan = EstimationPlan::new(
             names(evidence, asked, &claimed)?,
             asked.metrics.iter().chain(&claimed).cloned().collect(),
             asked.interval,
-            visits(evidence),
+            Visits::of(evidence),
         );
         let mut blocks = Vec::new();
         let mut resamples = Vec::new();
@@ -112,10 +116,13 @@ impl Analysis {
             metrics: &declared.metrics,
             totals: &totals,
             datasets: asked.datasets.len(),
+            looks: Looks::Once,
         };
         let cells = resampled(&blocks, &resamples);
         let beside = paper::Draft::new(evidence, &blocks, &cells)?;
-        let decided = Decisions::new(asked, &cells, &deciding, &plan.names, beside);
+        let sequence = until_decided(evidence, asked, &totals, &mut Numbers::default());
+        let (claims, sequence) = sequence.unzip();
+        let decided = Decisions::new(asked, &cells, &deciding, &plan.names, beside, claims);
         let effects = effects(asked, &cells, &deciding);
         drop(cells);
         let metrics: Vec<MetricView> =
@@ -133,6 +140,7 @@ impl Analysis {
             declared: decided.declared,
             primary: totals.primary(declared),
             claims: decided.claims,
+            sequence,
             effects,
             tuning: TuningView::new(evidence),
             gates: GateView::all(evidence),
@@ -182,13 +190,15 @@ struct Decisions {
 }
 
 impl Decisions {
-    /// Makes every comparison that is asked for, corrects every family, and hands each asker what it asked for.
+    /// Makes every comparison that is asked for, corrects every family, and hands each asker what it asked for. Claims that are
+    /// looked at after every seed are answered apart.
     fn new(
         asked: &Experiment,
         cells: &[DatasetCells],
         deciding: &Deciding,
         names: &[String],
         beside: Option<paper::Draft>,
+        apart: Option<Vec<ClaimView>>,
     ) -> Self {
         let mut comparisons = Comparisons::default();
         let left_out = groups::left_out(&asked.methods);
@@ -210,7 +220,10 @@ impl Decisions {
                 within.iter().for_each(|one| comparisons.ask(Asker::WithinBackbone, one, metric, place));
             }
         }
-        let claims = claims::ask(asked, cells, deciding, &mut comparisons);
+        let claims = match &apart {
+            None => claims::ask(asked, cells, deciding, &mut comparisons),
+            Some(_) => Vec::new(),
+        };
         if let Some(beside) = &beside {
             beside.ask(cells, &mut comparisons);
         }
@@ -239,17 +252,11 @@ impl Decisions {
             contrasts: shown(&baseline),
             left_out: shown(&without),
             within: shown(&within),
-            claims: claims.into_iter().map(answer).collect(),
+            claims: apart.unwrap_or_else(|| claims.into_iter().map(answer).collect()),
             declared: comparisons.declared(),
             paper: beside.map(|beside| beside.answer(&comparisons)),
         }
     }
-}
-
-/// Average effects on the test rows.
-fn totals(evidence: &Evidence) -> Totals {
-    let datasets = (0..evidence.experiment.datasets.len()).map(|dataset| evidence.totals(dataset));
-    Totals::new(datasets.collect())
 }
 
 fn question(left_out: &groups::LeftOut) -> ComparedMethods<'_> {
@@ -305,27 +312,10 @@ fn claimed(asked: &Experiment, totals: &Totals) -> Vec<String> {
             }
         }
     }
-    for claim in &asked.claims {
-        let datasets: Vec<&str> = match claim.datasets.as_slice() {
-            [] => asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect(),
-            some => some.iter().map(String::as_str).collect(),
-        };
-        let deciding = totals.deciding(&claim.metric, &datasets);
-        for name in [Some(deciding), totals.observed(&claim.metric, &datasets)].into_iter().flatten() {
-            if metrics::find(name).is_ok() && !names.iter().any(|known| known == name) {
-                names.push(name.to_string());
-            }
+    for name in totals.of_claims(asked) {
+        if !names.contains(&name) {
+            names.push(name);
         }
     }
     names
-}
-
-/// Test rows of all asked runs: what one resample would visit.
-fn visits(evidence: &Evidence) -> Visits {
-    let none = Visits::none(evidence.experiment.asks());
-    evidence.cells.iter().fold(none, |visits, cell| {
-        let rows = evidence.evaluations(cell.dataset).values().map(|rows| rows.outcome.len()).max();
-        let rows = rows.unwrap_or(0) as u64;
-        Visits { all: visits.all + rows * cell.runs.len() as u64, most: visits.most.max(rows), ..visits }
-    })
 }

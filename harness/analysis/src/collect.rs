@@ -20,15 +20,31 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
     let reader = store.reader()?;
     let mut rows = Rows::new();
     let mut cells = Vec::new();
+    let read = |run: &PlannedRun| {
+        let (outcome, rows) = outcome(store, &reader, &run.id);
+        (RunEvidence { seed: run.seed, id: run.id.clone(), outcome }, rows)
+    };
     for asked in experiment.runs().chunk_by(|one, other| one.cell == other.cell) {
-        let read = |run: &PlannedRun| {
-            let (outcome, rows) = outcome(store, &reader, &run.id);
-            (RunEvidence { seed: run.seed, id: run.id.clone(), outcome }, rows)
-        };
         let Cell { dataset, method } = asked[0].cell;
         let found: Vec<_> = asked.par_iter().map(read).collect();
         rows.extend(found.iter().filter_map(|(_, rows)| rows.clone()));
         cells.push(CellEvidence { dataset, method, runs: found.into_iter().map(|(run, _)| run).collect() });
+    }
+    let mut further: Vec<CellEvidence> = Vec::new();
+    let most = experiment.with_most_seeds();
+    for asked in most.runs().chunk_by(|one, other| one.cell == other.cell).filter(|_| !most.more.is_empty()) {
+        let Cell { dataset, method } = asked[0].cell;
+        let mut runs = Vec::new();
+        for run in asked.iter().skip(experiment.seeds.len()) {
+            let (run, found) = read(run);
+            // Seeds are looked at in their order: one that is not there ends it.
+            if !matches!(run.outcome, Outcome::Found { .. }) {
+                break;
+            }
+            rows.extend(found);
+            runs.push(run);
+        }
+        further.push(CellEvidence { dataset, method, runs });
     }
     drop(reader);
     let mut notes: Vec<Vec<String>> = vec![Vec::new(); experiment.datasets.len()];
@@ -46,7 +62,7 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
     }
     let evaluations = rows.into_iter().map(|(id, rows)| (id, Arc::unwrap_or_clone(rows))).collect();
     let (experiment, command) = (experiment.clone(), command.to_string());
-    Ok(Evidence { experiment, cells, evaluations, notes, command, beside: None })
+    Ok(Evidence { experiment, cells, further, evaluations, notes, command, beside: None })
 }
 
 fn outcome(store: &Store, reader: &Reader, id: &str) -> (Outcome, Option<(String, Arc<EvaluationRows>)>) {

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use valor_base::question::Question;
 use valor_runs::record::{EvaluationRows, Measured, Predictions, Record, Status};
 use valor_stats::metrics::{self, Direction, Metric, RankedRows};
-use valor_stats::stats::{Interval, SeedInterval, Verdict};
+use valor_stats::stats::{Interval, Looks, SeedInterval, Verdict};
 
 /// What the common rows are called in a warning.
 const BOTH: &str = "both";
@@ -295,7 +295,7 @@ fn metric_differences([a, b]: [&ResampledCell; 2], totals: Option<&DatasetTotals
             }
         };
         let terms = [(1.0, b), (-1.0, a)];
-        let found = pooled(&[LinearContrast::of(&terms, metric.name, Orientation::Metric)]);
+        let found = pooled(&[LinearContrast::of(&terms, metric.name, Orientation::Metric)], Looks::Once);
         let warning = totals.and_then(|totals| totals.warning(metric.name));
         let p = found.tested.ok().and_then(|tested| tested.whole.p_value(0.0).ok());
         MetricDifference {

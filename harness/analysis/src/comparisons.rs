@@ -8,7 +8,7 @@ use super::totals::{Totals, equivalence};
 use std::collections::BTreeMap;
 use valor_runs::spec::{Decision, Family, Scope};
 use valor_stats::metrics::{self, Direction};
-use valor_stats::stats::{POWER, Rule, Verdict, holm, sign_test};
+use valor_stats::stats::{Looks, POWER, Rule, Verdict, holm, sign_test};
 
 /// Who asks for a comparison. One that several ask for belongs to the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +66,8 @@ pub struct Deciding<'a> {
     pub totals: &'a Totals,
     /// Datasets of the experiment.
     pub datasets: usize,
+    /// How often claims are looked at.
+    pub looks: Looks,
 }
 
 impl Deciding<'_> {

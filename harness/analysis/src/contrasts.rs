@@ -4,7 +4,7 @@ use super::decided::Decided;
 use super::estimate::{LEVEL, MetricEstimate, mean};
 use super::linear_contrast::{DatasetCells, LinearContrast, Orientation, Place, Tested, pooled};
 use valor_stats::metrics::{self, Defined, Direction};
-use valor_stats::stats::{Interval, Verdict, rows_to_find};
+use valor_stats::stats::{Interval, Looks, Verdict, rows_to_find};
 
 /// How far a method is from another in a metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -163,9 +163,10 @@ pub fn with_baseline<'a>(baseline: &'a str, methods: &DatasetCells<'a>) -> Vec<C
 /// each dataset.
 pub fn places<'a>(datasets: &'a [DatasetCells<'a>]) -> Vec<Place<'a>> {
     let datasets: Vec<&DatasetCells> = datasets.iter().filter(|one| !one.cells.is_empty()).collect();
-    let mut places: Vec<Place> = datasets.iter().map(|one| Place { datasets: vec![*one] }).collect();
+    let place = |datasets| Place { datasets, looks: Looks::Once };
+    let mut places: Vec<Place> = datasets.iter().map(|one| place(vec![*one])).collect();
     if datasets.len() > 1 {
-        places.push(Place { datasets });
+        places.push(place(datasets));
     }
     places
 }
@@ -187,7 +188,7 @@ pub fn contrast(question: &ComparedMethods, metric: &str, place: &Place) -> Opti
         [one] => Some(one.dataset.to_string()),
         _ => None,
     };
-    let found = pooled(&values);
+    let found = pooled(&values, place.looks);
     Some(ContrastView {
         dataset,
         method: question.method.to_string(),
@@ -201,7 +202,7 @@ pub fn contrast(question: &ComparedMethods, metric: &str, place: &Place) -> Opti
         ci_rows: found.ci_rows,
         share_above_zero: found.share_above_zero,
         seeds_paired: found.pairs,
-        gain: pooled(&gains).tested,
+        gain: pooled(&gains, place.looks).tested,
         level,
         decided: None,
         undecided: None,

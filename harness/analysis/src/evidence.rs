@@ -1,6 +1,6 @@
 //! What a report is made from: an experiment and whatever was found of it. No store, no training.
 
-use super::totals::DatasetTotals;
+use super::totals::{DatasetTotals, Totals};
 use std::collections::BTreeMap;
 use valor_runs::record::{EvaluationRows, Failure, Predictions, Record};
 use valor_runs::spec::Experiment;
@@ -10,8 +10,10 @@ use valor_runs::spec::Experiment;
 pub struct Evidence {
     /// What was asked.
     pub experiment: Experiment,
-    /// One per dataset and method, in the order of the table.
+    /// One per dataset and method, in the order of the table: the declared seeds.
     pub cells: Vec<CellEvidence>,
+    /// Seeds beyond those that are recorded without a gap, of the cells of claims that are looked at after every seed.
+    pub further: Vec<CellEvidence>,
     /// The rows that runs were judged on, by evaluation id.
     pub evaluations: BTreeMap<String, EvaluationRows>,
     /// Notes of each dataset, in the experiment's order: dropped rows, stand-ins.
@@ -33,6 +35,12 @@ impl Evidence {
         let ids =
             self.records().filter(|(cell, _)| cell.dataset == dataset).map(|(_, record)| &record.evaluation);
         ids.filter_map(|id| Some((id.as_str(), self.evaluations.get(id)?))).collect()
+    }
+
+    /// Average effects on the test rows of every dataset.
+    pub fn all_totals(&self) -> Totals {
+        let datasets = (0..self.experiment.datasets.len()).map(|dataset| self.totals(dataset));
+        Totals::new(datasets.collect())
     }
 
     /// Average effects on the test rows of a dataset.

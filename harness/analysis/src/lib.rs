@@ -51,6 +51,8 @@ pub mod effects;
 
 pub mod claims;
 
+pub mod until;
+
 pub mod tuning;
 
 pub mod gates;
@@ -76,6 +78,9 @@ mod verdict_tests;
 
 #[cfg(test)]
 mod comparison_tests;
+
+#[cfg(test)]
+mod until_tests;
 
 #[cfg(test)]
 mod truth_tests;

@@ -6,14 +6,16 @@ use super::resample::{Resamples, row_interval};
 use std::collections::BTreeMap;
 use valor_stats::metrics::{Defined, Direction, Undefined};
 use valor_stats::stats::{
-    Interval, Law, Resampled, Studentised, joint_interval, paired_difference_in_blocks, paired_interval,
-    seeds_and_rows,
+    Interval, Law, Looks, Resampled, Studentised, joint_interval, paired_difference_in_blocks,
+    paired_interval, seeds_and_rows,
 };
 
 const DIFFERENT_SEEDS: &str =
     "the two methods finished different seeds, and rows are resampled per method over all of its seeds";
 const DIFFERENT_ROWS: &str = "the two methods were judged on different test rows";
 const NO_COMMON_SEED: &str = "no seed was finished by both";
+const SEEDS_OF_DATASETS: &str =
+    "datasets finished different seeds, and rows are resampled per dataset over all of its seeds";
 const NO_ROWS_OF_DISTANCE: &str =
     "the distance of an average from its best value is not the average distance";
 
@@ -45,6 +47,8 @@ impl<'a> DatasetCells<'a> {
 pub struct Place<'a> {
     /// At least one.
     pub datasets: Vec<&'a DatasetCells<'a>>,
+    /// How often seeds are looked at there.
+    pub looks: Looks,
 }
 
 impl<'a> Place<'a> {
@@ -71,6 +75,8 @@ pub struct LinearContrast<'a> {
     metric: &'a str,
     /// One value per seed that all methods finished, at least one; or why there is none.
     pub seeds: Defined<Vec<f64>>,
+    /// Those seeds.
+    paired: Vec<u64>,
     /// The seed-averaged sum under every resample, or why there is none.
     pub rows: Defined<Resampled>,
 }
@@ -79,9 +85,11 @@ impl<'a> LinearContrast<'a> {
     /// Adds up.
     pub fn of(terms: &[(f64, &ResampledCell<'a>)], metric: &'a str, orientation: Orientation) -> Self {
         let dataset = terms.first().map_or("", |(_, one)| one.cell.dataset.as_str());
+        let cells: Vec<&CellView> = terms.iter().map(|(_, one)| one.cell).collect();
         Self {
             dataset,
             metric,
+            paired: common_seeds(&cells, metric).unwrap_or_default(),
             seeds: seeds(terms, metric, orientation),
             rows: rows(terms, metric, orientation),
         }
@@ -191,9 +199,11 @@ pub struct Tested {
     rows_by: Option<Law>,
     /// Test rows of all datasets together; none where their variance is not known.
     pub test_rows: Option<usize>,
+    /// How many datasets that is.
+    over_datasets: usize,
     /// The mean over datasets as a sample of such datasets; nothing for one.
     pub datasets: Option<Studentised>,
-    /// Value by seed, dataset by dataset.
+    /// Value by seed, dataset by dataset; looked at after every seed, of all of them together.
     pub blocks: Vec<Vec<f64>>,
 }
 
@@ -207,12 +217,13 @@ impl Tested {
     pub fn interval(&self) -> Defined<Interval> {
         let ends = self.whole.interval(LEVEL)?;
         let n = self.blocks.iter().map(Vec::len).sum();
-        Ok(interval(ends, self.blocks.len(), self.rows_by.map(Law::method), n))
+        let pairs = Pairs { looks: self.whole.looks, blocks: self.blocks.len(), n };
+        Ok(interval(ends, pairs, self.rows_by.map(Law::method)))
     }
 
     /// Test rows of a dataset, on average; nothing where they have no part in it.
     pub fn rows_of_a_dataset(&self) -> Option<usize> {
-        Some(self.test_rows? / self.blocks.len().max(1))
+        Some(self.test_rows? / self.over_datasets.max(1))
     }
 
     /// Of the sum with every sign turned.
@@ -224,6 +235,7 @@ impl Tested {
             rows: self.rows.clone(),
             rows_by: self.rows_by,
             test_rows: self.test_rows,
+            over_datasets: self.over_datasets,
             datasets: self.datasets.map(|datasets| datasets.negative()),
             blocks: self.blocks.iter().map(turn).collect(),
         }
@@ -238,17 +250,32 @@ impl Tested {
             rows: self.rows.clone(),
             rows_by: self.rows_by,
             test_rows: self.test_rows,
+            over_datasets: self.over_datasets,
             datasets: self.datasets.map(|datasets| datasets.less(by)),
             blocks: self.blocks.iter().map(less).collect(),
         }
     }
 }
 
+/// What an interval over seeds is made of.
+#[derive(Clone, Copy)]
+struct Pairs {
+    looks: Looks,
+    /// Blocks with pairs of their own.
+    blocks: usize,
+    /// Pairs in all.
+    n: usize,
+}
+
 /// With its provenance: over seeds within so many blocks, and over test rows or not.
-fn interval((low, high): (f64, f64), blocks: usize, rows: Option<&str>, n: usize) -> Interval {
-    let seeds = match blocks {
-        1 => "Student t of paired differences".to_string(),
-        blocks => format!("Student t (Satterthwaite) of paired differences within {blocks} blocks"),
+fn interval((low, high): (f64, f64), pairs: Pairs, rows: Option<&str>) -> Interval {
+    let Pairs { looks, blocks, n } = pairs;
+    let seeds = match (looks, blocks) {
+        (Looks::Every, _) => "always-valid t of paired differences".to_string(),
+        (Looks::Once, 1) => "Student t of paired differences".to_string(),
+        (Looks::Once, blocks) => {
+            format!("Student t (Satterthwaite) of paired differences within {blocks} blocks")
+        }
     };
     let (method, over) = match rows {
         Some(method) => {
@@ -260,31 +287,55 @@ fn interval((low, high): (f64, f64), blocks: usize, rows: Option<&str>, n: usize
     Interval { low, high, level: LEVEL, method, over: over.to_string(), n, resamples: None, note }
 }
 
-/// Averages over datasets: all of them or none.
-pub fn pooled(blocks: &[LinearContrast]) -> Pooled {
-    let seeds = gather(blocks, |block| block.seeds.as_ref());
-    let rows = match &seeds {
+/// Averages over datasets: all of them or none. Looked at after every seed, seeds are one sample: each with its mean over datasets.
+pub fn pooled(blocks: &[LinearContrast], looks: Looks) -> Pooled {
+    let found = gather(blocks, |block| block.seeds.as_ref());
+    let rows = match &found {
         Err(reason) => Err(reason.clone()),
         Ok(_) => gather(blocks, |block| block.rows.as_ref()).and_then(|rows| average(&rows)),
+    };
+    let alike = blocks.windows(2).all(|pair| pair[0].paired == pair[1].paired);
+    let (seeds, rows) = match looks {
+        Looks::Once => (found.map(|blocks| blocks.into_iter().cloned().collect::<Vec<_>>()), rows),
+        Looks::Every if alike => (found.and_then(|_| seed_by_seed(blocks)), rows),
+        Looks::Every => (found.and_then(|_| seed_by_seed(blocks)), Err(Undefined::new(SEEDS_OF_DATASETS))),
     };
     let metric = blocks.first().map_or("", |block| block.metric);
     let ci_rows = row_interval(metric, &rows);
     let share = rows.as_ref().ok().filter(|_| ci_rows.is_ok()).map(Resampled::share_above_zero);
-    let mean_of = |seeds: &Vec<&Vec<f64>>| {
+    let mean_of = |seeds: &Vec<Vec<f64>>| {
         let mean = mean(seeds.iter().filter_map(|block| mean(block.iter().copied())));
         mean.ok_or_else(|| Undefined::new(NO_COMMON_SEED))
     };
     let mean = seeds.as_ref().map_err(Undefined::clone).and_then(mean_of);
-    let ci = seeds.as_ref().map_err(Undefined::clone).and_then(|seeds| over_seeds(seeds));
+    let ci = seeds.as_ref().map_err(Undefined::clone).and_then(|seeds| over_seeds(seeds, looks));
     Pooled {
-        ci_both: both(&mean, &ci, &ci_rows, blocks.len()),
+        ci_both: both(&mean, &ci, &ci_rows, Pairs { looks, blocks: blocks.len(), n: 0 }),
         mean,
         ci,
-        tested: seeds.as_ref().map_err(Undefined::clone).and_then(|seeds| tested(seeds, &rows)),
+        tested: seeds
+            .as_ref()
+            .map_err(Undefined::clone)
+            .and_then(|seeds| tested(seeds, &rows, looks, blocks.len())),
         share_above_zero: share,
         ci_rows,
-        pairs: seeds.iter().flatten().map(|block| block.len()).sum(),
+        pairs: seeds.iter().flatten().map(Vec::len).sum(),
     }
+}
+
+/// One block of all datasets: of every seed that each of them has, its mean over them.
+fn seed_by_seed(blocks: &[LinearContrast]) -> Defined<Vec<Vec<f64>>> {
+    let value = |block: &LinearContrast, seed: u64| {
+        let place = block.paired.iter().position(|paired| *paired == seed)?;
+        block.seeds.as_ref().ok()?.get(place).copied()
+    };
+    let over_datasets = |seed: &u64| {
+        let values: Option<Vec<f64>> = blocks.iter().map(|block| value(block, *seed)).collect();
+        values.and_then(|values| mean(values.into_iter()))
+    };
+    let first = blocks.first().map(|block| block.paired.as_slice()).unwrap_or_default();
+    let values: Vec<f64> = first.iter().filter_map(over_datasets).collect();
+    if values.is_empty() { Err(Undefined::new(NO_COMMON_SEED)) } else { Ok(vec![values]) }
 }
 
 /// From the intervals of both sources, so that it reaches as far as each to the last digit.
@@ -292,11 +343,11 @@ fn both(
     mean: &Defined<f64>,
     ci: &Defined<Interval>,
     ci_rows: &Defined<Interval>,
-    blocks: usize,
+    pairs: Pairs,
 ) -> Defined<Interval> {
     let (seeds, rows) = (ci.clone()?, ci_rows.clone()?);
     let ends = joint_interval(mean.clone()?, &[(seeds.low, seeds.high), (rows.low, rows.high)]);
-    Ok(interval(ends, blocks, Some(&rows.method), seeds.n))
+    Ok(interval(ends, Pairs { n: seeds.n, ..pairs }, Some(&rows.method)))
 }
 
 /// What every dataset has, or the first reason why one has none, with its name if there are several.
@@ -311,11 +362,19 @@ fn gather<'a, T>(
     blocks.iter().map(|block| part(block).map_err(|reason| named(block, reason))).collect()
 }
 
-fn over_seeds(blocks: &[&Vec<f64>]) -> Defined<Interval> {
-    let slices: Vec<&[f64]> = blocks.iter().map(|block| block.as_slice()).collect();
-    let contrast = match slices[..] {
-        [differences] => paired_interval(differences, LEVEL),
-        _ => paired_difference_in_blocks(&slices, LEVEL),
+fn over_seeds(blocks: &[Vec<f64>], looks: Looks) -> Defined<Interval> {
+    let slices: Vec<&[f64]> = blocks.iter().map(Vec::as_slice).collect();
+    let contrast = match (looks, &slices[..]) {
+        (Looks::Every, _) => {
+            let values = slices.concat();
+            let ends = Studentised::of(&values)?.at_every_look().interval(LEVEL)?;
+            return Ok(Interval {
+                over: "pairs".to_string(),
+                ..interval(ends, Pairs { looks, blocks: 1, n: values.len() }, None)
+            });
+        }
+        (Looks::Once, [differences]) => paired_interval(differences, LEVEL),
+        (Looks::Once, _) => paired_difference_in_blocks(&slices, LEVEL),
     };
     contrast.map(|contrast| contrast.interval)
 }
@@ -325,11 +384,19 @@ fn average(rows: &[&Resampled]) -> Defined<Resampled> {
     Resampled::mean(&rows).map_err(|error| Undefined(format!("{error:#}")))
 }
 
-fn tested(blocks: &[&Vec<f64>], rows: &Defined<Resampled>) -> Defined<Tested> {
+fn tested(
+    blocks: &[Vec<f64>],
+    rows: &Defined<Resampled>,
+    looks: Looks,
+    over_datasets: usize,
+) -> Defined<Tested> {
     let parts = blocks.iter().map(|block| Studentised::of(block)).collect::<Result<Vec<_>, _>>()?;
     let factor = 1.0 / parts.len() as f64;
     let shares: Vec<(f64, Studentised)> = parts.iter().map(|part| (factor, *part)).collect();
-    let seeds = Studentised::sum(&shares)?;
+    let seeds = match (looks, parts.as_slice()) {
+        (Looks::Every, [one]) => one.at_every_look(),
+        (Looks::Once | Looks::Every, _) => Studentised::sum(&shares)?,
+    };
     let known = rows.as_ref().ok();
     let (whole, rows) = match rows {
         Ok(rows) => match (seeds_and_rows(&seeds, rows), rows.variance()) {
@@ -348,6 +415,7 @@ fn tested(blocks: &[&Vec<f64>], rows: &Defined<Resampled>) -> Defined<Tested> {
         rows_by: known.map(|rows| rows.law),
         test_rows: known.map(|rows| rows.rows),
         datasets,
-        blocks: blocks.iter().map(|block| (*block).clone()).collect(),
+        over_datasets,
+        blocks: blocks.to_vec(),
     })
 }

@@ -1,6 +1,7 @@
 //! What is estimated, and how much the test rows decide: a bootstrap that draws rows once for all models.
 
 use super::estimate::LEVEL;
+use super::evidence::Evidence;
 use super::shown::CURVES;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -70,6 +71,16 @@ pub struct Visits {
 }
 
 impl Visits {
+    /// What one resample of all asked runs would visit.
+    pub fn of(evidence: &Evidence) -> Self {
+        let none = Self { asks: evidence.experiment.asks(), all: 0, most: 0 };
+        evidence.cells.iter().fold(none, |visits, cell| {
+            let rows = evidence.evaluations(cell.dataset).values().map(|rows| rows.outcome.len()).max();
+            let rows = rows.unwrap_or(0) as u64;
+            Self { all: visits.all + rows * cell.runs.len() as u64, most: visits.most.max(rows), ..visits }
+        })
+    }
+
     /// Of no runs.
     pub fn none(asks: Question) -> Self {
         Self { asks, all: 0, most: 0 }

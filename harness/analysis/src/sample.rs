@@ -61,6 +61,7 @@ impl Sample {
         let mut evidence = Evidence {
             experiment: self.experiment(),
             cells: Vec::new(),
+            further: Vec::new(),
             evaluations: BTreeMap::new(),
             notes: vec![vec!["A note on these rows.".to_string()]; self.datasets.len()],
             command: "valor report experiments/sample.toml --profile quick".to_string(),
@@ -98,6 +99,7 @@ impl Sample {
             methods: self.methods.iter().map(named).collect(),
             split: SplitSpec { per_seed: self.split_per_seed, ..Default::default() },
             seeds: self.seeds.clone(),
+            more: Default::default(),
             interval: SeedInterval::StudentT,
             metrics: self.metrics.iter().map(ToString::to_string).collect(),
             baseline: self.methods[0].0.to_string(),

@@ -177,6 +177,24 @@ impl Totals {
         Some(self.share_or_area(seen, datasets))
     }
 
+    /// What decides the claims of an experiment, and what an experimenter would have decided them by.
+    pub fn of_claims(&self, asked: &Experiment) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for claim in &asked.claims {
+            let datasets: Vec<&str> = match claim.datasets.as_slice() {
+                [] => asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect(),
+                some => some.iter().map(String::as_str).collect(),
+            };
+            let deciding = self.deciding(&claim.metric, &datasets);
+            for name in [Some(deciding), self.observed(&claim.metric, &datasets)].into_iter().flatten() {
+                if metrics::find(name).is_ok() && !names.iter().any(|known| known == name) {
+                    names.push(name.to_string());
+                }
+            }
+        }
+        names
+    }
+
     /// The experiment with what decides before every metric of its table that does not decide itself.
     pub fn leading(&self, asked: &Experiment) -> Experiment {
         let datasets: Vec<&str> = asked.datasets.iter().map(|dataset| dataset.name.as_str()).collect();

@@ -54,7 +54,7 @@ pub(super) fn part(
         over: found.over,
         pairs: found.count,
         reason: None,
-        needed: open.map(|nearest| Needed::of(&nearest, rule, seeds)),
+        needed: open.map(|nearest| Needed::of(&nearest, None, rule, seeds)),
         ..Part::untested(what, String::new())
     }
 }

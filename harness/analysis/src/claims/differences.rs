@@ -210,7 +210,7 @@ impl Judge<'_> {
             let find = |(factor, name): &(f64, &str)| cells.find(name).map(|one| (*factor, one));
             LinearContrast::of(&terms.iter().filter_map(find).collect::<Vec<_>>(), self.metric, orientation)
         });
-        pooled(&combined.collect::<Vec<_>>())
+        pooled(&combined.collect::<Vec<_>>(), self.place.looks)
     }
 
     /// A step is a gain, and larger than every other step.
@@ -332,7 +332,8 @@ impl Judge<'_> {
             pairs: found.seeds_paired,
             detectable: gain.whole.detectable(rule.single_level(), rule.power).ok(),
             reason: untested.then(|| "no variance to test against".to_string()),
-            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&gain.whole, &rule, self.seeds)),
+            needed: (verdict == Answer::Inconclusive)
+                .then(|| Needed::of(&gain.whole, Some(&gain.whole), &rule, self.seeds)),
             distance: Some(gain.whole.mean),
             rows: PartRows::of(gain),
             ..Part::untested(what, String::new())
@@ -343,8 +344,8 @@ impl Judge<'_> {
         let Own { what, gain, tested, level, margin, bounds, test } = own;
         let rule = Rule { level: LEVEL, power: POWER, family: family.count, margin };
         let adjusted = family.adjusted(&test.id);
-        let (verdict, nearest) = match bounds {
-            Bounds::Least(over) => (rule.answer(&tested.whole, &over, adjusted), over),
+        let (verdict, nearest, small) = match bounds {
+            Bounds::Least(over) => (rule.answer(&tested.whole, &over, adjusted), over, Some(&tested.whole)),
             Bounds::Between(least, most) => {
                 let inside = least.mean > 0.0 && most.mean < 0.0;
                 let certain = adjusted.is_some_and(|p| p < 1.0 - rule.level);
@@ -353,7 +354,7 @@ impl Judge<'_> {
                     (true, false) => Answer::Refuted,
                     (false, _) => Answer::Inconclusive,
                 };
-                (verdict, if least.mean.abs() < most.mean.abs() { least } else { most })
+                (verdict, if least.mean.abs() < most.mean.abs() { least } else { most }, None)
             }
         };
         let sign = self.sign();
@@ -371,7 +372,7 @@ impl Judge<'_> {
             pairs: gain.pairs,
             detectable: tested.whole.detectable(rule.single_level(), rule.power).ok(),
             reason: None,
-            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&nearest, &rule, self.seeds)),
+            needed: (verdict == Answer::Inconclusive).then(|| Needed::of(&nearest, small, &rule, self.seeds)),
             distance: Some(nearest.mean),
             rows: PartRows::of(&tested),
             ..Part::untested(what, String::new())

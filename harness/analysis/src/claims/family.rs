@@ -12,6 +12,13 @@ pub(super) struct ClaimTest {
     pub p: Option<f64>,
 }
 
+/// A test in its family.
+#[derive(Clone, Debug)]
+pub struct FamilyTest {
+    pub(super) family: String,
+    pub(super) test: ClaimTest,
+}
+
 /// Families of claims by name.
 #[derive(Default)]
 pub struct ClaimFamilies {
@@ -19,8 +26,15 @@ pub struct ClaimFamilies {
 }
 
 impl ClaimFamilies {
+    /// Of these tests; one that is known counts once, with the p that comes last.
+    pub(super) fn of(tests: impl Iterator<Item = FamilyTest>) -> Self {
+        let mut families = Self::default();
+        tests.for_each(|FamilyTest { family, test }| families.add(&family, test));
+        families
+    }
+
     /// One more test of a family; one that is known counts once.
-    pub(super) fn add(&mut self, family: &str, test: ClaimTest) {
+    fn add(&mut self, family: &str, test: ClaimTest) {
         self.tests.entry(family.to_string()).or_default().insert(test.id, test.p);
     }
 

@@ -18,7 +18,7 @@ pub(super) fn parts(
         let cells = place.datasets.iter().filter_map(|cells| cells.find(method));
         let levels: Vec<LinearContrast> =
             cells.map(|cell| LinearContrast::of(&[(1.0, cell)], metric, Orientation::Metric)).collect();
-        let level = pooled(&levels);
+        let level = pooled(&levels, place.looks);
         let found = level.tested.map(|tested| FoundValue {
             over: tested.over(),
             whole: tested.whole,

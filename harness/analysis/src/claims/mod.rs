@@ -11,7 +11,7 @@ mod needed;
 mod part;
 mod spread;
 
-pub use family::ClaimFamilies;
+pub use family::{ClaimFamilies, FamilyTest};
 pub use needed::{MOST_SEEDS, Needed};
 pub use part::Part;
 
@@ -21,9 +21,10 @@ use super::estimate::LEVEL;
 use super::linear_contrast::{DatasetCells, Place};
 use super::totals::Instead;
 use differences::{Draft, Judge, Margins};
+use serde::Serialize;
 use valor_runs::spec::{Claim, Experiment, Margin, Statement};
 use valor_stats::metrics::{self, Defined, Direction, Undefined};
-use valor_stats::stats::{Answer, POWER, Rule, rows_to_find};
+use valor_stats::stats::{Answer, Looks, POWER, Rule, rows_to_find};
 
 /// A claim with its answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +41,31 @@ pub struct ClaimView {
     pub parts: Vec<Part>,
     /// What an experimenter would have answered, where it was decided without the noise of outcomes.
     pub observed: Option<ObservedAnswer>,
+    /// Where looking at it ended, if it is looked at after every seed.
+    pub ended: Option<Ended>,
+}
+
+/// Where looking at a claim ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Ended {
+    /// Seeds of each of its cells.
+    pub seeds: usize,
+    /// Why.
+    pub why: Ending,
+}
+
+/// Why looking at a claim ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// It is decided.
+    Decided,
+    /// No number of seeds decides it: test rows do, or it cannot be tested, or it is judged once.
+    SeedsDoNotDecide,
+    /// It has the most seeds that the design allows.
+    MostSeeds,
+    /// Runs that the next look needs are not recorded.
+    Missing,
 }
 
 /// The answer to the same claim in the metric of outcomes.
@@ -156,15 +182,37 @@ pub fn families(
     comparisons: &Comparisons,
     seeds: usize,
 ) -> ClaimFamilies {
-    let mut families = ClaimFamilies::default();
-    for one in asked {
-        for form in one.forms() {
-            let judge = one.judge(form.metric, deciding, seeds);
-            let tests = form.drafts.iter().filter_map(|draft| judge.tested(draft, comparisons));
-            tests.for_each(|test| families.add(&form.family, test));
-        }
-    }
-    families
+    let tests = asked.iter().flat_map(|claim| claim.tests(deciding, seeds, comparisons));
+    ClaimFamilies::of(tests)
+}
+
+/// Answers the claims of an experiment by themselves, apart from its tables. `settled` are the tests of claims that were decided at
+/// earlier looks: they count in their families with the p that they had, unless one of these claims makes the same test anew.
+///
+/// Holm over always-valid p-values, each at whatever look, keeps the error rate of the family over all looks: the first true null
+/// hypothesis that is rejected at any look has a p of at most alpha over the number of true ones.
+pub fn look(
+    asked: &Experiment,
+    datasets: &[DatasetCells],
+    deciding: &Deciding,
+    seeds: usize,
+    settled: &[FamilyTest],
+) -> Vec<Looked> {
+    let mut comparisons = Comparisons::default();
+    let claims = ask(asked, datasets, deciding, &mut comparisons);
+    let tests: Vec<Vec<FamilyTest>> =
+        claims.iter().map(|claim| claim.tests(deciding, seeds, &comparisons)).collect();
+    let families = ClaimFamilies::of(settled.iter().chain(tests.iter().flatten()).cloned());
+    let answered = claims.into_iter().map(|claim| claim.answer(deciding, seeds, &comparisons, &families));
+    answered.zip(tests).map(|(view, tests)| Looked { view, tests }).collect()
+}
+
+/// A claim at a look.
+pub struct Looked {
+    /// With its answer.
+    pub view: ClaimView,
+    /// What it added to its families.
+    pub tests: Vec<FamilyTest>,
 }
 
 fn one<'a>(
@@ -178,7 +226,9 @@ fn one<'a>(
     let named = |one: &&DatasetCells| {
         claim.datasets.is_empty() || claim.datasets.iter().any(|dataset| dataset == one.dataset)
     };
-    let place = Place { datasets: datasets.iter().filter(named).collect() };
+    // What is judged once is judged as where all is.
+    let looks = if claim.statement.compared().is_empty() { Looks::Once } else { deciding.looks };
+    let place = Place { datasets: datasets.iter().filter(named).collect(), looks };
     let (totals, names) = (deciding.totals, place.names());
     let form = |metric: &'a str, meant: &str, family: String| InMetric {
         metric,
@@ -221,6 +271,16 @@ impl<'a> Asked<'a> {
     /// In each of its metrics.
     fn forms(&self) -> impl Iterator<Item = &InMetric<'a>> {
         std::iter::once(&self.decided).chain(&self.observed)
+    }
+
+    /// What it adds to its families.
+    fn tests(&self, deciding: &Deciding, seeds: usize, comparisons: &Comparisons) -> Vec<FamilyTest> {
+        let of_form = |form: &InMetric| {
+            let judge = self.judge(form.metric, deciding, seeds);
+            let tests = form.drafts.iter().filter_map(|draft| judge.tested(draft, comparisons));
+            tests.map(|test| FamilyTest { family: form.family.clone(), test }).collect::<Vec<_>>()
+        };
+        self.forms().flat_map(of_form).collect()
     }
 
     fn judge<'b>(&'b self, metric: &'b str, deciding: &'b Deciding<'b>, seeds: usize) -> Judge<'b> {
@@ -318,6 +378,7 @@ impl<'a> Asked<'a> {
             instead: self.instead.filter(|_| absent.is_empty()),
             absent,
             parts: found.parts,
+            ended: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use valor_data::DataSpec;
 use valor_runs::spec::{Experiment, NamedData, NamedMethod};
 use valor_stats::metrics::{self, Defined, Direction};
-use valor_stats::stats::Interval;
+use valor_stats::stats::{Interval, Looks};
 
 /// Datasets of one kind, by their places in the experiment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +43,10 @@ impl Kind {
 
     /// Where its methods are compared.
     pub(crate) fn place<'a>(&self, cells: &'a [DatasetCells<'a>]) -> Place<'a> {
-        Place { datasets: self.datasets.iter().filter_map(|place| cells.get(*place)).collect() }
+        Place {
+            datasets: self.datasets.iter().filter_map(|place| cells.get(*place)).collect(),
+            looks: Looks::Once,
+        }
     }
 }
 
@@ -285,7 +288,7 @@ fn averaged(method: &NamedMethod, place: &Place, names: &[String]) -> Option<Kin
     let average = |metric: &String| {
         let sums = cells.iter().map(|one| LinearContrast::of(&[(1.0, *one)], metric, Orientation::Metric));
         let sds = cells.iter().map(|one| one.cell.metrics.get(metric)?.sd).collect::<Option<Vec<f64>>>();
-        let Pooled { mean: found, ci, ci_both, .. } = pooled(&sums.collect::<Vec<_>>());
+        let Pooled { mean: found, ci, ci_both, .. } = pooled(&sums.collect::<Vec<_>>(), Looks::Once);
         let sd = sds.and_then(|sds| mean(sds.into_iter()));
         (metric.clone(), KindMean { mean: found, sd, ci, ci_both })
     };

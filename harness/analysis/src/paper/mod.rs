@@ -23,6 +23,7 @@ use serde::Serialize;
 use source::{Column, Flag, Printed, Sheet};
 use valor_data::DataSpec;
 use valor_runs::spec::PaperTable;
+use valor_stats::stats::Looks;
 
 /// The metric that stands for the time of a single row.
 const LATENCY: &str = "latency";
@@ -156,7 +157,7 @@ impl Draft {
     pub fn ask(&self, cells: &[DatasetCells], comparisons: &mut Comparisons) {
         for half in &self.halves {
             let named = |one: &&DatasetCells| half.datasets.iter().any(|name| name == one.dataset);
-            let place = Place { datasets: cells.iter().filter(named).collect() };
+            let place = Place { datasets: cells.iter().filter(named).collect(), looks: Looks::Once };
             for pair in &half.pairs {
                 comparisons.ask(Asker::Step, &pair.question(), &pair.metric, &place);
             }

@@ -2,6 +2,7 @@
 
 use super::agenda::Beginning;
 use crate::record::{FailureClass, Status};
+use crate::spec::MoreSeeds;
 use crate::store::Beats;
 use serde::{Deserialize, Serialize};
 
@@ -81,6 +82,8 @@ pub enum Event {
 /// The first line that a worker is told: what was asked, and how things stood.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Task {
+    /// Seeds that cells have beyond those that the file declares.
+    pub more: MoreSeeds,
     /// Hash of the ids of all runs: files may have changed since.
     pub plan: String,
     /// How things stood when the experiment was asked for.

@@ -227,6 +227,7 @@ impl Yard<'_> {
         let (started, busy, ended) = (false, false, false);
         let mut running = Running { process, input, owner: None, started, busy, ended };
         running.tell(&Task {
+            more: self.pool.experiment.more.clone(),
             plan: plan(self.pool.experiment),
             beginning: self.agenda.beginning.clone(),
             dead: self.observer.dead().clone(),

@@ -173,6 +173,7 @@ pub fn child(
         };
         let device = here(&options.device, workers)?;
         let (experiment, store, provenance) = load()?;
+        let experiment = experiment.with(task.more);
         let place = Place { device, provenance };
         let same = plan(&experiment) == task.plan;
         let path = experiment.path.display();

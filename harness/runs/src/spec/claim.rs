@@ -5,6 +5,7 @@ use super::decision::has_direction;
 use super::groups::{backbones, by_components, with_components};
 use super::names::{missing, unique};
 use super::{Margin, NamedMethod};
+use std::collections::BTreeSet;
 use valor_base::input_error;
 use valor_learn::learner::catalog;
 use valor_stats::metrics::{self, Direction};
@@ -125,6 +126,26 @@ impl Claim {
             Statement::OrdersAs { other, .. } => vec![&self.metric, other],
             Statement::Faster { .. } | Statement::Fails { .. } => Vec::new(),
         }
+    }
+}
+
+impl Statement {
+    /// Methods that it compares, by name: those whose seeds decide it one after the other. Nothing where it is
+    /// judged once: standard deviations, means of single methods, orders, times and failures.
+    pub fn compared(&self) -> BTreeSet<&str> {
+        let names: Vec<&String> = match self {
+            Self::Better { pairs, .. } => pairs.iter().flat_map(|pair| [&pair.better, &pair.than]).collect(),
+            Self::LargestStep(chains) => chains.iter().flat_map(|chain| &chain.methods).collect(),
+            Self::EveryBestHas { groups, .. } => {
+                groups.iter().flat_map(|group| group.with.iter().chain(&group.without)).collect()
+            }
+            Self::SpreadAtMost { .. }
+            | Self::MeanAtMost { .. }
+            | Self::OrdersAs { .. }
+            | Self::Faster { .. }
+            | Self::Fails { .. } => Vec::new(),
+        };
+        names.into_iter().map(String::as_str).collect()
     }
 }
 

@@ -13,6 +13,9 @@ const REGION: Margin = Margin::Share(0.05);
 /// Fewest datasets of a critical-difference diagram.
 const DATASETS_FOR_RANKS: usize = 6;
 
+/// Most seeds of a cell.
+const MOST_SEEDS: usize = 1_000;
+
 /// Declared before runs: what is compared, and what counts as a difference.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Decision {
@@ -26,6 +29,10 @@ pub struct Decision {
     pub equivalence: Equivalence,
     /// The test.
     pub test: Test,
+    /// Claims are looked at after every seed, and their cells get further ones until each is decided, up to so many in all;
+    /// nothing: claims are looked at once, with the declared seeds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_seeds: Option<usize>,
 }
 
 /// Comparisons that a family may hold.
@@ -124,6 +131,7 @@ pub(super) struct DecisionWire {
     pub datasets: Option<Scope>,
     pub equivalence: Option<Equivalence>,
     pub test: Option<Test>,
+    pub max_seeds: Option<usize>,
     #[serde(default)]
     pub critical_difference: bool,
 }
@@ -137,6 +145,7 @@ impl Decision {
             datasets: Scope::default(),
             equivalence: Equivalence::All(REGION),
             test: Test::default(),
+            max_seeds: None,
         }
     }
 
@@ -159,10 +168,12 @@ impl Decision {
             datasets: wire.datasets.unwrap_or(silent.datasets),
             equivalence: wire.equivalence.clone().unwrap_or(silent.equivalence),
             test: wire.test.unwrap_or(silent.test),
+            max_seeds: wire.max_seeds,
         };
         decision.check_metrics(experiment)?;
         decision.check_margins(experiment)?;
         decision.check_test(experiment)?;
+        decision.check_seeds(experiment)?;
         if wire.critical_difference {
             return Err(no_diagram(experiment.datasets.len()));
         }
@@ -217,6 +228,24 @@ impl Decision {
                 let found = margin.text();
                 return Err(input_error!("decision.equivalence, {name}: found {found}; must be 0 or more"));
             }
+        }
+        Ok(())
+    }
+
+    /// A design that adds seeds has some to add, and a test that may be looked at after each.
+    fn check_seeds(&self, experiment: &Experiment) -> anyhow::Result<()> {
+        let Some(most) = self.max_seeds else { return Ok(()) };
+        let declared = experiment.seeds.len();
+        if most <= declared || most > MOST_SEEDS {
+            return Err(input_error!(
+                "decision.max-seeds: found {most}; allowed are whole numbers above the {declared} declared seeds, up to {MOST_SEEDS}"
+            ));
+        }
+        if self.test.signs().is_some() {
+            return Err(input_error!(
+                "decision.max-seeds: claims that are looked at after every seed need test = \"student-t\"; tests by signs are for \
+                 a number of seeds that is fixed before"
+            ));
         }
         Ok(())
     }

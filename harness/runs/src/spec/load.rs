@@ -4,7 +4,7 @@ use super::claim::{self, Known};
 use super::error::ExperimentError;
 use super::names::{missing, unique};
 use super::wire::{self, EvaluationWire, SeedsWire, Wire};
-use super::{Decision, Experiment, NamedData, NamedMethod, Tuning, methods};
+use super::{Decision, Experiment, MoreSeeds, NamedData, NamedMethod, Tuning, methods};
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -85,6 +85,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         methods,
         split: wire.split.resolve(wire.evaluation),
         seeds: seeds(wire.seeds.clone())?,
+        more: MoreSeeds::default(),
         interval: wire.interval.unwrap_or_default(),
         decision: Decision::silent(&metrics),
         metrics,

@@ -9,6 +9,7 @@ mod id;
 mod load;
 mod margin;
 mod methods;
+mod more_seeds;
 mod names;
 mod objective_wire;
 mod tuning;
@@ -21,6 +22,7 @@ pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::{CellIdentity, hash};
 pub use load::{declared, load, profiles, root};
 pub use margin::Margin;
+pub use more_seeds::MoreSeeds;
 pub use tuning::{Range, Scale, Search, Tuning};
 
 use error::ExperimentError;
@@ -82,6 +84,8 @@ pub struct Experiment {
     pub split: SplitSpec,
     /// Seeds of every cell.
     pub seeds: Vec<u64>,
+    /// Seeds that cells have beyond these.
+    pub more: MoreSeeds,
     /// How intervals over seeds are made.
     pub interval: SeedInterval,
     /// Metrics of the table, first the primary one.
@@ -111,7 +115,7 @@ pub enum PaperTable {
 }
 
 /// A cell of the table: one dataset with one method, by their places in an experiment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Cell {
     /// Place among the experiment's datasets.
     pub dataset: usize,
@@ -164,6 +168,46 @@ impl Experiment {
             .flat_map(move |dataset| (0..methods).map(move |method| Cell { dataset, method }))
     }
 
+    /// The seeds after those declared: one above the largest, and so on.
+    pub fn further_seeds(&self) -> impl Iterator<Item = u64> + use<> {
+        let largest = self.seeds.iter().copied().max().unwrap_or(0);
+        (1..).map(move |step| largest + step)
+    }
+
+    /// The seeds of a cell: those declared, then further ones.
+    pub fn seeds_of(&self, cell: Cell) -> Vec<u64> {
+        let more = self.more.of(cell);
+        self.seeds.iter().copied().chain(self.further_seeds().take(more)).collect()
+    }
+
+    /// The same with these further seeds and no others.
+    #[must_use]
+    pub fn with(&self, more: MoreSeeds) -> Self {
+        Self { more, ..self.clone() }
+    }
+
+    /// The same with every seed that a cell of a claim may ever ask for.
+    #[must_use]
+    pub fn with_most_seeds(&self) -> Self {
+        let mut more = MoreSeeds::default();
+        let further = self.decision.max_seeds.map_or(0, |most| most.saturating_sub(self.seeds.len()));
+        let cells = self.claims.iter().flat_map(|claim| self.cells_of(claim));
+        cells.for_each(|cell| more.ask(cell, further));
+        self.with(more)
+    }
+
+    /// The cells whose seeds a claim is decided by; none where the profile lacks one of its datasets, or seeds add nothing.
+    pub fn cells_of(&self, claim: &Claim) -> Vec<Cell> {
+        let named = |name: &String| self.datasets.iter().position(|dataset| dataset.name == *name);
+        let all = || (0..self.datasets.len()).collect::<Vec<_>>();
+        let datasets: Option<Vec<usize>> = claim.datasets.iter().map(named).collect();
+        let datasets = datasets.unwrap_or_default();
+        let datasets = if claim.datasets.is_empty() { all() } else { datasets };
+        let methods = claim.statement.compared();
+        let cells = self.cells().filter(|cell| datasets.contains(&cell.dataset));
+        cells.filter(|cell| methods.contains(self.method(*cell).name.as_str())).collect()
+    }
+
     /// All runs in the order of the table, a cell's seeds together. Everything that goes over cells times seeds goes over this.
     pub fn runs(&self) -> Vec<PlannedRun> {
         self.planned(|cell| {
@@ -185,8 +229,8 @@ impl Experiment {
         // A cell may hold thousands of candidates, and is hashed once for all its seeds.
         let of_cell = |cell: Cell| {
             let identity = identity(cell);
-            let run = |&seed: &u64| PlannedRun { cell, seed, id: identity.id(seed) };
-            self.seeds.iter().map(run).collect::<Vec<_>>()
+            let run = |seed: u64| PlannedRun { cell, seed, id: identity.id(seed) };
+            self.seeds_of(cell).into_iter().map(run).collect::<Vec<_>>()
         };
         let runs: Vec<Vec<PlannedRun>> = cells.into_par_iter().map(of_cell).collect();
         runs.concat()

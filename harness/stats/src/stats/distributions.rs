@@ -1,5 +1,6 @@
 //! Distributions behind tests and intervals: normal, Student t, chi-squared, and the chance that a t-test finds a difference.
 
+use super::anytime::{self, Looks};
 use crate::metrics::Undefined;
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 use statrs::function::gamma::ln_gamma;
@@ -37,6 +38,30 @@ pub(super) fn normal_quantile(probability: f64) -> f64 {
     Normal::standard().inverse_cdf(probability)
 }
 
+/// Standard errors of test rows that an interval at a level reaches.
+pub(super) fn rows_reach(looks: Looks, level: f64) -> f64 {
+    match looks {
+        Looks::Once => normal_quantile(0.5 + level / 2.0),
+        Looks::Every => -rows_quantile(looks, 0.5 - level / 2.0),
+    }
+}
+
+/// Quantile of what test rows do, at the probability of one tail.
+pub(super) fn rows_quantile(looks: Looks, tail: f64) -> f64 {
+    match looks {
+        Looks::Once => normal_quantile(tail),
+        Looks::Every => normal_quantile(anytime::ROWS * tail),
+    }
+}
+
+/// The tail whose quantile lies so many standard errors of test rows below zero.
+pub(super) fn rows_tail(looks: Looks, distance: f64) -> f64 {
+    match looks {
+        Looks::Once => normal_below(-distance),
+        Looks::Every => (normal_below(-distance) / anytime::ROWS).min(0.5),
+    }
+}
+
 /// `P(Z <= z)`.
 pub(super) fn normal_below(z: f64) -> f64 {
     Normal::standard().cdf(z)
@@ -55,9 +80,22 @@ pub(super) struct Mixed {
     pub(super) freedom: f64,
     /// Share of the variance that is estimated; the rest counts as known.
     pub(super) estimated: f64,
+    /// How often the test is made.
+    pub(super) looks: Looks,
 }
 
-/// The chance that a two-sided test at `level` finds a difference of `distance` standard errors.
+impl Mixed {
+    /// Standard errors of the estimated part that the test at a level asks for; without bounds where no number is enough.
+    fn critical(&self, level: f64) -> Result<f64, Undefined> {
+        match self.looks {
+            Looks::Once => t_quantile(0.5 + level / 2.0, self.freedom),
+            Looks::Every => Ok(anytime::quantile(1.0 - level, self.freedom + 1.0).unwrap_or(f64::INFINITY)),
+        }
+    }
+}
+
+/// The chance that a two-sided test at `level` finds a difference of `distance` standard errors; of one that is made after every
+/// seed, the chance that it does so with these.
 ///
 /// ```text
 /// 1 - E[ Phi(c(S) - distance) - Phi(-c(S) - distance) ],   c(S)^2 = w t^2 S^2 + (1 - w) z^2,   S^2 ~ chi-squared / freedom
@@ -66,14 +104,18 @@ pub(super) struct Mixed {
 /// w is the share that is estimated: at 1 this is the noncentral t. The expectation is taken over log S by the trapezoidal
 /// rule, which is smooth for every number of degrees of freedom.
 pub(super) fn power_at(distance: f64, mixed: &Mixed, level: f64) -> Result<f64, Undefined> {
-    let Mixed { freedom, estimated } = *mixed;
-    let probability = 0.5 + level / 2.0;
-    let known = normal_quantile(probability) * (1.0 - estimated).max(0.0).sqrt();
-    if freedom > NORMAL_FROM || estimated == 0.0 {
-        let critical = normal_quantile(probability);
-        return Ok(1.0 - (normal_below(critical - distance) - normal_below(-critical - distance)));
+    let Mixed { freedom, estimated, .. } = *mixed;
+    let of_rows = rows_reach(mixed.looks, level);
+    let known = of_rows * (1.0 - estimated).max(0.0).sqrt();
+    let found =
+        |critical: f64| 1.0 - (normal_below(critical - distance) - normal_below(-critical - distance));
+    if estimated == 0.0 || (mixed.looks == Looks::Once && freedom > NORMAL_FROM) {
+        return Ok(found(of_rows));
     }
-    let critical = t_quantile(probability, freedom)? * estimated.sqrt();
+    let critical = mixed.critical(level)? * estimated.sqrt();
+    if critical.is_infinite() || freedom > NORMAL_FROM {
+        return Ok(if critical.is_infinite() { 0.0 } else { found(critical.hypot(known)) });
+    }
     let missed = |scale: f64| {
         let end = (critical * scale).hypot(known);
         normal_below(end - distance) - normal_below(-end - distance)

@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod agreements;
 mod answer;
+mod anytime;
 mod band;
 mod bootstrap;
 mod distributions;
@@ -16,6 +17,8 @@ mod holm;
 mod interval;
 mod linear;
 mod linearised;
+#[cfg(test)]
+mod optional_stopping;
 mod paired;
 mod resamples;
 mod row_bootstrap;
@@ -33,6 +36,7 @@ mod verdict;
 mod weak_totals;
 
 pub use answer::Answer;
+pub use anytime::Looks;
 pub use band::{CurveBand, curve_band};
 pub use distributions::NORMAL_95;
 pub use draws::{RowBootstrap, RowDraws};

@@ -423,4 +423,5 @@ fn the_tables_of_the_methods() {
     super::row_coverage::print(many);
     print_tests(many);
     print_verdicts(many);
+    super::optional_stopping::print(many);
 }

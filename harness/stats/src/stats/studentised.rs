@@ -1,7 +1,8 @@
 //! A mean with its standard error: what a t-test, an interval, a test of equivalence and a power calculation share.
 
+use super::anytime::{self, Looks};
 use super::distributions::{
-    Mixed, distance_found, normal_below, normal_quantile, power_at, t_below, t_quantile,
+    Mixed, distance_found, power_at, rows_quantile, rows_reach, rows_tail, t_below, t_quantile,
 };
 use crate::metrics::Undefined;
 use serde::Serialize;
@@ -37,7 +38,8 @@ impl Tails {
 ///
 /// Half-widths, not variances, are added in quadrature, each from the mean (MOVER: Zou and Donner 2008). So the interval
 /// reaches at least as far as that of either source, on either side; its p-value is one minus the level at which it
-/// ends at the tested value.
+/// ends at the tested value. Where it is looked at after every seed, t is the quantile of the always-valid t, and z that of .8 of
+/// the same tail: test rows are the same at every look, but the mean wanders about them.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Studentised {
     /// The mean.
@@ -48,12 +50,15 @@ pub struct Studentised {
     pub freedom: f64,
     /// What test rows add; nothing where they are not known.
     pub rows: Tails,
+    /// How often it is looked at.
+    #[serde(skip)]
+    pub looks: Looks,
 }
 
 impl Studentised {
     /// From one source alone, with tails alike.
     pub fn new(mean: f64, error: f64, freedom: f64) -> Self {
-        Self { mean, error, freedom, rows: Tails::default() }
+        Self { mean, error, freedom, rows: Tails::default(), looks: Looks::Once }
     }
 
     /// Of independent values.
@@ -83,7 +88,29 @@ impl Studentised {
         Ok(Self::new(mean, sd / (n as f64).sqrt(), (n - 1) as f64))
     }
 
-    /// The sum of independent parts, each times its factor (0 or more), with Satterthwaite's degrees of freedom.
+    /// The same looked at after every seed. `freedom` must be that of one sample: one less than its values.
+    #[must_use]
+    pub fn at_every_look(&self) -> Self {
+        Self { looks: Looks::Every, ..*self }
+    }
+
+    /// As if there were `factor` times as many seeds that vary as much.
+    #[must_use]
+    pub fn of_more_seeds(&self, factor: f64) -> Self {
+        let freedom = match self.looks {
+            Looks::Once => self.freedom * factor,
+            Looks::Every => (self.freedom + 1.0) * factor - 1.0,
+        };
+        Self { error: self.error / factor.sqrt(), freedom, ..*self }
+    }
+
+    /// As if seeds were without number: what test rows alone leave.
+    #[must_use]
+    pub fn of_all_seeds(&self) -> Self {
+        Self { error: 0.0, freedom: f64::MAX, ..*self }
+    }
+
+    /// The sum of independent parts, each times its factor (0 or more), with Satterthwaite's degrees of freedom; for one look.
     ///
     /// ```text
     /// V = sum of (c_i e_i)^2,   freedom = V^2 / sum of (c_i e_i)^4 / freedom_i;   tails of rows: sqrt(sum of (c_i tail_i)^2)
@@ -103,7 +130,7 @@ impl Studentised {
             parts.iter().map(|(factor, part)| (factor * part.error).powi(4) / part.freedom).sum();
         let freedom = if whole > 0.0 { whole.powi(2) / spread } else { first.1.freedom };
         let [down, up] = [variance(|part| part.rows.down), variance(|part| part.rows.up)].map(f64::sqrt);
-        Ok(Self { mean, error: whole.sqrt(), freedom, rows: Tails { down, up } })
+        Ok(Self { mean, error: whole.sqrt(), freedom, rows: Tails { down, up }, looks: Looks::Once })
     }
 
     /// Its negative.
@@ -133,35 +160,53 @@ impl Studentised {
 
     /// Half-width of the interval towards `null`.
     fn reach(&self, level: f64, null: f64) -> Result<f64, Undefined> {
-        let probability = 0.5 + level / 2.0;
-        let seeds = if self.error > 0.0 { t_quantile(probability, self.freedom)? * self.error } else { 0.0 };
-        Ok(seeds.hypot(normal_quantile(probability) * self.towards(null)))
+        let seeds = if self.error > 0.0 { self.quantile(level)? * self.error } else { 0.0 };
+        Ok(seeds.hypot(rows_reach(self.looks, level) * self.towards(null)))
+    }
+
+    /// Standard errors of seeds that the interval at a level reaches.
+    fn quantile(&self, level: f64) -> Result<f64, Undefined> {
+        match self.looks {
+            Looks::Once => t_quantile(0.5 + level / 2.0, self.freedom),
+            Looks::Every => anytime::quantile(1.0 - level, self.freedom + 1.0).ok_or_else(|| {
+                let n = self.freedom + 1.0;
+                Undefined(format!("{n} seeds are too few for an always-valid interval: it has no ends"))
+            }),
+        }
+    }
+
+    /// Half of one minus the level that reaches so many standard errors of seeds.
+    fn tail(&self, quantile: f64) -> Result<f64, Undefined> {
+        match self.looks {
+            Looks::Once => t_below(-quantile, self.freedom),
+            Looks::Every => Ok(anytime::p_value(quantile, self.freedom + 1.0) / 2.0),
+        }
     }
 
     /// The probability of one tail at which the interval ends at `null`: half of one minus its level.
     fn beyond(&self, null: f64) -> Result<f64, Undefined> {
         let (distance, tail) = ((self.mean - null).abs(), self.towards(null));
         if tail == 0.0 {
-            return t_below(-distance / self.error, self.freedom);
+            return self.tail(distance / self.error);
         }
         if self.error == 0.0 {
-            return Ok(normal_below(-distance / tail));
+            return Ok(rows_tail(self.looks, distance / tail));
         }
         let (mut low, mut high) = (0.0, (distance / self.error).min(f64::MAX));
         for _ in 0..HALVINGS {
             let quantile = f64::midpoint(low, high);
-            let probability = t_below(-quantile, self.freedom)?.max(f64::MIN_POSITIVE);
-            let reach = (quantile * self.error).hypot(normal_quantile(probability) * tail);
+            let probability = self.tail(quantile)?.max(f64::MIN_POSITIVE);
+            let reach = (quantile * self.error).hypot(rows_quantile(self.looks, probability) * tail);
             if reach < distance { low = quantile } else { high = quantile }
         }
-        t_below(-high, self.freedom)
+        self.tail(high)
     }
 
     /// The two-sided interval; both ends are the mean where there is no variance.
     ///
     /// # Errors
     ///
-    /// Internal: no degrees of freedom.
+    /// Why there is none: too few seeds for one that is looked at after each; internal: no degrees of freedom.
     pub fn interval(&self, level: f64) -> Result<(f64, f64), Undefined> {
         let low = self.mean - self.reach(level, f64::NEG_INFINITY)?;
         Ok((low, self.mean + self.reach(level, f64::INFINITY)?))
@@ -181,7 +226,8 @@ impl Studentised {
         }
     }
 
-    /// The p-value of two one-sided tests: how far the data are from excluding a true mean outside `-margin..margin`.
+    /// The p-value of two one-sided tests: how far the data are from excluding a true mean outside `-margin..margin`. Looked at
+    /// after every seed the tests are two-sided: of an always-valid p half is not always valid for one side.
     ///
     /// # Errors
     ///
@@ -190,11 +236,18 @@ impl Studentised {
         if self.standard_error() == 0.0 {
             return Ok(if self.mean.abs() < margin { 0.0 } else { 1.0 });
         }
-        let low = self.negative().probability_above(margin)?;
-        Ok(low.max(self.probability_above(margin)?))
+        match self.looks {
+            Looks::Once => {
+                let low = self.negative().probability_above(margin)?;
+                Ok(low.max(self.probability_above(margin)?))
+            }
+            Looks::Every if self.mean.abs() >= margin => Ok(1.0),
+            Looks::Every => Ok(self.p_value(margin)?.max(self.p_value(-margin)?)),
+        }
     }
 
-    /// The probability that the true mean is above `null`, under a flat prior: of a difference, that of being better.
+    /// The probability that the true mean is above `null`, under a flat prior: of a difference, that of being better. However often
+    /// one looks, it is the same.
     ///
     /// # Errors
     ///
@@ -204,7 +257,7 @@ impl Studentised {
         if self.standard_error() == 0.0 || distance == 0.0 {
             return Ok(if distance == 0.0 { 0.5 } else { f64::from(u8::from(distance > 0.0)) });
         }
-        let beyond = self.beyond(null)?;
+        let beyond = Self { looks: Looks::Once, ..*self }.beyond(null)?;
         Ok(if distance > 0.0 { 1.0 - beyond } else { beyond })
     }
 
@@ -242,7 +295,8 @@ impl Studentised {
     }
 
     fn mixed(&self) -> Mixed {
-        Mixed { freedom: self.freedom, estimated: (self.error / self.standard_error()).powi(2) }
+        let estimated = (self.error / self.standard_error()).powi(2);
+        Mixed { freedom: self.freedom, estimated, looks: self.looks }
     }
 }
 
@@ -290,6 +344,51 @@ mod tests {
     }
 
     #[test]
+    fn looked_at_after_every_seed_it_reaches_further_and_its_p_belongs_to_its_interval() {
+        for tested in [both(0.3, 0.0, 0.0), both(0.3, 0.5, 3.0), both(0.01, 0.4, 0.1)] {
+            let always = tested.at_every_look();
+            let (low, high) = always.interval(LEVEL).unwrap();
+            let (once_low, once_high) = tested.interval(LEVEL).unwrap();
+            assert!(low < once_low && high > once_high, "{tested:?}");
+            for (end, out) in [(low, -1.0), (high, 1.0)] {
+                let p = [1e-6, -1e-6].map(|step| always.p_value(end + out * step).unwrap());
+                assert!(p[0] < 0.05 && p[1] > 0.05, "{tested:?}: {p:?}");
+            }
+            assert_eq!(always.probability_above(0.3), tested.probability_above(0.3));
+            let margin = 1.0 + high.abs().max(low.abs());
+            let inside = always.less(1.0);
+            assert!(inside.equivalence(margin).unwrap() < 0.05 && inside.equivalence(0.1).unwrap() > 0.05);
+        }
+        let two = Studentised::of(&[0.1, 0.2]).unwrap().at_every_look();
+        let reason = two.interval(LEVEL).unwrap_err().0;
+        assert_eq!(reason, "2 seeds are too few for an always-valid interval: it has no ends");
+        assert!(two.p_value(0.0).unwrap() > 0.05, "but it has a p-value");
+        assert_eq!(two.power(1e9, LEVEL), Ok(0.0));
+    }
+
+    #[test]
+    fn the_interval_of_every_look_is_less_than_twice_as_wide_as_that_of_one() {
+        for n in 5..=20_i32 {
+            let once = Studentised::new(0.0, 1.0, f64::from(n - 1));
+            let [once, every] = [once, once.at_every_look()].map(|tested| tested.interval(LEVEL).unwrap().1);
+            assert!((1.75..1.95).contains(&(every / once)), "{n}: {}", every / once);
+        }
+    }
+
+    #[test]
+    fn more_seeds_narrow_and_all_of_them_leave_the_rows() {
+        let five = both(0.3, 0.2, 0.2).at_every_look();
+        let ten = five.of_more_seeds(2.0);
+        assert_eq!((ten.freedom, five.of_more_seeds(1.0)), (9.0, five));
+        assert!(ten.power(1.0, LEVEL).unwrap() > five.power(1.0, LEVEL).unwrap());
+        // With all seeds there is one sample left, of rows; the allowance for looks stays.
+        let (rows, all) = (both(0.0, 0.2, 0.2).interval(0.96).unwrap(), five.of_all_seeds());
+        let (low, high) = all.interval(LEVEL).unwrap();
+        assert!((low - rows.0).abs() < 1e-9 && (high - rows.1).abs() < 1e-9, "{low} {high} {rows:?}");
+        assert!((all.p_value(low).unwrap() - 0.05).abs() < 1e-9);
+    }
+
+    #[test]
     fn one_source_alone_is_its_own_test() {
         // scipy 1.17.1: 2 * stats.t.sf(2, 4) and 2 * stats.norm.sf(2)
         assert!((both(0.5, 0.0, 0.0).p_value(0.0).unwrap() - 0.11611652351681559).abs() < 1e-9);
@@ -300,7 +399,8 @@ mod tests {
 
     #[test]
     fn what_is_detectable_is_found_with_the_asked_power() {
-        for tested in [both(0.3, 0.0, 0.0), both(0.3, 0.3, 0.3), both(0.0, 0.3, 0.5)] {
+        let designs = [both(0.3, 0.0, 0.0), both(0.3, 0.3, 0.3), both(0.0, 0.3, 0.5)];
+        for tested in designs.into_iter().chain(designs.map(|design| design.at_every_look())) {
             let detectable = tested.detectable(LEVEL, POWER).unwrap();
             assert!((tested.power(detectable, LEVEL).unwrap() - POWER).abs() < 1e-6, "{tested:?}");
         }

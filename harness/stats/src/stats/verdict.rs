@@ -1,5 +1,6 @@
 //! From a tested difference to a word.
 
+use super::anytime::Looks;
 use super::studentised::Studentised;
 use serde::Serialize;
 
@@ -60,6 +61,21 @@ impl Rule {
             Some(p) if p < alpha && tested.mean < 0.0 => Verdict::Worse,
             Some(_) | None => Verdict::Inconclusive,
         }
+    }
+
+    /// Whether a design would call its mean, were it the true one, too small to matter with the asked power.
+    pub fn finds_equivalent(&self, design: &Studentised) -> bool {
+        let alpha = 1.0 - self.level;
+        let gap = self.margin - design.mean.abs();
+        let level = match design.looks {
+            Looks::Once => 1.0 - 2.0 * alpha,
+            Looks::Every => self.level,
+        };
+        // Either side may fail.
+        let power = f64::midpoint(1.0, self.power);
+        gap > 0.0
+            && design.power(gap, level).is_ok_and(|found| found >= power)
+            && design.power(self.margin, self.single_level()).is_ok_and(|found| found >= self.power)
     }
 
     pub(super) fn is_equivalent(&self, tested: &Studentised, alpha: f64) -> bool {

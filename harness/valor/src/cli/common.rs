@@ -35,11 +35,27 @@ impl Chosen {
     }
 }
 
+/// Most seeds of a cell that open claims ask for where nothing says how many.
+const MOST_SEEDS: usize = 20;
+
+/// Claims that are looked at after every seed.
+#[derive(Args, Clone, Debug)]
+struct Until {
+    /// Looks at claims after every seed, and asks further seeds for the cells of those that are open, until each is decided
+    #[arg(long)]
+    until_decided: bool,
+    /// Most seeds of a cell with --until-decided [default: max-seeds of the file, or 20]
+    #[arg(long, value_name = "N", requires = "until_decided")]
+    max_seeds: Option<usize>,
+}
+
 /// An experiment and the results that are known of it.
 #[derive(Args, Clone, Debug)]
 pub(super) struct Asked {
     #[command(flatten)]
     chosen: Chosen,
+    #[command(flatten)]
+    until: Until,
     /// The results folder
     #[arg(long, default_value = "results")]
     pub results: PathBuf,
@@ -75,19 +91,31 @@ impl Lease {
 impl Asked {
     /// The experiment as it is meant.
     pub(super) fn load(&self) -> anyhow::Result<Experiment> {
-        self.chosen.load()
+        let mut chosen = self.chosen.clone();
+        if self.until.until_decided {
+            let Chosen { experiment, profile, sets } = &self.chosen;
+            let most = match self.until.max_seeds {
+                Some(most) => most,
+                None => {
+                    let declared = spec::declared(experiment, profile.as_deref(), sets)?;
+                    declared.decision.max_seeds.unwrap_or(MOST_SEEDS)
+                }
+            };
+            chosen.sets.push(format!("decision.max-seeds={most}"));
+        }
+        chosen.load()
     }
 
     /// The same choice of another experiment file.
     pub(super) fn with(&self, experiment: &Path) -> Self {
         let chosen = Chosen { experiment: experiment.to_path_buf(), ..self.chosen.clone() };
-        Self { chosen, results: self.results.clone() }
+        Self { chosen, until: self.until.clone(), results: self.results.clone() }
     }
 
     /// The same choice of another profile.
     pub(super) fn of_profile(&self, profile: &str) -> Self {
         let chosen = Chosen { profile: Some(profile.to_string()), ..self.chosen.clone() };
-        Self { chosen, results: self.results.clone() }
+        Self { chosen, until: self.until.clone(), results: self.results.clone() }
     }
 
     /// The words that repeat this choice, as a program takes them.
@@ -117,6 +145,12 @@ impl Asked {
         }
         for set in sets {
             text.push_str(&format!(" {}", shell::option("--set", set)));
+        }
+        if self.until.until_decided {
+            text.push_str(" --until-decided");
+        }
+        if let Some(most) = self.until.max_seeds {
+            text.push_str(&format!(" --max-seeds {most}"));
         }
         if self.results != Path::new("results") {
             text.push_str(&format!(" --results {}", shell::path(&self.results)));

@@ -99,6 +99,8 @@ impl AskedRuns {
                 None => dataset.spec.resolve(&root).with_context(|| experiment.path.display().to_string())?,
             }
         }
+        // Whatever its claims may come to ask for is kept.
+        let experiment = experiment.with_most_seeds();
         let unresolved = |run: &PlannedRun| {
             let spec = &experiment.dataset(run.cell).spec;
             spec.file(&root).is_some() && spec.content().is_none()

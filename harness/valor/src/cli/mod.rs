@@ -20,6 +20,7 @@ mod report;
 mod run;
 mod score;
 mod status;
+mod until;
 mod work;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -2,6 +2,7 @@
 
 use super::DONE;
 use super::common::{self, Asked, changed};
+use super::until::extended;
 use clap::Args;
 use serde_json::json;
 use valor_base::escape::terminal::line as shown;
@@ -20,8 +21,9 @@ pub(super) struct Arguments {
 
 /// Prints the plan.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
-    let experiment = arguments.asked.load()?;
-    let runs = known(&experiment, &Store::new(&arguments.asked.results))?;
+    let store = Store::new(&arguments.asked.results);
+    let (experiment, _) = extended(arguments.asked.load()?, &store)?;
+    let runs = known(&experiment, &store)?;
     if arguments.json {
         println!("{:#}", as_json(&arguments.asked, &experiment, &runs));
     } else {

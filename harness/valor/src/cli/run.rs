@@ -2,6 +2,7 @@
 
 use super::common::{self, Asked, Lease, leave, swept};
 use super::progress::Progress;
+use super::until::{Found, Looker};
 use super::{DONE, FAILED, INTERRUPTED};
 use clap::Args;
 use serde_json::json;
@@ -36,23 +37,48 @@ pub(super) struct Arguments {
 
 /// Has everything trained that is missing, and sets the exit code.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
-    let experiment = arguments.asked.load()?;
+    let declared = arguments.asked.load()?;
     let workers = arguments.workers.map(workers).transpose()?;
     let lease = arguments.lease.duration()?;
     let store = Store::open(&arguments.asked.results)?;
-    let runs = known(&experiment, &store)?;
     let interrupted = listen();
+    let interrupted = || interrupted.load(Ordering::Relaxed);
+    let mut looker = Looker::of(&declared);
+    let (mut experiment, mut found) = (declared.clone(), None);
+    loop {
+        let words = words(arguments, workers);
+        let (experiment_now, store) = (&experiment, &store);
+        let pool =
+            Pool { experiment: experiment_now, store, words, workers, lease, interrupted: &interrupted };
+        train(&pool)?;
+        let Some(looker) = looker.as_mut().filter(|_| !interrupted()) else { break };
+        let look = looker.look(store)?;
+        let next = looker.asked(&look);
+        // What was asked for already and is not recorded has failed.
+        let more = next.more != experiment.more;
+        if more && look.lacks() {
+            eprintln!("{}", look.before());
+        }
+        (experiment, found) = (next, Some(look));
+        if !more {
+            break;
+        }
+    }
+    let stopped = interrupted();
+    let done = conclude(arguments, (&experiment, found.as_ref()), &store, stopped)?;
+    Ok(match (done, stopped) {
+        (true, _) => DONE,
+        (false, true) => INTERRUPTED,
+        (false, false) => FAILED,
+    })
+}
+
+/// Has everything trained that an experiment asks for and that is not recorded.
+fn train(pool: &Pool) -> anyhow::Result<()> {
+    let runs = known(pool.experiment, pool.store)?;
     let mut progress = None;
-    let pool = Pool {
-        experiment: &experiment,
-        store: &store,
-        words: words(arguments, workers),
-        workers,
-        lease,
-        interrupted: &|| interrupted.load(Ordering::Relaxed),
-    };
     let worked = pool.run(&runs, &mut |report| match report {
-        Report::Prepared(writer) => tidy(&store, writer, &runs),
+        Report::Prepared(writer) => tidy(pool.store, writer, &runs),
         Report::Begins { runs, workers } => progress = Some(Progress::new(runs, workers)),
         Report::Said { worker, event } => {
             // What is said before there is anything to train is said as well.
@@ -62,14 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
     if let Some(progress) = &progress {
         progress.close();
     }
-    worked?;
-    let stopped = interrupted.load(Ordering::Relaxed);
-    let done = conclude(arguments, &experiment, &store, stopped)?;
-    Ok(match (done, stopped) {
-        (true, _) => DONE,
-        (false, true) => INTERRUPTED,
-        (false, false) => FAILED,
-    })
+    worked
 }
 
 /// The words that make this program a worker on the same experiment.
@@ -108,7 +127,7 @@ fn workers(asked: usize) -> anyhow::Result<usize> {
 /// Says what is recorded; whether that is everything.
 fn conclude(
     arguments: &Arguments,
-    experiment: &Experiment,
+    (experiment, found): (&Experiment, Option<&Found>),
     store: &Store,
     stopped: bool,
 ) -> anyhow::Result<bool> {
@@ -116,11 +135,14 @@ fn conclude(
     let done = runs.iter().filter(|known| known.state.is_done()).count();
     let command = format!("valor run {}", arguments.asked.options());
     if arguments.json {
-        let mut found = as_json(experiment, &runs);
-        found["results"] = json!(arguments.asked.results);
-        found["interrupted"] = json!(stopped);
-        found["command"] = json!(command);
-        println!("{found:#}");
+        let mut object = as_json(experiment, &runs);
+        object["results"] = json!(arguments.asked.results);
+        object["interrupted"] = json!(stopped);
+        object["command"] = json!(command);
+        if let Some(found) = found {
+            object["until_decided"] = found.as_json();
+        }
+        println!("{object:#}");
         return Ok(done == runs.len());
     }
     let (name, profile) = (shown(&experiment.name), shown(&experiment.profile));
@@ -129,6 +151,9 @@ fn conclude(
         runs.len(),
         arguments.asked.results.display()
     );
+    for line in found.into_iter().flat_map(Found::lines) {
+        println!("{line}");
+    }
     if done == runs.len() {
         return Ok(true);
     }

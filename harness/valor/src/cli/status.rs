@@ -2,6 +2,7 @@
 
 use super::DONE;
 use super::common::{Asked, changed};
+use super::until::{Found, extended};
 use clap::Args;
 use serde_json::json;
 use valor_base::escape::terminal::line as shown;
@@ -32,8 +33,8 @@ struct Counts {
 
 /// Prints counts per cell and in all.
 pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
-    let experiment = arguments.asked.load()?;
     let store = Store::new(&arguments.asked.results);
+    let (experiment, found) = extended(arguments.asked.load()?, &store)?;
     let runs = known(&experiment, &store)?;
     let mut total = Counts::default();
     let mut cells = Vec::new();
@@ -50,13 +51,20 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
             value
         };
         let cells: Vec<_> = cells.iter().map(cell).collect();
-        println!("{:#}", as_json(arguments, (&experiment, &runs), &total, &cells));
+        let mut object = as_json(arguments, (&experiment, &runs), &total, &cells);
+        if let Some(found) = &found {
+            object["until_decided"] = found.as_json();
+        }
+        println!("{object:#}");
         return Ok(DONE);
     }
     println!("results in {}", shown(&arguments.asked.results.display().to_string()));
     print(&experiment, &runs, &cells);
     for line in changed(&experiment, &runs) {
         println!("note: {line}");
+    }
+    for line in found.iter().flat_map(Found::lines) {
+        println!("{line}");
     }
     println!("{} ({}): {}", shown(&experiment.name), shown(&experiment.profile), total.text());
     Ok(DONE)

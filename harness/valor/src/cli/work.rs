@@ -3,12 +3,14 @@
 use super::common::{Asked, Lease, provenance};
 use super::progress::Progress;
 use super::run::{tidy, unrecorded};
+use super::until::Looker;
 use super::{DONE, FAILED, INTERRUPTED};
 use clap::Args;
 use serde_json::json;
 use valor_base::escape::terminal::line as shown;
 use valor_base::input_error;
-use valor_runs::executor::{self, Alone, Claims, Options};
+use valor_runs::executor::{self, Alone, Claims, Options, Tally};
+use valor_runs::spec::Experiment;
 use valor_runs::store::{RunState, Store, known};
 
 /// What to work on and how.
@@ -54,9 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> anyhow::Result<u8> {
 }
 
 fn alone(arguments: &Arguments, options: &Options) -> anyhow::Result<u8> {
-    let experiment = arguments.asked.load()?;
+    let declared = arguments.asked.load()?;
     let store = Store::open(&arguments.asked.results)?;
-    let before = known(&experiment, &store)?;
     let claims = Claims::default();
     let ending = claims.clone();
     // What is claimed is for others to take at once.
@@ -64,20 +65,24 @@ fn alone(arguments: &Arguments, options: &Options) -> anyhow::Result<u8> {
     if let Err(error) = ctrlc::set_handler(handler) {
         eprintln!("valor: Ctrl-C will not be heard: {error}");
     }
-    let missing = before.iter().filter(|known| !known.state.is_done()).count();
-    let mut progress = Progress::new(missing, 1);
-    let worker = Alone {
-        experiment: &experiment,
-        store: &store,
-        options,
-        provenance: provenance(&experiment),
-        claims,
-        prepared: &|writer| tidy(&store, writer, &before),
+    let mut looker = Looker::of(&declared);
+    let (mut experiment, mut tally) = (declared.clone(), Tally::default());
+    let runs = loop {
+        let done = train(&experiment, &store, options, &claims)?;
+        tally.recorded += done.recorded;
+        tally.failed += done.failed;
+        let Some(looker) = &mut looker else { break known(&experiment, &store)? };
+        let look = looker.look(&store)?;
+        let next = looker.asked(&look);
+        // What was asked for already and is not recorded has failed.
+        if next.more == experiment.more {
+            break known(&experiment, &store)?;
+        }
+        if look.lacks() {
+            eprintln!("{}", look.before());
+        }
+        experiment = next;
     };
-    let worked = worker.work(&before, &mut |event| progress.hear(0, &event));
-    progress.close();
-    let tally = worked?;
-    let runs = known(&experiment, &store)?;
     let done = runs.iter().filter(|known| known.state.is_done()).count();
     let failed = runs.iter().any(|known| matches!(known.state, RunState::Failed(_)));
     if arguments.json {
@@ -103,4 +108,27 @@ fn alone(arguments: &Arguments, options: &Options) -> anyhow::Result<u8> {
         unrecorded(&experiment, &runs);
     }
     Ok(if failed || done < runs.len() { FAILED } else { DONE })
+}
+
+/// Trains what is missing of an experiment, waiting for what others train.
+fn train(
+    experiment: &Experiment,
+    store: &Store,
+    options: &Options,
+    claims: &Claims,
+) -> anyhow::Result<Tally> {
+    let before = known(experiment, store)?;
+    let missing = before.iter().filter(|known| !known.state.is_done()).count();
+    let mut progress = Progress::new(missing, 1);
+    let worker = Alone {
+        experiment,
+        store,
+        options,
+        provenance: provenance(experiment),
+        claims: claims.clone(),
+        prepared: &|writer| tidy(store, writer, &before),
+    };
+    let worked = worker.work(&before, &mut |event| progress.hear(0, &event));
+    progress.close();
+    worked
 }

@@ -1,6 +1,6 @@
 //! Claims as sentences: what is tested, what the evidence says, what would decide.
 
-use valor_analysis::claims::{ClaimView, MOST_SEEDS, Needed, Part};
+use valor_analysis::claims::{ClaimView, Ended, Ending, MOST_SEEDS, Needed, Part};
 use valor_page::format::{self, p_text};
 use valor_runs::spec::{Claim, Margin, Over, Statement};
 use valor_stats::stats::Answer;
@@ -121,8 +121,40 @@ pub(super) fn part(part: &Part) -> String {
     text + &part.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
 }
 
-/// Why a claim has its answer: the counts, and the parts that decided.
+/// Why a claim has its answer, and with how many seeds it was looked at where that was after every one.
 pub(super) fn evidence(claim: &ClaimView) -> String {
+    let found = found(claim);
+    ended(claim).map_or(found.clone(), |ended| format!("{found} {ended}"))
+}
+
+/// Where looking at a claim after every seed ended; nothing where it was looked at once.
+fn ended(claim: &ClaimView) -> Option<String> {
+    let Ended { seeds, why } = claim.ended?;
+    let rows = claim.needed() == Some(&Needed::Rows);
+    let once = claim.claim.statement.compared().is_empty();
+    Some(match why {
+        Ending::Decided if once => format!("Judged once, with {seeds} seeds."),
+        Ending::Decided => format!("Decided with {seeds} seeds, looked at after every one."),
+        Ending::SeedsDoNotDecide if once => {
+            format!(
+                "Judged once, with {seeds} seeds: differences of methods alone are looked at after every one."
+            )
+        }
+        Ending::SeedsDoNotDecide if rows => {
+            format!("Open with {seeds} seeds, and no more are asked for: test rows leave it open.")
+        }
+        Ending::SeedsDoNotDecide => {
+            format!("Open with {seeds} seeds, and no more are asked for: it cannot be tested.")
+        }
+        Ending::MostSeeds => format!("Open with {seeds} seeds, the most that the design allows."),
+        Ending::Missing => {
+            format!("Open with {seeds} seeds so far; what the next look needs is not recorded.")
+        }
+    })
+}
+
+/// The counts, and the parts that decided.
+fn found(claim: &ClaimView) -> String {
     if !claim.absent.is_empty() {
         return format!("Not in this profile: {}.", claim.absent.join(", "));
     }

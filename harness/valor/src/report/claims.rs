@@ -296,3 +296,23 @@ pub(super) fn family(analysis: &Analysis) -> String {
         if analysis.declared == 1 { "" } else { "s" }
     )
 }
+
+/// That claims are looked at after every seed, and what is missing for the next look; nothing where they are looked at once.
+pub(super) fn looked_at(analysis: &Analysis) -> Option<String> {
+    let sequence = analysis.sequence.as_ref()?;
+    let (declared, most) = (analysis.seeds.len(), sequence.max_seeds);
+    let mut text = format!(
+        "Claims about differences of methods are looked at after every seed, from {declared} to at most {most}, until each is decided: their intervals and \
+         p-values hold at every look (always-valid t), after Holm over their family, at whatever look each of it was decided. Other claims are judged once. Tables show the {declared} declared seeds, beside \
+         them how many more claims rest on."
+    );
+    if !sequence.missing.is_empty() {
+        let (count, open) = (sequence.missing.len(), sequence.open);
+        text += &format!(
+            " {open} claim{} open; cells whose next run is not recorded: {count}. To go on: {}",
+            if open == 1 { " is" } else { "s are" },
+            sequence.command
+        );
+    }
+    Some(text)
+}

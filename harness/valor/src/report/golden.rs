@@ -63,7 +63,7 @@ fn compared(cells: &[CellView]) -> Vec<ContrastView> {
     let cells = cells.iter().map(|cell| ResampledCell { cell, resamples: &resamples }).collect();
     let cells = DatasetCells { dataset: "b2b_mimic", cells };
     let questions = with_baseline("TARNet", &cells);
-    let place = Place { datasets: vec![&cells] };
+    let place = Place { datasets: vec![&cells], looks: Default::default() };
     questions.iter().filter_map(|question| contrast(question, "auuc", &place)).collect()
 }
 
@@ -127,6 +127,7 @@ fn analysis() -> Analysis {
         effects: Vec::new(),
         left_out: Vec::new(),
         within: Vec::new(),
+        sequence: None,
         tuning: None,
         gates: Vec::new(),
         metrics: vec![MetricView {

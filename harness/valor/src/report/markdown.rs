@@ -169,7 +169,8 @@ fn claims(analysis: &Analysis) -> String {
         format!("\n### {} ({count})\n\n{lines}", group.verdict)
     };
     let groups: String = ClaimGroup::all(analysis).into_iter().map(group).collect();
-    if groups.is_empty() { groups } else { format!("\n## Claims\n{groups}") }
+    let looked = claims::looked_at(analysis).map(|text| format!("\n{}\n", escape(&text))).unwrap_or_default();
+    if groups.is_empty() { groups } else { format!("\n## Claims\n{looked}{groups}") }
 }
 
 /// What components do: left out of a full model, and over backbones.

@@ -1,7 +1,7 @@
 //! summary.json: the report for programs. docs/reference/report.md describes every field.
 
 use super::headline::HeadlineSummary;
-use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
+use super::verdicts::{ClaimSummary, DecisionSummary, SequenceSummary, VerdictSummary};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -42,6 +42,8 @@ struct Summary<'a> {
     seeds: &'a [u64],
     decision: DecisionSummary<'a>,
     claims: Vec<ClaimSummary<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<SequenceSummary<'a>>,
     tuning: Option<&'a TuningView>,
     #[serde(skip_serializing_if = "<[GateView]>::is_empty")]
     gates: &'a [GateView],
@@ -73,6 +75,7 @@ impl<'a> Summary<'a> {
             seeds: &analysis.seeds,
             decision: DecisionSummary::new(analysis),
             claims: analysis.claims.iter().map(ClaimSummary::new).collect(),
+            sequence: SequenceSummary::new(analysis),
             tuning: analysis.tuning.as_ref(),
             gates: &analysis.gates,
             metrics: &analysis.metrics,

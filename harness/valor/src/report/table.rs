@@ -5,6 +5,7 @@ use valor_analysis::cell::{CellStatus, CellView, ReferenceView, SeedCounts};
 use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_analysis::{Analysis, Block, MetricView};
 use valor_page::format;
+use valor_runs::spec::Cell;
 use valor_stats::metrics::{Defined, Direction};
 use valor_stats::stats::Interval;
 
@@ -113,7 +114,7 @@ impl Table {
                 methods: block
                     .cells
                     .iter()
-                    .map(|cell| method_row(cell, &best, &columns, &mut notes))
+                    .map(|cell| method_row(analysis, cell, &best, &columns, &mut notes))
                     .collect(),
                 references: block
                     .references
@@ -157,7 +158,13 @@ fn column(analysis: &Analysis, metric: &MetricView) -> Column {
 }
 
 /// `best` is the best mean of each column, where one is marked.
-fn method_row(cell: &CellView, best: &[Option<f64>], columns: &[Column], notes: &mut Notes) -> Row {
+fn method_row(
+    analysis: &Analysis,
+    cell: &CellView,
+    best: &[Option<f64>],
+    columns: &[Column],
+    notes: &mut Notes,
+) -> Row {
     let cells = columns.iter().zip(best).map(|(column, best)| {
         let Some(estimate) = cell.metrics.get(&column.name) else { return TableCell::default() };
         let (instead, beside) = match cell.seeds.found {
@@ -178,7 +185,7 @@ fn method_row(cell: &CellView, best: &[Option<f64>], columns: &[Column], notes: 
     });
     Row {
         name: cell.method.clone(),
-        seeds: seeds(cell.seeds),
+        seeds: seeds(cell.seeds) + &further(analysis, cell),
         incomplete: cell.seeds.found < cell.seeds.asked,
         cells: cells.collect(),
     }
@@ -218,6 +225,17 @@ fn seeds(counts: SeedCounts) -> String {
         .collect();
     let base = format!("{}/{}", counts.found, counts.asked);
     if others.is_empty() { base } else { format!("{base} ({})", others.join(", ")) }
+}
+
+/// `, 7 more for claims`.
+fn further(analysis: &Analysis, cell: &CellView) -> String {
+    let dataset = analysis.blocks.iter().position(|block| block.dataset == cell.dataset);
+    let place = dataset.and_then(|dataset| {
+        let method = analysis.blocks[dataset].cells.iter().position(|other| other.method == cell.method)?;
+        Some(Cell { dataset, method })
+    });
+    let more = analysis.sequence.as_ref().zip(place).map_or(0, |(sequence, cell)| sequence.looked.of(cell));
+    if more > 0 { format!(", {more} more for claims") } else { String::new() }
 }
 
 /// The average effect with its interval, and a warning for every share of the table that decides nothing here.

@@ -3,10 +3,10 @@
 use super::claim_words;
 use serde::Serialize;
 use valor_analysis::Analysis;
-use valor_analysis::claims::{ClaimView, ObservedAnswer, Part};
+use valor_analysis::claims::{ClaimView, Ended, ObservedAnswer, Part};
 use valor_analysis::contrasts::{ContrastView, Observed, Sources};
 use valor_analysis::estimate::{LEVEL, POWER, reason};
-use valor_runs::spec::Decision;
+use valor_runs::spec::{Cell, Decision};
 use valor_stats::stats::{Answer, Interval, Verdict};
 
 /// What verdicts rest on.
@@ -140,6 +140,60 @@ impl<'a> VerdictSummary<'a> {
     }
 }
 
+/// How claims were looked at after every seed.
+#[derive(Serialize)]
+pub(super) struct SequenceSummary<'a> {
+    max_seeds: usize,
+    seeds: usize,
+    open: usize,
+    further: Vec<FurtherSeeds<'a>>,
+    missing: Vec<MissingRun<'a>>,
+}
+
+/// Seeds of a cell beyond the declared ones that claims were looked at with.
+#[derive(Serialize)]
+struct FurtherSeeds<'a> {
+    dataset: &'a str,
+    method: &'a str,
+    seeds: usize,
+}
+
+/// A run that the next look needs.
+#[derive(Serialize)]
+struct MissingRun<'a> {
+    dataset: &'a str,
+    method: &'a str,
+    seed: u64,
+}
+
+impl<'a> SequenceSummary<'a> {
+    /// That of an analysis; nothing where claims are looked at once.
+    pub(super) fn new(analysis: &'a Analysis) -> Option<Self> {
+        let sequence = analysis.sequence.as_ref()?;
+        let names = |cell: Cell| {
+            let block = analysis.blocks.get(cell.dataset);
+            let method = block.and_then(|block| block.cells.get(cell.method));
+            let dataset = block.map_or("", |block| block.dataset.as_str());
+            (dataset, method.map_or("", |method| method.method.as_str()))
+        };
+        let further = sequence.looked.cells().map(|(cell, seeds)| {
+            let (dataset, method) = names(cell);
+            FurtherSeeds { dataset, method, seeds }
+        });
+        let missing = sequence.missing.iter().map(|(cell, seed)| {
+            let (dataset, method) = names(*cell);
+            MissingRun { dataset, method, seed: *seed }
+        });
+        Some(Self {
+            max_seeds: sequence.max_seeds,
+            seeds: sequence.seeds,
+            open: sequence.open,
+            further: further.collect(),
+            missing: missing.collect(),
+        })
+    }
+}
+
 /// A claim with its answer.
 #[derive(Serialize)]
 pub(super) struct ClaimSummary<'a> {
@@ -156,6 +210,8 @@ pub(super) struct ClaimSummary<'a> {
     evidence: String,
     needed: Option<String>,
     parts: &'a [Part],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ended: Option<Ended>,
     #[serde(skip_serializing_if = "Option::is_none")]
     observed: Option<ObservedClaim<'a>>,
 }
@@ -201,6 +257,7 @@ impl<'a> ClaimSummary<'a> {
             evidence: claim_words::evidence(claim),
             needed: claim_words::needed(claim),
             parts: &claim.parts,
+            ended: claim.ended,
             observed: claim.observed.as_ref().map(ObservedClaim::new),
         }
     }

@@ -29,6 +29,7 @@ mod store;
 mod tables;
 mod tidy;
 mod tuning;
+mod until;
 mod value;
 mod values;
 mod workspace;
