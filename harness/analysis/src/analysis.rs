@@ -1,6 +1,7 @@
 //! Every number of a report, decided once: tables, charts and summary only print what stands here.
 
 use super::averages::{AverageView, averages};
+use super::beside::{Answers, Beside};
 use super::block::Block;
 use super::cell::FailureView;
 use super::cell_analysis::CellAnalysis;
@@ -69,6 +70,8 @@ pub struct Analysis {
     pub failures: Vec<FailureView>,
     /// The paper's table beside these results, where the experiment names one.
     pub paper: Option<PaperView>,
+    /// What another profile of the same file answers, where the experiment asks for it.
+    pub beside: Option<Beside>,
     /// Where and how it ran.
     pub machine: Machine,
 }
@@ -111,7 +114,7 @@ impl Analysis {
         drop(cells);
         let metrics: Vec<MetricView> =
             plan.names.iter().map(|name| MetricView::new(name, asked.metrics.contains(name))).collect();
-        Ok(Self {
+        let mut analysis = Self {
             experiment: asked.name.clone(),
             profile: asked.profile.clone(),
             caption: asked.caption.clone(),
@@ -134,7 +137,15 @@ impl Analysis {
             left_out: decided.left_out,
             failures,
             paper: decided.paper,
-        })
+            beside: None,
+        };
+        if let Some(other) = &evidence.beside {
+            let Self { profile, caption, claims, blocks, .. } = Self::new(other)?;
+            let other = Answers { profile, caption, claims, blocks };
+            let metric = analysis.primary.first().map_or("", String::as_str);
+            analysis.beside = Some(Beside::new(metric, &analysis.claims, &analysis.blocks, other));
+        }
+        Ok(analysis)
     }
 
     /// Whether no run has ended yet, well or badly.

@@ -5,6 +5,7 @@ use super::cell_analysis::CellAnalysis;
 use super::curve::{Curves, Deciles, Losses};
 use super::estimate::mean;
 use super::evidence::{Evidence, Outcome};
+use super::learning::Learning;
 use super::metric::MetricView;
 use super::references::{References, references};
 use super::resample::EstimationPlan;
@@ -39,6 +40,8 @@ pub struct Block {
     pub deciles: Vec<Deciles>,
     /// Loss curves.
     pub losses: Vec<Losses>,
+    /// What networks' rankings are worth after every epoch.
+    pub learning: Vec<Learning>,
 }
 
 impl Block {
@@ -156,6 +159,7 @@ fn drawn(question: Question, cells: Vec<CellAnalysis>, references: References) -
         curves: curve_kinds(question).iter().map(curves).collect(),
         deciles: cells.iter().filter_map(|cell| cell.deciles.clone()).collect::<Vec<Deciles>>(),
         losses: cells.iter().filter_map(|cell| cell.losses.clone()).collect::<Vec<Losses>>(),
+        learning: cells.iter().filter_map(|cell| cell.learning.clone()).collect::<Vec<Learning>>(),
         cells: cells.into_iter().map(|cell| cell.view).collect(),
         references: references.views,
         ..Block::default()

@@ -5,6 +5,7 @@ use super::cell::{CellView, FailureView};
 use super::curve::{Band, Deciles, LossCurve, Losses, curves, shares};
 use super::estimate::mean;
 use super::importance::ImportanceView;
+use super::learning::Learning;
 use super::resample::{EstimationPlan, Resamples};
 use super::runs::FinishedRuns;
 use super::shown::curve_kinds;
@@ -31,6 +32,8 @@ pub struct CellAnalysis {
     pub deciles: Option<Deciles>,
     /// Loss curves, if a run is recorded.
     pub losses: Option<Losses>,
+    /// What the ranking is worth after every epoch, where that is recorded.
+    pub learning: Option<Learning>,
     /// Diverged and crashed runs.
     pub failures: Vec<FailureView>,
 }
@@ -72,6 +75,7 @@ impl CellAnalysis {
             curves: bands,
             deciles: Deciles::over_seeds(&method.name, &groups),
             losses: losses(&method.name, cell),
+            learning: Learning::of(method, cell),
             view: CellView {
                 dataset: dataset.clone(),
                 method: method.name.clone(),

@@ -45,7 +45,8 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
         }
     }
     let evaluations = rows.into_iter().map(|(id, rows)| (id, Arc::unwrap_or_clone(rows))).collect();
-    Ok(Evidence { experiment: experiment.clone(), cells, evaluations, notes, command: command.to_string() })
+    let (experiment, command) = (experiment.clone(), command.to_string());
+    Ok(Evidence { experiment, cells, evaluations, notes, command, beside: None })
 }
 
 fn outcome(store: &Store, reader: &Reader, id: &str) -> (Outcome, Option<(String, Arc<EvaluationRows>)>) {

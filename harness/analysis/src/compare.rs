@@ -344,7 +344,7 @@ mod tests {
         diverge(&mut evidence.cells[0].runs[1]);
         let (a, mut b) = (side(&evidence, 0), side(&evidence, 2));
         for (record, _) in &mut b.runs {
-            record.spec.split.test = 0.25;
+            record.spec.split.test = valor_data::Evaluation::Share(0.25);
             record.measured.host = "elsewhere".to_string();
         }
         let found = compared(&a, &b, &evidence);

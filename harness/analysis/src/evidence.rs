@@ -18,6 +18,8 @@ pub struct Evidence {
     pub notes: Vec<Vec<String>>,
     /// The command that makes this report again.
     pub command: String,
+    /// The same of another profile that is shown beside it.
+    pub beside: Option<Box<Evidence>>,
 }
 
 impl Evidence {

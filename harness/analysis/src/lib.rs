@@ -25,6 +25,8 @@ pub mod importance;
 
 pub mod times;
 
+pub mod learning;
+
 pub mod cell;
 
 mod runs;
@@ -58,6 +60,8 @@ pub mod paper;
 pub mod machine;
 
 pub mod headline;
+
+pub mod beside;
 
 pub mod analysis;
 

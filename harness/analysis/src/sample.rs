@@ -64,6 +64,7 @@ impl Sample {
             evaluations: BTreeMap::new(),
             notes: vec![vec!["A note on these rows.".to_string()]; self.datasets.len()],
             command: "valor report experiments/sample.toml --profile quick".to_string(),
+            beside: None,
         };
         for dataset in 0..self.datasets.len() {
             for method in 0..self.methods.len() {
@@ -82,8 +83,11 @@ impl Sample {
             components: name.contains("+ziln").then(|| "ziln".to_string()).into_iter().collect(),
             spec: method(),
         };
-        let data =
-            |name: &&str| NamedData { name: name.to_string(), spec: DataSpec::B2bMimic(Default::default()) };
+        let data = |name: &&str| NamedData {
+            name: name.to_string(),
+            spec: DataSpec::B2bMimic(Default::default()),
+            evaluation: Default::default(),
+        };
         Experiment {
             name: "sample".to_string(),
             path: "experiments/sample.toml".into(),
@@ -116,6 +120,7 @@ impl Sample {
                 },
             }],
             paper: None,
+            beside: None,
         }
     }
 
@@ -351,6 +356,7 @@ fn epoch_loss(epoch: usize, seed: u64) -> EpochLoss {
         total: Some(total),
         terms: [("mse".to_string(), Some(total))].into(),
         validation: None,
+        watched: Some(0.4 - 0.1 / epoch as f64),
     }
 }
 

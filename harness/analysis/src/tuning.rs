@@ -7,15 +7,18 @@ use valor_learn::learner::MethodSpec;
 use valor_learn::learner::tuned::{self, Key};
 use valor_runs::record::{Record, Status};
 use valor_runs::spec::{Range, Tuning};
-use valor_stats::metrics::{self, Direction};
+use valor_stats::metrics::Direction;
 
 /// The search that every method went through.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TuningView {
     /// Candidates per method; the first is the method as it stands.
     pub trials: usize,
-    /// What decided, on the validation rows.
+    /// What decided, on the validation rows: a metric, or `loss`.
     pub metric: String,
+    /// The seed that decided for all; absent where each decided for itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
     /// Which values of it are better.
     pub direction: Direction,
     /// What was searched.
@@ -74,7 +77,7 @@ pub struct KeptView {
 pub struct ChoiceView {
     /// Number of the candidate; 0 is the method as it stands.
     pub candidate: usize,
-    /// The metric on the validation rows; absent where it is undefined.
+    /// What decided, on the validation rows; absent where it is undefined.
     pub validation: Option<f64>,
     /// Its values by key.
     pub values: BTreeMap<String, f64>,
@@ -87,8 +90,9 @@ impl TuningView {
         let range = |(key, range): (&Key, &Range)| RangeView { key: key.to_string(), range: range.clone() };
         Some(Self {
             trials: asked.trials,
-            metric: asked.metric.clone(),
-            direction: metrics::find(&asked.metric).map_or(Direction::Neither, |metric| metric.direction),
+            metric: asked.metric.to_string(),
+            seed: asked.seed,
+            direction: asked.metric.direction(),
             ranges: asked.ranges.iter().map(range).collect(),
             cells: evidence.cells.iter().filter_map(|cell| tuned(evidence, cell, asked)).collect(),
             untuned: untuned(evidence),

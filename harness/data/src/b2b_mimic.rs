@@ -8,6 +8,7 @@ mod tests;
 
 pub use super::market::Assignment;
 
+use super::draw::Accounts;
 use super::market::{self, Setting};
 use super::{Dataset, validate_count, validate_rho};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,7 @@ impl B2bMimicSpec {
     pub(super) fn setting(&self) -> Setting {
         Setting {
             name: "b2b-mimic",
+            accounts: Accounts::Known,
             rows: self.rows,
             world: self.world,
             seed: self.seed,
@@ -71,4 +73,9 @@ impl B2bMimicSpec {
 /// Draws the accounts of a valid spec.
 pub(super) fn generate(spec: &B2bMimicSpec) -> Dataset {
     market::generate(&spec.setting())
+}
+
+/// Draws so many fresh accounts of the same market.
+pub(super) fn fresh(spec: &B2bMimicSpec, rows: usize) -> Dataset {
+    market::generate(&spec.setting().fresh(rows))
 }

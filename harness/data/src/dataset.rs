@@ -1,5 +1,6 @@
 //! What every source of rows delivers: features, outcome, the treatment where there is one, and the truth where it is known.
 
+use anyhow::{Context, bail, ensure};
 use valor_base::question::{Arms, Question};
 
 /// A row-major table of `f32`; NaN marks a missing value.
@@ -150,7 +151,77 @@ impl Dataset {
     }
 }
 
+impl Dataset {
+    /// Adds the rows of a dataset with the same columns. What both say of themselves stays as these rows say it.
+    ///
+    /// # Errors
+    ///
+    /// A column that one has and the other has not, or with other levels.
+    pub fn append(&mut self, more: Self) -> anyhow::Result<()> {
+        ensure!(self.features.len() == more.features.len(), "the rows have other features");
+        for (feature, more) in self.features.iter_mut().zip(more.features) {
+            feature.append(more)?;
+        }
+        ensure!(self.numeric.columns == more.numeric.columns, "the rows have other numeric features");
+        self.numeric.rows += more.numeric.rows;
+        self.numeric.values.extend(more.numeric.values);
+        self.outcome.extend(more.outcome);
+        append(&mut self.treatment, more.treatment, |known, more| {
+            known.assigned.extend(more.assigned);
+            append(&mut known.propensity, more.propensity, extend)
+        })?;
+        append(&mut self.truth, more.truth, |known, more| {
+            append(&mut known.effect, more.effect, extend)?;
+            append(&mut known.expected, more.expected, extend_arms)?;
+            append(&mut known.conversion, more.conversion, extend_arms)
+        })?;
+        append(&mut self.group, more.group, extend)?;
+        append(&mut self.time, more.time, extend)?;
+        append(&mut self.origin, more.origin, extend)
+    }
+}
+
+/// Adds what both have.
+fn append<T>(
+    known: &mut Option<T>,
+    more: Option<T>,
+    add: impl Fn(&mut T, T) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    match (known, more) {
+        (Some(known), Some(more)) => add(known, more),
+        (None, None) => Ok(()),
+        (Some(_), None) | (None, Some(_)) => bail!("the rows have other columns"),
+    }
+}
+
+fn extend<T>(known: &mut Vec<T>, more: Vec<T>) -> anyhow::Result<()> {
+    known.extend(more);
+    Ok(())
+}
+
+fn extend_arms(known: &mut Arms<Vec<f64>>, more: Arms<Vec<f64>>) -> anyhow::Result<()> {
+    let pairs = known.as_mut().zip(more).context("the rows have other arms")?;
+    pairs.map(|(known, more)| known.extend(more));
+    Ok(())
+}
+
 impl Feature {
+    fn append(&mut self, more: Self) -> anyhow::Result<()> {
+        ensure!(self.name == more.name, "the rows have a feature '{}' for '{}'", more.name, self.name);
+        match (&mut self.kind, more.kind) {
+            (FeatureKind::Numeric { column }, FeatureKind::Numeric { column: other }) if *column == other => {
+                Ok(())
+            }
+            (
+                FeatureKind::Categorical { levels, codes },
+                FeatureKind::Categorical { levels: others, codes: more },
+            ) if *levels == others => extend(codes, more),
+            (FeatureKind::Numeric { .. } | FeatureKind::Categorical { .. }, _) => {
+                bail!("the feature '{}' is another one", self.name)
+            }
+        }
+    }
+
     fn select(&self, rows: &[u32]) -> Self {
         let kind = match &self.kind {
             FeatureKind::Numeric { column } => FeatureKind::Numeric { column: *column },

@@ -1,7 +1,26 @@
 //! Draws that several sources share.
 
 use rand::Rng;
-use valor_base::seed::Stream;
+use valor_base::seed::{Seeds, Stream};
+
+/// Which accounts of a world are drawn. Each kind has streams of its own, so that no account is of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accounts {
+    /// Those that a source is loaded with.
+    Known,
+    /// Others, to be judged on.
+    Fresh,
+}
+
+impl Accounts {
+    /// Their streams below those of their source.
+    pub(super) fn streams(self, source: Seeds) -> Seeds {
+        match self {
+            Self::Known => source,
+            Self::Fresh => source.child("evaluation"),
+        }
+    }
+}
 
 /// `count` of the numbers below `from`, without replacement, in random order.
 ///
@@ -18,8 +37,6 @@ pub(super) fn choose(from: usize, count: usize, stream: &mut Stream) -> Vec<u32>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use valor_base::seed::Seeds;
-
     #[test]
     fn each_number_comes_once_and_fewer_are_a_prefix_of_more() {
         let draw = |count| choose(100, count, &mut Seeds::new(1).stream());

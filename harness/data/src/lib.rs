@@ -8,8 +8,10 @@ mod dataset;
 pub mod describe;
 mod draw;
 pub mod encode;
+mod evaluation;
 mod market;
 pub mod memory;
+mod parted;
 pub mod production_sim;
 pub mod propensity;
 pub mod split;
@@ -17,6 +19,8 @@ pub mod table;
 pub mod valor_release;
 
 pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Treatment, Truth, UnitColumns};
+pub use evaluation::Evaluation;
+pub use parted::{Parted, parted};
 pub use split::RowCounts;
 
 use serde::{Deserialize, Serialize};
@@ -97,6 +101,47 @@ impl DataSpec {
         self
     }
 
+    /// The world that rows are drawn from and the draws of it, however many rows are learned from: all that fresh rows depend on.
+    pub fn world(&self) -> Self {
+        self.clone().with_rows(1)
+    }
+
+    /// Refuses fresh rows of a table, which has none.
+    pub fn check_evaluation(&self, evaluation: Evaluation) -> anyhow::Result<()> {
+        evaluation.validate()?;
+        match (evaluation, self) {
+            (Evaluation::Share(_), _)
+            | (
+                Evaluation::Fresh { .. },
+                Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_),
+            ) => Ok(()),
+            (Evaluation::Fresh { rows }, Self::Table(_)) => Err(valor_base::input_error!(
+                "evaluation: rows = {rows}: found a table ({}), which has no more rows than it has; allowed are b2b-mimic, \
+                 production-sim and valor-release, which are drawn: without 'evaluation' a share of the rows is held out (split.test)",
+                self.place()
+            )),
+        }
+    }
+
+    /// Asks memory for the rows that are drawn, and for so many fresh ones. A table asks while it is read.
+    fn ask(&self, fresh: usize) -> anyhow::Result<()> {
+        let (what, rows, bytes) = match self {
+            Self::B2bMimic(spec) => {
+                (format!("rows = {}", spec.rows), spec.rows.saturating_add(fresh) as u64, b2b_mimic::ROW)
+            }
+            Self::ProductionSim(spec) => {
+                (format!("rows = {}", spec.rows), spec.rows.saturating_add(fresh) as u64, production_sim::ROW)
+            }
+            Self::ValorRelease(spec) => {
+                let (rows, bytes) = spec.size(fresh);
+                (format!("users = {}", spec.users), rows, bytes)
+            }
+            Self::Table(_) => return Ok(()),
+        };
+        let besides = if fresh == 0 { String::new() } else { format!(", evaluation.rows = {fresh}") };
+        memory::ask(&format!("{}: {what}{besides}", self.place()), rows, bytes)
+    }
+
     /// What enters a run's identity: all of it, except a file's path, for which its content hash stands, and what is too large.
     pub fn identity(&self) -> Self {
         let mut identity = self.clone();
@@ -148,25 +193,31 @@ impl DataSpec {
 /// The rows of a source. Paths are relative to `root`.
 pub fn load(spec: &DataSpec, root: &Path) -> anyhow::Result<Dataset> {
     spec.validate()?;
+    spec.ask(0)?;
     match spec {
-        DataSpec::B2bMimic(spec) => {
-            memory::ask(&format!("b2b-mimic: rows = {}", spec.rows), spec.rows as u64, b2b_mimic::ROW)?;
-            Ok(b2b_mimic::generate(spec))
-        }
-        DataSpec::ProductionSim(spec) => {
-            memory::ask(
-                &format!("production-sim: rows = {}", spec.rows),
-                spec.rows as u64,
-                production_sim::ROW,
-            )?;
-            Ok(production_sim::generate(spec))
-        }
-        DataSpec::ValorRelease(spec) => {
-            let (rows, bytes) = spec.size();
-            memory::ask(&format!("valor-release: users = {}", spec.users), rows, bytes)?;
-            Ok(valor_release::generate(spec))
-        }
+        DataSpec::B2bMimic(spec) => Ok(b2b_mimic::generate(spec)),
+        DataSpec::ProductionSim(spec) => Ok(production_sim::generate(spec)),
+        DataSpec::ValorRelease(spec) => Ok(valor_release::generate(spec)),
         DataSpec::Table(spec) => table::load(spec, root),
+    }
+}
+
+/// So many fresh rows of a source's world, of streams of their own: none of them is among those that [`load`] gives, and the first
+/// are the same however many there are. Groups are others than those to learn from; a source whose rows have times draws fresh ones
+/// from the period after them.
+///
+/// # Errors
+///
+/// Input errors of the options and of the number of rows; a table has no fresh rows.
+pub fn fresh(spec: &DataSpec, rows: usize) -> anyhow::Result<Dataset> {
+    spec.validate()?;
+    spec.check_evaluation(Evaluation::Fresh { rows })?;
+    spec.world().ask(rows)?;
+    match spec {
+        DataSpec::B2bMimic(spec) => Ok(b2b_mimic::fresh(spec, rows)),
+        DataSpec::ProductionSim(spec) => Ok(production_sim::fresh(spec, rows)),
+        DataSpec::ValorRelease(spec) => Ok(valor_release::fresh(spec, rows)),
+        DataSpec::Table(_) => anyhow::bail!("a table has no fresh rows"),
     }
 }
 

@@ -6,6 +6,7 @@ mod world;
 pub(super) use index::Block;
 pub(super) use world::{BLOCKS, Market};
 
+use super::draw::Accounts;
 use super::{Dataset, Feature, FeatureKind, Matrix, Treatment, Truth};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -39,7 +40,9 @@ pub enum Assignment {
 pub(super) struct Setting {
     /// Name of the source and of its streams.
     pub name: &'static str,
-    /// Accounts.
+    /// Which accounts.
+    pub accounts: Accounts,
+    /// How many.
     pub rows: usize,
     /// Draws the weights.
     pub world: u64,
@@ -62,12 +65,22 @@ impl Setting {
     pub(super) fn seeds(&self, root: u64) -> Seeds {
         Seeds::new(root).child(self.name)
     }
+
+    /// The streams of its accounts, chunk by chunk.
+    pub(super) fn chunks(&self) -> Seeds {
+        self.accounts.streams(self.seeds(self.seed)).child("rows")
+    }
+
+    /// The same population with so many accounts that are in no other draw of it.
+    pub(super) fn fresh(self, rows: usize) -> Self {
+        Self { accounts: Accounts::Fresh, rows, ..self }
+    }
 }
 
 /// Draws the accounts of a setting.
 pub(super) fn generate(setting: &Setting) -> Dataset {
     let market = Market::new(setting);
-    let seeds = setting.seeds(setting.seed).child("rows");
+    let seeds = setting.chunks();
     let mut values = vec![0_f32; setting.rows * COLUMNS];
     let labels: Vec<Vec<Label>> = values
         .par_chunks_mut(CHUNK * COLUMNS)

@@ -8,6 +8,7 @@ mod tests;
 
 pub use super::market::Assignment;
 
+use super::draw::Accounts;
 use super::market::{self, BLOCKS, Block, CHUNK, COLUMNS, Setting};
 use super::{Dataset, Feature, FeatureKind, Matrix, validate_count, validate_rho};
 use rand::Rng;
@@ -79,6 +80,7 @@ impl ProductionSimSpec {
     fn setting(&self) -> Setting {
         let unmasked = Setting {
             name: "production-sim",
+            accounts: Accounts::Known,
             rows: self.rows,
             world: self.world,
             seed: self.seed,
@@ -95,15 +97,23 @@ impl ProductionSimSpec {
 
 /// Draws the accounts of a valid spec.
 pub(super) fn generate(spec: &ProductionSimSpec) -> Dataset {
-    let setting = spec.setting();
-    let mut dataset = market::generate(&setting);
+    draw(&spec.setting())
+}
+
+/// Draws so many fresh accounts of the same market.
+pub(super) fn fresh(spec: &ProductionSimSpec, rows: usize) -> Dataset {
+    draw(&spec.setting().fresh(rows))
+}
+
+fn draw(setting: &Setting) -> Dataset {
+    let mut dataset = market::generate(setting);
     let columns = COLUMNS + NOISE;
-    let mut values = vec![0_f32; spec.rows * columns];
-    let seeds = setting.seeds(spec.seed).child("rows");
+    let mut values = vec![0_f32; setting.rows * columns];
+    let seeds = setting.chunks();
     let chunks =
         values.par_chunks_mut(CHUNK * columns).zip(dataset.numeric.values.par_chunks(CHUNK * COLUMNS));
     chunks.enumerate().for_each(|(chunk, (seen, known))| observe(seen, known, &seeds.at(chunk as u64)));
-    dataset.numeric = Matrix { rows: spec.rows, columns, values };
+    dataset.numeric = Matrix { rows: setting.rows, columns, values };
     dataset.features.extend((0..NOISE).map(|number| Feature {
         name: format!("noise_c{:02}", number + 1),
         kind: FeatureKind::Numeric { column: COLUMNS + number },

@@ -1,7 +1,7 @@
 //! Who is learned from and who is judged on.
 
-use super::Dataset;
 use super::draw::choose;
+use super::{Dataset, Evaluation};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::input_error;
@@ -11,9 +11,9 @@ use valor_base::seed::Seeds;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SplitSpec {
-    /// Share of rows held out for the test; in (0, 1).
-    pub test: f64,
-    /// Share of rows (of all, not of the rest) held out for validation; in [0, 1).
+    /// What models are judged on: a share of the rows at hand, or fresh ones.
+    pub test: Evaluation,
+    /// Share of the rows at hand (of all, not of the rest) held out for validation; in [0, 1).
     pub validation: f64,
     /// What stays together; by default `group` where the data has groups, `time` where it has times, else `row`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,14 @@ pub enum Stratify {
 
 impl Default for SplitSpec {
     fn default() -> Self {
-        Self { test: 0.2, validation: 0.0, by: None, stratify: None, seed: 42, per_seed: false }
+        Self {
+            test: Evaluation::default(),
+            validation: 0.0,
+            by: None,
+            stratify: None,
+            seed: 42,
+            per_seed: false,
+        }
     }
 }
 
@@ -79,21 +86,23 @@ pub struct RowCounts {
 impl SplitSpec {
     /// Refuses shares out of range, naming the key.
     pub fn validate(&self) -> anyhow::Result<()> {
-        if !(self.test > 0.0 && self.test < 1.0) {
-            return Err(input_error!("split: test = {}: allowed are numbers above 0 and below 1", self.test));
+        self.test.validate()?;
+        let most = 1.0 - self.test.share();
+        if self.validation >= 0.0 && self.validation < most {
+            return Ok(());
         }
-        if !(self.validation >= 0.0 && self.validation < 1.0 - self.test) {
-            let (validation, test) = (self.validation, self.test);
-            return Err(input_error!(
-                "split: validation = {validation}: allowed are numbers from 0 to below 1 - test = {}",
-                1.0 - test
-            ));
-        }
-        Ok(())
+        let bound = match self.test {
+            Evaluation::Share(_) => format!("1 - test = {most}"),
+            Evaluation::Fresh { .. } => most.to_string(),
+        };
+        Err(input_error!(
+            "split: validation = {}: allowed are numbers from 0 to below {bound}",
+            self.validation
+        ))
     }
 }
 
-/// Parts the rows. `run_seed` matters only with `per_seed`.
+/// Parts the rows at hand; where models are judged on fresh ones, the test part is empty here. `run_seed` matters only with `per_seed`.
 ///
 /// Units (rows, groups, or rows of one time) are put in order, shuffled or latest first; the test part is the
 /// start of that order whose share of rows is nearest to the one asked for, the validation part is what
@@ -120,6 +129,10 @@ pub fn split(dataset: &Dataset, spec: &SplitSpec, run_seed: u64) -> anyhow::Resu
         part.sort_unstable();
     }
     let parts = [("test", &split.test), ("training", &split.train)];
+    let parts = match spec.test {
+        Evaluation::Share(_) => &parts[..],
+        Evaluation::Fresh { .. } => &parts[1..],
+    };
     if let Some((part, _)) = parts.iter().find(|(_, rows)| rows.is_empty()) {
         let why = too_few(dataset, unit, units);
         return Err(input_error!("split: the {part} part has no rows: {why}"));
@@ -185,7 +198,7 @@ impl Order {
 
     /// Adds its rows to the parts.
     fn part(&self, spec: &SplitSpec, split: &mut Split) {
-        let test = self.cut(0, spec.test);
+        let test = self.cut(0, spec.test.share());
         let validation = self.cut(test, spec.validation);
         split.test.extend(&self.rows[..test]);
         split.validation.extend(&self.rows[test..validation]);
@@ -290,7 +303,7 @@ mod tests {
     }
 
     fn spec(test: f64, validation: f64) -> SplitSpec {
-        SplitSpec { test, validation, ..SplitSpec::default() }
+        SplitSpec { test: Evaluation::Share(test), validation, ..SplitSpec::default() }
     }
 
     fn assert_parts(split: &Split, rows: usize) {

@@ -3,6 +3,7 @@
 //! Users meet products; both sums drive spend and effect alike, so that big spenders are nearly the
 //! persuadable ones. All its columns are features, `data_cluster` included.
 
+use super::draw::Accounts;
 use super::{Dataset, Feature, FeatureKind, Matrix, Treatment, Truth, validate_count};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -39,12 +40,13 @@ impl ValorReleaseSpec {
 }
 
 impl ValorReleaseSpec {
-    /// Rows that are drawn, about, and bytes of each: all of them are drawn, whatever is kept.
-    pub(super) fn size(&self) -> (u64, u64) {
+    /// Rows that are drawn, about, with so many fresh ones, and bytes of each: all of them are drawn, whatever is kept.
+    pub(super) fn size(&self, fresh: usize) -> (u64, u64) {
         // A user has 44.5 rows on average, and a part of each row.
-        let drawn = self.users as u64 * 44;
-        let kept = self.rows.map_or(drawn, |rows| drawn.min(rows as u64));
-        let row = (size_of::<Visit>() + size_of::<Indices>() + 4 * USER_COLUMNS / 44) as u64;
+        let known = self.users as u64 * 44;
+        let kept = self.rows.map_or(known, |rows| known.min(rows as u64)) + fresh as u64;
+        let drawn = known + fresh as u64;
+        let row = (size_of::<Visit>() + size_of::<Indices<f64>>() + 4 * USER_COLUMNS / 44) as u64;
         let whole = (4 * COLUMNS + size_of::<Visit>()) as u64;
         (drawn, row + (whole * kept).div_ceil(drawn.max(1)))
     }
@@ -63,14 +65,98 @@ const CHUNK: usize = 512;
 ///
 /// The z-scores are taken over all rows, as released, before `rows` keeps the first of them.
 pub(super) fn generate(spec: &ValorReleaseSpec) -> Dataset {
-    let seeds = Seeds::new(spec.seed).child("valor-release");
-    let users = draw_table(spec.users, USER_COLUMNS, seeds.child("users"), draw_user);
-    let products = draw_table(PRODUCTS, PRODUCT_COLUMNS, seeds.child("products"), draw_product);
-    let mut visits: Vec<Visit> =
-        (0..spec.users).flat_map(|user| draw_visits(user, seeds.child("visits"))).collect();
-    let indices = standardised_indices(&visits, &users, &products);
-    visits.truncate(spec.rows.unwrap_or(usize::MAX));
+    let World { products, known, scales } = World::draw(spec);
+    let kept = spec.rows.unwrap_or(usize::MAX);
+    gather(known, kept, &products, &scales)
+}
 
+/// Draws so many rows of fresh users, who meet the same products. Their z-scores are by the mean and SD over all rows of the known
+/// users: what drives a row is the same function of it.
+pub(super) fn fresh(spec: &ValorReleaseSpec, rows: usize) -> Dataset {
+    let World { products, scales, .. } = World::draw(spec);
+    let seeds = Accounts::Fresh.streams(source(spec));
+    let mut visits: Vec<Visit> =
+        (0..).flat_map(|user| draw_visits(user, seeds.child("visits"))).take(rows).collect();
+    let count = visits.last().map_or(0, |visit| visit.user + 1);
+    let table = draw_table(count, USER_COLUMNS, seeds.child("users"), draw_user);
+    // Numbers of users go on after those of the known ones, so that no two share a group.
+    let users = Users { first: spec.users, table };
+    visits.iter_mut().for_each(|visit| visit.user += spec.users);
+    gather(Meetings { users, visits }, rows, &products, &scales)
+}
+
+fn source(spec: &ValorReleaseSpec) -> Seeds {
+    Seeds::new(spec.seed).child("valor-release")
+}
+
+/// What every row depends on, and the known users with all their rows, over which z-scores are taken.
+struct World {
+    products: Matrix,
+    known: Meetings,
+    scales: Indices<Scale>,
+}
+
+impl World {
+    fn draw(spec: &ValorReleaseSpec) -> Self {
+        let seeds = Accounts::Known.streams(source(spec));
+        let table = draw_table(spec.users, USER_COLUMNS, seeds.child("users"), draw_user);
+        let products = draw_table(PRODUCTS, PRODUCT_COLUMNS, seeds.child("products"), draw_product);
+        let visits: Vec<Visit> =
+            (0..spec.users).flat_map(|user| draw_visits(user, seeds.child("visits"))).collect();
+        let known = Meetings { users: Users { first: 0, table }, visits };
+        let scales = known.indices(&products).map(|values| Scale::of(&values));
+        Self { products, known, scales }
+    }
+}
+
+/// A table of users, by number from `first` on.
+struct Users {
+    first: usize,
+    table: Matrix,
+}
+
+impl Users {
+    fn row(&self, user: usize) -> &[f32] {
+        self.table.row(user - self.first)
+    }
+}
+
+/// Users and the rows in which they meet products.
+struct Meetings {
+    users: Users,
+    visits: Vec<Visit>,
+}
+
+impl Meetings {
+    /// Before they are z-scores.
+    ///
+    /// ```text
+    /// U = sum of a user's columns, Q = sum of their squares, P = sum of a product's columns (cluster included)
+    /// U P, Q, P  per row
+    /// ```
+    fn indices(&self, products: &Matrix) -> Indices<Vec<f64>> {
+        let sums = |table: &Matrix, power: i32| -> Vec<f64> {
+            let sum = |row: usize| table.row(row).iter().map(|cell| f64::from(*cell).powi(power)).sum();
+            (0..table.rows).into_par_iter().map(sum).collect()
+        };
+        let Users { first, table } = &self.users;
+        let (user, square, product) = (sums(table, 1), sums(table, 2), sums(products, 1));
+        let column = |value: &dyn Fn(&Visit) -> f64| self.visits.iter().map(value).collect();
+        Indices {
+            interaction: column(&|visit| user[visit.user - first] * product[visit.product]),
+            squares: column(&|visit| square[visit.user - first]),
+            product: column(&|visit| product[visit.product]),
+        }
+    }
+}
+
+/// The first so many rows, with labels.
+fn gather(meetings: Meetings, rows: usize, products: &Matrix, scales: &Indices<Scale>) -> Dataset {
+    let Meetings { users, mut visits } = meetings;
+    visits.truncate(rows);
+    let meetings = Meetings { users, visits };
+    let indices = meetings.indices(products).zip(scales).map(|(values, scale)| scale.z_scores(values));
+    let Meetings { users, visits } = meetings;
     let mut values = vec![0_f32; visits.len() * COLUMNS];
     values.par_chunks_exact_mut(COLUMNS).zip(&visits).for_each(|(row, visit)| {
         let (left, right) = row.split_at_mut(USER_COLUMNS);
@@ -91,12 +177,50 @@ struct Visit {
     size: f64,
 }
 
-/// What drives a row, as z-scores over all rows.
-#[derive(Clone, Copy)]
-struct Indices {
-    interaction: f64,
-    squares: f64,
-    product: f64,
+/// Something of each of the three numbers that drive a row.
+struct Indices<T> {
+    interaction: T,
+    squares: T,
+    product: T,
+}
+
+impl<T> Indices<T> {
+    fn map<U>(self, apply: impl Fn(T) -> U) -> Indices<U> {
+        Indices {
+            interaction: apply(self.interaction),
+            squares: apply(self.squares),
+            product: apply(self.product),
+        }
+    }
+
+    fn zip<U>(self, other: &Indices<U>) -> Indices<(T, &U)> {
+        Indices {
+            interaction: (self.interaction, &other.interaction),
+            squares: (self.squares, &other.squares),
+            product: (self.product, &other.product),
+        }
+    }
+}
+
+/// Mean and population SD over all rows of the known users.
+struct Scale {
+    mean: f64,
+    sd: f64,
+}
+
+impl Scale {
+    fn of(values: &[f64]) -> Self {
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
+        Self { mean, sd: variance.sqrt() }
+    }
+
+    /// `(v - mean) / (sd + 1e-5)`, as released.
+    fn z_scores(&self, mut values: Vec<f64>) -> Vec<f64> {
+        values.iter_mut().for_each(|value| *value = (*value - self.mean) / (self.sd + 1e-5));
+        values
+    }
 }
 
 fn draw_table(rows: usize, columns: usize, seeds: Seeds, draw: fn(&mut [f32], &mut Stream)) -> Matrix {
@@ -136,34 +260,6 @@ fn draw_visits(user: usize, seeds: Seeds) -> Vec<Visit> {
         .collect()
 }
 
-/// ```text
-/// U = sum of a user's columns, Q = sum of their squares, P = sum of a product's columns (cluster included)
-/// z(U P), z(Q), z(P)  over all rows
-/// ```
-fn standardised_indices(visits: &[Visit], users: &Matrix, products: &Matrix) -> Vec<Indices> {
-    let sums = |table: &Matrix, power: i32| -> Vec<f64> {
-        let sum = |row: usize| table.row(row).iter().map(|cell| f64::from(*cell).powi(power)).sum();
-        (0..table.rows).into_par_iter().map(sum).collect()
-    };
-    let (user, square, product) = (sums(users, 1), sums(users, 2), sums(products, 1));
-    let interaction =
-        z_scores(visits.iter().map(|visit| user[visit.user] * product[visit.product]).collect());
-    let squares = z_scores(visits.iter().map(|visit| square[visit.user]).collect());
-    let product = z_scores(visits.iter().map(|visit| product[visit.product]).collect());
-    (0..visits.len())
-        .map(|row| Indices { interaction: interaction[row], squares: squares[row], product: product[row] })
-        .collect()
-}
-
-/// `(v - mean) / (sd + 1e-5)`, as released.
-fn z_scores(mut values: Vec<f64>) -> Vec<f64> {
-    let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / count;
-    values.iter_mut().for_each(|value| *value = (*value - mean) / (variance.sqrt() + 1e-5));
-    values
-}
-
 /// Labels and truth, with u = z(Q), v = z(P), i = z(U P).
 ///
 /// ```text
@@ -171,7 +267,7 @@ fn z_scores(mut values: Vec<f64>) -> Vec<f64> {
 /// m0 = 3 + 0.3 i + 0.2 u,           m1 = m0 + 0.2 + 0.2 i
 /// P(Y_t > 0) = p_t,                 Y_t | Y_t > 0 ~ LogNormal(m_t, 0.5^2),   T ~ Bernoulli(0.5) per row
 /// ```
-fn label(visits: &[Visit], indices: &[Indices]) -> Dataset {
+fn label(visits: &[Visit], indices: &Indices<Vec<f64>>) -> Dataset {
     const SCALE: f64 = 0.5;
     let mut dataset = Dataset {
         features: features(),
@@ -180,11 +276,13 @@ fn label(visits: &[Visit], indices: &[Indices]) -> Dataset {
     };
     let mut assigned = Vec::with_capacity(visits.len());
     let [mut expected, mut conversion] = [(); 2].map(|()| [(); 2].map(|()| Vec::with_capacity(visits.len())));
-    for (visit, index) in visits.iter().zip(indices) {
-        let logit = -0.5 + 0.5 * index.squares + 0.2 * index.product;
-        let log_mean = 3.0 + 0.3 * index.interaction + 0.2 * index.squares;
-        let logits = [logit, logit + 0.3 + 0.1 * index.interaction];
-        let log_means = [log_mean, log_mean + 0.2 + 0.2 * index.interaction];
+    for (row, visit) in visits.iter().enumerate() {
+        let Indices { interaction, squares, product } = indices;
+        let (interaction, squares, product) = (interaction[row], squares[row], product[row]);
+        let logit = -0.5 + 0.5 * squares + 0.2 * product;
+        let log_mean = 3.0 + 0.3 * interaction + 0.2 * squares;
+        let logits = [logit, logit + 0.3 + 0.1 * interaction];
+        let log_means = [log_mean, log_mean + 0.2 + 0.2 * interaction];
         for arm in 0..2 {
             let share = 1.0 / (1.0 + (-logits[arm]).exp());
             conversion[arm].push(share);
@@ -260,6 +358,44 @@ mod tests {
         assert_eq!(some.numeric.values, all.numeric.values[..100 * COLUMNS]);
         assert_eq!(some.outcome, all.outcome[..100]);
         assert_eq!(some.truth.unwrap().effect.unwrap(), all.truth.unwrap().effect.unwrap()[..100]);
+    }
+
+    #[test]
+    fn fresh_rows_are_of_fresh_users_and_the_same_however_many() {
+        let (spec, known) = (small(), generate(&small()));
+        let (few, many) = (fresh(&spec, 100), fresh(&spec, 3_000));
+        assert_eq!((few.rows(), many.rows()), (100, 3_000));
+        assert_eq!(few.numeric.values, many.numeric.values[..100 * COLUMNS]);
+        assert_eq!((&few.outcome[..], few.assigned()), (&many.outcome[..100], &many.assigned()[..100]));
+        let kept = ValorReleaseSpec { rows: Some(7), ..spec };
+        assert_eq!(fresh(&kept, 100), few, "whatever is learned from");
+        let users = |dataset: &Dataset| -> std::collections::BTreeSet<Vec<u32>> {
+            let row = |row: usize| dataset.numeric.row(row)[..USER_COLUMNS].iter().map(|cell| cell.to_bits());
+            (0..dataset.rows()).map(|number| row(number).collect()).collect()
+        };
+        assert!(users(&known).is_disjoint(&users(&many)));
+        let groups = |dataset: &Dataset| -> std::collections::BTreeSet<u64> {
+            dataset.group.iter().flatten().copied().collect()
+        };
+        assert!(groups(&known).is_disjoint(&groups(&many)));
+        assert_eq!((groups(&known).len(), groups(&many).len()), (50, users(&many).len()));
+    }
+
+    /// Over 5,000 known and 2,250 fresh users of the default world, whose users are what varies.
+    #[test]
+    fn fresh_rows_are_of_the_same_world() {
+        let spec = ValorReleaseSpec::default();
+        let (known, fresh) = (generate(&spec), fresh(&spec, 100_000));
+        let moments = |dataset: &Dataset| {
+            let effect = dataset.truth.as_ref().unwrap().effect.as_ref().unwrap();
+            let zeros = share(&dataset.outcome, |outcome| outcome == 0.0);
+            [zeros, effect.iter().sum::<f64>() / effect.len() as f64, share(effect, |effect| effect < 0.0)]
+        };
+        for ((known, fresh), slack) in
+            moments(&known).into_iter().zip(moments(&fresh)).zip([0.01, 0.4, 0.006])
+        {
+            assert!((known - fresh).abs() < slack, "{known} {fresh}");
+        }
     }
 
     #[test]

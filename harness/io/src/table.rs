@@ -2,14 +2,16 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, Float32Array, Float64Array, RecordBatch, StringArray};
 use arrow::compute::{can_cast_types, cast};
-use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Float32Type, Float64Type, Schema, SchemaRef, UInt32Type};
 use flate2::write::GzEncoder;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Display;
+use std::hash::Hash;
 use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use valor_base::input_error;
@@ -96,6 +98,20 @@ pub enum Packing {
 
 impl Packing {
     fn properties(self) -> WriterProperties {
+        self.builder().build()
+    }
+
+    /// For these rows: values are numbered where that takes less room than they do. Elsewhere the numbers would come on top.
+    fn properties_for(self, rows: &RecordBatch) -> WriterProperties {
+        let schema = rows.schema();
+        let columns = schema.fields().iter().zip(rows.columns());
+        let builder = columns.fold(self.builder(), |builder, (field, cells)| {
+            builder.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), repeats(cells))
+        });
+        builder.build()
+    }
+
+    fn builder(self) -> WriterPropertiesBuilder {
         let builder = WriterProperties::builder();
         match self {
             Self::Plain => builder,
@@ -105,8 +121,28 @@ impl Packing {
             }
             Self::Zstd => builder.set_compression(Compression::ZSTD(ZstdLevel::default())),
         }
-        .build()
     }
+}
+
+/// Whether the different values of a column, and the number of its own in each row, take less room than the values do.
+fn repeats(cells: &dyn Array) -> bool {
+    let different = match cells.data_type() {
+        DataType::Float32 => {
+            different(cells.as_primitive::<Float32Type>().values().iter().map(|value| value.to_bits()))
+        }
+        DataType::Float64 => {
+            different(cells.as_primitive::<Float64Type>().values().iter().map(|value| value.to_bits()))
+        }
+        DataType::UInt32 => different(cells.as_primitive::<UInt32Type>().values().iter()),
+        _ => return true,
+    };
+    let width = cells.data_type().primitive_width().unwrap_or_default();
+    let bits = different.next_power_of_two().ilog2() as usize;
+    different * width + cells.len() * bits / 8 < cells.len() * width
+}
+
+fn different<T: Eq + Hash>(values: impl Iterator<Item = T>) -> usize {
+    values.collect::<HashSet<T>>().len()
 }
 
 /// Named columns of one length, in order.
@@ -206,11 +242,15 @@ impl<W: Write + Send> Writer<W> {
                 Kind::CsvGz(out)
             }
             Format::Parquet => {
-                let properties = Some(packing.properties());
-                let out = Held(Arc::new(Mutex::new(out)));
-                Kind::Parquet(Box::new(ArrowWriter::try_new(out.clone(), schema.clone(), properties)?), out)
+                return Self::parquet(packing.properties(), out, schema);
             }
         }))
+    }
+
+    fn parquet(properties: WriterProperties, out: W, schema: &SchemaRef) -> anyhow::Result<Self> {
+        let out = Held(Arc::new(Mutex::new(out)));
+        let writer = ArrowWriter::try_new(out.clone(), schema.clone(), Some(properties))?;
+        Ok(Self(Kind::Parquet(Box::new(writer), out)))
     }
 
     /// Writes rows that have the columns of the file.
@@ -254,7 +294,7 @@ impl<W: Write + Send> Writer<W> {
 /// As [`Columns::batch`].
 pub fn parquet(columns: Columns, packing: Packing) -> anyhow::Result<Vec<u8>> {
     let rows = columns.batch()?;
-    let mut writer = Writer::new(Format::Parquet, packing, Vec::new(), &rows.schema())?;
+    let mut writer = Writer::parquet(packing.properties_for(&rows), Vec::new(), &rows.schema())?;
     writer.write(&rows)?;
     writer.finish()
 }

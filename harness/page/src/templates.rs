@@ -41,6 +41,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("deciles.html"),
     template!("calibration.html"),
     template!("seeds.html"),
+    template!("beside.html"),
+    template!("learning.html"),
     template!("losses.html"),
     template!("importance.html"),
     template!("failures.html"),

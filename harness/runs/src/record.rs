@@ -8,9 +8,9 @@ pub use valor_learn::evaluation::{EvaluationRows, Predictions};
 pub use valor_learn::learner::{Divergence, EpochLoss, LastFinite, Status};
 pub use valor_stats::metrics::MetricValue;
 
-/// Version of the record format. Records of versions 1 to 3 are read as well: they lack hashes of what they found, versions 1 and 2
+/// Version of the record format. Records of versions 1 to 4 are read as well: they lack what was watched after every epoch, versions 1 to 3 hashes of what they found, versions 1 and 2
 /// the importance of features to trees, version 1 what a divergence says of its term and of the losses before.
-pub const RECORD_VERSION: u32 = 4;
+pub const RECORD_VERSION: u32 = 5;
 /// The first version with hashes of its content.
 pub const OLDEST_CHECKED: u32 = 4;
 

@@ -1,5 +1,6 @@
 //! One cell with its seeds, start to end: load, split, fit, predict, score. Reads data, writes nothing.
 
+mod examiner;
 mod importance;
 mod latency;
 mod prepare;
@@ -11,15 +12,15 @@ pub use prepare::Prepared;
 use crate::record::{EvaluationRows, Importance, Measured, RECORD_VERSION, Record, RowCounts};
 use crate::spec::{self, Cell, Experiment, RunSpec};
 use anyhow::Context as _;
+use examiner::Examiner;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
-use valor_base::seed::Seeds;
+use std::time::Instant;
 use valor_data::DataSpec;
 use valor_data::split::SplitSpec;
 use valor_learn::evaluation::{self, Predictions};
 use valor_learn::learner::{
-    self, Context, Device, Divergence, Fitted, MethodSpec, Replicate, Scorer, Status, Task, device,
+    self, Context, Device, Divergence, Fitted, MethodSpec, Replicate, Status, Task, device,
 };
 use valor_learn::model::{About, MODEL_VERSION, Model};
 
@@ -80,9 +81,10 @@ pub struct Place {
 impl Job {
     /// The job of some seeds of a cell.
     pub fn new(experiment: &Experiment, cell: Cell, seeds: Vec<u64>, place: &Place) -> Self {
+        let data = experiment.dataset(cell);
         Self {
-            data: experiment.dataset(cell).spec.clone(),
-            split: experiment.split.clone(),
+            data: data.spec.clone(),
+            split: experiment.split_of(data),
             method: experiment.method(cell).spec.clone(),
             seeds,
             root: spec::root(&experiment.path),
@@ -133,12 +135,7 @@ pub fn run<'c>(
     cache: &'c mut Cache,
     progress: &mut dyn FnMut(usize, usize),
 ) -> anyhow::Result<(Vec<Found>, &'c EvaluationRows)> {
-    let mut importance = Vec::new();
-    let mut examine = |scorer: &dyn Scorer, prepared: &Prepared| {
-        let seed = job.seeds.get(importance.len()).copied().unwrap_or_default();
-        importance.push(importance::importance(scorer, prepared, &Seeds::new(seed).child("importance")));
-    };
-    let Trained { prepared, fitted, mut measured } = train(job, cache, progress, &mut examine)?;
+    let Trained { prepared, fitted, mut measured, importance } = train(job, cache, progress)?;
     measured.latency = latency::measure(fitted.scorer.as_ref(), prepared.features(), now);
     measured.peak_memory_bytes = peak_memory();
     let importance = importance.into_iter().chain(std::iter::repeat(None));
@@ -158,7 +155,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
     let mut cache = Cache::default();
     let task = job.prepare(&mut cache)?.task();
     learner::check(&job.method, &task).with_context(|| job.data.place().to_string())?;
-    let trained = train(job, &mut cache, progress, &mut |_, _| {})?;
+    let trained = train(job, &mut cache, progress)?;
     let (prepared, saved) = (trained.prepared, trained.fitted.scorer.saved());
     let (Some(&seed), Some(replicate)) = (job.seeds.first(), trained.fitted.replicates.into_iter().next())
     else {
@@ -195,13 +192,14 @@ struct Trained<'c> {
     prepared: &'c Prepared,
     fitted: Fitted,
     measured: Measured,
+    /// Of trees, by seed.
+    importance: Vec<Option<Importance>>,
 }
 
 fn train<'c>(
     job: &Job,
     cache: &'c mut Cache,
     progress: &mut dyn FnMut(usize, usize),
-    examine: &mut dyn FnMut(&dyn Scorer, &Prepared),
 ) -> anyhow::Result<Trained<'c>> {
     let device = device::resolve(&job.device)?;
     let start = now();
@@ -209,18 +207,14 @@ fn train<'c>(
     let mut measured = measure(job, device);
     measured.load_seconds = start.elapsed().as_secs_f64();
     let start = now();
-    // Training alone is timed.
-    let mut examined = Duration::ZERO;
-    let mut examine = |scorer: &dyn Scorer| {
-        let start = now();
-        examine(scorer, prepared);
-        examined += start.elapsed();
-    };
+    let mut examiner = Examiner::new(prepared, &job.seeds);
     let (task, context) = (prepared.task(), Context { device, progress });
-    let fitted = learner::fit_and_examine(&job.method, &task, &job.seeds, context, &mut examine)?;
+    let fitted = learner::fit_and_examine(&job.method, &task, &job.seeds, context, &mut examiner)?;
     device::synchronise(device);
-    measured.train_seconds = (start.elapsed() - examined).as_secs_f64() / job.seeds.len() as f64;
-    Ok(Trained { prepared, fitted, measured })
+    // Training alone is timed, and the few rows that are watched.
+    let Examiner { importance, took, .. } = examiner;
+    measured.train_seconds = (start.elapsed() - took).as_secs_f64() / job.seeds.len() as f64;
+    Ok(Trained { prepared, fitted, measured, importance })
 }
 
 fn judge(

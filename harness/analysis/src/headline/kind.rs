@@ -91,6 +91,8 @@ pub struct KindView {
     pub name: String,
     /// Names of the datasets.
     pub datasets: Vec<String>,
+    /// What a reader should know about the rows of any of them.
+    pub notes: Vec<String>,
     /// The metric that decides here: the first primary one that has a value.
     pub metric: String,
     /// Methods in the order of the experiment.
@@ -162,13 +164,14 @@ impl KindView {
         Self {
             name: kind.name.clone(),
             datasets: place.names().into_iter().map(str::to_string).collect(),
+            notes: Vec::new(),
             metric: metric.cloned().unwrap_or_default(),
             methods,
             references: Vec::new(),
         }
     }
 
-    /// With the reference rankings of its datasets.
+    /// With the reference rankings of its datasets, and what a reader should know about their rows.
     pub(crate) fn with_references(mut self, blocks: &[&Block]) -> Self {
         let rankers = blocks.first().map(|block| block.references.as_slice()).unwrap_or_default();
         let average = |ranker: &str, metric: &str| {
@@ -185,6 +188,11 @@ impl KindView {
                 .filter_map(|metric| Some((metric.clone(), average(ranker, metric)?)))
                 .collect(),
         };
+        for note in blocks.iter().flat_map(|block| &block.notes) {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
+            }
+        }
         self.references =
             rankers.iter().map(|row| reference(&row.ranker, row.metrics.keys().collect())).collect();
         self

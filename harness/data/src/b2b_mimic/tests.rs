@@ -135,6 +135,49 @@ fn a_row_is_the_same_whatever_rows_is() {
 }
 
 #[test]
+fn fresh_rows_are_the_same_however_many_there_are_and_whatever_is_learned_from() {
+    let (few, many) = (fresh(&small(), 1_000), fresh(&small(), 5_000));
+    assert_eq!((few.rows(), many.rows()), (1_000, 5_000));
+    assert_eq!(few.numeric.values, many.numeric.values[..1_000 * COLUMNS]);
+    assert_eq!((&few.outcome[..], few.assigned()), (&many.outcome[..1_000], &many.assigned()[..1_000]));
+    assert_eq!(truth(&few).0, &truth(&many).0[..1_000]);
+    assert_eq!(fresh(&B2bMimicSpec { rows: 70, ..small() }, 1_000), few);
+    assert_ne!(fresh(&B2bMimicSpec { seed: 2, ..small() }, 1_000).numeric, few.numeric);
+}
+
+/// 66 normal numbers tell any two accounts apart.
+#[test]
+fn no_fresh_row_is_among_those_to_learn_from() {
+    let rows = |dataset: &Dataset| -> std::collections::BTreeSet<Vec<u32>> {
+        let row = |number| dataset.numeric.row(number).iter().map(|cell: &f32| cell.to_bits()).collect();
+        (0..dataset.rows()).map(row).collect()
+    };
+    let (known, fresh) = (rows(&generate(&small())), rows(&fresh(&small(), 5_000)));
+    assert_eq!((known.len(), fresh.len()), (5_000, 5_000));
+    assert!(known.is_disjoint(&fresh));
+}
+
+/// Worlds lie apart by more than rows do: the indices of a fresh row are those of its market.
+#[test]
+fn fresh_rows_are_of_the_same_world() {
+    let spec = B2bMimicSpec { world: 4, rows: 100_000, ..B2bMimicSpec::default() };
+    let (known, others) = (generate(&spec), fresh(&spec, 100_000));
+    let averages = |dataset: &Dataset| {
+        let (effect, control, _) = truth(dataset);
+        [mean(effect.iter().copied()), mean(control.iter().copied()), auuc_true(control, effect)]
+    };
+    for ((known, fresh), slack) in averages(&known).into_iter().zip(averages(&others)).zip([0.15, 0.15, 0.01])
+    {
+        assert!((known - fresh).abs() < slack, "{known} {fresh}");
+    }
+    let setting = spec.setting();
+    let market = Market::new(&setting);
+    let account = |row: usize| market.account(others.numeric.row(row));
+    let (effect, _, _) = truth(&others);
+    assert!((0..1_000).all(|row| account(row).expected(1) - account(row).expected(0) == effect[row]));
+}
+
+#[test]
 fn threads_change_nothing() {
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

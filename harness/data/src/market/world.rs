@@ -25,7 +25,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// `E[Y_t | x]` of one arm.
-    pub(super) fn expected(&self, arm: usize) -> f64 {
+    pub(crate) fn expected(&self, arm: usize) -> f64 {
         self.conversion[arm] * (self.log_mean[arm] + 0.5 * self.log_scale * self.log_scale).exp()
     }
 }

@@ -134,6 +134,27 @@ fn a_row_is_the_same_whatever_rows_is() {
 }
 
 #[test]
+fn fresh_rows_are_the_same_however_many_and_of_the_same_world() {
+    let (few, many) = (fresh(&small(), 1_500), fresh(&small(), 5_000));
+    assert_eq!(bits(&few.numeric.values), bits(&many.numeric.values[..1_500 * many.numeric.columns]));
+    assert_eq!(few.outcome, many.outcome[..1_500]);
+    let known = generate(&small());
+    assert_eq!(known.notes, many.notes, "a stand-in says so");
+    let noise = |dataset: &Dataset| dataset.numeric.row(0)[COLUMNS..].to_vec();
+    assert_ne!(noise(&known), noise(&many));
+    assert!(known.outcome != many.outcome);
+    let spec = ProductionSimSpec { rows: 100_000, ..ProductionSimSpec::default() };
+    let averages = |dataset: &Dataset| {
+        let [zeros, effect, negative, ..] = figures(dataset);
+        [zeros, effect, negative]
+    };
+    let pairs = averages(&generate(&spec)).into_iter().zip(averages(&fresh(&spec, 100_000)));
+    for ((known, fresh), slack) in pairs.zip([0.005, 5.0, 0.01]) {
+        assert!((known - fresh).abs() < slack, "{known} {fresh}");
+    }
+}
+
+#[test]
 fn accounts_lack_a_block_as_a_whole_and_independently() {
     let dataset = generate(&ProductionSimSpec { rows: 40_000, ..small() });
     let lacks = |row: usize, block: Block| {

@@ -105,6 +105,27 @@ fn the_ending_says_the_format() {
     );
 }
 
+/// Values that are all different are not numbered besides, and a few that come again and again are.
+#[test]
+fn what_is_written_whole_takes_the_room_of_its_values_at_most() {
+    const ROWS: usize = 50_000;
+    let size = |value: fn(usize) -> f32| {
+        let mut columns = Columns::default();
+        columns.add("score", (0..ROWS).map(|row| Some(value(row))).collect::<Float32Array>());
+        let file = bytes::Bytes::from(parquet(columns, Packing::Plain).unwrap());
+        let size = file.len();
+        let read =
+            ParquetRecordBatchReaderBuilder::try_new(file).unwrap().with_batch_size(ROWS).build().unwrap();
+        let read = read.map(|batch| batch.unwrap()).next().unwrap();
+        let found = read.column(0).as_primitive::<Float32Type>().values().to_vec();
+        assert_eq!(found, (0..ROWS).map(value).collect::<Vec<f32>>());
+        size
+    };
+    assert!((4 * ROWS..4 * ROWS + 2_000).contains(&size(|row| row as f32)));
+    assert!(size(|row| (row % 200) as f32) < ROWS + 4_000);
+    assert!(size(|_| 0.5) < 2_000);
+}
+
 #[test]
 fn columns_that_do_not_fit_together_are_refused() {
     let mut columns = Columns::default();

@@ -48,6 +48,19 @@ impl EvaluationRows {
         }
     }
 
+    /// Some of these rows, by their place among them, with all that is known.
+    pub fn select(&self, places: &[u32]) -> Self {
+        let take =
+            |values: &Vec<f64>| places.iter().map(|&place| values[place as usize]).collect::<Vec<f64>>();
+        Self {
+            row: places.iter().map(|&place| self.row[place as usize]).collect(),
+            treatment: self.treatment.as_ref().map(|treatment| treatment.select(places)),
+            outcome: take(&self.outcome),
+            effect: self.effect.as_ref().map(take),
+            expected: self.expected.as_ref().map(|expected| expected.as_ref().map(take)),
+        }
+    }
+
     /// What happened in some of these rows, by their place among them; without what is known or estimated besides.
     pub fn observed(&self, places: &[u32]) -> Self {
         let treated = self.treatment.as_ref().map(|treatment| {

@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod device;
+mod examiner;
 pub mod neural;
 mod saved;
 mod scoring;
@@ -12,6 +13,7 @@ pub mod tuned;
 #[cfg(test)]
 mod units;
 
+pub use examiner::{Examiner, Nobody};
 pub use neural::NeuralSpec;
 pub use saved::{Parameter, SavedModel, TrainedSpec, Values};
 pub use status::{Divergence, LastFinite, Status};
@@ -236,6 +238,9 @@ pub struct EpochLoss {
     /// Total on the validation rows, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<f64>,
+    /// `auuc.true` on the watched test rows, where the truth is known; training never sees it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watched: Option<f64>,
 }
 
 /// Largest outcome and smallest largest outcome that are learned from: predictions are kept in 32 bits.
@@ -271,20 +276,20 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Sco
 /// Trains a method once per seed. Seeds train together where the method allows; a replicate's numbers do not
 /// depend on the others.
 pub fn fit(spec: &MethodSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
-    fit_and_examine(spec, task, seeds, context, &mut |_| {})
+    fit_and_examine(spec, task, seeds, context, &mut Nobody)
 }
 
-/// The same; where each seed grows trees of its own, `examine` sees them before they are gone, in the order of the seeds.
+/// The same, while somebody looks.
 pub fn fit_and_examine(
     spec: &MethodSpec,
     task: &Task,
     seeds: &[u64],
     context: Context,
-    examine: &mut dyn FnMut(&dyn Scorer),
+    examiner: &mut dyn Examiner,
 ) -> anyhow::Result<Fitted> {
     match spec {
-        MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context),
-        MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context, examine),
-        MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context),
+        MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context, examiner),
+        MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context, examiner),
+        MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context, examiner),
     }
 }

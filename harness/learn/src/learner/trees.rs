@@ -15,7 +15,8 @@ mod ziln_gbdt;
 pub use steps::TreeSteps;
 
 use super::{
-    Context, EpochLoss, Fitted, Replicate, SavedModel, Scorer, SplitGains, Status, Task, TrainedSpec,
+    Context, EpochLoss, Examiner, Fitted, Replicate, SavedModel, Scorer, SplitGains, Status, Task,
+    TrainedSpec,
 };
 use crate::evaluation::Predictions;
 use crate::trees::{
@@ -91,13 +92,13 @@ pub fn check(spec: &TreesSpec, task: &Task) -> anyhow::Result<()> {
     }
 }
 
-/// Grows one forest per seed; `examine` sees each.
+/// Grows one forest per seed; `examiner` sees each.
 pub fn fit(
     spec: &TreesSpec,
     task: &Task,
     seeds: &[u64],
     context: Context,
-    examine: &mut dyn FnMut(&dyn Scorer),
+    examiner: &mut dyn Examiner,
 ) -> anyhow::Result<Fitted> {
     check(spec, task)?;
     let (mut replicates, mut first) = (Vec::new(), None);
@@ -112,7 +113,7 @@ pub fn fit(
             ),
             fitted: BTreeMap::new(),
         });
-        examine(&forest);
+        examiner.grown(&forest);
         first.get_or_insert(forest);
         (context.progress)(turn + 1, seeds.len());
     }
@@ -127,6 +128,7 @@ fn epochs(rounds: &Rounds) -> Vec<EpochLoss> {
         total: Some(*loss),
         terms: BTreeMap::from([("ziln".to_string(), Some(*loss))]),
         validation: rounds.validation.get(round).copied(),
+        watched: None,
     };
     rounds.train.iter().enumerate().map(epoch).collect()
 }

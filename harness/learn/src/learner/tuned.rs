@@ -1,23 +1,26 @@
-//! Tuning: every candidate is trained, and each seed keeps the one that is best on the validation rows.
+//! Tuning: every candidate is trained, and each seed keeps the one that is best on the validation rows, or one seed
+//! decides for all.
 
+mod criterion;
 mod key;
 #[cfg(test)]
 mod tests;
 
+pub use criterion::{Criterion, LOSS};
 pub use key::Key;
 
-use super::{Context, Fitted, NeuralSpec, Replicate, Scorer, Status, Task, neural};
+use super::{Context, Examiner, Fitted, NeuralSpec, Replicate, Scorer, Status, Task, neural};
 use crate::evaluation::{self, EvaluationRows, Predictions, estimated_propensity};
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
-use valor_stats::metrics::{self, Metric};
+use valor_stats::metrics;
 
 /// What a record calls the number of the candidate that was kept, from 0.
 pub const CANDIDATE: &str = "tuning: candidate";
 
-/// What a record calls the metric of the kept candidate on the validation rows; absent where it is undefined.
-pub fn validation(metric: &str) -> String {
-    format!("tuning: validation {metric}")
+/// What a record calls the criterion of the kept candidate on the validation rows; absent where it is undefined.
+pub fn validation(criterion: &Criterion) -> String {
+    format!("tuning: validation {criterion}")
 }
 
 /// A method with the candidates that it is chosen from.
@@ -26,10 +29,13 @@ pub fn validation(metric: &str) -> String {
 pub struct TunedSpec {
     /// One or more; the first is the method as it stands.
     pub candidates: Vec<NeuralSpec>,
-    /// What decides, on the validation rows: a metric that needs no truth.
-    pub metric: String,
+    /// What decides, on the validation rows.
+    pub metric: Criterion,
     /// What differs between candidates.
     pub searched: Vec<Key>,
+    /// The seed whose candidates decide for all seeds; absent where each seed decides for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
 }
 
 impl TunedSpec {
@@ -59,28 +65,106 @@ pub fn check(spec: &TunedSpec, task: &Task) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Trains every candidate as a stack of all seeds and keeps, for each seed, the best one. Nothing is trained again.
-pub fn fit(spec: &TunedSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
+/// Trains every candidate and keeps, for each seed, the best one. Nothing is trained twice.
+///
+/// Each seed decides for itself, and all candidates train as stacks of all seeds; or the candidates train with one seed, and
+/// the other seeds train what it chose.
+pub fn fit(
+    spec: &TunedSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+    examiner: &dyn Examiner,
+) -> anyhow::Result<Fitted> {
     check(spec, task)?;
-    let judge = Judge::new(&spec.metric, task)?;
-    let different = spec.different();
-    let mut kept: Option<(Vec<Choice>, Box<dyn Scorer>)> = None;
-    for (turn, (number, candidate)) in different.iter().enumerate() {
-        let mut progress =
-            |done: usize, total: usize| (context.progress)(turn * total + done, different.len() * total);
-        let context = Context { device: context.device, progress: &mut progress };
-        let trained = neural::train(candidate, task, seeds, context)?;
-        let said = trained.predict(task.validation);
-        let Fitted { replicates, scorer } = trained.fitted();
-        let found = replicates.into_iter().zip(&said);
-        let found: Vec<Choice> = found.map(|found| judge.choice(*number, found)).collect();
-        kept = Some(match kept.take() {
-            None => (found, scorer),
-            Some(before) => better(before, (found, scorer)),
-        });
-    }
-    let (choices, scorer) = kept.ok_or_else(|| anyhow::anyhow!("tuning without candidates"))?;
+    let (candidates, judge) = (spec.different(), Judge::new(&spec.metric, task)?);
+    let search = Search { task, judge, examiner };
+    let (choices, scorer) = match spec.seed {
+        None => search.kept(&candidates, seeds, Phase { done: 0, all: candidates.len() }, context)?,
+        Some(seed) => search.decided_by(seed, &candidates, seeds, context)?,
+    };
     Ok(Fitted { replicates: choices.into_iter().map(|choice| choice.noted(spec)).collect(), scorer })
+}
+
+/// What is kept of several candidates: by seed, with the first seed's scorer.
+type Kept = (Vec<Choice>, Box<dyn Scorer>);
+
+/// A candidate with its number.
+type Candidate<'a> = (usize, &'a NeuralSpec);
+
+/// Which of the stacks of a fit is trained, for progress.
+#[derive(Clone, Copy)]
+struct Phase {
+    done: usize,
+    all: usize,
+}
+
+/// What candidates are trained and judged on.
+struct Search<'a> {
+    task: &'a Task<'a>,
+    judge: Judge,
+    examiner: &'a dyn Examiner,
+}
+
+impl Search<'_> {
+    /// The best candidate of each seed.
+    fn kept(
+        &self,
+        candidates: &[Candidate],
+        seeds: &[u64],
+        phase: Phase,
+        context: Context,
+    ) -> anyhow::Result<Kept> {
+        let mut kept: Option<Kept> = None;
+        for (turn, (number, candidate)) in candidates.iter().enumerate() {
+            let mut progress = |done: usize, total: usize| {
+                (context.progress)((phase.done + turn) * total + done, phase.all * total);
+            };
+            let context = Context { device: context.device, progress: &mut progress };
+            let trained = neural::train(candidate, self.task, seeds, context, self.examiner)?;
+            let said = trained.predict(self.task.validation);
+            let Fitted { replicates, scorer } = trained.fitted();
+            let found = replicates.into_iter().zip(&said);
+            let found: Vec<Choice> = found.map(|found| self.judge.choice(*number, found)).collect();
+            kept = Some(match kept.take() {
+                None => (found, scorer),
+                Some(before) => better(before, (found, scorer)),
+            });
+        }
+        kept.ok_or_else(|| anyhow::anyhow!("tuning without candidates"))
+    }
+
+    /// What one seed chooses, trained with all seeds.
+    fn decided_by(
+        &self,
+        seed: u64,
+        candidates: &[Candidate],
+        seeds: &[u64],
+        context: Context,
+    ) -> anyhow::Result<Kept> {
+        let all = candidates.len() + 1;
+        let Context { device, progress } = context;
+        let search = Context { device, progress: &mut *progress };
+        let (chosen, scorer) = self.kept(candidates, &[seed], Phase { done: 0, all }, search)?;
+        let number = chosen.first().map_or(0, |choice| choice.number);
+        let others: Vec<u64> = seeds.iter().copied().filter(|other| *other != seed).collect();
+        let (rest, scorer_of_rest) = if others.is_empty() {
+            (Vec::new(), None)
+        } else {
+            let same = |(other, _): &&Candidate| *other == number;
+            let chosen: Vec<Candidate> = candidates.iter().filter(same).copied().collect();
+            let phase = Phase { done: all - 1, all };
+            let (rest, scorer) = self.kept(&chosen, &others, phase, Context { device, progress })?;
+            (rest, Some(scorer))
+        };
+        let scorer = match scorer_of_rest {
+            Some(of_rest) if seeds.first() != Some(&seed) => of_rest,
+            Some(_) | None => scorer,
+        };
+        let (mut chosen, mut rest) = (chosen.into_iter(), rest.into_iter());
+        let next = |other: &u64| if *other == seed { chosen.next() } else { rest.next() };
+        Ok((seeds.iter().filter_map(next).collect(), scorer))
+    }
 }
 
 /// What each seed keeps of two candidates: the first unless the second is better. The scorer is the first seed's.
@@ -95,7 +179,7 @@ fn better<S>(first: (Vec<Choice>, S), second: (Vec<Choice>, S)) -> (Vec<Choice>,
 struct Choice {
     number: usize,
     standing: Standing,
-    /// The metric on the validation rows, where it is defined.
+    /// The criterion on the validation rows, where it is defined.
     value: Option<f64>,
     replicate: Replicate,
 }
@@ -133,19 +217,22 @@ impl Choice {
     }
 }
 
-/// The metric and the validation rows.
+/// The criterion and the validation rows.
 struct Judge {
-    metric: &'static Metric,
+    criterion: Criterion,
     rows: EvaluationRows,
 }
 
 impl Judge {
     /// The propensity is estimated as for the test rows, where a metric needs it and nobody knows it.
-    fn new(metric: &str, task: &Task) -> anyhow::Result<Self> {
-        let metric = metrics::find(metric)?;
+    fn new(criterion: &Criterion, task: &Task) -> anyhow::Result<Self> {
+        let needs_propensity = match criterion {
+            Criterion::Loss => false,
+            Criterion::Metric(name) => metrics::find(name)?.needs_propensity(),
+        };
         let treatment = task.treatment.map(|treatment| {
             let mut judged = treatment.select(task.validation);
-            if judged.propensity.is_none() && metric.needs_propensity() {
+            if judged.propensity.is_none() && needs_propensity {
                 let (assigned, asked) = (&treatment.assigned, task.validation);
                 judged.propensity = Some(estimated_propensity(task.features, assigned, task.train, asked));
             }
@@ -153,24 +240,36 @@ impl Judge {
         });
         let outcome = task.validation.iter().map(|&row| task.outcome[row as usize]).collect();
         let row = task.validation.to_vec();
-        Ok(Self { metric, rows: EvaluationRows { row, treatment, outcome, ..EvaluationRows::default() } })
+        let rows = EvaluationRows { row, treatment, outcome, ..EvaluationRows::default() };
+        Ok(Self { criterion: criterion.clone(), rows })
     }
 
     fn choice(&self, number: usize, (replicate, said): (Replicate, &Predictions)) -> Choice {
         let value = match &replicate.status {
-            Status::Finished { .. } => self.value(said),
+            Status::Finished { kept_epoch, .. } => self.value(&replicate, *kept_epoch, said),
             Status::Diverged(_) => None,
         };
         let standing = match (&replicate.status, value) {
             (Status::Diverged(_), _) => Standing::Diverged,
             (Status::Finished { .. }, None) => Standing::Undefined,
-            (Status::Finished { .. }, Some(value)) => Standing::Merit(self.metric.direction.merit(value)),
+            (Status::Finished { .. }, Some(value)) => {
+                Standing::Merit(self.criterion.direction().merit(value))
+            }
         };
         Choice { number, standing, value, replicate }
     }
 
-    /// The metric; nothing where it is undefined or a prediction is not finite.
-    fn value(&self, said: &Predictions) -> Option<f64> {
-        self.metric.compute(&evaluation::prepare(said, &self.rows).ok()?).ok()
+    /// Nothing where it is undefined or a prediction is not finite.
+    fn value(&self, replicate: &Replicate, kept_epoch: usize, said: &Predictions) -> Option<f64> {
+        match &self.criterion {
+            Criterion::Loss => {
+                let kept = replicate.epochs.iter().find(|logged| logged.epoch == kept_epoch)?;
+                kept.validation
+            }
+            Criterion::Metric(name) => {
+                let prepared = evaluation::prepare(said, &self.rows).ok()?;
+                metrics::find(name).ok()?.compute(&prepared).ok()
+            }
+        }
     }
 }

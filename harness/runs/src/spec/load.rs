@@ -3,7 +3,7 @@
 use super::claim::{self, Known};
 use super::error::ExperimentError;
 use super::names::{missing, unique};
-use super::wire::{self, SeedsWire, Wire};
+use super::wire::{self, EvaluationWire, SeedsWire, Wire};
 use super::{Decision, Experiment, NamedData, NamedMethod, Tuning, methods};
 use anyhow::Context;
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ use valor_base::error::did_you_mean;
 use valor_base::input_error;
 use valor_base::question::Question;
 use valor_learn::learner::catalog;
+use valor_learn::learner::tuned::Criterion;
 use valor_stats::metrics;
 
 /// First of the default seeds: the paper's code runs 42 to 46.
@@ -82,7 +83,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         datasets: datasets(&wire)?,
         baseline: baseline(&wire, &methods)?,
         methods,
-        split: wire.split.clone().unwrap_or_default(),
+        split: wire.split.resolve(wire.evaluation),
         seeds: seeds(wire.seeds.clone())?,
         interval: wire.interval.unwrap_or_default(),
         decision: Decision::silent(&metrics),
@@ -90,6 +91,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         tuning: None,
         claims: Vec::new(),
         paper: wire.paper,
+        beside: beside(&wire, profile)?,
     };
     check(&experiment)?;
     experiment.claims = claims(&wire, &experiment, &declared)?;
@@ -103,6 +105,19 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
     }
     check_questions(&experiment)?;
     Ok(experiment)
+}
+
+/// The profile that is shown beside this one; beside itself nothing is.
+fn beside(wire: &Wire, profile: Option<&str>) -> anyhow::Result<Option<String>> {
+    let Some(name) = &wire.beside else { return Ok(None) };
+    let mut known: Vec<&str> = wire.profile.keys().map(String::as_str).collect();
+    if !known.contains(&"full") {
+        known.push("full");
+    }
+    if !known.contains(&name.as_str()) {
+        return Err(missing("beside", name, &known));
+    }
+    Ok(Some(name.clone()).filter(|name| name != profile.unwrap_or("full")))
 }
 
 /// Resolved to methods; `declared` are the datasets of the file, whether or not the profile uses them.
@@ -126,10 +141,27 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
         if let Some(rows) = wire.rows {
             spec = spec.with_rows(rows);
         }
-        spec.validate().map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
-        datasets.push(NamedData { name, spec });
+        let evaluation = dataset.evaluation.or(wire.evaluation);
+        let evaluation = wire.split.resolve(evaluation).test;
+        let fault = spec.validate().and_then(|()| spec.check_evaluation(evaluation));
+        fault.map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
+        datasets.push(NamedData { name, spec, evaluation });
     }
+    check_share(wire)?;
     Ok(datasets)
+}
+
+/// Refuses a share to be held out where no dataset of the file is judged on one.
+fn check_share(wire: &Wire) -> anyhow::Result<()> {
+    let Some(share) = wire.split.test else { return Ok(()) };
+    let fresh = wire.dataset.iter().map(|dataset| dataset.evaluation.or(wire.evaluation));
+    match fresh.collect::<Option<Vec<EvaluationWire>>>().as_deref() {
+        Some([EvaluationWire { rows }, ..]) => Err(input_error!(
+            "split.test = {share} beside evaluation.rows = {rows}: all rows are learned from and models are judged on fresh ones, so \
+             that nothing is held out; allowed is one of the two (each in a profile of its own, where both are wanted)"
+        )),
+        Some([]) | None => Ok(()),
+    }
 }
 
 fn seeds(wire: Option<SeedsWire>) -> anyhow::Result<Vec<u64>> {
@@ -157,7 +189,7 @@ fn check(experiment: &Experiment) -> anyhow::Result<()> {
     if experiment.datasets.is_empty() {
         return Err(input_error!("no datasets: give at least one [[dataset]]"));
     }
-    experiment.split.validate()?;
+    experiment.datasets.iter().try_for_each(|dataset| experiment.split_of(dataset).validate())?;
     unique("method", experiment.methods.iter().map(|method| method.name.clone()))?;
     unique("dataset", experiment.datasets.iter().map(|dataset| dataset.name.clone()))?;
     unique("metrics", experiment.metrics.iter().cloned())?;
@@ -195,7 +227,10 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
     }
     let claimed = experiment.claims.iter().map(|claim| ("claim", &claim.metric));
     let decided = experiment.decision.metrics.iter().map(|metric| ("decision.metrics", metric));
-    let tuned = experiment.tuning.iter().map(|tuning| ("tuning.metric", &tuning.metric));
+    let tuned = experiment.tuning.iter().filter_map(|tuning| match &tuning.metric {
+        Criterion::Metric(metric) => Some(("tuning.metric", metric)),
+        Criterion::Loss => None,
+    });
     let shown = experiment.metrics.iter().map(|metric| ("metrics", metric));
     for (key, metric) in shown.chain(decided).chain(claimed).chain(tuned) {
         metrics::find_for(question, metric).map_err(|error| input_error!("{key}: {error}"))?;

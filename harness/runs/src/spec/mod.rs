@@ -21,7 +21,7 @@ pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::{CellIdentity, hash};
 pub use load::{declared, load, profiles, root};
 pub use margin::Margin;
-pub use tuning::{Range, Scale, Tuning};
+pub use tuning::{Range, Scale, Search, Tuning};
 
 use error::ExperimentError;
 
@@ -29,8 +29,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use valor_base::question::Question;
-use valor_data::DataSpec;
 use valor_data::split::SplitSpec;
+use valor_data::{DataSpec, Evaluation};
 use valor_learn::learner::MethodSpec;
 use valor_stats::stats::SeedInterval;
 
@@ -78,7 +78,7 @@ pub struct Experiment {
     pub datasets: Vec<NamedData>,
     /// Rows of the table.
     pub methods: Vec<NamedMethod>,
-    /// One split per experiment.
+    /// One split per experiment, but for what a dataset says of the rows to be judged on (`Experiment::split_of`).
     pub split: SplitSpec,
     /// Seeds of every cell.
     pub seeds: Vec<u64>,
@@ -96,6 +96,8 @@ pub struct Experiment {
     pub claims: Vec<Claim>,
     /// The table of the paper that stands beside these results.
     pub paper: Option<PaperTable>,
+    /// The profile whose answers stand beside these.
+    pub beside: Option<String>,
 }
 
 /// A table of results in the paper.
@@ -144,9 +146,15 @@ impl Experiment {
         self.methods.first().map_or(Question::Uplift, |method| method.spec.question())
     }
 
+    /// How the rows of a dataset are parted.
+    pub fn split_of(&self, dataset: &NamedData) -> SplitSpec {
+        SplitSpec { test: dataset.evaluation, ..self.split.clone() }
+    }
+
     /// The run of one cell with one seed.
     pub fn run(&self, cell: Cell, seed: u64) -> RunSpec {
-        RunSpec::new(&self.dataset(cell).spec, &self.split, &self.method(cell).spec, seed)
+        let data = self.dataset(cell);
+        RunSpec::new(&data.spec, &self.split_of(data), &self.method(cell).spec, seed)
     }
 
     /// All cells in the order of the table: dataset by dataset.
@@ -158,13 +166,17 @@ impl Experiment {
 
     /// All runs in the order of the table, a cell's seeds together. Everything that goes over cells times seeds goes over this.
     pub fn runs(&self) -> Vec<PlannedRun> {
-        self.planned(|cell| CellIdentity::new(&self.dataset(cell).spec, &self.split, &self.method(cell).spec))
+        self.planned(|cell| {
+            let data = self.dataset(cell);
+            CellIdentity::new(&data.spec, &self.split_of(data), &self.method(cell).spec)
+        })
     }
 
     /// The same runs with the ids that they would have whatever a data file holds.
     pub fn runs_of_any_content(&self) -> Vec<PlannedRun> {
         self.planned(|cell| {
-            CellIdentity::of_any_content(&self.dataset(cell).spec, &self.split, &self.method(cell).spec)
+            let data = self.dataset(cell);
+            CellIdentity::of_any_content(&data.spec, &self.split_of(data), &self.method(cell).spec)
         })
     }
 
@@ -188,6 +200,8 @@ pub struct NamedData {
     pub name: String,
     /// The source.
     pub spec: DataSpec,
+    /// Which rows models are judged on.
+    pub evaluation: Evaluation,
 }
 
 /// A method as a table calls it.

@@ -1,4 +1,4 @@
-//! The same search for every method: candidates drawn once, when the experiment is read.
+//! The same search for every method: candidates listed or drawn once, when the experiment is read.
 
 use super::Experiment;
 use super::tuning_wire::{RangeWire, ScaleWire, TuningWire};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use valor_base::input_error;
 use valor_base::seed::Seeds;
-use valor_learn::learner::tuned::Key;
+use valor_learn::learner::tuned::{Criterion, Key, LOSS};
 use valor_learn::learner::{MethodSpec, NeuralSpec, TunedSpec};
 use valor_stats::metrics::{self, Direction, Metric};
 
@@ -18,10 +18,23 @@ const MOST_TRIALS: usize = 1000;
 pub struct Tuning {
     /// Candidates per method; the first is the method as it stands.
     pub trials: usize,
+    /// Where the others come from.
+    pub search: Search,
     /// Decides on the validation rows; needs no truth.
-    pub metric: String,
+    pub metric: Criterion,
+    /// The seed that decides for all; nothing where each decides for itself.
+    pub seed: Option<u64>,
     /// What differs between candidates.
     pub ranges: BTreeMap<Key, Range>,
+}
+
+/// Which candidates there are beside the method as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Search {
+    /// So many drawn from the ranges.
+    Drawn,
+    /// Every combination of the values listed.
+    Every,
 }
 
 /// Where candidates come from.
@@ -57,13 +70,6 @@ pub enum Scale {
 impl Tuning {
     /// What an experiment's file asks for.
     pub(super) fn new(wire: &TuningWire, experiment: &Experiment) -> anyhow::Result<Self> {
-        let trials = match wire.trials {
-            Some(trials @ 1..=MOST_TRIALS) => trials,
-            Some(trials) => {
-                return Err(input_error!("tuning.trials: found {trials}; allowed are 1 to {MOST_TRIALS}"));
-            }
-            None => return Err(input_error!("tuning.trials is missing: how many candidates per method?")),
-        };
         if experiment.split.validation == 0.0 {
             return Err(input_error!(
                 "tuning needs validation rows: set split.validation above 0 (found {})",
@@ -82,7 +88,9 @@ impl Tuning {
                 "tuning.ranges is missing: name what to search, e.g. \"training.learning-rate\""
             ));
         }
-        Ok(Self { trials, metric: metric(wire, experiment)?, ranges })
+        let (search, trials) = candidates(wire.trials, &ranges)?;
+        let metric = criterion(wire, experiment, &ranges)?;
+        Ok(Self { trials, search, metric, seed: wire.seed, ranges })
     }
 
     /// Every method with its candidates.
@@ -104,21 +112,40 @@ impl Tuning {
         self.ranges.iter().map(draw).collect()
     }
 
-    /// The method as it stands, then it with drawn values. The same key and trial have the same value in every method.
+    /// The method as it stands, then it with other values. The same key and trial have the same value in every method.
     fn candidates(&self, spec: &NeuralSpec, draws: &BTreeMap<&Key, Vec<f64>>) -> TunedSpec {
         let searched: Vec<&Key> = self.ranges.keys().filter(|key| key.get(spec).is_some()).collect();
-        let candidate = |trial: usize| {
-            let mut candidate = spec.clone();
-            for key in searched.iter().filter(|_| trial > 0) {
-                key.set(&mut candidate, draws[*key][trial]);
-            }
-            candidate
-        };
+        let mut candidates = vec![spec.clone()];
+        match self.search {
+            Search::Drawn => candidates.extend((1..self.trials).map(|trial| {
+                let mut candidate = spec.clone();
+                searched.iter().for_each(|key| key.set(&mut candidate, draws[*key][trial]));
+                candidate
+            })),
+            Search::Every => candidates.extend(self.combinations(spec, &searched)),
+        }
         TunedSpec {
-            candidates: (0..self.trials).map(candidate).collect(),
+            candidates,
             metric: self.metric.clone(),
             searched: searched.into_iter().cloned().collect(),
+            seed: self.seed,
         }
+    }
+
+    /// The method with every combination of listed values, the last key's changing fastest.
+    fn combinations(&self, spec: &NeuralSpec, searched: &[&Key]) -> Vec<NeuralSpec> {
+        searched.iter().fold(vec![spec.clone()], |specs, key| {
+            let with = |spec: &NeuralSpec| {
+                let values = self.ranges[*key].values().iter();
+                let set = |value: &f64| {
+                    let mut spec = spec.clone();
+                    key.set(&mut spec, *value);
+                    spec
+                };
+                values.map(set).collect::<Vec<_>>()
+            };
+            specs.iter().flat_map(with).collect()
+        })
     }
 
     /// Refuses a weight of a term that no method has.
@@ -143,17 +170,50 @@ impl Tuning {
     }
 }
 
-/// The named metric, else the experiment's first where that can decide, else a default that can.
-fn metric(wire: &TuningWire, experiment: &Experiment) -> anyhow::Result<String> {
+/// How many candidates there are, and where they come from: without a number all that the lists of values make.
+fn candidates(trials: Option<usize>, ranges: &BTreeMap<Key, Range>) -> anyhow::Result<(Search, usize)> {
+    match trials {
+        Some(trials @ 1..=MOST_TRIALS) => Ok((Search::Drawn, trials)),
+        Some(trials) => Err(input_error!("tuning.trials: found {trials}; allowed are 1 to {MOST_TRIALS}")),
+        None if ranges.values().any(|range| range.values().is_empty()) => Err(input_error!(
+            "tuning.trials is missing: how many candidates per method? Without it every range must list its values"
+        )),
+        None => {
+            let all = ranges.values().try_fold(1_usize, |all, range| all.checked_mul(range.values().len()));
+            match all.and_then(|all| all.checked_add(1)) {
+                Some(all) if all <= MOST_TRIALS => Ok((Search::Every, all)),
+                Some(_) | None => Err(input_error!(
+                    "tuning.ranges: their values make more than {MOST_TRIALS} combinations; give 'trials', or fewer values"
+                )),
+            }
+        }
+    }
+}
+
+/// What is named, else the experiment's first metric where that can decide, else a default that can.
+fn criterion(
+    wire: &TuningWire,
+    experiment: &Experiment,
+    ranges: &BTreeMap<Key, Range>,
+) -> anyhow::Result<Criterion> {
     let decides = |metric: &Metric| !metric.needs_truth() && metric.direction != Direction::Neither;
     let Some(name) = &wire.metric else {
         let first = experiment.metrics.first();
         let first = first.filter(|name| metrics::find(name).is_ok_and(decides));
-        return Ok(first.cloned().unwrap_or_else(|| metrics::usual(experiment.asks()).tuning.to_string()));
+        let usual = || metrics::usual(experiment.asks()).tuning.to_string();
+        return Ok(Criterion::Metric(first.cloned().unwrap_or_else(usual)));
     };
+    if name == LOSS {
+        return match ranges.keys().find(|key| matches!(key, Key::Weight(_))) {
+            None => Ok(Criterion::Loss),
+            Some(key) => Err(input_error!(
+                "tuning.metric: '{LOSS}' cannot decide on \"{key}\": a loss with another weight is another number; name a metric"
+            )),
+        };
+    }
     let metric = metrics::find(name).map_err(|error| input_error!("tuning.metric: {error:#}"))?;
     if decides(metric) {
-        return Ok(name.clone());
+        return Ok(Criterion::Metric(name.clone()));
     }
     let why = if metric.needs_truth() {
         "needs the true effect, which no method may know"
@@ -162,7 +222,7 @@ fn metric(wire: &TuningWire, experiment: &Experiment) -> anyhow::Result<String> 
     };
     let names: Vec<&str> =
         metrics::registry().iter().filter(|metric| decides(metric)).map(|metric| metric.name).collect();
-    Err(input_error!("tuning.metric: '{name}' {why}; allowed are {}", names.join(", ")))
+    Err(input_error!("tuning.metric: '{name}' {why}; allowed are {LOSS}, {}", names.join(", ")))
 }
 
 impl Range {
@@ -195,6 +255,14 @@ impl Range {
             (_, _, _) => {
                 Err(input_error!("give low and high (and scale = \"log\"), or values, and not both"))
             }
+        }
+    }
+
+    /// Its values, where they are listed.
+    fn values(&self) -> &[f64] {
+        match self {
+            Range::Among { values } => values,
+            Range::Between { .. } => &[],
         }
     }
 
@@ -236,7 +304,8 @@ mod tests {
         let decay = Range::Between { low: 0.0, high: 0.1, scale: Scale::Linear };
         let weight = Range::Among { values: vec![0.5, 2.0, 7.0] };
         let ranges = [(Key::LearningRate, rate), (Key::WeightDecay, decay), (weight_of("ranking"), weight)];
-        Tuning { trials: 200, metric: "qini".to_string(), ranges: ranges.into() }
+        let metric = Criterion::Metric("qini".to_string());
+        Tuning { trials: 200, search: Search::Drawn, metric, seed: None, ranges: ranges.into() }
     }
 
     fn weight_of(term: &str) -> Key {
@@ -255,6 +324,23 @@ mod tests {
         for (few, many) in few.candidates.iter().zip(&many.candidates) {
             assert_eq!(few.training, many.training, "a range is drawn alike in every method");
         }
+    }
+
+    #[test]
+    fn listed_values_are_all_combined() {
+        let decay = Range::Among { values: vec![0.0, 0.01] };
+        let rate = Range::Among { values: vec![1e-3, 1e-2, 1e-1] };
+        let ranges: BTreeMap<Key, Range> = [(Key::WeightDecay, decay), (Key::LearningRate, rate)].into();
+        let (search, trials) = candidates(None, &ranges).unwrap();
+        assert_eq!((search, trials), (Search::Every, 7));
+        let tuning = Tuning { trials, search, metric: Criterion::Loss, seed: Some(42), ranges };
+        let spec = method(&[]);
+        let found = tuning.candidates(&spec, &tuning.draws());
+        let numbers = |spec: &NeuralSpec| (spec.training.learning_rate, spec.training.weight_decay);
+        let listed: Vec<_> = found.candidates.iter().skip(1).map(numbers).collect();
+        let expected = [(1e-3, 0.0), (1e-3, 0.01), (1e-2, 0.0), (1e-2, 0.01), (1e-1, 0.0), (1e-1, 0.01)];
+        assert_eq!((&found.candidates[0], listed.as_slice()), (&spec, expected.as_slice()));
+        assert_eq!(found.seed, Some(42));
     }
 
     #[test]

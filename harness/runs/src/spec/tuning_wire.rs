@@ -11,6 +11,7 @@ use std::fmt;
 pub(super) struct TuningWire {
     pub trials: Option<usize>,
     pub metric: Option<String>,
+    pub seed: Option<u64>,
     #[serde(default, deserialize_with = "by_name")]
     pub ranges: BTreeMap<String, RangeWire>,
 }

@@ -9,12 +9,12 @@ use super::{ExperimentError, PaperTable};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
-use valor_data::DataSpec;
 use valor_data::b2b_mimic::B2bMimicSpec;
 use valor_data::production_sim::ProductionSimSpec;
-use valor_data::split::SplitSpec;
+use valor_data::split::{SplitBy, SplitSpec, Stratify};
 use valor_data::table::TableSpec;
 use valor_data::valor_release::ValorReleaseSpec;
+use valor_data::{DataSpec, Evaluation};
 use valor_learn::learner::TrainingSpec;
 use valor_learn::learner::catalog::Options;
 use valor_stats::stats::SeedInterval;
@@ -31,10 +31,13 @@ pub(super) struct Wire {
     pub interval: Option<SeedInterval>,
     pub baseline: Option<String>,
     pub paper: Option<PaperTable>,
+    pub beside: Option<String>,
     pub datasets: Option<Vec<String>>,
     #[serde(default)]
     pub dataset: Vec<DatasetWire>,
-    pub split: Option<SplitSpec>,
+    #[serde(default)]
+    pub split: SplitWire,
+    pub evaluation: Option<EvaluationWire>,
     /// What methods start from (`inherit`).
     #[expect(dead_code, reason = "read as a table, checked here")]
     pub training: Option<TrainingSpec>,
@@ -76,6 +79,48 @@ pub(super) struct DatasetWire {
     pub production_sim: Option<ProductionSimSpec>,
     pub valor_release: Option<ValorReleaseSpec>,
     pub table: Option<TableSpec>,
+    pub evaluation: Option<EvaluationWire>,
+}
+
+/// How rows are parted; what is absent is as usual.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct SplitWire {
+    pub test: Option<f64>,
+    pub validation: Option<f64>,
+    pub by: Option<SplitBy>,
+    pub stratify: Option<Stratify>,
+    pub seed: Option<u64>,
+    pub per_seed: Option<bool>,
+}
+
+/// Fresh rows to be judged on.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EvaluationWire {
+    pub rows: usize,
+}
+
+impl SplitWire {
+    /// The split of an experiment that says this beside it.
+    pub(super) fn resolve(&self, evaluation: Option<EvaluationWire>) -> SplitSpec {
+        let usual = SplitSpec::default();
+        let share = self.test.map_or(usual.test, Evaluation::Share);
+        SplitSpec {
+            test: evaluation.map_or(share, EvaluationWire::resolve),
+            validation: self.validation.unwrap_or(usual.validation),
+            by: self.by,
+            stratify: self.stratify,
+            seed: self.seed.unwrap_or(usual.seed),
+            per_seed: self.per_seed.unwrap_or(usual.per_seed),
+        }
+    }
+}
+
+impl EvaluationWire {
+    pub(super) fn resolve(self) -> Evaluation {
+        Evaluation::Fresh { rows: self.rows }
+    }
 }
 
 /// Backbones times components and objectives, less exclusions.

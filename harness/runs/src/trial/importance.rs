@@ -61,9 +61,9 @@ struct Sample {
 
 impl Sample {
     fn new(prepared: &Prepared, places: &[u32]) -> Self {
-        let rows = &prepared.evaluation;
-        let numbers: Vec<u32> = places.iter().map(|&place| rows.row[place as usize]).collect();
-        Self { features: prepared.features().select(&numbers), rows: rows.observed(places) }
+        let test = prepared.task().test;
+        let rows: Vec<u32> = places.iter().map(|&place| test[place as usize]).collect();
+        Self { features: prepared.features().select(&rows), rows: prepared.evaluation.observed(places) }
     }
 
     fn auuc(&self, scorer: &dyn Scorer, features: &Matrix) -> Option<f64> {

@@ -3,10 +3,10 @@
 use super::{Job, RowCounts, Task};
 use crate::spec::{self, SCIENCE_VERSION};
 use serde_json::json;
-use valor_data::caution::{cautions, near_certain};
+use valor_data::caution::near_certain;
 use valor_data::encode::{ColumnKind, Encoder, Encoding};
-use valor_data::split::{self, Split};
-use valor_data::{Dataset, Matrix};
+use valor_data::split::Split;
+use valor_data::{Dataset, Evaluation, Matrix, parted};
 use valor_learn::evaluation::{EvaluationRows, estimated_propensity};
 use valor_learn::model::RawColumn;
 
@@ -56,13 +56,29 @@ impl Prepared {
 
     /// Loads and parts: enough to check a method.
     pub fn unencoded(job: &Job) -> anyhow::Result<Self> {
-        let mut dataset = valor_data::load(&job.data, &job.root)?;
-        let cautions = cautions(&dataset);
-        dataset.notes.extend(cautions);
-        let split = split::split(&dataset, &job.split, job.seeds.first().copied().unwrap_or_default())?;
-        let evaluation = EvaluationRows::of(&dataset, &split.test);
+        let seed = job.seeds.first().copied().unwrap_or_default();
+        let parted = parted(&job.data, &job.split, seed, &job.root)?;
+        let evaluation = EvaluationRows {
+            row: parted.test_numbers(),
+            ..EvaluationRows::of(&parted.dataset, &parted.split.test)
+        };
         let (encoder, kinds, features) = Default::default();
-        Ok(Self { evaluation_id: Self::key(job)?, dataset, encoder, kinds, features, split, evaluation })
+        let (dataset, split, evaluation_id) = (parted.dataset, parted.split, Self::evaluation_id(job)?);
+        Ok(Self { evaluation_id, dataset, encoder, kinds, features, split, evaluation })
+    }
+
+    /// Identity of the rows that models are judged on: fresh ones are the same however rows are parted and however many are
+    /// learned from, for every seed.
+    fn evaluation_id(job: &Job) -> anyhow::Result<String> {
+        match job.split.test {
+            Evaluation::Share(_) => Self::key(job),
+            Evaluation::Fresh { .. } => {
+                let world = job.data.world().identity();
+                let evaluation =
+                    json!({ "science": SCIENCE_VERSION, "world": world, "evaluation": job.split.test });
+                Ok(spec::hash(&evaluation))
+            }
+        }
     }
 
     /// Where the rows have a treatment whose propensity is not known. For the weighted metrics alone: methods still see that the propensity is not known. The same for every method,

@@ -84,6 +84,12 @@ impl Asked {
         Self { chosen, results: self.results.clone() }
     }
 
+    /// The same choice of another profile.
+    pub(super) fn of_profile(&self, profile: &str) -> Self {
+        let chosen = Chosen { profile: Some(profile.to_string()), ..self.chosen.clone() };
+        Self { chosen, results: self.results.clone() }
+    }
+
     /// The words that repeat this choice, as a program takes them.
     pub(super) fn words(&self) -> Vec<OsString> {
         let Chosen { experiment, profile, sets } = &self.chosen;

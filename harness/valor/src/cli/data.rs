@@ -13,7 +13,7 @@ use valor_base::error::choices;
 use valor_base::escape::terminal;
 use valor_base::input_error;
 use valor_data::describe::{Description, describe};
-use valor_data::{Dataset, load};
+use valor_data::{Dataset, fresh, load};
 
 /// Arguments of `valor data`.
 #[derive(Args, Clone, Debug)]
@@ -46,6 +46,9 @@ struct SourceArguments {
     /// So many rows: the size of a generator, at most so many of valor-release or a file
     #[arg(long, value_name = "N")]
     rows: Option<usize>,
+    /// So many fresh rows of the same world in place of those to learn from, as `[evaluation]` draws them to be judged on
+    #[arg(long, value_name = "N", conflicts_with = "rows")]
+    evaluation: Option<usize>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -84,7 +87,7 @@ struct Named {
 fn describe_sources(arguments: &DescribeArguments) -> anyhow::Result<()> {
     let mut described = Vec::new();
     for source in chosen(&arguments.source)? {
-        let description = describe(&rows_of(&source)?)?;
+        let description = describe(&rows_of(&source, &arguments.source)?)?;
         if arguments.json {
             described.push(Named { name: source.data.name, description });
         } else {
@@ -109,7 +112,7 @@ fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
             names.join(", ")
         ));
     };
-    let rows = rows_of(source)?;
+    let rows = rows_of(source, &arguments.source)?;
     export::export(&rows, format, &arguments.out)?;
     for note in &rows.notes {
         eprintln!("note: {}", terminal::line(note));
@@ -117,8 +120,15 @@ fn export_source(arguments: &ExportArguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn rows_of(source: &Source) -> anyhow::Result<Dataset> {
-    load(&source.data.spec, &source.root)
+/// Rows to learn from, or the fresh ones that are asked for.
+fn rows_of(source: &Source, arguments: &SourceArguments) -> anyhow::Result<Dataset> {
+    let data = &source.data;
+    if let Some(rows) = arguments.evaluation {
+        return fresh(&data.spec, rows);
+    }
+    let mut rows = load(&data.spec, &source.root)?;
+    rows.notes.extend(data.evaluation.note());
+    Ok(rows)
 }
 
 /// The sources that the arguments name, with their changes.

@@ -103,7 +103,11 @@ impl Report {
             Some(_) | None => String::new(),
         };
         let command = format!("valor run {0} && valor report {0}{out_option}", asked.options());
-        let evidence = valor_analysis::collect(experiment, &store, &command)?;
+        let mut evidence = valor_analysis::collect(experiment, &store, &command)?;
+        if let Some(profile) = &experiment.beside {
+            let other = asked.of_profile(profile).load()?;
+            evidence.beside = Some(Box::new(valor_analysis::collect(&other, &store, &command)?));
+        }
         let predictions = arguments.predictions.map(|format| match format {
             Format::Csv => PredictionFormat::Csv,
             Format::Parquet => PredictionFormat::Parquet,

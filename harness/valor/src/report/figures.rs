@@ -40,7 +40,8 @@ fn figures(analysis: &Analysis) -> Vec<(String, Figure)> {
         let primary = analysis.metrics.first();
         let seeds = primary.and_then(|metric| charts::seeds(&metric.name, &block.cells, &block.references));
         let quality = primary.and_then(|metric| charts::quality(metric, &block.costs(metric)));
-        let found_here = charts::curves(&block.curves).into_iter().chain(seeds).chain([
+        let learning = super::beside::learning_figures(analysis, block);
+        let found_here = charts::curves(&block.curves).into_iter().chain(seeds).chain(learning).chain([
             charts::deciles(&block.deciles),
             charts::calibration(&block.deciles),
             charts::losses(&block.losses),
@@ -71,8 +72,8 @@ mod tests {
         let report = Folder::new(folder.path()).unwrap();
         let count = write_figures(&analysis, &report).unwrap();
         report.publish().unwrap();
-        // Headline, forest, two curves, seeds, three methods in deciles, calibration and losses, latency.
-        assert_eq!(count, 1 + 1 + 2 + 1 + 3 * 3 + 1);
+        // Headline, forest, two curves, seeds, learning of two backbones, three methods in deciles, calibration and losses, latency.
+        assert_eq!(count, 1 + 1 + 2 + 1 + 2 + 3 * 3 + 1);
         let mut files: Vec<PathBuf> = std::fs::read_dir(folder.path().join(FIGURES))
             .unwrap()
             .map(|entry| entry.unwrap().path())

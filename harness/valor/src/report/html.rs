@@ -1,6 +1,7 @@
 //! index.html: one self-contained page that needs no network, and no JavaScript to be read.
 
 use super::averages;
+use super::beside::{self, BesideText};
 use super::charts;
 use super::claims::{self, ClaimGroup, TextTable};
 use super::differences::{Differences, PRIMARY};
@@ -62,6 +63,9 @@ struct Page<'a> {
     /// Whether seeds have test rows of their own.
     own_splits: bool,
     has_truth: bool,
+    /// Whether any epoch was watched.
+    learns: bool,
+    beside: Option<BesideText>,
     /// Whether there are two arms to compare.
     compares: bool,
 }
@@ -104,6 +108,8 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
         own_splits: analysis.blocks.iter().any(|block| block.test.is_some_and(|test| test.splits > 1)),
         has_truth: analysis.blocks.iter().any(Block::has_oracle),
         compares: analysis.asks == Question::Uplift,
+        beside: BesideText::new(analysis),
+        learns: analysis.blocks.iter().any(|block| !block.learning.is_empty()),
     };
     templates::fill("report.html", &page)
 }
@@ -124,6 +130,7 @@ struct BlockPage<'a> {
     deciles: FigurePage,
     calibration: FigurePage,
     losses: FigurePage,
+    learning: Vec<FigurePage>,
     seeds: Option<FigurePage>,
     quality: Option<FigurePage>,
     times: Vec<TimesRow<'a>>,
@@ -154,6 +161,7 @@ fn block_page<'a>(analysis: &Analysis, block: &'a Block, table: &'a TableBlock) 
         deciles: charts::deciles(&block.deciles).page()?,
         calibration: charts::calibration(&block.deciles).page()?,
         losses: charts::losses(&block.losses).page()?,
+        learning: beside::learning(analysis, block)?,
         seeds: seeds.map(Figure::page).transpose()?,
         quality: quality.map(Figure::page).transpose()?,
         times: block.cells.iter().filter_map(times).collect(),

@@ -1,6 +1,7 @@
 //! From what the analysis says to a page, tables and a summary. It computes no statistic and never trains.
 
 mod averages;
+mod beside;
 mod charts;
 mod claim_words;
 mod claims;

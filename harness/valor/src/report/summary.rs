@@ -5,12 +5,14 @@ use super::verdicts::{ClaimSummary, DecisionSummary, VerdictSummary};
 use anyhow::Result;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use valor_analysis::beside::Beside;
 use valor_analysis::block::TestRows;
 use valor_analysis::cell::{CellStatus, CellView, FailureView, ReferenceView};
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::effects::EffectsView;
 use valor_analysis::estimate::{MetricEstimate, reason};
 use valor_analysis::importance::ImportanceView;
+use valor_analysis::learning::Learning;
 use valor_analysis::machine::Machine;
 use valor_analysis::paper::PaperView;
 use valor_analysis::times::Times;
@@ -49,6 +51,8 @@ struct Summary<'a> {
     effects: &'a [EffectsView],
     failures: &'a [FailureView],
     paper: Option<&'a PaperView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    beside: Option<&'a Beside>,
     measured: &'a Machine,
 }
 
@@ -80,6 +84,7 @@ impl<'a> Summary<'a> {
             effects: &analysis.effects,
             failures: &analysis.failures,
             paper: analysis.paper.as_ref(),
+            beside: analysis.beside.as_ref(),
             measured: &analysis.machine,
         }
     }
@@ -91,12 +96,14 @@ struct Dataset<'a> {
     rows: Option<RowCounts>,
     test: Option<TestSummary>,
     notes: &'a [String],
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    learning: &'a [Learning],
 }
 
 impl<'a> Dataset<'a> {
     fn new(block: &'a Block) -> Self {
         let test = block.test.map(|test| TestSummary::new(test, block));
-        Self { name: &block.dataset, rows: block.rows, test, notes: &block.notes }
+        Self { name: &block.dataset, rows: block.rows, test, notes: &block.notes, learning: &block.learning }
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use valor_analysis::Analysis;
 use valor_analysis::tuning::{KeptView, TunedView, TuningView};
+use valor_learn::learner::tuned::LOSS;
 use valor_page::format;
 use valor_runs::spec::{Range, Scale};
 use valor_stats::metrics::Direction;
@@ -59,9 +60,14 @@ fn sentence(tuning: &TuningView) -> String {
         [] => ("method", String::new()),
         some => ("network", format!(" Not tuned, at default settings: {}.", some.join(", "))),
     };
+    let decider = match tuning.seed {
+        None => "each seed keeps the candidate".to_string(),
+        Some(seed) => format!("all seeds keep the candidate that seed {seed} chooses, that"),
+    };
+    let what = if metric == LOSS { "own loss" } else { metric };
     format!(
-        "Every {who} was tuned with the same budget, {trials} candidate{}, the first of them its default settings: each \
-         seed keeps the candidate whose {metric} on the validation rows is {better}.{but}",
+        "Every {who} was tuned with the same budget, {trials} candidate{}, the first of them its default settings: \
+         {decider} whose {what} on the validation rows is {better}.{but}",
         if trials == 1 { "" } else { "s" }
     )
 }
@@ -108,10 +114,10 @@ mod tests {
     use valor_analysis::Evidence;
     use valor_analysis::evidence::Outcome;
     use valor_analysis::sample::{Sample, diverge};
-    use valor_learn::learner::tuned::Key;
+    use valor_learn::learner::tuned::{Criterion, Key};
     use valor_learn::learner::{MethodSpec, TreesSpec, TunedSpec};
     use valor_learn::trees::ZilnForestSpec;
-    use valor_runs::spec::Tuning;
+    use valor_runs::spec::{Search, Tuning};
 
     /// Three candidates; seeds 1 and 2 kept the second, seed 3 the method as it stands.
     fn evidence() -> Evidence {
@@ -119,8 +125,9 @@ mod tests {
         let rate = Range::Between { low: 1e-4, high: 1e-2, scale: Scale::Log };
         let weight = Range::Among { values: vec![0.5, 2.0] };
         let ranges = [(Key::LearningRate, rate), (Key::Weight("ranking".to_string()), weight)];
-        evidence.experiment.tuning =
-            Some(Tuning { trials: 3, metric: "qini".to_string(), ranges: ranges.into() });
+        let metric = Criterion::Metric("qini".to_string());
+        let (search, ranges) = (Search::Drawn, ranges.into());
+        evidence.experiment.tuning = Some(Tuning { trials: 3, search, metric, seed: None, ranges });
         for method in &mut evidence.experiment.methods {
             let MethodSpec::Neural(spec) = method.spec.clone() else { panic!() };
             let candidates = [5e-4, 2e-3, 2e-3].map(|rate| {
@@ -131,8 +138,9 @@ mod tests {
             let searched = vec![Key::LearningRate];
             method.spec = MethodSpec::Tuned(TunedSpec {
                 candidates: candidates.into(),
-                metric: "qini".to_string(),
+                metric: Criterion::Metric("qini".to_string()),
                 searched,
+                seed: None,
             });
         }
         for run in evidence.cells.iter_mut().flat_map(|cell| &mut cell.runs) {

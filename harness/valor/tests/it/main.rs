@@ -15,6 +15,7 @@ mod data;
 mod decisions;
 mod diverged;
 mod documents;
+mod evaluation;
 mod explain;
 mod known_answers;
 mod model_files;

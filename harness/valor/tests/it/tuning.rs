@@ -120,7 +120,7 @@ fn bad_budgets_and_metrics() {
     refused(
         "\"auuc\"",
         "\"krcc\"",
-        &["tuning.metric", "'krcc' needs the true effect", "allowed are auuc, qini,"],
+        &["tuning.metric", "'krcc' needs the true effect", "allowed are loss, auuc, qini,"],
     );
     refused("\"auuc\"", "\"ate\"", &["tuning.metric", "'ate' is a fact of the rows"]);
 }

@@ -12,7 +12,7 @@ pub use recalibration::{Maps, Recalibration};
 pub use restore::restore;
 
 use super::status::PREDICTION;
-use super::{Context, Divergence, Fitted, LastFinite, Replicate, Status, Task, TrainingSpec};
+use super::{Context, Divergence, Examiner, Fitted, LastFinite, Replicate, Status, Task, TrainingSpec};
 use crate::evaluation::Predictions;
 use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
@@ -21,7 +21,7 @@ use recalibration::Map;
 use rows::DeviceRows;
 use serde::{Deserialize, Serialize};
 use stack::Stack;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 use valor_base::input_error;
 use valor_base::question::{Arms, Question};
 
@@ -41,8 +41,14 @@ pub struct NeuralSpec {
 }
 
 /// Trains one replicate per seed, all in one stack.
-pub fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64], context: Context) -> anyhow::Result<Fitted> {
-    Ok(train(spec, task, seeds, context)?.fitted())
+pub fn fit(
+    spec: &NeuralSpec,
+    task: &Task,
+    seeds: &[u64],
+    context: Context,
+    examiner: &dyn Examiner,
+) -> anyhow::Result<Fitted> {
+    Ok(train(spec, task, seeds, context, examiner)?.fitted())
 }
 
 /// A trained stack that can still be asked about any row of its task.
@@ -73,6 +79,7 @@ pub(super) fn train(
     task: &Task,
     seeds: &[u64],
     context: Context,
+    examiner: &dyn Examiner,
 ) -> anyhow::Result<Trained> {
     check(spec, task)?;
     let scale = rows::outcome_scale(task);
@@ -81,7 +88,8 @@ pub(super) fn train(
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
     let mut stack = Stack::new(&network, &objective, &spec.training, (seeds, context.device));
-    stack.train(&rows, task, context.progress);
+    let mut watched = Watched::new((spec, task), scale, &rows, examiner);
+    stack.train(&rows, task, context.progress, &mut |parameters| watched.judge(parameters));
     let (parameters, logs) = stack.finish();
     let model = Model::new((spec, task.features.columns), network, parameters, scale);
     let maps = maps(spec, task, &model, &rows, seeds.len());
@@ -94,6 +102,41 @@ pub(super) fn train(
         Replicate { status, epochs: log.epochs, predictions, fitted: rows.fitted.clone() }
     });
     Ok(Trained { replicates: replicates.collect(), model, maps, features: rows.features })
+}
+
+/// The network that an examiner asks about its rows.
+struct Watched<'a> {
+    examiner: &'a dyn Examiner,
+    /// Has no parameters until it is asked.
+    model: Model,
+    features: &'a Tensor,
+}
+
+impl<'a> Watched<'a> {
+    fn new(
+        (spec, task): (&NeuralSpec, &Task),
+        scale: f64,
+        rows: &'a DeviceRows,
+        examiner: &'a dyn Examiner,
+    ) -> Self {
+        let inputs = task.features.columns;
+        let network = Network::new(&spec.network, inputs as i64, &rows.summary);
+        let none = Tensor::zeros([0, 0], (Kind::Float, rows.features.device()));
+        Self { examiner, model: Model::new((spec, inputs), network, none, scale), features: &rows.features }
+    }
+
+    /// What is noted of each replicate of a stack with these parameters, `[S, P]`; empty where nobody looks.
+    fn judge(&mut self, parameters: &Tensor) -> Vec<Option<f64>> {
+        let asked = self.examiner.watched();
+        if asked.is_empty() {
+            return Vec::new();
+        }
+        let replicates = parameters.size()[0] as usize;
+        self.model.set_parameters(parameters.detach());
+        let said = self.model.predict(self.features, asked, replicates);
+        let finite = |said: &Predictions| said.score.iter().all(|score| score.is_finite());
+        said.iter().map(|said| finite(said).then(|| self.examiner.judge(said)).flatten()).collect()
+    }
 }
 
 /// What so many replicates say of rows, with their conversion probabilities set right.

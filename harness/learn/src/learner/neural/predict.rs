@@ -45,6 +45,11 @@ impl Model {
         Self { spec, inputs, network, parameters, outcome_scale, maps: None, spacing: OnceCell::new() }
     }
 
+    /// The same network with other parameters of the same device.
+    pub fn set_parameters(&mut self, parameters: Tensor) {
+        self.parameters = parameters;
+    }
+
     /// Predictions of every replicate before maps for the given rows of `features` (`[N, d]`): the bits that a saved
     /// model gives a row wherever it stands.
     pub fn predict(&self, features: &Tensor, rows: &[u32], replicates: usize) -> Vec<Predictions> {

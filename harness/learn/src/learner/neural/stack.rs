@@ -89,8 +89,15 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Trains until all epochs are done or no replicate learns any more.
-    pub(super) fn train(&mut self, rows: &DeviceRows, task: &Task, progress: &mut dyn FnMut(usize, usize)) {
+    /// Trains until all epochs are done or no replicate learns any more. `watch` is shown the parameters, `[S, P]`, after every
+    /// epoch and says what to note of each replicate.
+    pub(super) fn train(
+        &mut self,
+        rows: &DeviceRows,
+        task: &Task,
+        progress: &mut dyn FnMut(usize, usize),
+        watch: &mut dyn FnMut(&Tensor) -> Vec<Option<f64>>,
+    ) {
         let batches =
             |part| Rows { rows: part, ranked: &rows.ranked, batch: self.spec.batch, device: rows.device };
         let (training, validation) = (batches(task.train), batches(task.validation));
@@ -104,7 +111,8 @@ impl<'a> Stack<'a> {
                 progress((epoch - 1) * order.steps() + step + 1, total);
             }
             let judged = (validation.steps() > 0).then(|| self.evaluate(rows, &validation));
-            self.note(epoch, &sums, judged);
+            let watched = watch(&self.parameters);
+            self.note(epoch, &sums, judged, &watched);
             if self.logs.iter().all(|log| !log.learning) {
                 break;
             }
@@ -163,7 +171,7 @@ impl<'a> Stack<'a> {
     }
 
     /// The only moment of an epoch at which the device is asked for anything.
-    fn note(&mut self, epoch: usize, sums: &Sums, validation: Option<Vec<f64>>) {
+    fn note(&mut self, epoch: usize, sums: &Sums, validation: Option<Vec<f64>>, watched: &[Option<f64>]) {
         let _guard = tch::no_grad_guard();
         let (total, mut falls) = (host(&(&sums.total / sums.rows)), self.falls.read());
         let terms: Vec<Vec<f64>> = (0..self.objective.names().len())
@@ -182,6 +190,7 @@ impl<'a> Stack<'a> {
                 total: value(total[replicate]),
                 terms: names.zip(terms.iter().map(|term| value(term[replicate]))).collect(),
                 validation: validation.and_then(value),
+                watched: watched.get(replicate).copied().flatten(),
             });
             improved[replicate] = log.judge(epoch, falls[replicate].take(), validation, self.spec.patience);
         }

@@ -2,7 +2,7 @@
 
 use super::explain::Explainer;
 use super::*;
-use crate::learner::{Device, Values};
+use crate::learner::{Device, Nobody, Values};
 use rand::Rng;
 use valor_data::Treatment;
 use valor_data::encode::ColumnKind;
@@ -96,7 +96,7 @@ fn planted_effects_are_found_and_arms_differ_by_them() {
     for spec in specs() {
         let planted = Planted::new();
         let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-        let fitted = fit(&spec, &planted.task(), &[1, 2], context, &mut |_| {}).unwrap();
+        let fitted = fit(&spec, &planted.task(), &[1, 2], context, &mut Nobody).unwrap();
         assert_eq!(fitted.replicates.len(), 2);
         assert_ne!(fitted.replicates[0].predictions, fitted.replicates[1].predictions);
         let said = fitted.replicates[0].predictions.as_ref().unwrap();

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::learner::catalog::{self, Options};
-use crate::learner::{Device, MethodSpec, TrainingSpec};
+use crate::learner::{Device, MethodSpec, Nobody, TrainingSpec};
 use rand::Rng;
 use valor_data::{Matrix, Treatment};
 
@@ -58,15 +58,16 @@ fn method(learning_rate: f64) -> NeuralSpec {
 fn tuned(rates: &[f64], metric: &str) -> TunedSpec {
     TunedSpec {
         candidates: rates.iter().map(|rate| method(*rate)).collect(),
-        metric: metric.to_string(),
+        metric: Criterion::named(metric),
         searched: vec![Key::LearningRate],
+        seed: None,
     }
 }
 
 fn fit(spec: &TunedSpec, seeds: &[u64]) -> Fitted {
     tch::set_num_threads(1);
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-    super::fit(spec, &Planted::new().task(), seeds, context).unwrap()
+    super::fit(spec, &Planted::new().task(), seeds, context, &Nobody).unwrap()
 }
 
 /// Numbers of the kept candidates.
@@ -88,7 +89,7 @@ fn bad_learning_rates_lose_and_the_winner_is_as_it_would_be_alone() {
     assert_eq!(kept(&fitted), [1.0, 1.0]);
     let planted = Planted::new();
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-    let alone = neural::fit(&spec.candidates[1], &planted.task(), &[1, 2], context).unwrap();
+    let alone = neural::fit(&spec.candidates[1], &planted.task(), &[1, 2], context, &Nobody).unwrap();
     for (chosen, alone) in fitted.replicates.iter().zip(&alone.replicates) {
         assert_eq!((chosen.fitted["tuning: training.learning-rate"], &bare(chosen)), (3e-3, alone));
         assert!(chosen.fitted["tuning: validation qini"] > 0.05, "{:?}", chosen.fitted);
@@ -175,7 +176,7 @@ fn progress_covers_all_candidates() {
     let mut told = Vec::new();
     let mut progress = |done: usize, total: usize| told.push((done, total));
     let context = Context { device: Device::Cpu, progress: &mut progress };
-    super::fit(&tuned(&[1e-3, 2e-3, 2e-3], "qini"), &Planted::new().task(), &[1], context).unwrap();
+    super::fit(&tuned(&[1e-3, 2e-3, 2e-3], "qini"), &Planted::new().task(), &[1], context, &Nobody).unwrap();
     let steps = 2 * 6 * 12;
     assert_eq!(told, (1..=steps).map(|done| (done, steps)).collect::<Vec<_>>());
 }
@@ -187,4 +188,47 @@ fn validation_rows_of_one_arm_are_refused() {
     let task = Task { validation: &treated, ..planted.task() };
     let error = check(&tuned(&[1e-3], "qini"), &task).unwrap_err().to_string();
     assert!(error.contains("found 150, of which 150 treated; raise split.validation"), "{error}");
+}
+
+#[test]
+fn the_loss_that_stops_training_chooses_too() {
+    let spec = tuned(&[1e-12, 3e-3, 1e30], LOSS);
+    let fitted = fit(&spec, &[1, 2]);
+    assert_eq!(kept(&fitted), [1.0, 1.0]);
+    for replicate in &fitted.replicates {
+        let Status::Finished { kept_epoch, .. } = replicate.status else { panic!() };
+        let logged = replicate.epochs.iter().find(|logged| logged.epoch == kept_epoch).unwrap().validation;
+        assert_eq!(Some(replicate.fitted["tuning: validation loss"]), logged);
+    }
+}
+
+/// Whoever else is trained beside it, and whether or not that seed is asked for.
+#[test]
+fn one_seed_chooses_for_all() {
+    let rates = [3e-3, 5e-3, 2e-3, 8e-3];
+    let each = fit(&tuned(&rates, "qini"), &[1, 2, 3, 4, 5]);
+    let own = kept(&each);
+    let seed = (0..5).find(|&place| own[place] != own[0]).unwrap() as u64 + 1;
+    let spec = TunedSpec { seed: Some(seed), ..tuned(&rates, "qini") };
+    let all = fit(&spec, &[1, 2, 3, 4, 5]);
+    assert_eq!(kept(&all), [own[seed as usize - 1]; 5]);
+    assert_eq!(all.replicates[seed as usize - 1], each.replicates[seed as usize - 1]);
+    let planted = Planted::new();
+    let alone = neural::fit(
+        &spec.candidates[kept(&all)[0] as usize],
+        &planted.task(),
+        &[1],
+        Context { device: Device::Cpu, progress: &mut |_, _| {} },
+        &Nobody,
+    )
+    .unwrap();
+    assert_eq!(bare(&all.replicates[0]), alone.replicates[0]);
+    let rows = Matrix { rows: 1, columns: 3, values: vec![0.5, -1.0, 0.25] };
+    assert_eq!(all.scorer.score(&rows), alone.scorer.score(&rows));
+    for asked in [vec![1, 4], vec![seed], vec![4, seed]] {
+        let some = fit(&spec, &asked);
+        for (replicate, asked) in some.replicates.iter().zip(&asked) {
+            assert_eq!(*replicate, all.replicates[*asked as usize - 1]);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use valor_base::error::{choices, did_you_mean};
 use valor_base::input_error;
-use valor_data::DataSpec;
+use valor_data::{DataSpec, Evaluation};
 use valor_runs::spec::{self, NamedData};
 
 /// A dataset and the folder that its paths are relative to.
@@ -35,7 +35,8 @@ pub(super) fn sources(argument: &str, sets: &[String]) -> anyhow::Result<Vec<Sou
         }
     };
     spec.validate()?;
-    Ok(vec![Source { data: NamedData { name: argument.to_string(), spec }, root: PathBuf::new() }])
+    let data = NamedData { name: argument.to_string(), spec, evaluation: Evaluation::default() };
+    Ok(vec![Source { data, root: PathBuf::new() }])
 }
 
 fn experiment(path: &str, sets: &[String]) -> anyhow::Result<Vec<Source>> {

@@ -4,12 +4,14 @@ mod calibration;
 mod forest;
 mod headline;
 pub(super) mod importance;
+mod learning;
 mod quality;
 mod seeds;
 
 pub(super) use calibration::calibration;
 pub(super) use forest::{effects, forest};
 pub(super) use headline::headline;
+pub(super) use learning::{Protocol, learning};
 pub(super) use quality::quality;
 pub(super) use seeds::seeds;
 
@@ -52,7 +54,7 @@ fn groups(methods: &[Band]) -> Vec<Vec<&Band>> {
     groups.iter().flat_map(even_parts).collect()
 }
 
-fn even_parts<'a>(group: &Vec<&'a Band>) -> Vec<Vec<&'a Band>> {
+fn even_parts<T: Copy>(group: &Vec<T>) -> Vec<Vec<T>> {
     let parts = group.len().div_ceil(SERIES);
     group.chunks(group.len().div_ceil(parts)).map(<[_]>::to_vec).collect()
 }

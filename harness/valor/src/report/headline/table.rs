@@ -36,6 +36,8 @@ pub(in super::super) struct StandingTable {
     pub more: Vec<RowText>,
     /// What the numbers and marks are.
     pub remark: String,
+    /// What a reader should know about the rows.
+    pub notes: Vec<String>,
 }
 
 /// A column.
@@ -119,8 +121,18 @@ impl StandingTable {
         }
         let mut rows: Vec<RowText> = rows.into_iter().map(|(_, row)| row).collect();
         let more = if rows.len() > OPEN_ROWS + 2 { rows.split_off(OPEN_ROWS) } else { Vec::new() };
-        Self { columns: columns.collect(), rows, more, remark: remark(analysis) }
+        Self { columns: columns.collect(), rows, more, remark: remark(analysis), notes: notes(analysis) }
     }
+}
+
+/// Notes on the rows, with the kind of datasets that they are on where there are several.
+fn notes(analysis: &Analysis) -> Vec<String> {
+    let several = analysis.headline.kinds.len() > 1;
+    let of = |kind: &KindView| {
+        let name = if several { format!("{}: ", kind.name) } else { String::new() };
+        kind.notes.iter().map(|note| format!("{name}{note}")).collect::<Vec<_>>()
+    };
+    analysis.headline.kinds.iter().flat_map(of).collect()
 }
 
 /// What is better in a metric.

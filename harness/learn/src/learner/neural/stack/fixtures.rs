@@ -177,7 +177,7 @@ fn method(backbone: &str, components: &[&str], training: TrainingSpec) -> Neural
 
 fn fit(spec: &NeuralSpec, task: &Task, seeds: &[u64]) -> Vec<(Status, Option<Predictions>)> {
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-    let fitted = crate::learner::neural::fit(spec, task, seeds, context).unwrap();
+    let fitted = crate::learner::neural::fit(spec, task, seeds, context, &crate::learner::Nobody).unwrap();
     fitted.replicates.into_iter().map(|replicate| (replicate.status, replicate.predictions)).collect()
 }
 
@@ -216,7 +216,7 @@ fn a_diverging_replicate_falls_alone() {
         if poison {
             let _ = stack.parameters.detach().get(0).fill_(f64::NAN);
         }
-        stack.train(&device_rows, &task, &mut |_, _| {});
+        stack.train(&device_rows, &task, &mut |_, _| {}, &mut |_| Vec::new());
         stack.finish()
     };
     let ((healthy, _), (poisoned, logs)) = (trained(false), trained(true));
@@ -238,7 +238,8 @@ fn early_stopping_keeps_the_best_epoch_of_each_replicate() {
     let spec = method("tarnet", &["ziln"], training);
     let task = Task { train, validation, ..rows.task() };
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
-    let fitted = crate::learner::neural::fit(&spec, &task, &[1, 2, 3], context).unwrap();
+    let fitted =
+        crate::learner::neural::fit(&spec, &task, &[1, 2, 3], context, &crate::learner::Nobody).unwrap();
     for replicate in &fitted.replicates {
         let Status::Finished { epochs, kept_epoch } = replicate.status else {
             panic!("{:?}", replicate.status)
