@@ -306,3 +306,52 @@ fn averaged(method: &NamedMethod, place: &Place, names: &[String]) -> Option<Kin
         beside: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use valor_data::b2b_mimic::B2bMimicSpec;
+    use valor_data::production_sim::ProductionSimSpec;
+
+    fn kinds(datasets: Vec<(&str, DataSpec)>) -> Vec<(String, Vec<usize>)> {
+        let named = datasets.into_iter().map(|(name, spec)| NamedData {
+            name: name.to_string(),
+            spec,
+            evaluation: Default::default(),
+        });
+        let found = Kind::all(&named.collect::<Vec<_>>());
+        found.into_iter().map(|kind| (kind.name, kind.datasets)).collect()
+    }
+
+    #[test]
+    fn worlds_of_one_setting_are_one_kind_and_other_settings_are_another() {
+        let world = |world, rho| DataSpec::B2bMimic(B2bMimicSpec { world, rho, ..Default::default() });
+        let production = DataSpec::ProductionSim(ProductionSimSpec::default());
+        let found =
+            kinds(vec![("world 1", world(1, 0.3)), ("stand-in", production), ("world 2", world(2, 0.3))]);
+        assert_eq!(found, [("b2b-mimic".to_string(), vec![0, 2]), ("stand-in".to_string(), vec![1])]);
+        let found = kinds(vec![
+            ("rho 0.3, world 1", world(1, 0.3)),
+            ("rho 0.3, world 2", world(2, 0.3)),
+            ("rho 0.8, world 1", world(1, 0.8)),
+            ("rho 0.8, world 2", world(2, 0.8)),
+        ]);
+        assert_eq!(found, [("rho 0.3".to_string(), vec![0, 1]), ("rho 0.8".to_string(), vec![2, 3])]);
+    }
+
+    #[test]
+    fn replications_of_a_table_are_one_kind_and_other_columns_are_another() {
+        let table = |path: &str, outcome: &str| -> DataSpec {
+            let options = serde_json::json!({
+                "path": path, "outcome": outcome, "treatment": "t", "treated": ["1"], "control": ["0"], "numeric": ["x"],
+            });
+            serde_json::from_value(serde_json::json!({ "table": options })).unwrap()
+        };
+        let found = kinds(vec![
+            ("replication 1", table("1.csv", "y")),
+            ("replication 2", table("2.csv", "y")),
+            ("visits", table("1.csv", "visits")),
+        ]);
+        assert_eq!(found, [("replication".to_string(), vec![0, 1]), ("visits".to_string(), vec![2])]);
+    }
+}

@@ -257,14 +257,11 @@ impl StepTable {
         let first = headline.grids.first()?;
         let grids = headline.grids.iter().take(GRIDS);
         let steps = grids.clone().any(|grid| !grid.steps.is_empty());
-        let names: Vec<String> =
-            grids.clone().map(|grid| printed(&headline.kinds[grid.kind].metric)).collect();
-        let metrics =
-            if names.iter().all(|name| *name == names[0]) { names[0].clone() } else { names.join(", ") };
         Some(Self {
             title: format!(
-                "What VALOR{} adds in {metrics}",
-                if steps { ", and each of its steps," } else { "" }
+                "What VALOR{} adds{}",
+                if steps { ", and each of its steps," } else { "" },
+                in_metric(analysis)
             ),
             columns: first.lines.iter().map(|line| line.alone.clone()).collect(),
             rows: grids.flat_map(|grid| rows(analysis, grid)).collect(),
