@@ -214,7 +214,6 @@ pub fn planted(methods: &[Planted], datasets: &[&'static str], metric: &'static 
         // What is planted decides, and not what the truth would say of the predictions.
         truth: false,
         metrics: vec![metric],
-        ..Default::default()
     };
     let mut evidence = sample.evidence();
     for cell in &mut evidence.cells {

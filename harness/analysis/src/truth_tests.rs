@@ -118,10 +118,10 @@ fn the_region_and_the_margin_of_a_metric_hold_for_it_without_noise() {
 fn claims_are_corrected_within_the_family_that_they_name() {
     let mut evidence = four();
     let pairs = [["high", "base"], ["low", "base"], ["same", "base"], ["noisy", "base"]];
-    let claims = |family: [&str; 4]| {
-        pairs.iter().zip(family).map(|(pair, family)| claim(pair[0], "auuc", family, *pair, NONE)).collect()
-    };
-    evidence.experiment.claims = claims(["one", "one", "one", "two"]);
+    let families = ["one", "one", "one", "two"];
+    let claims = pairs.iter().zip(families);
+    let claims = claims.map(|(pair, family)| claim(pair[0], "auuc", family, *pair, NONE));
+    evidence.experiment.claims = claims.collect();
     let found = analysis(&evidence);
     let family = |index: usize| found.claims[index].parts[0].family.clone().unwrap();
     assert_eq!((family(0), family(3)), (("one".to_string(), 3), ("two".to_string(), 1)));

@@ -374,7 +374,7 @@ mod tests {
             // Each row counts 40 times, some one more and as many one less: a small step in the space of weights.
             let mut stream = Seeds::new(8).stream();
             let mut weights: Vec<Lanes> = vec![[40; LANES]; rows];
-            for lane in 0..LANES {
+            (0..LANES).for_each(|lane| {
                 for _ in 0..rows / 2 {
                     let (up, down) = (stream.random_range(0..rows), stream.random_range(0..rows));
                     if weights[up][lane] < 44 && weights[down][lane] > 36 {
@@ -382,7 +382,7 @@ mod tests {
                         weights[down][lane] -= 1;
                     }
                 }
-            }
+            });
             let resampler = &Resampler::all(std::slice::from_ref(&model), &metrics)[0];
             let even = resampler.weighted(&vec![[40; LANES]; rows], 4, &mut Vec::new()).unwrap()[0].clone();
             let moved = resampler.weighted(&weights, 4, &mut Vec::new()).unwrap();
