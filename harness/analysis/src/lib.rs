@@ -63,9 +63,9 @@ pub mod paper;
 
 pub mod machine;
 
-pub mod beside;
-
 pub mod headline;
+
+pub mod beside;
 
 pub mod analysis;
 

@@ -94,6 +94,8 @@ pub struct KindView {
     pub name: String,
     /// Names of the datasets.
     pub datasets: Vec<String>,
+    /// What a reader should know about the rows of any of them.
+    pub notes: Vec<String>,
     /// The metric that decides here: the first primary one that has a value.
     pub metric: String,
     /// Methods in the order of the experiment.
@@ -165,13 +167,14 @@ impl KindView {
         Self {
             name: kind.name.clone(),
             datasets: place.names().into_iter().map(str::to_string).collect(),
+            notes: Vec::new(),
             metric: metric.cloned().unwrap_or_default(),
             methods,
             references: Vec::new(),
         }
     }
 
-    /// With the reference rankings of its datasets.
+    /// With the reference rankings of its datasets, and what a reader should know about their rows.
     pub(crate) fn with_references(mut self, blocks: &[&Block]) -> Self {
         let rankers = blocks.first().map(|block| block.references.as_slice()).unwrap_or_default();
         let average = |ranker: &str, metric: &str| {
@@ -188,6 +191,11 @@ impl KindView {
                 .filter_map(|metric| Some((metric.clone(), average(ranker, metric)?)))
                 .collect(),
         };
+        for note in blocks.iter().flat_map(|block| &block.notes) {
+            if !self.notes.contains(note) {
+                self.notes.push(note.clone());
+            }
+        }
         self.references =
             rankers.iter().map(|row| reference(&row.ranker, row.metrics.keys().collect())).collect();
         self
@@ -300,4 +308,53 @@ fn averaged(method: &NamedMethod, place: &Place, names: &[String]) -> Option<Kin
         metrics: names.iter().map(average).collect(),
         beside: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use valor_data::b2b_mimic::B2bMimicSpec;
+    use valor_data::production_sim::ProductionSimSpec;
+
+    fn kinds(datasets: Vec<(&str, DataSpec)>) -> Vec<(String, Vec<usize>)> {
+        let named = datasets.into_iter().map(|(name, spec)| NamedData {
+            name: name.to_string(),
+            spec,
+            evaluation: Default::default(),
+        });
+        let found = Kind::all(&named.collect::<Vec<_>>());
+        found.into_iter().map(|kind| (kind.name, kind.datasets)).collect()
+    }
+
+    #[test]
+    fn worlds_of_one_setting_are_one_kind_and_other_settings_are_another() {
+        let world = |world, rho| DataSpec::B2bMimic(B2bMimicSpec { world, rho, ..Default::default() });
+        let production = DataSpec::ProductionSim(ProductionSimSpec::default());
+        let found =
+            kinds(vec![("world 1", world(1, 0.3)), ("stand-in", production), ("world 2", world(2, 0.3))]);
+        assert_eq!(found, [("b2b-mimic".to_string(), vec![0, 2]), ("stand-in".to_string(), vec![1])]);
+        let found = kinds(vec![
+            ("rho 0.3, world 1", world(1, 0.3)),
+            ("rho 0.3, world 2", world(2, 0.3)),
+            ("rho 0.8, world 1", world(1, 0.8)),
+            ("rho 0.8, world 2", world(2, 0.8)),
+        ]);
+        assert_eq!(found, [("rho 0.3".to_string(), vec![0, 1]), ("rho 0.8".to_string(), vec![2, 3])]);
+    }
+
+    #[test]
+    fn replications_of_a_table_are_one_kind_and_other_columns_are_another() {
+        let table = |path: &str, outcome: &str| -> DataSpec {
+            let options = serde_json::json!({
+                "path": path, "outcome": outcome, "treatment": "t", "treated": ["1"], "control": ["0"], "numeric": ["x"],
+            });
+            serde_json::from_value(serde_json::json!({ "table": options })).unwrap()
+        };
+        let found = kinds(vec![
+            ("replication 1", table("1.csv", "y")),
+            ("replication 2", table("2.csv", "y")),
+            ("visits", table("1.csv", "visits")),
+        ]);
+        assert_eq!(found, [("replication".to_string(), vec![0, 1]), ("visits".to_string(), vec![2])]);
+    }
 }

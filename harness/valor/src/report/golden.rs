@@ -91,6 +91,7 @@ fn headline(cells: &[CellView], random: &MetricEstimate) -> Headline {
     let kind = KindView {
         name: "b2b_mimic".to_string(),
         datasets: vec!["b2b_mimic".to_string()],
+        notes: Vec::new(),
         metric: "auuc".to_string(),
         methods: cells.iter().map(method).collect(),
         references: vec![random],

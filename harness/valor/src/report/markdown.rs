@@ -89,7 +89,8 @@ fn standings(table: &StandingTable) -> String {
         });
         text += &format!("| {name}{seeds} |{}\n", cells.collect::<String>());
     }
-    format!("{text}\n{}\n", escape(&table.remark))
+    let notes: String = table.notes.iter().map(|note| format!("\n{}\n", escape(note))).collect();
+    format!("{text}\n{}\n{notes}", escape(&table.remark))
 }
 
 fn steps(table: &StepTable) -> String {

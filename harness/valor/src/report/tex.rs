@@ -242,7 +242,7 @@ impl Tex<'_> {
                 1 => String::new(),
                 count => format!(", mean of {count} datasets"),
             };
-            let width = names.width + metrics.iter().map(|metric| self.width(metric)).sum::<f64>() - BETWEEN;
+            let width = self.span(names, metrics);
             let title = format!("{}{count}", kind.name);
             let title = match title.chars().count() as f64 * LETTER > width {
                 true => format!(
@@ -253,6 +253,14 @@ impl Tex<'_> {
                 false => format!("l@{{}}}}{{\\emph{{{}}}}}", escape(&title)),
             };
             text += &format!("\\multicolumn{{{columns}}}{{@{{}}{title} \\\\\n");
+        }
+        for note in &kind.notes {
+            // As wide as the columns above it, in lines of its own.
+            let width = self.span(names, metrics);
+            text += &format!(
+                "\\multicolumn{{{columns}}}{{@{{}}p{{{width:.0}pt}}@{{}}}}{{\\raggedright\\footnotesize {}}} \\\\\n",
+                broken(note)
+            );
         }
         for place in kind.ranked() {
             text += &self.method(kind, &kind.methods[place], metrics, names);
@@ -265,6 +273,12 @@ impl Tex<'_> {
             true => text,
             false => format!("{text}\\cmidrule(l){{1-{columns}}}\n{references}"),
         }
+    }
+
+    /// Points from the first column to the last.
+    fn span(&self, names: &Names, metrics: &[&String]) -> f64 {
+        let columns: f64 = metrics.iter().map(|metric| self.width(metric)).sum();
+        (names.width + columns - BETWEEN).min(TEXT)
     }
 
     /// A line of means and, where there are any, a line of intervals.

@@ -36,6 +36,8 @@ pub(in super::super) struct StandingTable {
     pub more: Vec<RowText>,
     /// What the numbers and marks are.
     pub remark: String,
+    /// What a reader should know about the rows.
+    pub notes: Vec<String>,
 }
 
 /// A column.
@@ -119,8 +121,18 @@ impl StandingTable {
         }
         let mut rows: Vec<RowText> = rows.into_iter().map(|(_, row)| row).collect();
         let more = if rows.len() > OPEN_ROWS + 2 { rows.split_off(OPEN_ROWS) } else { Vec::new() };
-        Self { columns: columns.collect(), rows, more, remark: remark(analysis) }
+        Self { columns: columns.collect(), rows, more, remark: remark(analysis), notes: notes(analysis) }
     }
+}
+
+/// Notes on the rows, with the kind of datasets that they are on where there are several.
+fn notes(analysis: &Analysis) -> Vec<String> {
+    let several = analysis.headline.kinds.len() > 1;
+    let of = |kind: &KindView| {
+        let name = if several { format!("{}: ", kind.name) } else { String::new() };
+        kind.notes.iter().map(|note| format!("{name}{note}")).collect::<Vec<_>>()
+    };
+    analysis.headline.kinds.iter().flat_map(of).collect()
 }
 
 /// What is better in a metric.
@@ -245,14 +257,11 @@ impl StepTable {
         let first = headline.grids.first()?;
         let grids = headline.grids.iter().take(GRIDS);
         let steps = grids.clone().any(|grid| !grid.steps.is_empty());
-        let names: Vec<String> =
-            grids.clone().map(|grid| printed(&headline.kinds[grid.kind].metric)).collect();
-        let metrics =
-            if names.iter().all(|name| *name == names[0]) { names[0].clone() } else { names.join(", ") };
         Some(Self {
             title: format!(
-                "What VALOR{} adds in {metrics}",
-                if steps { ", and each of its steps," } else { "" }
+                "What VALOR{} adds{}",
+                if steps { ", and each of its steps," } else { "" },
+                in_metric(analysis)
             ),
             columns: first.lines.iter().map(|line| line.alone.clone()).collect(),
             rows: grids.flat_map(|grid| rows(analysis, grid)).collect(),
