@@ -2,10 +2,12 @@
 
 use super::claims::{ClaimView, Ended, Ending, Needed};
 use super::evidence::{CellEvidence, Evidence};
-use super::sample::{NONE, Sample, apart, better, four, level, plant, planted};
+use super::sample::{NONE, Sample, apart, better, diverge, four, level, plant, planted};
 use super::until::{Numbers, Sequence, looked};
 use super::verdict_tests::analysis;
-use valor_runs::spec::{Cell, Claim, OWN_CLAIMS, Statement};
+use valor_runs::spec::{
+    Cell, Claim, FAILED_SEEDS, FailingSeeds, LATENCY, LatencyOf, OWN_CLAIMS, SeedsWord, Statement,
+};
 use valor_stats::stats::Answer;
 
 /// Values of a method's further seeds.
@@ -149,6 +151,7 @@ fn what_test_rows_leave_open_asks_for_no_seeds() {
         rows: 300,
         methods: vec![("base", "tarnet"), ("other", "t-learner")],
         seeds: vec![1, 2, 3, 4, 5],
+        truth: false,
         metrics: vec!["auuc"],
         ..Default::default()
     };
@@ -162,4 +165,81 @@ fn what_test_rows_leave_open_asks_for_no_seeds() {
     assert_eq!((claims[0].needed(), claims[0].parts[0].over), (Some(&Needed::Rows), "seeds and test rows"));
     assert_eq!(claims[0].ended, Some(Ended { seeds: 5, why: Ending::SeedsDoNotDecide }));
     assert!(sequence.missing.is_empty() && sequence.asked.is_empty());
+}
+
+/// Rows that are resampled, and rows that are linearised.
+#[test]
+fn the_truth_decides_at_every_look_and_what_is_seen_is_of_the_same_seeds() {
+    for rows in [400, 20_000] {
+        let sample = Sample {
+            rows,
+            methods: vec![("TARNet", "tarnet"), ("T-learner", "t-learner")],
+            metrics: vec!["auuc", "auuc.true", "pehe"],
+            ..Default::default()
+        };
+        let claim = [better("TARNet", "T-learner", NONE, None)];
+        let mut evidence = sequential(sample.evidence(), &claim, 9, &[]);
+        // The claim's metrics are none of the table's.
+        evidence.experiment.metrics = vec!["pehe".to_string()];
+        evidence.experiment.decision.metrics = vec!["pehe".to_string()];
+        let (claims, _) = found(&evidence);
+        let mut fixed = evidence.clone();
+        fixed.experiment.decision.max_seeds = None;
+        let once = &analysis(&fixed).claims[0];
+        let looked = &claims[0];
+        assert_eq!(looked.instead.as_ref().unwrap().metric, "auuc.true");
+        assert_eq!(looked.instead, once.instead);
+        let [seen, before] = [looked, once].map(|claim| claim.observed.as_ref().unwrap());
+        assert_eq!((seen.metric.as_str(), seen.rows), ("auuc", Some(rows)), "{seen:?}");
+        // Rows add the same variance, whether seeds are averaged before or after.
+        assert_eq!(seen.needed, before.needed);
+        for (looked, once) in [(&looked.parts[0], &once.parts[0]), (&seen.parts[0], &before.parts[0])] {
+            assert_eq!((looked.over, looked.pairs, &looked.family), (once.over, once.pairs, &once.family));
+            assert!((looked.value.unwrap() - once.value.unwrap()).abs() < 1e-12);
+            let width = |interval: Option<[f64; 2]>| interval.map(|[low, high]| high - low).unwrap();
+            assert!(width(looked.interval) > width(once.interval), "it may be looked at again");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_difference_of_methods_is_judged_once_as_everywhere() {
+    let names = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
+    let any = FailingSeeds::Named(SeedsWord::Any);
+    let (faster, than) = ("high".to_string(), "base".to_string());
+    let statements = [
+        Statement::MeanAtMost { limit: 0.305, methods: names(&["base"]) },
+        Statement::OrdersAs {
+            other: "pehe".to_string(),
+            tau_above: 0.3,
+            methods: names(&["low", "base", "high", "same"]),
+        },
+        Statement::Faster { faster, than, latency: LatencyOf::Batched, times: 0.5, at_most: None },
+        Statement::Fails { methods: names(&["noisy"]), seeds: any },
+        high(),
+    ];
+    let mut evidence = four();
+    for (place, cell) in evidence.cells.iter_mut().enumerate() {
+        for (seed, run) in cell.runs.iter_mut().enumerate() {
+            plant(run, "pehe", [2.0, 1.0, 3.0, 2.5, 1.5][place] + 0.4 * (seed * (place + 1) % 3) as f64);
+        }
+    }
+    diverge(&mut evidence.cells[4].runs[2]);
+    let mut evidence = sequential(evidence, &statements, 9, &[]);
+    evidence.experiment.claims[2].metric = LATENCY.to_string();
+    evidence.experiment.claims[3].metric = FAILED_SEEDS.to_string();
+    let (claims, sequence) = found(&evidence);
+    evidence.experiment.decision.max_seeds = None;
+    for (looked, once) in claims.iter().zip(&analysis(&evidence).claims).take(4) {
+        assert_eq!((looked.verdict, &looked.parts), (once.verdict, &once.parts));
+        let Ended { seeds, why } = looked.ended.unwrap();
+        let expected = match looked.verdict {
+            Answer::Inconclusive => Ending::SeedsDoNotDecide,
+            Answer::Supported | Answer::Refuted | Answer::TooSmall => Ending::Decided,
+        };
+        assert_eq!((seeds, why), (5, expected), "{looked:?}");
+    }
+    assert!(claims[0].verdict == Answer::Inconclusive && claims[2].parts[0].value.is_some());
+    assert_eq!(claims[3].verdict, Answer::Supported, "one seed diverged");
+    assert!(sequence.missing.is_empty(), "no seeds are asked for");
 }

@@ -302,9 +302,10 @@ pub(super) fn looked_at(analysis: &Analysis) -> Option<String> {
     let sequence = analysis.sequence.as_ref()?;
     let (declared, most) = (analysis.seeds.len(), sequence.max_seeds);
     let mut text = format!(
-        "Claims about differences of methods are looked at after every seed, from {declared} to at most {most}, until each is decided: their intervals and \
-         p-values hold at every look (always-valid t), after Holm over their family, at whatever look each of it was decided. Other claims are judged once. Tables show the {declared} declared seeds, beside \
-         them how many more claims rest on."
+        "Claims about differences of methods are looked at after every seed, from {declared} to at most {most}, until each is \
+         decided: their intervals and p-values hold at every look (always-valid t), after Holm over all tests of their family, \
+         whenever each ended. Other claims are judged once. Tables show the {declared} declared seeds, beside them how many \
+         more claims rest on."
     );
     if !sequence.missing.is_empty() {
         let (count, open) = (sequence.missing.len(), sequence.open);

@@ -425,6 +425,40 @@ fn pages_and_files_show_answers_with_markup_escaped() {
 }
 
 #[test]
+fn readers_are_told_that_claims_are_looked_at_after_every_seed() {
+    let mut evidence = four();
+    let claim = |(id, better_one): (&str, &str)| Claim {
+        id: id.to_string(),
+        text: "It is better.".to_string(),
+        source: None,
+        family: valor_runs::spec::OWN_CLAIMS.to_string(),
+        metric: "auuc".to_string(),
+        datasets: Vec::new(),
+        statement: better(better_one, "base", NONE, None),
+    };
+    evidence.experiment.claims = [("found", "high"), ("open", "noisy")].map(claim).to_vec();
+    let told = "Claims about differences of methods are looked at after every seed, from 5 to at most 9";
+    assert!(!page(&evidence).contains("looked at after every seed"));
+    assert!(summary(&evidence)["sequence"].is_null() && summary(&evidence)["claims"][0]["ended"].is_null());
+    evidence.experiment.decision.max_seeds = Some(9);
+    let html = page(&evidence);
+    let claims = &html[html.find("id=\"claims-heading\"").unwrap()..];
+    assert!(claims.find(told) < claims.find("verdict-heading"), "before the claims");
+    assert!(claims.contains("1 claim is open") && claims.contains("Decided with 5 seeds"), "{claims}");
+    let analysis = Analysis::new(&evidence).unwrap();
+    let table = Table::new(&analysis);
+    let markdown = super::markdown::render(&analysis, &table, &Differences::new(&analysis, &table));
+    assert!(markdown.contains(&format!("## Claims\n\n{told}")), "{markdown}");
+    assert!(markdown.contains("\n\n### supported (1)"), "{markdown}");
+    let found = summary(&evidence);
+    assert_eq!(found["sequence"]["missing"][0], json!({"dataset": "world", "method": "base", "seed": 6}));
+    assert_eq!(
+        (&found["claims"][0]["ended"], &found["claims"][1]["ended"]),
+        (&json!({"seeds": 5, "why": "decided"}), &json!({"seeds": 5, "why": "missing"}))
+    );
+}
+
+#[test]
 fn readers_are_warned_of_a_share_of_a_total_that_is_hardly_there() {
     let found = Analysis::new(&weak()).unwrap();
     let table = Table::new(&found);

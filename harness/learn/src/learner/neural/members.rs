@@ -1,18 +1,8 @@
-//! Several networks as one model: where each starts, and how their training is told as one.
+//! Several networks as one model: how their parameters are called, and their training told as one.
 
 use super::stack::Log;
 use crate::learner::{EpochLoss, Status};
 use std::collections::BTreeMap;
-use valor_base::seed::Seeds;
-
-/// The seeds of all networks of these replicates, a replicate's members together. The only member has the replicate's own.
-pub(super) fn seeds(replicates: &[u64], members: usize) -> Vec<Seeds> {
-    let of = |&seed: &u64| match members {
-        1 => vec![Seeds::new(seed)],
-        members => (0..members as u64).map(|member| Seeds::new(seed).child("members").at(member)).collect(),
-    };
-    replicates.iter().flat_map(of).collect()
-}
 
 /// What a model file calls a parameter of one of so many members.
 pub(super) fn parameter(name: &str, member: usize, members: usize) -> String {

@@ -90,7 +90,7 @@ pub(super) fn train(
     let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
-    let networks = members::seeds(seeds, spec.training.members);
+    let networks = stack::network_seeds(seeds, spec.training.members);
     let mut stack = Stack::new(&network, &objective, &spec.training, (networks, context.device));
     let mut watched = Watched::new((spec, task), scale, &rows, examiner);
     stack.train(&rows, task, context.progress, &mut |parameters| watched.judge(parameters));

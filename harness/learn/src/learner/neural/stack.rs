@@ -35,6 +35,15 @@ pub(super) struct Stack<'a> {
     logs: Vec<Log>,
 }
 
+/// The seeds of all networks of these replicates, a replicate's members together. The only member has the replicate's own.
+pub(super) fn network_seeds(replicates: &[u64], members: usize) -> Vec<Seeds> {
+    let of = |&seed: &u64| match members {
+        1 => vec![Seeds::new(seed)],
+        members => (0..members as u64).map(|member| Seeds::new(seed).child("members").at(member)).collect(),
+    };
+    replicates.iter().flat_map(of).collect()
+}
+
 /// What happened to one replicate.
 pub(super) struct Log {
     /// How it ended, or how it stands.

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::learner::catalog::{self, Options};
+use crate::learner::neural::NeuralSpec;
 use crate::learner::neural::predict::Model;
-use crate::learner::neural::{NeuralSpec, members};
 use crate::learner::{Context, MethodSpec, Predictions};
 use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
 use crate::objectives::{
@@ -133,7 +133,7 @@ fn training_steps_are_those_of_pytorch() {
         let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
         let mut stack =
-            Stack::new(&network, &objective, &spec.training, (members::seeds(&[1], 1), Device::Cpu));
+            Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
         let initial = in_order(&network, &step["parameters"]);
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]).set_requires_grad(true);
         let part =
@@ -213,7 +213,7 @@ fn members_are_averaged() {
     assert_eq!(fit(&three, &rows.task(), &[43])[0], stacked[1]);
     let device_rows = DeviceRows::new(&three, &rows.task(), 1.0, Device::Cpu);
     let network = || Network::new(&three.network, 5, &device_rows.summary);
-    let draws = members::seeds(&[42], 3).into_iter().flat_map(|seeds| network().layout().draw(&seeds));
+    let draws = network_seeds(&[42], 3).into_iter().flat_map(|seeds| network().layout().draw(&seeds));
     let parameters = Tensor::from_slice(&draws.collect::<Vec<f32>>()).view([3, -1]);
     let said = |spec: &NeuralSpec, models: usize| {
         let model = Model::new((spec, 5), network(), parameters.copy(), 1.0);
@@ -242,7 +242,7 @@ fn a_diverging_replicate_falls_alone() {
     let objective = Objective::new(&spec.objective, &setting).unwrap();
     let trained = |poison: bool| {
         let mut stack =
-            Stack::new(&network, &objective, &spec.training, (members::seeds(&[1, 2], 1), Device::Cpu));
+            Stack::new(&network, &objective, &spec.training, (network_seeds(&[1, 2], 1), Device::Cpu));
         if poison {
             let _ = stack.parameters.detach().get(0).fill_(f64::NAN);
         }

@@ -2,7 +2,7 @@
 
 use super::fixtures::{Rows48, flat, in_order};
 use super::*;
-use crate::learner::neural::{NeuralSpec, members};
+use crate::learner::neural::NeuralSpec;
 use crate::nets::{BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec};
 use crate::objectives::Setting;
 use serde_json::Value;
@@ -118,7 +118,7 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
         let mut stack =
-            Stack::new(&network, &objective, &spec.training, (members::seeds(&[1], 1), Device::Cpu));
+            Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
         let initial = in_order(&network, &case["parameters"]);
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]).set_requires_grad(true);
         let weights = network.layout().views(&stack.parameters);
