@@ -27,6 +27,7 @@ fn pdflatex() -> bool {
 
 /// The log of a document with this table; panics where it does not compile. booktabs, which texlive-latex-base lacks, has a
 /// stand-in.
+#[expect(clippy::disallowed_methods, reason = "a document for pdflatex, in a folder of the test")]
 fn compiled(table: &str, folder: &Path) -> String {
     let document = format!(
         "\\documentclass{{article}}\n\\usepackage[T1]{{fontenc}}\n\\usepackage{{longtable}}\n\\IfFileExists{{booktabs.sty}}\

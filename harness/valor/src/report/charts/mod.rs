@@ -51,10 +51,10 @@ fn groups(methods: &[Band]) -> Vec<Vec<&Band>> {
             None => groups.push(vec![band]),
         }
     }
-    groups.iter().flat_map(even_parts).collect()
+    groups.iter().flat_map(|group| even_parts(group)).collect()
 }
 
-fn even_parts<T: Copy>(group: &Vec<T>) -> Vec<Vec<T>> {
+fn even_parts<T: Copy>(group: &[T]) -> Vec<Vec<T>> {
     let parts = group.len().div_ceil(SERIES);
     group.chunks(group.len().div_ceil(parts)).map(<[_]>::to_vec).collect()
 }
