@@ -211,6 +211,9 @@ fn added(grid: &Grid) -> Option<Sentence> {
     (!components.is_empty()).then_some(Sentence::Added { kind: grid.kind, components })
 }
 
+/// Metrics that say what another one says, up to half a row.
+const REPEATS: [(&str, &str); 2] = [("qini.true", "auuc.true"), ("qini.area.true", "auuc.area.true")];
+
 /// The metric of every kind; where there are few kinds, further metrics of the experiment's table.
 fn columns(kinds: &[KindView], metrics: &[String]) -> Vec<Column> {
     let own = kinds.iter().take(SPELLED_KINDS).enumerate();
@@ -224,7 +227,17 @@ fn columns(kinds: &[KindView], metrics: &[String]) -> Vec<Column> {
         valor_stats::metrics::find(metric).is_ok_and(|metric| metric.direction != Direction::Neither)
             && first.methods.iter().any(|method| method.value(metric).is_some())
     };
-    for metric in metrics.iter().filter(judged) {
+    let told = |metric: &&String| {
+        let repeats =
+            REPEATS.iter().any(|(one, other)| metric == one && metrics.iter().any(|known| known == other));
+        let limit =
+            valor_stats::metrics::find(metric).ok().and_then(valor_stats::metrics::Metric::without_noise);
+        // Of the metric that decides what an experimenter would have seen stands beside it, of others the truth alone.
+        let noisy =
+            limit.is_some_and(|limit| first.metric != limit && metrics.iter().any(|known| known == limit));
+        !repeats && !noisy
+    };
+    for metric in metrics.iter().filter(judged).filter(told) {
         let shown = found.iter().any(|column| column.metric == *metric);
         if !shown && found.len() < COLUMNS {
             found.push(Column { kind: 0, metric: metric.clone(), decides: false });

@@ -84,14 +84,14 @@ fn metrics(analysis: &Analysis, options: &TexOptions) -> anyhow::Result<Vec<Stri
     if !options.metrics.is_empty() {
         return Ok(options.metrics.clone());
     }
-    let mut found: Vec<String> = Vec::new();
-    let shown =
-        analysis.metrics.iter().filter(|metric| metric.in_table && metric.direction != Direction::Neither);
-    let usual = shown.map(|metric| &metric.name).take(USUAL);
-    for name in analysis.headline.columns.iter().map(|column| &column.metric).chain(usual) {
-        if !found.contains(name) {
-            found.push(name.clone());
-        }
+    let columns = analysis.headline.columns.iter().map(|column| column.metric.clone());
+    let mut found: Vec<String> = columns.collect();
+    if found.is_empty() {
+        let shown = analysis
+            .metrics
+            .iter()
+            .filter(|metric| metric.in_table && metric.direction != Direction::Neither);
+        found.extend(shown.map(|metric| metric.name.clone()));
     }
     found.truncate(USUAL);
     Ok(found)

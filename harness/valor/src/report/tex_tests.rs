@@ -70,7 +70,7 @@ fn pdflatex_sets_every_table_within_the_text() {
     let analysis = Analysis::new(&evidence).unwrap();
     let usual = checked(&analysis, &TexOptions::default());
     assert!(
-        usual.contains("AUUC $\\uparrow$") && usual.contains("Lift@30") && !usual.contains("auuc"),
+        usual.contains("AUUC $\\uparrow$") && usual.contains("Lift@30 (true)") && !usual.contains("auuc"),
         "{usual}"
     );
     assert_eq!(usual.matches("\\begin{table}").count(), 1, "{usual}");
