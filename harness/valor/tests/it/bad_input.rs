@@ -93,7 +93,7 @@ fn claims_about_what_is_not_there() {
     wrong("\"auuc\"", "\"auu\"", &["claim 'first', metric", "'auu'", "allowed are", "did you mean 'auuc'?"]);
     wrong("\"VALOR (", "\"VALR (", &["claim 'first', better", "'VALR (TARNet)'", "there are TARNet, VALOR"]);
     wrong("\"TARNet\"", "\"DragonNet\"", &["claim 'first', than", "'DragonNet'", "there are TARNet"]);
-    wrong("metric = \"auuc\"", "", &["line 22", "[[claim]]", "missing key 'metric'"]);
+    wrong("metric = \"auuc\"", "", &["small.toml", "claim 'first'", "missing key 'metric'"]);
     let worded = |key: &str| format!("metric = \"auuc\"\n{key}");
     wrong("metric = \"auuc\"", &worded("dataset = \"mimc\""), &["claim 'first', dataset", "'mimc'", "mimic"]);
     wrong("metric = \"auuc\"", &worded("by = inf"), &["claim 'first', by", "inf", "finite"]);

@@ -105,7 +105,7 @@ fn a_report_is_whole_and_its_summary_has_the_documented_keys() {
     ];
     assert_eq!(reported().names("reports"), files.map(str::to_string).into());
     let summary = json(&reported().path("reports/summary.json"));
-    let top = "baseline caption cells claims contrasts datasets decision effects experiment failures headline left_out measured metrics \
+    let top = "baseline caption cells claims contrasts datasets decision effects experiment failures gates headline left_out measured metrics \
                paper profile question tuning reference seeds version within_backbone";
     assert_keys(&summary, top);
     let cells = items(&summary["cells"]);

@@ -119,7 +119,7 @@ fn records_of_version_1_still_load() {
     for run in workspace.names("results/runs") {
         let path = format!("results/runs/{run}/record.json");
         let mut record = json(&workspace.path(&path));
-        assert_eq!(record["version"], 4);
+        assert_eq!(record["version"], 5);
         record["version"] = 1.into();
         record.as_object_mut().unwrap().remove("evaluation_content");
         std::fs::remove_file(workspace.path(&format!("results/runs/{run}/checksums.b3"))).unwrap();
