@@ -73,7 +73,7 @@ fn pdflatex_sets_every_table_within_the_text() {
         usual.contains("AUUC $\\uparrow$") && usual.contains("Lift@30 (true)") && !usual.contains("auuc"),
         "{usual}"
     );
-    // These names are long: two parts at most, and fewer than of many metrics.
+    // These names are long: two parts at most.
     let parts = usual.matches("\\begin{table}").count();
     assert!((1..=2).contains(&parts), "{usual}");
     assert!(usual.contains("{[}3cm{]} x") && usual.contains("expected spend alone"), "{usual}");
