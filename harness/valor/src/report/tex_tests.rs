@@ -79,10 +79,7 @@ fn pdflatex_sets_every_table_within_the_text() {
     assert!(usual.contains("{[}3cm{]} x") && usual.contains("expected spend alone"), "{usual}");
     let metrics = ["pehe", "auuc", "qini", "lift@30", "krcc", "auuc.true"].map(str::to_string).to_vec();
     let many = checked(&analysis, &TexOptions { metrics, intervals: TexIntervals::Both });
-    assert!(
-        many.matches("\\begin{table}").count() > parts && many.find("PEHE") < many.find("AUUC"),
-        "{many}"
-    );
+    assert!(many.matches("\\begin{table}").count() > 1 && many.find("PEHE") < many.find("AUUC"), "{many}");
     let metrics = vec!["auuc.true".to_string()];
     let plain = checked(&analysis, &TexOptions { metrics: metrics.clone(), intervals: TexIntervals::None });
     assert!(!plain.contains("scriptsize") && plain.contains("AUUC (true)"), "{plain}");
