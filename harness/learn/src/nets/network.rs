@@ -94,7 +94,7 @@ impl Network {
     }
 }
 
-/// Whether a backbone's parameter multiplies features.
+/// Whether a backbone's parameter is a weight of a first layer. EFIN's trunks see what its attention makes of the fields.
 fn is_of_features(name: &str) -> bool {
     let first = name.starts_with("trunk") || name.starts_with("experts");
     (first && name.ends_with(".0.weight"))

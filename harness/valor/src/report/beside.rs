@@ -3,7 +3,7 @@
 use super::charts::{self, Protocol};
 use anyhow::Result;
 use serde::Serialize;
-use valor_analysis::beside::{Beside, BothMeans};
+use valor_analysis::beside::{Beside, BothAnswers, BothMeans};
 use valor_analysis::{Analysis, Block};
 use valor_page::figure::{Figure, FigurePage};
 use valor_page::format;
@@ -19,12 +19,25 @@ pub(super) struct BesideText {
     pub caption: Option<String>,
     /// How many claims are answered differently.
     pub sentence: String,
-    /// Claim, its text, answer here, answer there, whether they differ.
-    pub claims: Vec<(String, String, String, String, bool)>,
+    /// Claims of both.
+    pub claims: Vec<BothText>,
     /// The metric of the methods.
     pub metric: String,
     /// Dataset, method, mean here, mean there.
     pub methods: Vec<[String; 4]>,
+}
+
+/// A claim under both profiles.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(super) struct BothText {
+    /// In prose.
+    pub text: String,
+    /// The answer of this report.
+    pub here: String,
+    /// The other's.
+    pub there: String,
+    /// Whether the two differ.
+    pub differ: bool,
 }
 
 impl BesideText {
@@ -37,9 +50,11 @@ impl BesideText {
         let method = |both: &BothMeans| {
             [both.dataset.clone(), both.method.clone(), number(both.here), number(both.there)]
         };
-        let claim = |claim: &valor_analysis::beside::BothAnswers| {
-            let (here, there) = (claim.here.word().to_string(), claim.there.word().to_string());
-            (claim.id.clone(), claim.text.clone(), here, there, claim.here != claim.there)
+        let claim = |claim: &BothAnswers| BothText {
+            text: claim.text.clone(),
+            here: claim.here.word().to_string(),
+            there: claim.there.word().to_string(),
+            differ: claim.here != claim.there,
         };
         Some(Self {
             here: analysis.profile.clone(),

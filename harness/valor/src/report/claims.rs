@@ -100,25 +100,43 @@ pub(super) struct TextTable {
 
 /// Full models less one component, in the primary metrics, averaged over datasets if there are several.
 fn left_out(analysis: &Analysis) -> Vec<TextTable> {
-    let several = analysis.blocks.len() > 1;
-    let shown = |contrast: &&ContrastView| !several || contrast.dataset.is_none();
-    let table = |metric: &String| {
-        let found: Vec<&ContrastView> =
-            analysis.left_out.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
-        let decimals = decimals(found.iter().filter_map(|contrast| contrast.value()));
-        TextTable {
-            title: format!("{metric}: a full model less one component"),
-            columns: ["Without", "Left out", "Difference", "95 % interval", "Verdict", "p (Holm)", "Detectable"]
-                .map(str::to_string)
-                .to_vec(),
-            rows: found.iter().map(|contrast| left_out_row(contrast, decimals)).collect(),
-            remark: "The model without the component minus the full one, on the same seeds and rows. Worse without it: the \
-                     component helps. Detectable: the smallest true difference that this design would call better or worse \
-                     with probability .8."
-                .to_string(),
-        }
+    let comparing = Comparing {
+        title: "a full model less one component",
+        columns: &["Without", "Left out", "Difference", "95 % interval", "Verdict", "p (Holm)", "Detectable"],
+        row: left_out_row,
+        remark: "The model without the component minus the full one, on the same seeds and rows. Worse without it: the \
+                 component helps. Detectable: the smallest true difference that this design would call better or worse \
+                 with probability .8.",
     };
-    analysis.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+    comparing.tables(analysis, &analysis.left_out)
+}
+
+/// A kind of comparison as a table of every primary metric.
+struct Comparing {
+    title: &'static str,
+    columns: &'static [&'static str],
+    row: fn(&ContrastView, usize) -> Vec<String>,
+    remark: &'static str,
+}
+
+impl Comparing {
+    /// Averaged over datasets if there are several; none without a comparison.
+    fn tables(&self, analysis: &Analysis, contrasts: &[ContrastView]) -> Vec<TextTable> {
+        let several = analysis.blocks.len() > 1;
+        let shown = |contrast: &&ContrastView| !several || contrast.dataset.is_none();
+        let table = |metric: &String| {
+            let found: Vec<&ContrastView> =
+                contrasts.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
+            let decimals = decimals(found.iter().filter_map(|contrast| contrast.value()));
+            TextTable {
+                title: format!("{metric}: {}", self.title),
+                columns: self.columns.iter().map(ToString::to_string).collect(),
+                rows: found.iter().map(|contrast| (self.row)(contrast, decimals)).collect(),
+                remark: self.remark.to_string(),
+            }
+        };
+        analysis.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+    }
 }
 
 fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
@@ -139,24 +157,23 @@ fn left_out_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {
 /// Every method against its own backbone, alone and as full VALOR, in the primary metrics, averaged over datasets if there are several;
 /// with what an experimenter would have seen.
 fn within(analysis: &Analysis) -> Vec<TextTable> {
-    let several = analysis.blocks.len() > 1;
-    let shown = |contrast: &&ContrastView| !several || contrast.dataset.is_none();
-    let table = |metric: &String| {
-        let found: Vec<&ContrastView> =
-            analysis.within.iter().filter(|contrast| contrast.metric == *metric).filter(shown).collect();
-        let decimals = decimals(found.iter().filter_map(|contrast| contrast.value()));
-        TextTable {
-            title: format!("{metric}: within a backbone"),
-            columns: ["Method", "Against", "Difference", "95 % interval", "Verdict", "p (Holm)", "Detectable", "Observed"]
-                .map(str::to_string)
-                .to_vec(),
-            rows: found.iter().map(|contrast| within_row(contrast, decimals)).collect(),
-            remark: "The method minus what stands beside it, on the same seeds and rows: its backbone without components, and full VALOR \
-                     on it. Observed: what an experimenter who does not know the true effects would have said."
-                .to_string(),
-        }
+    let comparing = Comparing {
+        title: "within a backbone",
+        columns: &[
+            "Method",
+            "Against",
+            "Difference",
+            "95 % interval",
+            "Verdict",
+            "p (Holm)",
+            "Detectable",
+            "Observed",
+        ],
+        row: within_row,
+        remark: "The method minus what stands beside it, on the same seeds and rows: its backbone without components, and full VALOR \
+                 on it. Observed: what an experimenter who does not know the true effects would have said.",
     };
-    analysis.primary.iter().map(table).filter(|table| !table.rows.is_empty()).collect()
+    comparing.tables(analysis, &analysis.within)
 }
 
 fn within_row(contrast: &ContrastView, decimals: usize) -> Vec<String> {

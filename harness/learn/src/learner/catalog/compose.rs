@@ -153,7 +153,14 @@ fn network(
     let (trunk, heads) = match backbone {
         BackboneKind::Unite(_) => (Vec::new(), options.heads.clone()),
         BackboneKind::SharedIndex(_) => (Vec::new(), Vec::new()),
-        _ => (options.trunk.clone(), options.heads.clone()),
+        BackboneKind::Mlp
+        | BackboneKind::SLearner
+        | BackboneKind::TLearner
+        | BackboneKind::Tarnet
+        | BackboneKind::Cfr
+        | BackboneKind::Dragonnet
+        | BackboneKind::Euen(_)
+        | BackboneKind::Efin(_) => (options.trunk.clone(), options.heads.clone()),
     };
     NetworkSpec { backbone, trunk, heads, head, gate }
 }
