@@ -1,5 +1,7 @@
 //! Random numbers during training, as a hash of where they are used: nothing is drawn, stored or uploaded.
 
+use super::host::values_mut;
+use multiversion::multiversion;
 use std::sync::Arc;
 use tch::{Device, Kind, Tensor};
 
@@ -53,10 +55,16 @@ impl Counter {
         let count = shape[1..].iter().product();
         let factor = 1.0 / (1.0 - rate);
         if self.sent.device() == Device::Cpu {
-            let bound = (rate * RANGE).ceil() as u64;
-            let factors =
-                self.on_host(layer, count, |hash| if u64::from(hash) >= bound { factor as f32 } else { 0.0 });
-            return Tensor::from_slice(&factors).view(shape);
+            // One less, so that it fits: a hash is kept where it is at least the bound.
+            let most = ((rate * RANGE).ceil() as u64).saturating_sub(1) as u32;
+            let mut shared = vec![0; count as usize];
+            mixed(self.step, layer, &mut shared);
+            let mut factors = Tensor::empty(shape, (Kind::Float, Device::Cpu));
+            let replicates = values_mut(&mut factors).chunks_exact_mut((count as usize).max(1));
+            for (factors, &key) in replicates.zip(self.keys.iter()) {
+                keep(key, &shared, (most, factor as f32), factors);
+            }
+            return factors;
         }
         let kept = self.hashes_on_device(layer, count).ge((rate * RANGE).ceil());
         (kept.to_kind(Kind::Float) * factor).view(shape)
@@ -91,6 +99,23 @@ impl Counter {
     }
 }
 
+/// What the hashes of all replicates begin with, element by element.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn mixed(step: u32, layer: u32, shared: &mut [u32]) {
+    for (element, shared) in shared.iter_mut().enumerate() {
+        *shared = mix(step ^ mix(layer ^ mix(element as u32)));
+    }
+}
+
+/// The factor where a replicate's hash is above `most`, else 0.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn keep(key: u32, shared: &[u32], (most, factor): (u32, f32), factors: &mut [f32]) {
+    for (shared, into) in shared.iter().zip(factors) {
+        *into = if mix(key ^ shared) > most { factor } else { 0.0 };
+    }
+}
+
+#[inline(always)]
 fn mix(x: u32) -> u32 {
     let mut x = x.wrapping_add(STRIDE);
     x ^= x >> 16;

@@ -1,5 +1,6 @@
 //! Experts: several small networks on the same features, computed as one.
 
+use super::dense::{Activation, Dense};
 use super::parameters::{Init, Layout, Slot, Weights};
 use super::{Pass, UniteSpec, steady};
 use tch::Tensor;
@@ -7,7 +8,7 @@ use tch::Tensor;
 /// Linear layers of all experts, each followed by ELU, and by dropout except after the last.
 ///
 /// ```text
-/// x [S, B, d]   W [S, E, inputs, outputs]   b [S, E, outputs]   ->  [S, E, B, width]
+/// x [S, B, d]   W [S, E, inputs, outputs]   b [S, E, outputs]   ->  [S E, B, width]
 /// ```
 pub(super) struct Experts {
     layers: Vec<(Slot, Slot)>,
@@ -36,27 +37,48 @@ impl Experts {
         self.width
     }
 
-    /// Features `[S, B, d]` to `[S, E, B, width]`.
+    /// Features `[S, B, d]` to `[S E, B, width]`.
     pub(super) fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Tensor {
-        let shape = features.size();
-        let (replicates, rows, inputs) = (shape[0], shape[1], shape[2]);
-        let stacked = [replicates * self.count, rows, inputs];
-        let mut hidden = features
-            .unsqueeze(1)
-            .expand([replicates, self.count, rows, inputs], false)
-            .reshape(stacked.as_slice());
-        for (index, (weight, bias)) in self.layers.iter().enumerate() {
+        let mut hidden = features.shallow_clone();
+        for (index, layer) in self.layers.iter().enumerate() {
+            hidden = self.layer(weights, *layer, &hidden);
             let last = index + 1 == self.layers.len();
-            hidden = steady::elu(bias_of(weights, *bias).baddbmm(&hidden, &flat(weights, *weight), 1, 1));
             if let (Some(counter), true) = (pass.counter, !last && self.dropout > 0.0) {
                 let shape = hidden.size();
-                let of_replicate = [replicates, self.count * rows, shape[2]];
+                let replicates = shape[0] / self.count;
+                let of_replicate = [replicates, self.count * shape[1], shape[2]];
                 let factors = counter.dropout(index as u32, &of_replicate, self.dropout);
-                hidden = factors.view(shape.as_slice()) * hidden;
+                hidden = drop_out(weights, &hidden, factors.view(shape.as_slice()));
             }
         }
-        hidden.view([replicates, self.count, rows, self.width])
+        hidden
     }
+
+    /// One layer of all experts: `[S, B, inputs]` that they share, or `[S E, B, inputs]`, to `[S E, B, outputs]`.
+    fn layer(&self, weights: &Weights, (weight, bias): (Slot, Slot), inputs: &Tensor) -> Tensor {
+        if weights.are_fused() {
+            let (weight, bias) = (weights.get(weight), weights.get(bias));
+            return Dense { weight, bias, activation: Activation::Elu }.forward(weights, inputs);
+        }
+        let (weight, shape) = (flat(weights, weight), inputs.size());
+        let all = match shape[0] == weight.size()[0] {
+            true => inputs.shallow_clone(),
+            false => inputs
+                .unsqueeze(1)
+                .expand([shape[0], self.count, shape[1], shape[2]], false)
+                .reshape([-1, shape[1], shape[2]]),
+        };
+        steady::elu(bias_of(weights, bias).baddbmm(&all, &weight, 1, 1))
+    }
+}
+
+/// Values times the factors of dropout.
+fn drop_out(weights: &Weights, values: &Tensor, factors: Tensor) -> Tensor {
+    if !weights.are_fused() {
+        return factors * values;
+    }
+    let left = tch::no_grad(|| values * &factors);
+    weights.closed(&[values], left, move |gradient| vec![Some(gradient * factors)])
 }
 
 /// `[S, E, a, b]` as `[S E, a, b]`.

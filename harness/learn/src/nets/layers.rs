@@ -1,6 +1,7 @@
 //! Stacked layers: every tensor carries the replicates in front.
 
 use super::parameters::{Init, Layout, Slot, Weights};
+use super::dense::{Activation, Dense};
 use super::steady;
 use tch::Tensor;
 
@@ -37,15 +38,31 @@ impl Linear {
         Self { weight, bias }
     }
 
-    /// Applies the layer. One input or output per row is no matrix product: libtorch takes another path for it
-    /// that rounds differently in a stack than alone.
+    /// Applies the layer.
     pub(super) fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
-        let (weight, bias) = (weights.get(self.weight), weights.get(self.bias).unsqueeze(1));
-        if weight.size()[1..].contains(&1) {
-            let products = inputs.unsqueeze(-1) * weight.unsqueeze(1);
-            return products.sum_dim_intlist(-2i64, false, None) + bias;
+        self.apply(weights, inputs, Activation::None)
+    }
+
+    /// Applies the layer and what follows. One input or output per row is no matrix product of a stack: libtorch takes another path
+    /// for it that rounds differently in a stack than alone.
+    fn apply(&self, weights: &Weights, inputs: &Tensor, activation: Activation) -> Tensor {
+        let (weight, bias) = (weights.get(self.weight), weights.get(self.bias));
+        if weights.are_fused() {
+            return Dense { weight, bias, activation }.forward(weights, inputs);
         }
-        bias.baddbmm(inputs, weight, 1, 1)
+        let bias = bias.unsqueeze(1);
+        let products = match weight.size()[1..].contains(&1) {
+            true => {
+                let products = inputs.unsqueeze(-1) * weight.unsqueeze(1);
+                products.sum_dim_intlist(-2i64, false, None) + bias
+            }
+            false => bias.baddbmm(inputs, weight, 1, 1),
+        };
+        match activation {
+            Activation::None => products,
+            // In place: neither the product nor ELU needs its input for the gradient.
+            Activation::Elu => steady::elu(products),
+        }
     }
 
     fn with_bias(layout: &mut Layout, name: &str, shape: [i64; 2], bias: Slot) -> Self {
@@ -86,8 +103,7 @@ impl Mlp {
     pub(super) fn forward(&self, weights: &Weights, inputs: &Tensor) -> Tensor {
         let mut hidden = inputs.shallow_clone();
         for layer in &self.layers {
-            // In place: neither the product nor ELU needs its input for the gradient.
-            hidden = steady::elu(layer.forward(weights, &hidden));
+            hidden = layer.apply(weights, &hidden, Activation::Elu);
         }
         hidden
     }

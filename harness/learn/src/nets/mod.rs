@@ -3,6 +3,7 @@
 //! Every tensor carries the replicates in front: parameters `[S, ...]`, features `[S, B, d]`.
 
 mod counter;
+mod dense;
 mod dragonnet;
 mod efin;
 mod euen;
@@ -10,6 +11,7 @@ mod experts;
 mod gate;
 pub mod head;
 mod heads;
+pub(crate) mod host;
 mod layers;
 mod network;
 mod one_arm;
@@ -21,6 +23,7 @@ mod shared_index;
 pub mod steady;
 mod steps;
 mod t_learner;
+mod tape;
 mod tarnet;
 mod unite;
 

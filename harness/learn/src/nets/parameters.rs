@@ -2,8 +2,9 @@
 //!
 //! With one buffer, the optimiser and clipping are a handful of operations whatever the number of layers.
 
+use super::tape::{Backward, Tape};
 use rand_distr::{Distribution, Uniform};
-use tch::Tensor;
+use tch::{Device, Tensor};
 use valor_base::seed::Seeds;
 
 /// How a parameter starts.
@@ -81,15 +82,31 @@ impl Layout {
         values
     }
 
-    /// Views into `flat` (`[S, P]`), each `[S, shape...]`. Gradients flow back through one concatenation.
+    /// Views into `flat` (`[S, P]`), each `[S, shape...]`, to compute with. Where `flat` asks for a gradient, all of it is libtorch's and
+    /// flows back through one concatenation: what `learning` is tested against.
     pub fn views(&self, flat: &Tensor) -> Weights {
+        let gradients = if flat.requires_grad() { Gradients::Composed } else { Gradients::None };
+        self.weights(flat, gradients)
+    }
+
+    /// Views into `flat` (`[S, P]`), each `[S, shape...]`, to learn with: `Weights::gradient` then has the gradient.
+    pub fn learning(&self, flat: &Tensor) -> Weights {
+        let mut weights = self.weights(&flat.detach(), Gradients::Closed(Tape::default()));
+        for tensor in &mut weights.tensors {
+            *tensor = tensor.set_requires_grad(true);
+        }
+        weights
+    }
+
+    fn weights(&self, flat: &Tensor, gradients: Gradients) -> Weights {
         let replicates = flat.size()[0];
         let parts = flat.split_with_sizes(self.sizes(), 1);
         let view = |(part, entry): (&Tensor, &Entry)| {
             let shape: Vec<i64> = std::iter::once(replicates).chain(entry.shape.iter().copied()).collect();
             part.view(shape.as_slice())
         };
-        Weights(parts.iter().zip(&self.entries).map(view).collect())
+        let tensors = parts.iter().zip(&self.entries).map(view).collect();
+        Weights { tensors, gradients, on_host: flat.device() == Device::Cpu }
     }
 
     fn sizes(&self) -> Vec<i64> {
@@ -107,12 +124,80 @@ fn uniform(entry: &Entry, inputs: i64, seeds: &Seeds) -> Vec<f32> {
 }
 
 /// The parameters of a stack, each `[S, shape...]`.
-pub struct Weights(Vec<Tensor>);
+pub struct Weights {
+    tensors: Vec<Tensor>,
+    gradients: Gradients,
+    on_host: bool,
+}
+
+/// Where gradients of the parameters come from.
+enum Gradients {
+    /// Nobody asks.
+    None,
+    /// From libtorch alone.
+    Composed,
+    /// From operations that bring theirs, and from libtorch between them.
+    Closed(Tape),
+}
 
 impl Weights {
     /// The parameter at `slot`.
     pub fn get(&self, slot: Slot) -> &Tensor {
-        &self.0[slot.0]
+        &self.tensors[slot.0]
+    }
+
+    /// Whether operations may leave libtorch's graph for loops on the CPU: `closed` then says their gradients.
+    pub(super) fn are_fused(&self) -> bool {
+        let free = match &self.gradients {
+            Gradients::None | Gradients::Closed(_) => true,
+            Gradients::Composed => false,
+        };
+        free && self.on_host
+    }
+
+    /// An operation that brings its own gradient: what stands for its `output` from now on. Whoever calls has computed it without
+    /// libtorch's graph; `backward` takes the output's gradient to those of `inputs`, in their order, parameters among them.
+    pub(super) fn closed(
+        &self,
+        inputs: &[&Tensor],
+        output: Tensor,
+        backward: impl FnOnce(&Tensor) -> Vec<Option<Tensor>> + 'static,
+    ) -> Tensor {
+        let of_one = |gradients: &[Option<Tensor>]| match &gradients[0] {
+            Some(gradient) => backward(gradient),
+            None => Vec::new(),
+        };
+        self.closed_all(inputs, vec![output], of_one).remove(0)
+    }
+
+    /// The same for an operation with several outputs; `backward` sees nothing for those that nobody used.
+    pub(super) fn closed_all(
+        &self,
+        inputs: &[&Tensor],
+        outputs: Vec<Tensor>,
+        backward: impl FnOnce(&[Option<Tensor>]) -> Vec<Option<Tensor>> + 'static,
+    ) -> Vec<Tensor> {
+        match &self.gradients {
+            Gradients::None | Gradients::Composed => outputs,
+            Gradients::Closed(tape) => {
+                let backward: Backward = Box::new(backward);
+                tape.record(&self.tensors, inputs, outputs, backward)
+            }
+        }
+    }
+
+    /// The gradient of `total`, a single value, by the flat buffer, `[S, P]`: of parameters that `learning` gave.
+    pub fn gradient(&self, total: &Tensor) -> Tensor {
+        let found = match &self.gradients {
+            Gradients::None | Gradients::Composed => Vec::new(),
+            Gradients::Closed(tape) => tape.gradients(&self.tensors, total),
+        };
+        let part = |(place, parameter): (usize, &Tensor)| {
+            let gradient = found.get(place).and_then(Option::as_ref);
+            let gradient = gradient.map_or_else(|| parameter.zeros_like(), Tensor::shallow_clone);
+            gradient.reshape([parameter.size()[0], -1])
+        };
+        tch::no_grad(|| Tensor::cat(&self.tensors.iter().enumerate().map(part).collect::<Vec<_>>(), 1))
     }
 }
 

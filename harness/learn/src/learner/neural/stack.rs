@@ -91,7 +91,7 @@ impl<'a> Stack<'a> {
             seeds,
             counter: Counter::new(keys, device),
             steps: 0,
-            parameters: parameters.set_requires_grad(true),
+            parameters,
             adam,
         }
     }
@@ -142,15 +142,15 @@ impl<'a> Stack<'a> {
         self.steps += 1;
         let observed = (!self.objective.needs_both_arms()).then_some(&batch.treatment);
         let pass = Pass { observed, counter: Some(&counter) };
-        let weights = self.network.layout().views(&self.parameters);
+        let weights = self.network.layout().learning(&self.parameters);
         let outputs = self.network.forward(&weights, &features, &pass);
         let prediction = Prediction::new(self.network.head(), &outputs);
         batch.counter = Some(counter);
         let (total, terms) = self.objective.loss(&batch, &prediction);
-        let gradient = Tensor::run_backward(&[total.sum(None)], &[&self.parameters], false, false);
+        let gradient = weights.gradient(&total.sum(None));
         let _guard = tch::no_grad_guard();
         let was = self.live.logical_and(&total.isfinite());
-        let live = self.adam.step(&mut self.parameters, &gradient[0], &was, share);
+        let live = self.adam.step(&mut self.parameters, &gradient, &was, share);
         self.falls.watch(at.1, (&total, &terms), (&self.live, &live));
         self.live = live;
         sums.add(&total.detach(), &terms, indices.size()[1]);
