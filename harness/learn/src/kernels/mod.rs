@@ -4,7 +4,11 @@
 //! no fused multiply-add, sums in a fixed number of lanes. So numbers do not depend on the processor. What is not a number
 //! stays so.
 
+pub(crate) mod attention;
 pub(crate) mod elu;
-pub(crate) mod gate;
-pub(crate) mod mixture;
 pub mod exp;
+pub(crate) mod gate;
+pub(crate) mod interaction;
+mod logistic;
+pub(crate) mod mixture;
+mod vector;

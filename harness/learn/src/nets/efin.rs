@@ -3,7 +3,7 @@
 use super::layers::{Linear, Mlp};
 use super::parameters::{Init, Layout, Slot, Weights};
 use super::seen::Seen;
-use super::{Backbone, Pass, Representation, Sharing, steady};
+use super::{Backbone, Pass, Representation, Sharing, fields, steady};
 use tch::Tensor;
 
 /// Lengths are not taken below this.
@@ -56,13 +56,25 @@ impl Efin {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn bias_of_score<'a>(&self, weights: &'a Weights) -> &'a Tensor {
+        self.score.parameters(weights).1
+    }
+
     /// `F`, `[S, B, d, r]`
     fn fields(&self, weights: &Weights, features: &Tensor) -> Tensor {
         features.unsqueeze(-1) * weights.get(self.field).unsqueeze(1)
     }
 
     /// `flatten(A V)`, `[S, B, d r]`
-    fn attend(&self, weights: &Weights, fields: &Tensor) -> Tensor {
+    pub(super) fn attend(&self, weights: &Weights, features: &Tensor) -> Tensor {
+        if weights.are_fused() {
+            let maps = [&self.query, &self.key, &self.value].map(|map| map.parameters(weights));
+            let [query, key, value] = maps;
+            let parameters = [weights.get(self.field), query.0, query.1, key.0, key.1, value.0, value.1];
+            return fields::attend(weights, features, parameters);
+        }
+        let fields = &self.fields(weights, features);
         let shape = fields.size();
         let (replicates, rows, count) = (shape[0], shape[1], shape[2]);
         let norm = fields.square().sum_dim_intlist(2i64, true, None).sqrt().clamp_min(SMALLEST_NORM);
@@ -77,7 +89,14 @@ impl Efin {
     }
 
     /// `sum_i softmax(s)_i F_i`, `[S, B, r]`
-    fn interact(&self, weights: &Weights, fields: &Tensor) -> Tensor {
+    pub(super) fn interact(&self, weights: &Weights, features: &Tensor) -> Tensor {
+        if weights.are_fused() {
+            // What is the same for every field, the softmax takes off: the treatment and the score's bias have no part.
+            let ((weight, bias), (score, _)) =
+                (self.interaction.parameters(weights), self.score.parameters(weights));
+            return fields::interact(weights, features, [weights.get(self.field), weight, bias, score]);
+        }
+        let fields = &self.fields(weights, features);
         let shape = fields.size();
         let (replicates, rows, count) = (shape[0], shape[1], shape[2]);
         let flat = fields.view([replicates, rows * count, self.rank]);
@@ -98,8 +117,8 @@ impl Backbone for Efin {
     }
 
     fn represent(&self, weights: &Weights, features: &Seen, _pass: &Pass) -> Representation {
-        let control = self.attend(weights, &self.fields(weights, features.control()));
-        let uplift = self.interact(weights, &self.fields(weights, features.treated()));
+        let control = self.attend(weights, features.control());
+        let uplift = self.interact(weights, features.treated());
         let uplift = self.uplift.forward(weights, &uplift);
         let propensity = self.propensity.forward(weights, &uplift).squeeze_dim(-1);
         let control = self.control.forward(weights, &control);

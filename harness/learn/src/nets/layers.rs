@@ -1,7 +1,7 @@
 //! Stacked layers: every tensor carries the replicates in front.
 
-use super::parameters::{Init, Layout, Slot, Weights};
 use super::dense::{Activation, Dense};
+use super::parameters::{Init, Layout, Slot, Weights};
 use super::steady;
 use tch::Tensor;
 
@@ -36,6 +36,11 @@ impl Linear {
         let bias = layout_bias(layout, name, outputs, Init::Values(bias.to_vec()));
         let weight = layout.add(format!("{name}.weight"), &[1, outputs], Init::Values(weight.to_vec()));
         Self { weight, bias }
+    }
+
+    /// Weight and bias.
+    pub(super) fn parameters<'a>(&self, weights: &'a Weights) -> (&'a Tensor, &'a Tensor) {
+        (weights.get(self.weight), weights.get(self.bias))
     }
 
     /// Applies the layer.

@@ -8,6 +8,7 @@ mod dragonnet;
 mod efin;
 mod euen;
 mod experts;
+mod fields;
 mod gate;
 pub mod head;
 mod heads;
