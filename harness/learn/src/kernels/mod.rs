@@ -5,6 +5,6 @@
 //! stays so.
 
 pub(crate) mod elu;
+pub mod exp;
 pub(crate) mod gate;
 pub(crate) mod mixture;
-pub mod exp;
