@@ -5,7 +5,10 @@ use tch::{Device, Kind, Tensor};
 /// The values of a contiguous `f32` tensor on the CPU, in order.
 pub(crate) fn values(tensor: &Tensor) -> &[f32] {
     check(tensor);
-    // SAFETY: checked above; the memory lives as long as the tensor. Nothing writes to a tensor that it shares with another while
+    if tensor.numel() == 0 {
+        return &[];
+    }
+    // SAFETY: checked above, and not empty; the memory lives as long as the tensor. Nothing writes to a tensor that it shares with another while
     // slices of it are read: writing takes `values_mut`.
     unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
 }
@@ -13,6 +16,9 @@ pub(crate) fn values(tensor: &Tensor) -> &[f32] {
 /// The same, to be written to. The tensor is new: no other shares its memory.
 pub(crate) fn values_mut(tensor: &mut Tensor) -> &mut [f32] {
     check(tensor);
+    if tensor.numel() == 0 {
+        return &mut [];
+    }
     // SAFETY: as above; the tensor is borrowed alone, and new.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }

@@ -14,19 +14,17 @@ pub(super) fn forward(weights: &Weights, heads: [&Head; 2], arms: &Seen, observe
         head: Layers::new(weights, heads[arm]),
         rows: rows.iter().map(|arms| arms[arm].shallow_clone()).collect(),
     };
-    let owns = [0, 1].map(of_arm);
-    let (mut found, parts): (Vec<Tensor>, Vec<(&Tensor, Vec<Own>)>) = match arms {
-        Seen::Shared(both) => (Vec::new(), vec![(both, owns.into())]),
+    let [of_control, of_treated] = [0, 1].map(of_arm);
+    let outputs = match arms {
+        Seen::Shared(both) => together(weights, both, vec![of_control, of_treated]),
         Seen::Apart { control, treated } => {
-            let [first, second] = owns;
-            (Vec::new(), vec![(control, vec![first]), (treated, vec![second])])
+            let mut outputs = together(weights, control, vec![of_control]);
+            outputs.extend(together(weights, treated, vec![of_treated]));
+            outputs
         }
     };
-    for (representation, owns) in parts {
-        found.extend(together(weights, representation, owns));
-    }
-    let mut found = found.into_iter();
-    std::array::from_fn(|_| found.next().unwrap_or_default())
+    let mut outputs = outputs.into_iter();
+    std::array::from_fn(|_| outputs.next().unwrap_or_default())
 }
 
 /// Numbers of each replicate's control and treated rows.
