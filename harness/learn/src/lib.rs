@@ -2,6 +2,7 @@
 
 #![warn(unreachable_pub)]
 
+pub mod kernels;
 pub mod nets;
 pub mod objectives;
 pub mod trees;

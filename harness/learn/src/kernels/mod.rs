@@ -1,0 +1,7 @@
+//! Loops that libtorch has no fused operation for. Slices in, slices out; no tensor, no gradient.
+//!
+//! A loop is compiled for several instruction sets (`multiversion`). All of them do the same operations in the same order:
+//! no fused multiply-add, sums in a fixed number of lanes. So numbers do not depend on the processor. What is not a number
+//! stays so.
+
+pub mod exp;
