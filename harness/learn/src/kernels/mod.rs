@@ -4,4 +4,10 @@
 //! no fused multiply-add, sums in a fixed number of lanes. So numbers do not depend on the processor. What is not a number
 //! stays so.
 
+pub mod discrepancy;
 pub mod exp;
+mod lanes;
+pub mod rows;
+pub mod transport;
+
+pub use lanes::LANES;
