@@ -9,7 +9,7 @@
 //! one pair of arms. Of two squares that mirror each other, the one above the diagonal is computed.
 
 use super::exp::exp;
-use super::lanes::{LANES, Lanes, load, sum, total};
+use super::lanes::{LANES, Lanes, load, total};
 use multiversion::multiversion;
 
 /// Rows of both arms.
@@ -55,17 +55,15 @@ pub struct Pairs {
 /// `squares` are `|x_i|^2`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 pub fn distances(products: &[f32], squares: &[f32], arms: Arms) -> f64 {
-    let width = arms.padded();
-    let (start, end) = (arms.start(), arms.start() + arms.control);
+    let (start, width, present) = (arms.start(), arms.padded(), arms.present());
     let mut all = 0.0;
     for (row, own) in products.chunks_exact(width).zip(squares).take(arms.treated) {
         let mut sums = [0.0; LANES];
-        for (row, squares) in row[start..end].chunks(LANES).zip(squares[start..end].chunks(LANES)) {
-            let mut gaps = apart(&load(row), *own, &load(squares));
-            // What `load` adds counts for nothing.
-            gaps[row.len()..].fill(0.0);
+        for left in (start..width).step_by(LANES) {
+            let gaps = apart(&load(&row[left..]), *own, &load(&squares[left..]));
+            let there = load(&present[left..]);
             for lane in 0..LANES {
-                sums[lane] += if gaps[lane] < 0.0 { 0.0 } else { gaps[lane] };
+                sums[lane] += if gaps[lane] < 0.0 { 0.0 } else { gaps[lane] * there[lane] };
             }
         }
         all += total(&sums);
@@ -107,7 +105,17 @@ pub fn kernels(
 /// `sum_j C_ij` for each row.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 pub fn row_sums(slopes: &[f32], width: usize) -> Vec<f32> {
-    slopes.chunks_exact(width).map(|row| sum(row) as f32).collect()
+    let mut found = vec![0.0; slopes.len() / width];
+    for (found, row) in found.iter_mut().zip(slopes.chunks_exact(width)) {
+        let mut sums = [0.0; LANES];
+        for row in row.chunks_exact(LANES) {
+            for lane in 0..LANES {
+                sums[lane] += row[lane];
+            }
+        }
+        *found = total(&sums) as f32;
+    }
+    found
 }
 
 /// Squared distances as they are rounded: perhaps below 0.

@@ -5,14 +5,11 @@ pub const LANES: usize = 16;
 
 pub(super) type Lanes = [f32; LANES];
 
-/// The next so many numbers; 0 beyond the end.
+/// The first so many numbers. There are as many: tables are as wide as whole lanes.
 #[inline(always)]
 pub(super) fn load(values: &[f32]) -> Lanes {
     let mut lanes = [0.0; LANES];
-    match values.first_chunk::<LANES>() {
-        Some(whole) => lanes = *whole,
-        None => lanes[..values.len()].copy_from_slice(values),
-    }
+    lanes.copy_from_slice(&values[..LANES]);
     lanes
 }
 
@@ -20,19 +17,6 @@ pub(super) fn load(values: &[f32]) -> Lanes {
 #[inline(always)]
 pub(super) fn total(lanes: &Lanes) -> f64 {
     lanes.iter().map(|&lane| f64::from(lane)).sum()
-}
-
-/// The sum of all.
-#[inline(always)]
-pub(super) fn sum(values: &[f32]) -> f64 {
-    let mut sums = [0.0; LANES];
-    for values in values.chunks(LANES) {
-        let values = load(values);
-        for lane in 0..LANES {
-            sums[lane] += values[lane];
-        }
-    }
-    total(&sums)
 }
 
 /// `sum a_i b_i` of as many; in two lanes of lanes, so that one addition need not wait for the other.

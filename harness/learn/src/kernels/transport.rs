@@ -9,7 +9,7 @@
 //! A table's rows are padded with 0 to a multiple of [`LANES`]. A dummy is a row and a column more.
 
 use super::exp::exp;
-use super::lanes::{LANES, load, product, total};
+use super::lanes::{LANES, product, total};
 use multiversion::multiversion;
 
 /// Squared distances are not taken below this before their root.
@@ -51,27 +51,25 @@ pub fn costs(table: &mut [f32], squares: [&[f32]; 2], shape: Shape) -> f64 {
     let [own, squares] = squares;
     let Shape { rows, columns, dummy, squared, within } = shape;
     let width = shape.width();
+    let least = if squared { 0.0 } else { SMALLEST_SQUARE };
+    let mut others = vec![0.0; width];
+    others[..columns].copy_from_slice(&squares[..columns]);
     let (mut all, mut most) = (0.0, [0.0f32; LANES]);
     for (place, (row, &own)) in table.chunks_exact_mut(width).zip(own).take(rows).enumerate() {
+        for (cost, other) in row.iter_mut().zip(&others) {
+            let gap = own + other - 2.0 * *cost;
+            let gap = if gap < least { least } else { gap };
+            *cost = if squared { gap } else { gap.sqrt() };
+        }
+        // Whatever stood beside the products.
+        row[columns..].fill(0.0);
         let mut sums = [0.0; LANES];
-        for (row, squares) in row[..columns].chunks_mut(LANES).zip(squares[..columns].chunks(LANES)) {
-            let (mut costs, others) = (load(row), load(squares));
-            for lane in 0..LANES {
-                costs[lane] = own + others[lane] - 2.0 * costs[lane];
-            }
-            for cost in &mut costs {
-                let least = if squared { 0.0 } else { SMALLEST_SQUARE };
-                let gap = if *cost < least { least } else { *cost };
-                *cost = if squared { gap } else { gap.sqrt() };
-            }
-            costs[row.len()..].fill(0.0);
+        for costs in row.chunks_exact(LANES) {
             for lane in 0..LANES {
                 sums[lane] += costs[lane];
                 most[lane] = if costs[lane] > most[lane] { costs[lane] } else { most[lane] };
             }
-            row.copy_from_slice(&costs[..row.len()]);
         }
-        row[columns..].fill(0.0);
         if within {
             // Exactly as far from itself as a point can be.
             let itself = if squared { 0.0 } else { SMALLEST_SQUARE.sqrt() };
