@@ -4,7 +4,13 @@
 //! no fused multiply-add, sums in a fixed number of lanes. So numbers do not depend on the processor. What is not a number
 //! stays so.
 
+pub mod discrepancy;
 pub(crate) mod elu;
 pub mod exp;
 pub(crate) mod gate;
+mod lanes;
 pub(crate) mod mixture;
+pub mod rows;
+pub mod transport;
+
+pub use lanes::LANES;

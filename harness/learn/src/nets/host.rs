@@ -13,13 +13,13 @@ pub(crate) fn values(tensor: &Tensor) -> &[f32] {
     unsafe { std::slice::from_raw_parts(tensor.data_ptr().cast(), tensor.numel()) }
 }
 
-/// The same, to be written to. The tensor is new: no other shares its memory.
+/// The same, to be written to. Nobody else uses these values meanwhile, through this tensor or another that shares them.
 pub(crate) fn values_mut(tensor: &mut Tensor) -> &mut [f32] {
     check(tensor);
     if tensor.numel() == 0 {
         return &mut [];
     }
-    // SAFETY: as above; the tensor is borrowed alone, and new.
+    // SAFETY: as above; nobody else uses the values, as this function asks of its caller.
     unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
 }
 
