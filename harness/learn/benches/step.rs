@@ -52,6 +52,7 @@ fn main() {
     // As workers run, before the first product.
     // SAFETY: no other thread has been started.
     unsafe { std::env::set_var("MKL_CBWR", "AUTO,STRICT") };
+    device::fix_threads();
     tch::set_num_threads(threads as i32);
     let wanted = option("--networks");
     let wanted = |key: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name == key));

@@ -11,8 +11,9 @@
 //! Two layouts make every product one of a scalar and [`LANES`] neighbours: "by field" holds lanes of the embedding for each
 //! field, "by rank" holds lanes of fields for each number of the embedding. Fields and embedding are padded with zeros.
 
+use super::lanes::LANES;
 use super::logistic::logistic;
-use super::vector::{LANES, Vector, flat, flat_mut, total};
+use super::vector::{Vector, flat, flat_mut, total};
 use multiversion::multiversion;
 
 /// Sums that are followed at once.
@@ -576,5 +577,7 @@ fn exp_within_half(x: f32) -> f32 {
     const POLYNOMIAL: [f32; 7] =
         [1.378_077e-3, 8.419_173e-3, 4.167_339e-2, 1.666_561_7e-1, 4.999_992_9e-1, 1.000_000_3, 1.0];
     let [a, b, c, d, e, f, g] = POLYNOMIAL;
-    (((((a * x + b) * x + c) * x + d) * x + e) * x + f) * x + g
+    // In parts that need not wait for each other.
+    let square = x * x;
+    ((a * square + (b * x + c)) * square + (d * x + e)) * square + (f * x + g)
 }

@@ -7,8 +7,9 @@
 //! `F_i M = x_i (w_i M)`, so that no row needs a product of matrices.
 
 use super::exp::exp;
+use super::lanes::LANES;
 use super::logistic::logistic;
-use super::vector::{LANES, Vector, flat, flat_mut, total};
+use super::vector::{Vector, flat, flat_mut, total};
 use multiversion::multiversion;
 
 /// The parameters of one replicate.

@@ -21,7 +21,9 @@ pub(super) fn logistic(x: f32) -> f32 {
     let shifted = exponent + ROUND;
     let rest = exponent - (shifted - ROUND);
     let [a, b, c, d, e, f] = POLYNOMIAL;
-    let power = ((((a * rest + b) * rest + c) * rest + d) * rest + e) * rest + f;
+    // In parts that need not wait for each other.
+    let square = rest * rest;
+    let power = ((a * rest + b) * square + (c * rest + d)) * square + (e * rest + f);
     reciprocal(1.0 + power * f32::from_bits(shifted.to_bits() << MANTISSA))
 }
 

@@ -1,9 +1,7 @@
 //! Mixtures of experts, row by row, there and back.
 
+use super::lanes::product;
 use multiversion::multiversion;
-
-/// Partial sums of a product of two rows: as many whatever the processor.
-const LANES: usize = 16;
 
 /// `sum_e share_e expert_e` of every row: `experts` each `[rows, width]`, `shares` `[rows, experts]`.
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
@@ -41,20 +39,4 @@ pub(crate) fn back(
             of_shares[row * experts.len() + number] = product(gradient, values);
         }
     }
-}
-
-#[inline(always)]
-fn product(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0f32; LANES];
-    let (a, rest_a) = a.as_chunks::<LANES>();
-    let (b, rest_b) = b.as_chunks::<LANES>();
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    for ((sum, a), b) in sums.iter_mut().zip(rest_a).zip(rest_b) {
-        *sum += a * b;
-    }
-    sums.iter().sum()
 }

@@ -5,10 +5,16 @@
 //! stays so.
 
 pub(crate) mod attention;
+pub mod discrepancy;
 pub(crate) mod elu;
 pub mod exp;
 pub(crate) mod gate;
 pub(crate) mod interaction;
+mod lanes;
 mod logistic;
 pub(crate) mod mixture;
+pub mod rows;
+pub mod transport;
 mod vector;
+
+pub use lanes::LANES;

@@ -3,10 +3,8 @@
 //! Values that are added and multiplied whole are what the compiler turns into one register each; of loops over arrays it
 //! makes other things, some of them slow.
 
+use super::lanes::LANES;
 use std::ops::{Add, AddAssign, Mul, Sub};
-
-/// Numbers of a [`Vector`].
-pub(super) const LANES: usize = 16;
 
 /// Stands where no cache line ends within it.
 #[derive(Clone, Copy, Debug)]

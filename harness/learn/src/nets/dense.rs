@@ -64,19 +64,12 @@ impl Shape {
     }
 
     fn forward(self, dense: Dense, inputs: &Tensor) -> Tensor {
-        let weight = self.by_group(dense.weight);
-        let mut output = inputs.new_empty([self.groups, self.rows, self.outputs], (inputs.kind(), inputs.device()));
+        let (weight, bias) = (self.by_group(dense.weight), self.bias_by_group(dense.bias));
+        let output =
+            inputs.new_empty([self.groups, self.rows, self.outputs], (inputs.kind(), inputs.device()));
         for group in 0..self.groups {
-            let _ = inputs.get(group / self.sharing).mm_out(&output.get(group), &weight.get(group));
-        }
-        let bias = dense.bias.contiguous();
-        let biases = values(&bias).chunks_exact(self.outputs as usize);
-        let size = (self.rows * self.outputs) as usize;
-        for (rows, bias) in values_mut(&mut output).chunks_exact_mut(size.max(1)).zip(biases) {
-            match dense.activation {
-                Activation::None => elu::add(rows, bias),
-                Activation::Elu => elu::add_and_bend(rows, bias),
-            }
+            let one = One { weight: weight.get(group), bias: bias.get(group), activation: dense.activation };
+            one.forward_into(&inputs.get(group / self.sharing), &mut output.get(group));
         }
         output
     }
@@ -89,36 +82,20 @@ impl Shape {
         gradient: &Tensor,
     ) -> Vec<Option<Tensor>> {
         let options = (inputs.kind(), inputs.device());
-        let gradient = gradient.contiguous();
-        let mut of_bias = inputs.new_zeros([self.groups, self.outputs], options);
-        let of_products = match activation {
-            Activation::None => {
-                self.each_group(&mut of_bias, |group, sums| elu::add_up(self.part(&gradient, group), sums));
-                gradient
-            }
-            Activation::Elu => {
-                let mut bent = gradient.empty_like();
-                let size = (self.rows * self.outputs) as usize;
-                let mut parts = values_mut(&mut bent).chunks_exact_mut(size.max(1));
-                self.each_group(&mut of_bias, |group, sums| {
-                    let (gradient, output) = (self.part(&gradient, group), self.part(output, group));
-                    elu::unbend(gradient, output, parts.next().unwrap_or_default(), sums);
-                });
-                bent
-            }
-        };
-        let grouped = self.by_group(weight);
-        let of_weight = grouped.empty_like();
+        let (gradient, grouped) = (gradient.contiguous(), self.by_group(weight));
         let of_inputs = inputs.requires_grad().then(|| inputs.new_empty(inputs.size().as_slice(), options));
+        let of_weight = grouped.empty_like();
+        let of_bias = inputs.new_zeros([self.groups, self.outputs], options);
         for group in 0..self.groups {
-            let (seen, product) = (group / self.sharing, of_products.get(group));
-            let _ = inputs.get(seen).tr().mm_out(&of_weight.get(group), &product);
+            let seen = group / self.sharing;
+            let (gradient, output) = (gradient.get(group), output.get(group));
+            let of_product = activation.back(&gradient, &output, &mut of_bias.get(group));
+            let _ = inputs.get(seen).tr().mm_out(&of_weight.get(group), &of_product);
             if let Some(of_inputs) = &of_inputs {
-                let transposed = grouped.get(group).tr();
-                let mut place = of_inputs.get(seen);
+                let (mut place, transposed) = (of_inputs.get(seen), grouped.get(group).tr());
                 match group % self.sharing {
-                    0 => drop(product.mm_out(&place, &transposed)),
-                    _ => drop(place.addmm_(&product, &transposed)),
+                    0 => drop(of_product.mm_out(&place, &transposed)),
+                    _ => drop(place.addmm_(&of_product, &transposed)),
                 }
             }
         }
@@ -132,14 +109,54 @@ impl Shape {
         weight.detach().contiguous().view([self.groups, self.inputs, self.outputs])
     }
 
-    /// A group's values of `[G, B, outputs]`.
-    fn part(self, tensor: &Tensor, group: usize) -> &[f32] {
-        let size = (self.rows * self.outputs) as usize;
-        &values(tensor)[group * size..(group + 1) * size]
+    /// `[S, ..., outputs]` as `[G, outputs]`.
+    fn bias_by_group(self, bias: &Tensor) -> Tensor {
+        bias.detach().contiguous().view([self.groups, self.outputs])
+    }
+}
+
+/// One group's layer: weight `[inputs, outputs]`, bias `[outputs]`.
+pub(super) struct One {
+    /// What multiplies.
+    pub weight: Tensor,
+    /// What is added.
+    pub bias: Tensor,
+    /// What follows.
+    pub activation: Activation,
+}
+
+impl One {
+    /// `activation(x W + b)` of `[rows, inputs]`.
+    pub(super) fn forward(&self, inputs: &Tensor) -> Tensor {
+        let outputs = self.weight.size()[1];
+        let mut output = inputs.new_empty([inputs.size()[0], outputs], (inputs.kind(), inputs.device()));
+        self.forward_into(inputs, &mut output);
+        output
     }
 
-    fn each_group(self, of_bias: &mut Tensor, mut with: impl FnMut(usize, &mut [f32])) {
-        let sums = values_mut(of_bias).chunks_exact_mut(self.outputs as usize);
-        sums.enumerate().for_each(|(group, sums)| with(group, sums));
+    fn forward_into(&self, inputs: &Tensor, output: &mut Tensor) {
+        let _ = inputs.mm_out(output, &self.weight);
+        let bias = values(&self.bias);
+        match self.activation {
+            Activation::None => elu::add(values_mut(output), bias),
+            Activation::Elu => elu::add_and_bend(values_mut(output), bias),
+        }
+    }
+}
+
+impl Activation {
+    /// From the gradient of a layer's output to that of its product, both `[rows, outputs]`; adds the bias' to `of_bias`.
+    pub(super) fn back(self, gradient: &Tensor, output: &Tensor, of_bias: &mut Tensor) -> Tensor {
+        match self {
+            Activation::None => {
+                elu::add_up(values(gradient), values_mut(of_bias));
+                gradient.shallow_clone()
+            }
+            Activation::Elu => {
+                let mut bent = gradient.empty_like();
+                elu::unbend(values(gradient), values(output), values_mut(&mut bent), values_mut(of_bias));
+                bent
+            }
+        }
     }
 }

@@ -90,7 +90,8 @@ fn gated<const N: usize>(weights: &Weights, rows: &Tensor, gates: [&Tensor; N]) 
     let gated = tch::no_grad(|| gates.map(|gate| each(rows, gate)));
     let (of_rows, of_gates) = (rows.shallow_clone(), gates.map(Tensor::shallow_clone));
     let inputs: Vec<&Tensor> = std::iter::once(rows).chain(gates).collect();
-    let found = weights.closed_all(&inputs, gated.into(), move |gradients| back(&of_rows, &of_gates, gradients));
+    let found =
+        weights.closed_all(&inputs, gated.into(), move |gradients| back(&of_rows, &of_gates, gradients));
     let mut found = found.into_iter();
     std::array::from_fn(|_| found.next().unwrap_or_default())
 }
@@ -99,7 +100,8 @@ fn each(rows: &Tensor, gate: &Tensor) -> Tensor {
     let (rows, gate) = (rows.contiguous(), gate.contiguous());
     let mut into = rows.empty_like();
     let part = values(&rows).len() / gate.size()[0].max(1) as usize;
-    let parts = values(&rows).chunks_exact(part.max(1)).zip(values_mut(&mut into).chunks_exact_mut(part.max(1)));
+    let parts =
+        values(&rows).chunks_exact(part.max(1)).zip(values_mut(&mut into).chunks_exact_mut(part.max(1)));
     for ((rows, into), gate) in parts.zip(values(&gate).chunks_exact(gate.size()[2].max(1) as usize)) {
         kernels::gate::apply(rows, gate, into);
     }

@@ -1,5 +1,6 @@
 //! Heads: from an arm's representation to what is known about its outcome.
 
+use super::dense::Activation;
 use super::layers::{Linear, Mlp};
 use super::parameters::{Layout, Weights};
 use super::{HeadSpec, OutcomeSummary, steady};
@@ -39,6 +40,12 @@ impl Head {
         let multiples = &OF_SCORE[..start.len().min(OF_SCORE.len())];
         let hidden = Mlp::new(layout, name, 1, &[]);
         Self { hidden, output: Linear::of_one(layout, &format!("{name}.output"), multiples, start) }
+    }
+
+    /// Its layers, in order, and what follows each.
+    pub(super) fn layers(&self) -> impl Iterator<Item = (&Linear, Activation)> {
+        let hidden = self.hidden.layers().iter().map(|layer| (layer, Activation::Elu));
+        hidden.chain([(&self.output, Activation::None)])
     }
 
     /// Raw outputs `[S, B, k]`.

@@ -3,7 +3,7 @@
 use super::head::Head;
 use super::parameters::{Layout, Weights};
 use super::seen::Seen;
-use super::{Outputs, Sharing, steady};
+use super::{Outputs, Sharing, own_rows, steady};
 use tch::Tensor;
 
 /// Heads by what the arms share.
@@ -45,8 +45,25 @@ impl Heads {
         }
     }
 
-    /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need.
-    pub(super) fn forward(&self, weights: &Weights, arms: &Seen, propensity: Option<&Tensor>) -> Outputs {
+    /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need; `observed` says who was treated where
+    /// only the observed arm's outputs are asked for.
+    pub(super) fn forward(
+        &self,
+        weights: &Weights,
+        arms: &Seen,
+        propensity: Option<&Tensor>,
+        observed: Option<&Tensor>,
+    ) -> Outputs {
+        match (self, observed) {
+            (Heads::PerArm(control, treated), Some(observed)) if weights.are_fused() => {
+                let [control, treated] = own_rows::forward(weights, [control, treated], arms, observed);
+                Outputs::new(control, treated)
+            }
+            _ => self.on_all_rows(weights, arms, propensity),
+        }
+    }
+
+    fn on_all_rows(&self, weights: &Weights, arms: &Seen, propensity: Option<&Tensor>) -> Outputs {
         match self {
             Heads::One(head) => of(arms.map(|arm| head.forward(weights, arm))),
             Heads::PerArm(control, treated) => of(Seen::Apart {

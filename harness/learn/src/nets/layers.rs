@@ -70,6 +70,11 @@ impl Linear {
         }
     }
 
+    /// Where its weight and bias stand.
+    pub(super) fn slots(&self) -> (Slot, Slot) {
+        (self.weight, self.bias)
+    }
+
     fn with_bias(layout: &mut Layout, name: &str, shape: [i64; 2], bias: Slot) -> Self {
         let weight = layout.add(format!("{name}.weight"), &shape, Init::FanIn(shape[0]));
         Self { weight, bias }
@@ -102,6 +107,11 @@ impl Mlp {
     /// Width of what comes out.
     pub(super) fn outputs(&self) -> i64 {
         self.outputs
+    }
+
+    /// Its layers, in order.
+    pub(super) fn layers(&self) -> &[Linear] {
+        &self.layers
     }
 
     /// Applies all layers.

@@ -17,6 +17,7 @@ mod layers;
 mod network;
 mod one_arm;
 mod outputs;
+mod own_rows;
 mod parameters;
 mod s_learner;
 mod seen;

@@ -83,7 +83,7 @@ impl Network {
         let found = self.backbone.represent(weights, &arms, pass);
         let gated = self.representation_gate.as_ref().map(|gate| gate.forward(weights, &found.arms));
         let arms = gated.as_ref().unwrap_or(&found.arms);
-        let said = self.heads.forward(weights, arms, found.propensity.as_ref());
+        let said = self.heads.forward(weights, arms, found.propensity.as_ref(), pass.observed);
         let shared = self.backbone.sharing() == Sharing::Trunk;
         Outputs {
             representation: shared.then(|| found.arms.control().shallow_clone()),

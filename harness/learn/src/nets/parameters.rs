@@ -4,7 +4,7 @@
 
 use super::tape::{Backward, Tape};
 use rand_distr::{Distribution, Uniform};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 use valor_base::seed::Seeds;
 
 /// How a parameter starts.
@@ -106,7 +106,7 @@ impl Layout {
             part.view(shape.as_slice())
         };
         let tensors = parts.iter().zip(&self.entries).map(view).collect();
-        Weights { tensors, gradients, on_host: flat.device() == Device::Cpu }
+        Weights { tensors, gradients, on_host: flat.device() == Device::Cpu && flat.kind() == Kind::Float }
     }
 
     fn sizes(&self) -> Vec<i64> {

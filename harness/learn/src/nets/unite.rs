@@ -96,7 +96,8 @@ fn mixtures(weights: &Weights, experts: &Tensor, shares: &[Tensor]) -> Vec<Tenso
     }
     let outputs = tch::no_grad(|| shares.iter().map(|shares| mix.forward(experts, shares)).collect());
     let inputs: Vec<&Tensor> = std::iter::once(experts).chain(shares).collect();
-    let (experts, shares) = (experts.shallow_clone(), shares.iter().map(Tensor::contiguous).collect::<Vec<_>>());
+    let (experts, shares) =
+        (experts.shallow_clone(), shares.iter().map(Tensor::contiguous).collect::<Vec<_>>());
     weights.closed_all(&inputs, outputs, move |gradients| mix.backward(&experts, &shares, gradients))
 }
 
@@ -114,7 +115,8 @@ impl Mix {
     fn forward(self, experts: &Tensor, shares: &Tensor) -> Tensor {
         let (experts, shares) = (experts.contiguous(), shares.contiguous());
         let size = experts.size();
-        let mut mixed = experts.new_empty([shares.size()[0], size[1], size[2]], (experts.kind(), experts.device()));
+        let mut mixed =
+            experts.new_empty([shares.size()[0], size[1], size[2]], (experts.kind(), experts.device()));
         for (number, into) in values_mut(&mut mixed).chunks_exact_mut(self.size.max(1)).enumerate() {
             kernels::mixture::mix(&self.of(number, &experts), self.shares(number, &shares), self.width, into);
         }
@@ -122,7 +124,12 @@ impl Mix {
     }
 
     /// The gradients of the experts and of each task's shares.
-    fn backward(self, experts: &Tensor, shares: &[Tensor], gradients: &[Option<Tensor>]) -> Vec<Option<Tensor>> {
+    fn backward(
+        self,
+        experts: &Tensor,
+        shares: &[Tensor],
+        gradients: &[Option<Tensor>],
+    ) -> Vec<Option<Tensor>> {
         let experts = experts.contiguous();
         let mut of_experts = experts.zeros_like();
         let mut found = Vec::with_capacity(shares.len());

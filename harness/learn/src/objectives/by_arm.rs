@@ -33,6 +33,16 @@ impl Widths {
     }
 }
 
+impl Widths {
+    /// Places of the rows that are looked at, treated and control, where `treatment` is 1 for treated rows of a batch.
+    pub(super) fn places(self, treatment: &[f32]) -> [Vec<usize>; 2] {
+        [(true, self.treated), (false, self.control)].map(|(arm, width)| {
+            let rows = (0..treatment.len()).filter(|&row| (treatment[row] > 0.5) == arm);
+            rows.take(width as usize).collect()
+        })
+    }
+}
+
 /// The rows of one arm, padded to a fixed width.
 pub(super) struct Side {
     /// Where each row stands in the batch, `[S, W]`.
@@ -125,6 +135,11 @@ pub(super) fn mean_scale(values: &Tensor, valid: &Tensor) -> Tensor {
     let mean = sum_pairs(&(values.detach() * valid)) / sum_pairs(valid).clamp_min(1.0);
     let usable = mean.gt(SMALLEST_SCALE);
     mean.where_self(&usable, &mean.ones_like())
+}
+
+/// The mean by which a term scales distances, of one replicate.
+pub(super) fn usable_scale(mean: f64) -> f64 {
+    if mean > SMALLEST_SCALE { mean } else { 1.0 }
 }
 
 /// Sums of `[S, W, V]` per replicate.

@@ -2,10 +2,12 @@
 
 use super::by_arm::{
     ByArm, Side, Widths, both_present, centred, mean_scale, squared_distances, squared_distances_within,
-    sum_pairs, valid_pairs,
+    sum_pairs, usable_scale, valid_pairs,
 };
+use super::host::{HostArms, by_replicate, on_host};
 use super::unit::above_zero;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::kernels::discrepancy::{Pairs, distances, kernels, row_sums};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use valor_base::input_error;
@@ -101,6 +103,17 @@ struct Mmd {
 }
 
 impl Mmd {
+    /// On any device, in any precision.
+    fn loss_of_tensors(&self, batch: &Batch, phi: &Tensor) -> Tensor {
+        let arms = ByArm::new(batch, self.widths);
+        let phi = centred(phi);
+        let loss = match self.spec.kernel {
+            Kernel::Rbf => self.rbf(&arms, &phi),
+            Kernel::Linear | Kernel::LinearRoot => self.linear(batch, &phi),
+        };
+        loss * both_present(&arms)
+    }
+
     /// `h` of each replicate, `[S, 1, 1]`.
     fn bandwidth(&self, squares: &Tensor, valid: &Tensor) -> Tensor {
         let bandwidth = match self.spec.bandwidth {
@@ -147,6 +160,42 @@ impl Mmd {
             - mean(&cross, (&arms.treated, &arms.control), false) * 2.0
     }
 
+    /// The same for one replicate on the CPU; adds its gradient to `gradient`.
+    fn rbf_on_host(&self, arms: &HostArms, gradient: Option<&mut [f32]>) -> f64 {
+        let sizes = arms.sizes();
+        let (treated, control) = (sizes.treated as f64, sizes.control as f64);
+        let mut table = arms.products();
+        let bandwidth = match self.spec.bandwidth {
+            Bandwidth::Amount(amount) => amount,
+            Bandwidth::Named(NamedBandwidth::MeanDistance) => {
+                let mean = distances(table.values(), arms.squares(), sizes) / (treated * control);
+                usable_scale(mean).max(SMALLEST_SQUARE)
+            }
+        };
+        let rate = |scale: &f64| (-1.0 / (scale * scale * bandwidth)) as f32;
+        let rates: Vec<f32> = self.spec.scales.iter().map(rate).collect();
+        let itself = if self.spec.biased { 0.0 } else { 1.0 };
+        let pairs = |count: f64| (count * (count - itself)).max(1.0);
+        let weights = Pairs {
+            treated: 1.0 / pairs(treated),
+            control: 1.0 / pairs(control),
+            cross: -1.0 / (treated * control),
+        };
+        let slopes = gradient.is_some().then_some(weights);
+        let sums = kernels(table.values_mut(), arms.squares(), sizes, &rates, slopes);
+        if let Some(gradient) = gradient {
+            // d_ij moves with both ends, and C_ij is half of what it weighs.
+            arms.pull_all(&table, &row_sums(table.values(), sizes.padded()), 4.0, gradient);
+        }
+        // A row's kernel with itself is 1 at every scale.
+        let mean = |sum: f64, count: f64, weight: f64| {
+            weight * (sum - itself * count * self.spec.scales.len() as f64)
+        };
+        mean(sums.treated, treated, weights.treated)
+            + mean(sums.control, control, weights.control)
+            + 2.0 * weights.cross * sums.cross
+    }
+
     fn linear(&self, batch: &Batch, phi: &Tensor) -> Tensor {
         let mean = |arm: &Tensor| {
             let count = arm.sum_dim_intlist(1i64, true, None).clamp_min(1.0);
@@ -163,13 +212,12 @@ impl Mmd {
 
 impl Term for Mmd {
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
-        let arms = ByArm::new(batch, self.widths);
-        let phi = centred(prediction.representation());
-        let loss = match self.spec.kernel {
-            Kernel::Rbf => self.rbf(&arms, &phi),
-            Kernel::Linear | Kernel::LinearRoot => self.linear(batch, &phi),
-        };
-        loss * both_present(&arms)
+        let phi = prediction.representation();
+        if self.spec.kernel == Kernel::Rbf && on_host(phi) {
+            let loss = |arms: &HostArms, gradient: Option<&mut [f32]>| self.rbf_on_host(arms, gradient);
+            return by_replicate(batch, phi, self.widths, loss);
+        }
+        self.loss_of_tensors(batch, phi)
     }
 
     fn needs_both_arms(&self) -> bool {

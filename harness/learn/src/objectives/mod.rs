@@ -13,6 +13,7 @@ mod closed_form;
 mod findings;
 #[cfg(test)]
 mod fixtures;
+mod host;
 mod huber;
 mod listwise;
 mod mmd;

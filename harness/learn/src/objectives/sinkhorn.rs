@@ -2,10 +2,12 @@
 
 use super::by_arm::{
     ByArm, MASKED, Side, Widths, both_present, centred, mean_scale, squared_distances,
-    squared_distances_within, sum_pairs, valid_pairs,
+    squared_distances_within, sum_pairs, usable_scale, valid_pairs,
 };
+use super::host::{Arm, HostArms, HostTensor, by_replicate, on_host};
 use super::unit::above_zero;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::kernels::transport::{Scaling, Shape, costs, transport};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use valor_base::input_error;
@@ -99,11 +101,71 @@ struct Sinkhorn {
 }
 
 impl Sinkhorn {
+    /// On any device, in any precision.
+    fn loss_of_tensors(&self, batch: &Batch, phi: &Tensor) -> Tensor {
+        let arms = ByArm::new(batch, self.widths);
+        let phi = centred(phi);
+        let (treated, control) = (arms.treated.vectors(&phi), arms.control.vectors(&phi));
+        let costs = self.costs(squared_distances(&treated, &control));
+        let sharpness = self.sharpness(&costs, &valid_pairs(&arms.treated, &arms.control));
+        let mut loss = self.transport(&costs, (&arms.treated, &arms.control), &sharpness);
+        if self.spec.debiased {
+            for (side, vectors) in [(&arms.treated, &treated), (&arms.control, &control)] {
+                let within =
+                    self.transport(&self.costs(squared_distances_within(vectors)), (side, side), &sharpness);
+                loss -= within * 0.5;
+            }
+        }
+        loss * both_present(&arms)
+    }
+
     fn costs(&self, squares: Tensor) -> Tensor {
         match self.spec.squared {
             true => squares.clamp_min(0.0),
             false => squares.clamp_min(SMALLEST_SQUARE).sqrt(),
         }
+    }
+
+    /// The loss of one replicate on the CPU; adds its gradient to `gradient`. Of a plan that is a constant for the gradient,
+    /// with a floor.
+    fn loss_on_host(&self, arms: &HostArms, mut gradient: Option<&mut [f32]>) -> f64 {
+        let across = [Arm::Treated, Arm::Control];
+        let (loss, sharpness) = self.transport_on_host(arms, across, None, 1.0, gradient.as_deref_mut());
+        if !self.spec.debiased {
+            return loss;
+        }
+        let within = across.map(|arm| {
+            let sides = [arm, arm];
+            self.transport_on_host(arms, sides, Some(sharpness), -0.5, gradient.as_deref_mut()).0
+        });
+        within.iter().fold(loss, |loss, within| loss - 0.5 * within)
+    }
+
+    /// `2 sum T M` and `lambda`; adds `factor` times the gradient.
+    fn transport_on_host(
+        &self,
+        arms: &HostArms,
+        sides: [Arm; 2],
+        sharpness: Option<f64>,
+        factor: f32,
+        gradient: Option<&mut [f32]>,
+    ) -> (f64, f64) {
+        let [rows, columns] = sides.map(|arm| arms.count(arm));
+        let SinkhornSpec { lambda, relative, iterations, squared, dummy, .. } = self.spec;
+        let shape = Shape { rows, columns, dummy, squared, within: sides[0] == sides[1] };
+        let mut table = arms.products_of(sides, shape.height(), shape.width());
+        let all = costs(table.values_mut(), sides.map(|arm| arms.squares_of(arm)), shape);
+        let own = || if relative { lambda / usable_scale(all / (rows * columns) as f64) } else { lambda };
+        let sharpness = sharpness.unwrap_or_else(own);
+        let scaling =
+            Scaling { sharpness: sharpness as f32, floor: FLOOR as f32, iterations, mass: SHARE as f32 };
+        let mut slopes = HostTensor::uninitialised(shape.height(), shape.width());
+        let found = transport(table.values(), slopes.values_mut(), shape, &scaling);
+        if let Some(gradient) = gradient {
+            // d_ij moves by 2 (x_i - x_j).
+            arms.pull(sides, &slopes, [&found.rows, &found.columns], 2.0 * factor, gradient);
+        }
+        (found.cost, sharpness)
     }
 
     /// `lambda` of each replicate, `[S, 1, 1]`.
@@ -182,20 +244,13 @@ fn with_dummy(costs: &Tensor, valid: &Tensor) -> (Tensor, Tensor) {
 
 impl Term for Sinkhorn {
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
-        let arms = ByArm::new(batch, self.widths);
-        let phi = centred(prediction.representation());
-        let (treated, control) = (arms.treated.vectors(&phi), arms.control.vectors(&phi));
-        let costs = self.costs(squared_distances(&treated, &control));
-        let sharpness = self.sharpness(&costs, &valid_pairs(&arms.treated, &arms.control));
-        let mut loss = self.transport(&costs, (&arms.treated, &arms.control), &sharpness);
-        if self.spec.debiased {
-            for (side, vectors) in [(&arms.treated, &treated), (&arms.control, &control)] {
-                let within =
-                    self.transport(&self.costs(squared_distances_within(vectors)), (side, side), &sharpness);
-                loss -= within * 0.5;
-            }
+        let phi = prediction.representation();
+        let closed = self.spec.floor && !self.spec.through_plan;
+        if closed && on_host(phi) {
+            let loss = |arms: &HostArms, gradient: Option<&mut [f32]>| self.loss_on_host(arms, gradient);
+            return by_replicate(batch, phi, self.widths, loss);
         }
-        loss * both_present(&arms)
+        self.loss_of_tensors(batch, phi)
     }
 
     fn needs_both_arms(&self) -> bool {

@@ -37,7 +37,7 @@ use valor_learn::learner::MethodSpec;
 use valor_stats::stats::SeedInterval;
 
 /// Raised whenever the same spec would give other numbers.
-pub const SCIENCE_VERSION: u32 = 2;
+pub const SCIENCE_VERSION: u32 = 3;
 
 /// One cell with one seed: everything that a number depends on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Adam over the flat parameters of a stack.
 
 use crate::learner::TrainingSpec;
+use crate::nets::host::{values, values_mut};
 use tch::{Device, Tensor};
 
 const FIRST_DECAY: f64 = 0.9;
@@ -92,12 +93,11 @@ impl Adam {
             if live.int64_value(&[replicate]) == 1 {
                 let clip = clipped.double_value(&[replicate, 0]) as f32;
                 let row = |tensor: &Tensor| tensor.get(replicate);
-                let rows = [row(parameters), row(&self.first), row(&self.second), row(&gradient)];
-                // SAFETY: four distinct contiguous f32 buffers on the CPU that nobody else uses meanwhile.
-                let [parameters, first, second, gradient] = rows.each_ref().map(|row| unsafe { slice(row) });
-                // SAFETY: as above; it is only read.
-                let l1: Option<&[f32]> = self.l1.as_ref().map(|l1| unsafe { &*slice(l1) });
-                update([parameters, first, second, gradient], clip, factors, l1);
+                let (mut parameters, gradient) = (row(parameters), row(&gradient));
+                let mut moments = [row(&self.first), row(&self.second)];
+                let [first, second] = moments.each_mut().map(values_mut);
+                let l1 = self.l1.as_ref().map(values);
+                update([values_mut(&mut parameters), first, second], values(&gradient), (clip, l1), factors);
             }
         }
     }
@@ -125,22 +125,12 @@ impl Adam {
     }
 }
 
-/// The values of a tensor.
-///
-/// # Safety
-///
-/// The tensor is contiguous, `f32`, on the CPU, outlives the slice, and no one else uses its values meanwhile.
-unsafe fn slice<'a>(tensor: &Tensor) -> &'a mut [f32] {
-    // SAFETY: as this function asks of its caller.
-    unsafe { std::slice::from_raw_parts_mut(tensor.data_ptr().cast(), tensor.numel()) }
-}
-
 /// One replicate's parameters, first and second moment, and gradient; the L1 penalty of each parameter, where there is one.
 fn update(
-    [parameters, first, second, gradient]: [&mut [f32]; 4],
-    clip: f32,
+    [parameters, first, second]: [&mut [f32]; 3],
+    gradient: &[f32],
+    (clip, l1): (f32, Option<&[f32]>),
     factors: Factors,
-    l1: Option<&[f32]>,
 ) {
     let (decay, rate) = (factors.weight_decay as f32, factors.rate as f32);
     let (correction, epsilon) = (1.0 / factors.correction as f32, EPSILON as f32);

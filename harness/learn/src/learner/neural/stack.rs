@@ -163,7 +163,8 @@ impl<'a> Stack<'a> {
         for step in 0..order.steps() {
             let (indices, ranked) = order.step(step);
             let (features, batch) = rows.gather(&indices, ranked);
-            let outputs = self.network.forward(&weights, &features, &Pass::default());
+            let observed = (!self.objective.needs_both_arms()).then_some(&batch.treatment);
+            let outputs = self.network.forward(&weights, &features, &Pass { observed, counter: None });
             let prediction = Prediction::new(self.network.head(), &outputs);
             let (total, terms) = self.objective.loss(&batch, &prediction);
             sums.add(&total, &terms, indices.size()[1]);

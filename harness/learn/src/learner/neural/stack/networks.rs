@@ -3,7 +3,9 @@
 use super::fixtures::{Rows48, flat, in_order};
 use super::*;
 use crate::learner::neural::NeuralSpec;
-use crate::nets::{BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec};
+use crate::nets::{
+    BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec, Weights,
+};
 use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
@@ -101,6 +103,29 @@ fn strays(network: &Network, free: &Value) -> Vec<bool> {
     network.layout().names().flat_map(entry).collect()
 }
 
+/// The gradient by every parameter at the first batch: as steps find it, and as libtorch does of plain tensor operations.
+fn gradients(
+    (network, objective): (&Network, &Objective),
+    rows: &DeviceRows,
+    order: &Epoch,
+    parameters: &Tensor,
+) -> [Tensor; 2] {
+    let flat = parameters.detach().copy().set_requires_grad(true);
+    let layout = network.layout();
+    let (indices, ranked) = order.step(0);
+    let loss = |weights: &Weights| {
+        let (features, mut batch) = rows.gather(&indices, ranked);
+        let counter = Counter::new(vec![7; flat.size()[0] as usize], Device::Cpu);
+        let observed = (!objective.needs_both_arms()).then_some(&batch.treatment);
+        let outputs = network.forward(weights, &features, &Pass { observed, counter: Some(&counter) });
+        batch.counter = Some(counter.at(0));
+        objective.loss(&batch, &Prediction::new(network.head(), &outputs)).0.sum(None)
+    };
+    let learning = layout.learning(&flat);
+    let of_libtorch = Tensor::run_backward(&[loss(&layout.views(&flat))], &[&flat], false, false).remove(0);
+    [learning.gradient(&loss(&learning)), of_libtorch]
+}
+
 #[test]
 fn networks_and_their_training_steps_are_those_of_pytorch() {
     let fixtures: Value = serde_json::from_str(FIXTURES).unwrap();
@@ -120,14 +145,17 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         let mut stack =
             Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
         let initial = in_order(&network, &case["parameters"]);
-        stack.parameters = Tensor::from_slice(&initial).view([1, -1]).set_requires_grad(true);
-        let weights = network.layout().views(&stack.parameters);
+        stack.parameters = Tensor::from_slice(&initial).view([1, -1]);
+        let weights = network.layout().views(&stack.parameters.detach());
         let first = device_rows.features.narrow(0, 0, BATCH as i64).unsqueeze(0);
         assert_outputs(name, &network.forward(&weights, &first, &Pass::default()), &case["outputs"]);
         let part =
             super::Rows { rows: task.train, ranked: &device_rows.ranked, batch: BATCH, device: Device::Cpu };
         let order = Epoch::in_order(&part, 1);
         let free = strays(&network, &case["free"]);
+        let [found, expected] = gradients((&network, &objective), &device_rows, &order, &stack.parameters)
+            .map(|all| values(&all));
+        assert_close(&found, &expected, 1e-4, &format!("{name}, gradient"));
         for index in 0..3 {
             let mut sums = stack.empty_sums();
             stack.step(&device_rows, (&order, index), 1.0, &mut sums);
