@@ -48,7 +48,7 @@ pub(crate) fn forward(parameters: &Parameters, features: &[f32], out: &mut [f32]
     for (features, out) in features.chunks_exact(prepared.fields).zip(out.chunks_exact_mut(prepared.rank)) {
         row.read(&prepared, features);
         for (field, out) in prepared.field.rows().zip(out) {
-            *out = row.products(flat(&row.weighted), field).sum();
+            *out = in_lanes(flat(&row.weighted), field).sum();
         }
     }
 }
@@ -76,7 +76,7 @@ pub(crate) fn backward(parameters: &Parameters, features: &[f32], grad_out: &[f3
     sums(&slopes.bias, gradients.bias);
     for (input, into) in gradients.weight.chunks_exact_mut(rank).enumerate() {
         for (products, into) in slopes.products.rows().zip(into) {
-            *into = row.products(products, prepared.field.row(input)).sum();
+            *into = in_lanes(products, prepared.field.row(input)).sum();
         }
     }
     for (field, into) in gradients.field.chunks_exact_mut(rank).enumerate() {
@@ -196,15 +196,16 @@ impl Row {
             *weighted = *share * feature;
         }
     }
+}
 
-    #[inline(always)]
-    fn products(&self, a: &[f32], b: &[f32]) -> Vector {
-        let mut sums = Vector::ZERO;
-        for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
-            sums += Vector(*a) * Vector(*b);
-        }
-        sums
+/// Products of two rows, in lanes.
+#[inline(always)]
+fn in_lanes(a: &[f32], b: &[f32]) -> Vector {
+    let mut sums = Vector::ZERO;
+    for (a, b) in a.as_chunks().0.iter().zip(b.as_chunks().0) {
+        sums += Vector(*a) * Vector(*b);
     }
+    sums
 }
 
 /// Gradients of one row, and the sums over rows of those of parameters, by field.
@@ -241,7 +242,7 @@ impl Slopes {
         for (field, grad_out) in prepared.field.rows().zip(grad_out) {
             weighted.iter_mut().zip(field).for_each(|(sum, field)| *sum += field * grad_out);
         }
-        let mean = row.products(weighted, flat(&row.weighted)).sum();
+        let mean = in_lanes(weighted, flat(&row.weighted)).sum();
         let each = weighted.iter_mut().zip(flat(&row.features)).zip(flat(&row.shares));
         for (((slope, feature), share), score) in each.zip(flat_mut(&mut self.scores)) {
             *score = share * (*slope * feature - mean);
