@@ -129,7 +129,7 @@ fn fresh_rows_are_part_of_an_identity_where_they_are_asked_for() {
     let workspace = Workspace::new();
     let [plain, fresh] = ["", "--set evaluation.rows=500"].map(|words| ids(&workspace, words));
     assert!(fresh.iter().all(|id| !plain.contains(id)));
-    assert_eq!(fresh[0], "f8e968d24bbb7310");
+    assert_eq!(fresh[0], "a5449423c1fd5b92");
     assert_eq!(ids(&workspace, "--set dataset.0.evaluation.rows=500"), fresh);
     assert_eq!(ids(&workspace, "--set dataset.0.evaluation.rows=500 --set evaluation.rows=7"), fresh);
     assert_eq!(ids(&workspace, "--set split.test=0.2"), plain);
