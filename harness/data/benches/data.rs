@@ -20,7 +20,7 @@ fn full_size(criterion: &mut Criterion) {
     let parts = split(&dataset, &SplitSpec::default(), 0, None).expect("the default split is valid");
     group.bench_function("split by row", |bencher| {
         bencher.iter(|| {
-            split(black_box(&dataset), &SplitSpec::default(), 0).expect("the default split is valid")
+            split(black_box(&dataset), &SplitSpec::default(), 0, None).expect("the default split is valid")
         })
     });
     group.bench_function("fit and encode", |bencher| {
