@@ -1,6 +1,6 @@
 # Every target is one or two commands; `make` lists them.
 table1 table2 losses appendix-a gate: PROFILE ?= quick
-hillstrom rho release: PROFILE ?= standard
+hillstrom cdnow rho release: PROFILE ?= standard
 losses: EXPERIMENT = loss_variants
 appendix-a: EXPERIMENT = appendix_a
 VALOR := target/release/valor
@@ -16,11 +16,11 @@ build: setup            ## target/release/valor
 
 ablation: table2        ## Table 2 on the quick profile: trains what is missing, prints the report's path
 
-table1 table2 losses rho release hillstrom appendix-a gate: build ## one experiment (PROFILE=quick|standard|full)
+table1 table2 losses rho release hillstrom cdnow appendix-a gate: build ## one experiment (PROFILE=quick|standard|full)
 	@file=experiments/$(or $(EXPERIMENT),$@).toml; $(VALOR) run $$file --profile $(PROFILE); code=$$?; \
 	$(VALOR) report $$file --profile $(PROFILE) && exit $$code
 
-data:                   ## real data into ./data, for hillstrom
+data: build             ## real data into ./data, for hillstrom and cdnow
 	scripts/data.sh
 
 test: setup             ## every test
@@ -42,4 +42,4 @@ check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table1 table2 losses rho release hillstrom appendix-a gate data test fuzz simulation bench published check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom cdnow appendix-a gate data test fuzz simulation bench published check

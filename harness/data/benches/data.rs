@@ -17,10 +17,10 @@ fn full_size(criterion: &mut Criterion) {
     group.bench_function("generate b2b-mimic", |bencher| bencher.iter(|| black_box(draw())));
 
     let dataset = draw();
-    let parts = split(&dataset, &SplitSpec::default(), 0).expect("the default split is valid");
+    let parts = split(&dataset, &SplitSpec::default(), 0, None).expect("the default split is valid");
     group.bench_function("split by row", |bencher| {
         bencher.iter(|| {
-            split(black_box(&dataset), &SplitSpec::default(), 0).expect("the default split is valid")
+            split(black_box(&dataset), &SplitSpec::default(), 0, None).expect("the default split is valid")
         })
     });
     group.bench_function("fit and encode", |bencher| {

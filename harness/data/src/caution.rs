@@ -114,7 +114,7 @@ mod tests {
     fn a_group_of_nearly_all_rows_is_said_with_its_column() {
         let mut dataset = dataset(500);
         dataset.group = Some((0..1000).map(|row| if row < 900 { 7 } else { row }).collect());
-        dataset.units = UnitColumns { group: Some("firm".to_string()), time: None };
+        dataset.units = UnitColumns { group: Some("firm".to_string()), ..UnitColumns::default() };
         let found = cautions(&dataset);
         assert!(
             found.len() == 1 && found[0].contains("of the column 'firm' holds 900 of 1000 rows (90.0 %)"),

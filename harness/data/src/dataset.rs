@@ -83,6 +83,8 @@ pub struct UnitColumns {
     pub group: Option<String>,
     /// Of times.
     pub time: Option<String>,
+    /// Of the times at which outcomes were known.
+    pub known: Option<String>,
 }
 
 /// Rows to learn from and to be judged on. Every vector has one entry per row.
@@ -102,6 +104,8 @@ pub struct Dataset {
     pub group: Option<Vec<u64>>,
     /// For splits by time.
     pub time: Option<Vec<f64>>,
+    /// When the outcome was known, in the unit of `time`.
+    pub known: Option<Vec<f64>>,
     /// What the file calls the columns of groups and times, for messages.
     pub units: UnitColumns,
     /// Row of the file, as error messages count; absent where rows are generated.
@@ -144,6 +148,7 @@ impl Dataset {
             truth: self.truth.as_ref().map(|truth| truth.select(rows)),
             group: self.group.as_ref().map(|column| pick(column, rows)),
             time: self.time.as_ref().map(|column| pick(column, rows)),
+            known: self.known.as_ref().map(|column| pick(column, rows)),
             units: self.units.clone(),
             origin: self.origin.as_ref().map(|column| pick(column, rows)),
             notes: self.notes.clone(),
@@ -177,6 +182,7 @@ impl Dataset {
         })?;
         append(&mut self.group, more.group, extend)?;
         append(&mut self.time, more.time, extend)?;
+        append(&mut self.known, more.known, extend)?;
         append(&mut self.origin, more.origin, extend)
     }
 }

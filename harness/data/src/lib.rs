@@ -4,6 +4,7 @@
 
 pub mod b2b_mimic;
 pub mod caution;
+pub mod customers;
 mod dataset;
 pub mod describe;
 mod draw;
@@ -17,6 +18,7 @@ pub mod propensity;
 pub mod split;
 pub mod table;
 pub mod valor_release;
+pub mod value_sim;
 
 pub use dataset::{Dataset, Feature, FeatureKind, MISSING, Matrix, Treatment, Truth, UnitColumns};
 pub use evaluation::Evaluation;
@@ -42,6 +44,8 @@ pub enum DataSpec {
     ProductionSim(production_sim::ProductionSimSpec),
     /// The generator that the paper's authors released.
     ValorRelease(valor_release::ValorReleaseSpec),
+    /// Customers of three domains, without a treatment.
+    ValueSim(value_sim::ValueSimSpec),
     /// A CSV or Parquet file.
     Table(table::TableSpec),
 }
@@ -53,6 +57,7 @@ impl DataSpec {
             Self::B2bMimic(spec) => spec.validate(),
             Self::ProductionSim(spec) => spec.validate(),
             Self::ValorRelease(spec) => spec.validate(),
+            Self::ValueSim(spec) => spec.validate(),
             Self::Table(spec) => spec.validate(),
         }
     }
@@ -63,6 +68,7 @@ impl DataSpec {
             Self::B2bMimic(_) => "b2b-mimic",
             Self::ProductionSim(_) => "production-sim",
             Self::ValorRelease(_) => "valor-release",
+            Self::ValueSim(_) => "value-sim",
             Self::Table(spec) => spec.path.as_deref().unwrap_or("table"),
         }
     }
@@ -71,6 +77,7 @@ impl DataSpec {
     pub fn question(&self) -> Question {
         match self {
             Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => Question::Uplift,
+            Self::ValueSim(_) => Question::Value,
             Self::Table(spec) => {
                 if spec.treatment.is_some() {
                     Question::Uplift
@@ -84,7 +91,9 @@ impl DataSpec {
     /// How its text is; the usual way where it has none.
     pub fn dialect(&self) -> table::Dialect {
         match self {
-            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => table::Dialect::default(),
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_) => {
+                table::Dialect::default()
+            }
             Self::Table(spec) => spec.reading().dialect,
         }
     }
@@ -95,6 +104,7 @@ impl DataSpec {
         match &mut self {
             Self::B2bMimic(spec) => spec.rows = rows,
             Self::ProductionSim(spec) => spec.rows = rows,
+            Self::ValueSim(spec) => spec.rows = rows,
             Self::ValorRelease(spec) => spec.rows = at_most(spec.rows),
             Self::Table(spec) => spec.rows = at_most(spec.rows),
         }
@@ -113,11 +123,12 @@ impl DataSpec {
             (Evaluation::Share(_), _)
             | (
                 Evaluation::Fresh { .. },
-                Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_),
+                Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_),
             ) => Ok(()),
             (Evaluation::Fresh { rows }, Self::Table(_)) => Err(valor_base::input_error!(
                 "evaluation: rows = {rows}: found a table ({}), which has no more rows than it has; allowed are b2b-mimic, \
-                 production-sim and valor-release, which are drawn: without 'evaluation' a share of the rows is held out (split.test)",
+                 production-sim, valor-release and value-sim, which are drawn: without 'evaluation' a share of the rows is held out \
+                 (split.test)",
                 self.place()
             )),
         }
@@ -136,6 +147,9 @@ impl DataSpec {
                 let (rows, bytes) = spec.size(fresh);
                 (format!("users = {}", spec.users), rows, bytes)
             }
+            Self::ValueSim(spec) => {
+                (format!("rows = {}", spec.rows), spec.rows.saturating_add(fresh) as u64, value_sim::ROW)
+            }
             Self::Table(_) => return Ok(()),
         };
         let besides = if fresh == 0 { String::new() } else { format!(", evaluation.rows = {fresh}") };
@@ -146,7 +160,7 @@ impl DataSpec {
     pub fn identity(&self) -> Self {
         let mut identity = self.clone();
         match &mut identity {
-            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => {}
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_) => {}
             Self::Table(spec) => {
                 spec.path = None;
                 spec.limits = table::Limits::default();
@@ -159,7 +173,7 @@ impl DataSpec {
     pub fn any_content(&self) -> Self {
         let mut any = self.identity();
         match &mut any {
-            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => {}
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_) => {}
             Self::Table(spec) => spec.content = None,
         }
         any
@@ -168,7 +182,7 @@ impl DataSpec {
     /// The file that rows are read from, where they are; paths are relative to `root`.
     pub fn file(&self, root: &Path) -> Option<PathBuf> {
         match self {
-            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => None,
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_) => None,
             Self::Table(spec) => spec.path.as_ref().map(|path| root.join(path)),
         }
     }
@@ -176,7 +190,7 @@ impl DataSpec {
     /// The BLAKE3 of the file's content, where it is known.
     pub fn content(&self) -> Option<&str> {
         match self {
-            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => None,
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_) => None,
             Self::Table(spec) => spec.content.as_deref(),
         }
     }
@@ -184,7 +198,7 @@ impl DataSpec {
     /// Fills in what only the file knows: the hash of its content. Paths are relative to `root`.
     pub fn resolve(&mut self, root: &Path) -> anyhow::Result<()> {
         match self {
-            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) => Ok(()),
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_) => Ok(()),
             Self::Table(spec) => spec.resolve(root),
         }
     }
@@ -198,6 +212,7 @@ pub fn load(spec: &DataSpec, root: &Path) -> anyhow::Result<Dataset> {
         DataSpec::B2bMimic(spec) => Ok(b2b_mimic::generate(spec)),
         DataSpec::ProductionSim(spec) => Ok(production_sim::generate(spec)),
         DataSpec::ValorRelease(spec) => Ok(valor_release::generate(spec)),
+        DataSpec::ValueSim(spec) => Ok(value_sim::generate(spec)),
         DataSpec::Table(spec) => table::load(spec, root),
     }
 }
@@ -217,6 +232,7 @@ pub fn fresh(spec: &DataSpec, rows: usize) -> anyhow::Result<Dataset> {
         DataSpec::B2bMimic(spec) => Ok(b2b_mimic::fresh(spec, rows)),
         DataSpec::ProductionSim(spec) => Ok(production_sim::fresh(spec, rows)),
         DataSpec::ValorRelease(spec) => Ok(valor_release::fresh(spec, rows)),
+        DataSpec::ValueSim(spec) => Ok(value_sim::fresh(spec, rows)),
         DataSpec::Table(_) => anyhow::bail!("a table has no fresh rows"),
     }
 }

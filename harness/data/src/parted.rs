@@ -47,17 +47,36 @@ pub fn parted(data: &DataSpec, spec: &SplitSpec, run_seed: u64, root: &Path) -> 
     let mut dataset = load(data, root)?;
     let cautions = cautions(&dataset);
     dataset.notes.extend(cautions);
-    let split = split::split(&dataset, spec, run_seed)?;
-    let parted = Parted { dataset, split, before: 0 };
     match spec.test {
-        Evaluation::Share(_) => Ok(parted),
+        Evaluation::Share(_) => {
+            let split = split::split(&dataset, spec, run_seed, None)?;
+            note_immature(&mut dataset, &split, spec);
+            Ok(Parted { dataset, split, before: 0 })
+        }
         Evaluation::Fresh { rows } => {
-            let others = fresh(data, rows)?;
+            // What is wrong with the rows at hand is said before others are drawn, unless these decide how they are parted.
+            let drawn = if spec.mature_only { Some(fresh(data, rows)?) } else { None };
+            let begin = drawn.as_ref().and_then(|others| others.time.as_ref());
+            let begin = begin.and_then(|times| times.iter().copied().reduce(f64::min));
+            let split = split::split(&dataset, spec, run_seed, begin)?;
+            note_immature(&mut dataset, &split, spec);
+            let parted = Parted { dataset, split, before: 0 };
+            let others = drawn.map_or_else(|| fresh(data, rows), Ok)?;
             check_arms(&others)?;
             let mut parted = with_fresh(parted, others)?;
             parted.dataset.notes.extend(spec.test.note());
             Ok(parted)
         }
+    }
+}
+
+/// Notes how many rows are in no part.
+fn note_immature(dataset: &mut Dataset, split: &Split, spec: &SplitSpec) {
+    let left = dataset.rows() - split.train.len() - split.validation.len() - split.test.len();
+    if spec.mature_only {
+        dataset
+            .notes
+            .push(format!("{left} rows are left out: their outcome was not known when the test begins"));
     }
 }
 

@@ -21,6 +21,9 @@ pub struct SplitSpec {
     /// What every part has in the same shares; by default nothing is. Only rows on their own can be parted so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stratify: Option<Stratify>,
+    /// Of rows parted by time, learn only from those whose outcome was known when the test begins; the others are left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mature_only: bool,
     /// Draws the split.
     pub seed: u64,
     /// Draw another split for every run seed.
@@ -54,6 +57,7 @@ impl Default for SplitSpec {
             validation: 0.0,
             by: None,
             stratify: None,
+            mature_only: false,
             seed: 42,
             per_seed: false,
         }
@@ -102,13 +106,20 @@ impl SplitSpec {
     }
 }
 
-/// Parts the rows at hand; where models are judged on fresh ones, the test part is empty here. `run_seed` matters only with `per_seed`.
+/// Parts the rows at hand; where models are judged on fresh ones, the test part is empty here, and `begin` is the earliest of their
+/// times, if they have times. `run_seed` matters only with `per_seed`.
 ///
 /// Units (rows, groups, or rows of one time) are put in order, shuffled or latest first; the test part is the
 /// start of that order whose share of rows is nearest to the one asked for, the validation part is what
 /// follows, the training part is the rest. So the validation share never moves a row into or out of the test.
-/// Stratified by treatment, each arm's rows are put in order and cut on their own.
-pub fn split(dataset: &Dataset, spec: &SplitSpec, run_seed: u64) -> anyhow::Result<Split> {
+/// Stratified by treatment, each arm's rows are put in order and cut on their own. With `mature_only` the rest is without the rows whose
+/// outcome was not known when the test begins.
+pub fn split(
+    dataset: &Dataset,
+    spec: &SplitSpec,
+    run_seed: u64,
+    begin: Option<f64>,
+) -> anyhow::Result<Split> {
     spec.validate()?;
     let mut seeds = Seeds::new(spec.seed).child("split");
     if spec.per_seed {
@@ -122,8 +133,13 @@ pub fn split(dataset: &Dataset, spec: &SplitSpec, run_seed: u64) -> anyhow::Resu
     };
     let units = order.ends.len();
     let mut split = Split::default();
-    for stratum in strata(dataset, spec, unit, order)? {
-        stratum.part(spec, &mut split);
+    match spec.mature_only {
+        true => mature(dataset, unit, &order)?.part(spec, begin, order, &mut split)?,
+        false => {
+            for stratum in strata(dataset, spec, unit, order)? {
+                stratum.part(spec, &mut split);
+            }
+        }
     }
     for part in [&mut split.train, &mut split.validation, &mut split.test] {
         part.sort_unstable();
@@ -198,23 +214,86 @@ impl Order {
 
     /// Adds its rows to the parts.
     fn part(&self, spec: &SplitSpec, split: &mut Split) {
-        let test = self.cut(0, spec.test.share());
-        let validation = self.cut(test, spec.validation);
+        let count = self.rows.len() as f64;
+        let test = self.cut(0, spec.test.share() * count);
+        let validation = self.cut(test, spec.validation * count);
         split.test.extend(&self.rows[..test]);
         split.validation.extend(&self.rows[test..validation]);
         split.train.extend(&self.rows[validation..]);
     }
 
-    /// The end nearest to `start` plus the share of all rows: after `start` unless the share is 0.
-    fn cut(&self, start: usize, share: f64) -> usize {
-        if share == 0.0 {
+    /// The end nearest to `start` plus so many rows: after `start` unless there are 0.
+    fn cut(&self, start: usize, count: f64) -> usize {
+        if count == 0.0 {
             return start;
         }
-        let target = start as f64 + share * self.rows.len() as f64;
+        let target = start as f64 + count;
         let distance = |end: &&usize| (**end as f64 - target).abs();
         let after = self.ends.partition_point(|end| *end <= start);
         let nearest = self.ends[after..].iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
         nearest.copied().unwrap_or(start)
+    }
+}
+
+/// When rows are looked at and when their outcomes were known.
+struct Maturity<'a> {
+    time: &'a [f64],
+    known: &'a [f64],
+    /// The column of `known`, for messages.
+    column: String,
+}
+
+/// Refuses rows that cannot be parted by what was known.
+fn mature<'a>(dataset: &'a Dataset, unit: SplitBy, order: &Order) -> anyhow::Result<Maturity<'a>> {
+    let (Some(time), Some(known)) = (&dataset.time, &dataset.known) else {
+        return Err(input_error!(
+            "split: mature-only: these rows do not say when their outcomes were known; name columns in 'time' and 'known', or leave \
+             mature-only out"
+        ));
+    };
+    if unit != SplitBy::Time {
+        return Err(input_error!(
+            "split: mature-only needs rows parted by time; allowed is by = 'time' beside it"
+        ));
+    }
+    let column = dataset.units.known.as_ref().map(|name| format!(" (column '{name}')")).unwrap_or_default();
+    debug_assert_eq!(order.rows.len(), time.len());
+    Ok(Maturity { time, known, column })
+}
+
+impl Maturity<'_> {
+    /// The test is the latest rows, as ever, or fresh ones that begin at `begin`. Of the rest, what was known then is parted: shares of
+    /// validation are of all rows.
+    fn part(
+        &self,
+        spec: &SplitSpec,
+        begin: Option<f64>,
+        order: Order,
+        split: &mut Split,
+    ) -> anyhow::Result<()> {
+        let count = order.rows.len() as f64;
+        let (test, rest) = order.rows.split_at(order.cut(0, spec.test.share() * count));
+        let earliest = test.iter().map(|row| self.time[*row as usize]).reduce(f64::min);
+        let Some(begin) = earliest.or(begin) else {
+            return Err(input_error!("split: mature-only: the rows to be judged on have no times"));
+        };
+        let known = |row: &&u32| self.known[**row as usize] <= begin;
+        let kept = rest.iter().filter(known).copied().collect::<Vec<u32>>();
+        if kept.is_empty() && !rest.is_empty() {
+            return Err(input_error!(
+                "split: mature-only: of {} rows before the test none had a known outcome{} when it begins; allowed is a shorter \
+                 horizon, rows of a longer period, or no mature-only",
+                rest.len(),
+                self.column
+            ));
+        }
+        let time = |row: &u32| self.time[*row as usize];
+        let kept = Order::new(kept.chunk_by(|a, b| time(a) == time(b)).map(<[u32]>::to_vec));
+        let validation = kept.cut(0, spec.validation * count);
+        split.test.extend(test);
+        split.validation.extend(&kept.rows[..validation]);
+        split.train.extend(&kept.rows[validation..]);
+        Ok(())
     }
 }
 
@@ -317,10 +396,10 @@ mod tests {
     #[test]
     fn shares_are_of_all_rows_and_validation_leaves_the_test_alone() {
         let (with, without) = (spec(0.3, 0.1), spec(0.3, 0.0));
-        let with = split(&dataset(1_000), &with, 1).unwrap();
+        let with = split(&dataset(1_000), &with, 1, None).unwrap();
         assert_parts(&with, 1_000);
         assert_eq!((with.train.len(), with.validation.len(), with.test.len()), (600, 100, 300));
-        let without = split(&dataset(1_000), &without, 1).unwrap();
+        let without = split(&dataset(1_000), &without, 1, None).unwrap();
         assert_eq!((without.train.len(), without.validation.len()), (700, 0));
         assert_eq!(with.test, without.test);
         assert_ne!(with.test, (0..300).collect::<Vec<u32>>());
@@ -333,7 +412,7 @@ mod tests {
         let treated = |rows: &[u32]| rows.iter().filter(|row| rare.assigned()[**row as usize]).count();
         for seed in 0..20 {
             let spec = SplitSpec { stratify: Some(Stratify::Treatment), seed, ..spec(0.3, 0.1) };
-            let split = split(&rare, &spec, 1).unwrap();
+            let split = split(&rare, &spec, 1, None).unwrap();
             assert_parts(&split, 1_000);
             assert_eq!([&split.train, &split.validation, &split.test].map(|part| treated(part)), [6, 1, 3]);
             assert_eq!((split.train.len(), split.validation.len(), split.test.len()), (600, 100, 300));
@@ -343,7 +422,7 @@ mod tests {
         let spec = SplitSpec { stratify: Some(Stratify::Treatment), ..SplitSpec::default() };
         assert!(refused(&grouped, &spec).contains("by = 'row'"));
         let spec = SplitSpec { by: Some(SplitBy::Row), ..spec };
-        assert_eq!(split(&grouped, &spec, 1).unwrap().test.len(), 20);
+        assert_eq!(split(&grouped, &spec, 1, None).unwrap().test.len(), 20);
     }
 
     #[test]
@@ -358,21 +437,21 @@ mod tests {
     fn the_run_seed_matters_only_when_asked() {
         let tests = |per_seed| {
             let spec = SplitSpec { per_seed, ..SplitSpec::default() };
-            [1, 2].map(|seed| split(&dataset(100), &spec, seed).unwrap().test)
+            [1, 2].map(|seed| split(&dataset(100), &spec, seed, None).unwrap().test)
         };
         let [first, second] = tests(false);
         assert_eq!(first, second);
         let [first, second] = tests(true);
         assert_ne!(first, second);
         let other = SplitSpec { seed: 7, ..SplitSpec::default() };
-        assert_ne!(split(&dataset(100), &other, 1).unwrap().test, tests(false)[0]);
+        assert_ne!(split(&dataset(100), &other, 1, None).unwrap().test, tests(false)[0]);
     }
 
     #[test]
     fn no_group_stands_on_two_sides() {
         let mut dataset = dataset(1_000);
         dataset.group = Some((0..1_000).map(|row| (row as f64).sqrt() as u64).collect());
-        let split = split(&dataset, &spec(0.2, 0.1), 1).unwrap();
+        let split = split(&dataset, &spec(0.2, 0.1), 1, None).unwrap();
         assert_parts(&split, 1_000);
         let groups = |rows: &[u32]| -> BTreeSet<u64> {
             rows.iter().map(|row| dataset.group.as_ref().unwrap()[*row as usize]).collect()
@@ -389,7 +468,7 @@ mod tests {
     fn the_latest_rows_are_the_test_and_equal_times_stay_together() {
         let mut dataset = dataset(100);
         dataset.time = Some((0..100).map(|row| f64::from((99 - row) / 7)).collect());
-        let split = split(&dataset, &spec(0.2, 0.1), 1).unwrap();
+        let split = split(&dataset, &spec(0.2, 0.1), 1, None).unwrap();
         assert_parts(&split, 100);
         assert_eq!(
             split.test,
@@ -404,15 +483,15 @@ mod tests {
         let mut dataset = dataset(100);
         dataset.time = Some((0..100).map(f64::from).collect());
         let latest: Vec<u32> = (80..100).collect();
-        assert_eq!(split(&dataset, &SplitSpec::default(), 1).unwrap().test, latest);
+        assert_eq!(split(&dataset, &SplitSpec::default(), 1, None).unwrap().test, latest);
         dataset.group = Some((0..100).collect());
-        assert_ne!(split(&dataset, &SplitSpec::default(), 1).unwrap().test, latest);
+        assert_ne!(split(&dataset, &SplitSpec::default(), 1, None).unwrap().test, latest);
         let by_time = SplitSpec { by: Some(SplitBy::Time), ..SplitSpec::default() };
-        assert_eq!(split(&dataset, &by_time, 1).unwrap().test, latest);
+        assert_eq!(split(&dataset, &by_time, 1, None).unwrap().test, latest);
     }
 
     fn refused(dataset: &Dataset, spec: &SplitSpec) -> String {
-        let error = split(dataset, spec, 1).unwrap_err();
+        let error = split(dataset, spec, 1, None).unwrap_err();
         assert!(valor_base::error::is_input(&error));
         error.to_string()
     }
@@ -452,5 +531,39 @@ mod tests {
         let mut by_arm = dataset(100);
         by_arm.time = Some(by_arm.assigned().iter().map(|treated| f64::from(u8::from(*treated))).collect());
         assert!(refused(&by_arm, &spec(0.5, 0.0)).contains("test part (50 rows) has no control row"));
+    }
+
+    /// Ten days, a row each; outcomes are known three days later.
+    fn timed() -> Dataset {
+        let time: Vec<f64> = (0..10).map(f64::from).collect();
+        Dataset {
+            treatment: None,
+            known: Some(time.iter().map(|day| day + 3.0).collect()),
+            time: Some(time),
+            ..dataset(10)
+        }
+    }
+
+    #[test]
+    fn what_was_not_known_when_the_test_begins_is_not_learned_from() {
+        let spec = |test, validation| SplitSpec { mature_only: true, ..spec(test, validation) };
+        let found = split(&timed(), &spec(0.3, 0.2), 1, None).unwrap();
+        assert_eq!((found.train, found.validation, found.test), (vec![0, 1, 2], vec![3, 4], vec![7, 8, 9]));
+        let fresh = SplitSpec { test: Evaluation::Fresh { rows: 5 }, ..spec(0.3, 0.2) };
+        let found = split(&timed(), &fresh, 1, Some(10.0)).unwrap();
+        assert_eq!((found.train, found.validation), ((0..6).collect(), vec![6, 7]));
+        let usual = SplitSpec { mature_only: false, ..spec(0.3, 0.2) };
+        assert_eq!(split(&timed(), &usual, 1, None).unwrap().train, [0, 1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn rows_that_do_not_say_what_was_known_are_refused() {
+        let spec = SplitSpec { mature_only: true, ..spec(0.3, 0.0) };
+        let unknown = Dataset { known: None, ..timed() };
+        assert!(refused(&unknown, &spec).contains("name columns in 'time' and 'known'"));
+        let by_row = SplitSpec { by: Some(SplitBy::Row), ..spec.clone() };
+        assert!(refused(&timed(), &by_row).contains("by = 'time'"));
+        let late = Dataset { known: Some(vec![100.0; 10]), ..timed() };
+        assert!(refused(&late, &spec).contains("of 7 rows before the test none had a known outcome"));
     }
 }

@@ -9,6 +9,7 @@ mod features;
 #[cfg(test)]
 mod hillstrom;
 mod limits;
+pub mod log;
 mod parquet;
 mod role;
 pub mod stream;
@@ -84,6 +85,9 @@ pub struct TableSpec {
     /// Column of times (numbers or ISO dates).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
+    /// Column of the times at which outcomes were known, as `time` has them; for splits that learn from nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known: Option<String>,
     /// Use only a fixed random sample of this many rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<usize>,
@@ -136,6 +140,12 @@ impl TableSpec {
         self.validate_truth(path)?;
         self.validate_columns(path)?;
         self.validate_names(path)?;
+        if let (Some(known), None) = (&self.known, &self.time) {
+            return Err(input_error!(
+                "table {path}: known = '{}' needs 'time', the column of times that it is compared with",
+                shown(known)
+            ));
+        }
         if let Some(Propensity::Constant(share)) = self.propensity
             && !(share > 0.0 && share < 1.0)
         {
@@ -166,6 +176,7 @@ impl TableSpec {
             propensity: None,
             group: None,
             time: None,
+            known: None,
             rows: None,
             separator: Some(separator),
             decimal: Some(decimal),

@@ -186,6 +186,7 @@ fn name(data: &DataSpec) -> &'static str {
         DataSpec::B2bMimic(_) => "b2b-mimic",
         DataSpec::ProductionSim(_) => "production-sim",
         DataSpec::ValorRelease(_) => "valor-release",
+        DataSpec::ValueSim(_) => "value-sim",
         DataSpec::Table(_) => "table",
     }
 }

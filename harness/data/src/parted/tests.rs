@@ -82,7 +82,7 @@ fn bits(rows: &Dataset) -> (Vec<u32>, &[f64], &[bool]) {
 fn a_share_is_held_out_as_ever() {
     let held_out = of(&mimic(1_000), &SplitSpec::default(), 1);
     let known = load(&mimic(1_000), Path::new("")).unwrap();
-    assert_eq!(held_out.split, split::split(&known, &SplitSpec::default(), 1).unwrap());
+    assert_eq!(held_out.split, split::split(&known, &SplitSpec::default(), 1, None).unwrap());
     assert_eq!((held_out.test_numbers(), &held_out.dataset), (held_out.split.test.clone(), &known));
 }
 

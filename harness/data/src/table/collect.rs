@@ -32,6 +32,15 @@ pub(super) struct Collector<'a> {
     scores: Vec<f64>,
 }
 
+/// Rows of a log as they were collected.
+pub(super) struct RawLog {
+    pub(super) dataset: Dataset,
+    /// Labels of groups, by number.
+    pub(super) groups: Vec<String>,
+    /// What its times are.
+    pub(super) kind: TimeKind,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Arm {
     Control,
@@ -59,7 +68,12 @@ impl<'a> Collector<'a> {
                 truth: truth(spec),
                 group: spec.group.as_ref().map(|_| Vec::new()),
                 time: spec.time.as_ref().map(|_| Vec::new()),
-                units: UnitColumns { group: spec.group.clone(), time: spec.time.clone() },
+                known: spec.known.as_ref().map(|_| Vec::new()),
+                units: UnitColumns {
+                    group: spec.group.clone(),
+                    time: spec.time.clone(),
+                    known: spec.known.clone(),
+                },
                 ..Dataset::default()
             },
             features: Features::default(),
@@ -170,6 +184,10 @@ impl<'a> Collector<'a> {
             let time = self.time(&row.value(slot)).map_err(|fault| self.refuse(number, slot, &fault))?;
             self.dataset.time.get_or_insert_default().push(time);
         }
+        if let Some(slot) = self.columns.known {
+            let known = self.time(&row.value(slot)).map_err(|fault| self.refuse(number, slot, &fault))?;
+            self.dataset.known.get_or_insert_default().push(known);
+        }
         Ok(())
     }
 
@@ -177,7 +195,9 @@ impl<'a> Collector<'a> {
         let (kind, time) = value.time()?;
         if *self.time_kind.get_or_insert(kind) != kind {
             let text = value.shown();
-            return Err(format!("found '{text}'; allowed are only numbers or only dates in one column"));
+            return Err(format!(
+                "found '{text}'; allowed are only numbers or only dates in columns of times"
+            ));
         }
         Ok(time)
     }
@@ -245,6 +265,18 @@ impl<'a> Collector<'a> {
         self.note_dropped();
         self.check_arms("")?;
         Ok(Scored { score: self.scores, rows: self.dataset })
+    }
+
+    /// The lines of a log, once all are in. Amounts may be what they are.
+    pub(super) fn finish_log(mut self) -> anyhow::Result<RawLog> {
+        self.check_rows()?;
+        let (features, numeric) = self.features.finish(&self.columns);
+        (self.dataset.features, self.dataset.numeric) = (features, numeric);
+        let mut groups = vec![String::new(); self.groups.len()];
+        for (label, number) in self.groups {
+            groups[number as usize] = label;
+        }
+        Ok(RawLog { dataset: self.dataset, groups, kind: self.time_kind.unwrap_or(TimeKind::Date) })
     }
 
     fn check_rows(&self) -> anyhow::Result<()> {

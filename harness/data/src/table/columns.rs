@@ -21,6 +21,7 @@ pub(super) struct Columns<'a> {
     pub(super) propensity: Option<usize>,
     pub(super) group: Option<usize>,
     pub(super) time: Option<usize>,
+    pub(super) known: Option<usize>,
     pub(super) score: Option<usize>,
     pub(super) numeric: Range<usize>,
     pub(super) categorical: Range<usize>,
@@ -58,6 +59,7 @@ impl<'a> Columns<'a> {
         let propensity = add(propensity, Role::Propensity);
         let group = add(spec.group.as_deref(), Role::Group);
         let time = add(spec.time.as_deref(), Role::Time);
+        let known = add(spec.known.as_deref(), Role::Known);
         let score = add(score, Role::Score);
         let start = list.len();
         let middle = start + spec.numeric.len();
@@ -71,6 +73,7 @@ impl<'a> Columns<'a> {
             propensity,
             group,
             time,
+            known,
             score,
             numeric: start..middle,
             categorical: middle..list.len(),
@@ -91,6 +94,7 @@ impl<'a> Columns<'a> {
             propensity: None,
             group: None,
             time: None,
+            known: None,
             score: None,
             numeric: 0..middle,
             categorical: middle..end,

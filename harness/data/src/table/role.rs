@@ -12,6 +12,7 @@ pub(super) enum Role {
     Propensity,
     Group,
     Time,
+    Known,
     Numeric,
     Categorical,
     /// What rows are ranked by.
@@ -55,6 +56,7 @@ impl Role {
             Self::Propensity => "propensity",
             Self::Group => "group",
             Self::Time => "time",
+            Self::Known => "known",
             Self::Numeric => "numeric",
             Self::Categorical => "categorical",
             Self::Score => "score",
@@ -70,7 +72,7 @@ impl Role {
         match self {
             Self::Outcome | Self::Effect | Self::Propensity | Self::Numeric | Self::Score => Content::Number,
             Self::Treatment | Self::Group | Self::Categorical => Content::Level,
-            Self::Time => Content::Time,
+            Self::Time | Self::Known => Content::Time,
         }
     }
 

@@ -221,7 +221,9 @@ fn takes(role: Role, family: Family) -> bool {
             matches!(family, Family::Nothing | Family::Truth | Family::Number | Family::Text)
         }
         Role::Treatment | Role::Group | Role::Categorical => !matches!(family, Family::Span | Family::Nested),
-        Role::Time => matches!(family, Family::Nothing | Family::Number | Family::Text | Family::Moment),
+        Role::Time | Role::Known => {
+            matches!(family, Family::Nothing | Family::Number | Family::Text | Family::Moment)
+        }
     }
 }
 

@@ -88,6 +88,7 @@ impl RunSpec {
             DataSpec::B2bMimic(_) => "b2b-mimic",
             DataSpec::ProductionSim(_) => "production-sim",
             DataSpec::ValorRelease(_) => "valor-release",
+            DataSpec::ValueSim(_) => "value-sim",
             DataSpec::Table(_) => "table",
         };
         format!("{source}_{}_s{}", self.method.slug(), self.seed)

@@ -14,6 +14,7 @@ use valor_data::production_sim::ProductionSimSpec;
 use valor_data::split::{SplitBy, SplitSpec, Stratify};
 use valor_data::table::TableSpec;
 use valor_data::valor_release::ValorReleaseSpec;
+use valor_data::value_sim::ValueSimSpec;
 use valor_data::{DataSpec, Evaluation};
 use valor_learn::learner::TrainingSpec;
 use valor_learn::learner::catalog::Options;
@@ -78,6 +79,7 @@ pub(super) struct DatasetWire {
     pub b2b_mimic: Option<B2bMimicSpec>,
     pub production_sim: Option<ProductionSimSpec>,
     pub valor_release: Option<ValorReleaseSpec>,
+    pub value_sim: Option<ValueSimSpec>,
     pub table: Option<TableSpec>,
     pub evaluation: Option<EvaluationWire>,
 }
@@ -90,6 +92,7 @@ pub(super) struct SplitWire {
     pub validation: Option<f64>,
     pub by: Option<SplitBy>,
     pub stratify: Option<Stratify>,
+    pub mature_only: Option<bool>,
     pub seed: Option<u64>,
     pub per_seed: Option<bool>,
 }
@@ -111,6 +114,7 @@ impl SplitWire {
             validation: self.validation.unwrap_or(usual.validation),
             by: self.by,
             stratify: self.stratify,
+            mature_only: self.mature_only.unwrap_or(usual.mature_only),
             seed: self.seed.unwrap_or(usual.seed),
             per_seed: self.per_seed.unwrap_or(usual.per_seed),
         }
@@ -166,13 +170,15 @@ impl DatasetWire {
             self.b2b_mimic.map(DataSpec::B2bMimic),
             self.production_sim.map(DataSpec::ProductionSim),
             self.valor_release.map(DataSpec::ValorRelease),
+            self.value_sim.map(DataSpec::ValueSim),
             self.table.map(DataSpec::Table),
         ];
         let mut named: Vec<DataSpec> = sources.into_iter().flatten().collect();
         match (named.pop(), named.is_empty()) {
             (Some(source), true) => Ok(source),
             (found, _) => Err(valor_base::input_error!(
-                "dataset '{}': found {} sources; name exactly one of b2b-mimic, production-sim, valor-release, table",
+                "dataset '{}': found {} sources; name exactly one of b2b-mimic, production-sim, valor-release, value-sim, \
+                 table",
                 self.name,
                 named.len() + usize::from(found.is_some())
             )),

@@ -34,7 +34,7 @@ enum DataVerb {
 
 #[derive(Args, Clone, Debug)]
 struct SourceArguments {
-    /// b2b-mimic, production-sim (a stand-in), valor-release, or an experiment file (.toml)
+    /// b2b-mimic, production-sim (a stand-in), valor-release, value-sim, or an experiment file (.toml)
     #[arg(value_name = "NAME|EXPERIMENT.toml")]
     source: String,
     /// Sets a key, e.g. --set world=3

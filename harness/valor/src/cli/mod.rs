@@ -11,6 +11,7 @@ mod doctor;
 mod explain;
 mod fit;
 mod gc;
+mod ltv;
 mod metrics;
 mod output;
 mod plan;
@@ -78,6 +79,11 @@ enum Verb {
     /// Describes or exports a dataset
     #[command(after_help = "Example:\n  valor data describe b2b-mimic")]
     Data(data::DataArguments),
+    /// Makes rows of customers of a log of transactions
+    #[command(
+        after_help = "Example:\n  valor ltv prepare log.csv --customer id --time date --amount paid --cutoff 2024-01-01 --horizon 365 --out rows.parquet"
+    )]
+    Ltv(ltv::LtvArguments),
     /// Shows libtorch, devices and threads, and what is missing
     #[command(after_help = "Example:\n  valor doctor")]
     Doctor(doctor::Arguments),
@@ -142,6 +148,7 @@ fn run(verb: Verb, cuda: Result<(), String>) -> anyhow::Result<u8> {
         Verb::Compare(arguments) => compare::run(&arguments),
         Verb::Metrics(arguments) => metrics::run(&arguments).map(|()| DONE),
         Verb::Data(arguments) => data::run(&arguments).map(|()| DONE),
+        Verb::Ltv(arguments) => ltv::run(&arguments).map(|()| DONE),
         Verb::Doctor(arguments) => doctor::run(&arguments, cuda),
         Verb::Gc(arguments) => gc::run(&arguments),
         Verb::Completions { shell } => {

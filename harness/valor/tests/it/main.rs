@@ -18,6 +18,7 @@ mod documents;
 mod evaluation;
 mod explain;
 mod known_answers;
+mod ltv;
 mod model_files;
 mod models;
 mod owned;

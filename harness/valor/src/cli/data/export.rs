@@ -43,7 +43,7 @@ enum Cells<'a> {
     Real(&'a [f64]),
 }
 
-/// Features, the treatment where there is one, outcome, then the truth where it is known.
+/// Features, the treatment where there is one, outcome, the truth where it is known, then the days of rows that are drawn with days.
 fn columns(dataset: &Dataset) -> anyhow::Result<Vec<Column<'_>>> {
     let mut columns: Vec<Column> = dataset
         .features
@@ -69,6 +69,15 @@ fn columns(dataset: &Dataset) -> anyhow::Result<Vec<Column<'_>>> {
         let treated = ("expected_treated", expected.and_then(Arms::treated));
         let known = [effect, control, treated].into_iter();
         columns.extend(known.filter_map(|(name, cells)| Some(Column { name, cells: Cells::Real(cells?) })));
+        let only = [("expected", expected), ("expected_conversion", truth.conversion.as_ref())];
+        columns.extend(only.into_iter().filter_map(|(name, arms)| match arms {
+            Some(Arms::One(cells)) => Some(Column { name, cells: Cells::Real(cells) }),
+            Some(Arms::Two { .. }) | None => None,
+        }));
+    }
+    // Rows of a file have their own column of times, which may be dates.
+    if let (Some(time), None) = (&dataset.time, &dataset.origin) {
+        columns.push(Column { name: "day", cells: Cells::Real(time) });
     }
     let mut seen = BTreeSet::new();
     match columns.iter().find(|column| !seen.insert(column.name)) {

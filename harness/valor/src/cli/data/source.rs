@@ -16,7 +16,7 @@ pub(super) struct Source {
     pub(super) root: PathBuf,
 }
 
-const NAMES: [&str; 3] = ["b2b-mimic", "production-sim", "valor-release"];
+const NAMES: [&str; 4] = ["b2b-mimic", "production-sim", "valor-release", "value-sim"];
 
 /// The datasets of an experiment file, or the generator of that name, with `key=value` changes.
 pub(super) fn sources(argument: &str, sets: &[String]) -> anyhow::Result<Vec<Source>> {
@@ -27,6 +27,7 @@ pub(super) fn sources(argument: &str, sets: &[String]) -> anyhow::Result<Vec<Sou
         "b2b-mimic" => DataSpec::B2bMimic(with_sets(Default::default(), sets)?),
         "production-sim" => DataSpec::ProductionSim(with_sets(Default::default(), sets)?),
         "valor-release" => DataSpec::ValorRelease(with_sets(Default::default(), sets)?),
+        "value-sim" => DataSpec::ValueSim(with_sets(Default::default(), sets)?),
         _ => {
             return Err(input_error!(
                 "no data called '{argument}'{} and experiment files ending in .toml",

@@ -46,6 +46,7 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         propensity: Some(Propensity::Constant(0.5)),
         group: None,
         time: None,
+        known: None,
         rows: None,
         separator: None,
         decimal: None,
