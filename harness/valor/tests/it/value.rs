@@ -170,7 +170,7 @@ fn methods_rows_and_metrics_of_different_questions_are_refused_by_name() {
         "grid.backbones=[\"tarnet\"] --set baseline=\"TARNet\" --set claim=[]",
         &["dataset 'customers'", "without a treatment", "mlp"],
     );
-    refused("metrics=[\"auuc\"]", &["metrics: metric 'auuc'", "gini, spearman, nmae"]);
+    refused("metrics=[\"auuc\"]", &["metrics: metric 'auuc'", "gini, gini.true, spearman"]);
     refused("grid.components=[[\"ziln\",\"wr\"]]", &["'ranking'", "with a treatment"]);
     let set = "run experiments/value_smoke.toml --results results --set split.stratify=\"treatment\"";
     workspace.refuse(set, &["these rows have no treatment"]);
