@@ -128,17 +128,17 @@ impl Buckets {
         }
     }
 
-    /// For a reader: where each begins and ends.
+    /// For a reader: where each begins and ends, to a millionth.
     pub fn ranges(&self) -> Vec<String> {
-        let mut ranges = vec!["0".to_string()];
         let positive = &self.edges[1..];
-        let from = |place: usize| if place == 0 { 0.0 } else { positive[place - 1] };
-        ranges.extend(positive.iter().enumerate().map(|(place, edge)| match place {
-            0 => format!("up to {edge}"),
-            _ => format!("up to {edge} from {}", from(place)),
-        }));
-        ranges.push(format!("above {}", from(positive.len())));
-        ranges
+        let shown = |edge: f64| {
+            let digits = format!("{edge:.6}");
+            digits.trim_end_matches('0').trim_end_matches('.').to_string()
+        };
+        let inner = positive.windows(2).map(|ends| format!("{} to {}", shown(ends[0]), shown(ends[1])));
+        let first = positive.first().map(|edge| format!("up to {}", shown(*edge)));
+        let last = format!("above {}", shown(positive.last().copied().unwrap_or(0.0)));
+        std::iter::once("0".to_string()).chain(first).chain(inner).chain([last]).collect()
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(found, [1, 1, 1, 2, 2, 3, 3, 4, 4]);
         let strata = [0.0, 1e-5, 3.0, 3.1, 1e9].map(|amount| buckets.stratum(amount));
         assert_eq!(strata, [0, 1, 1, 2, 2]);
-        assert_eq!(buckets.ranges(), ["0", "up to 3", "up to 4 from 3", "above 4"]);
+        assert_eq!(buckets.ranges(), ["0", "up to 3", "3 to 4", "above 4"]);
         assert_eq!(
             [Bucket::Inner(2), Bucket::Inner(3), Bucket::Top].map(|one| buckets.number(one).unwrap()),
             [2, 3, 4]

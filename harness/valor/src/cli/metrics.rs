@@ -370,7 +370,7 @@ mod tests {
         assert!(object.get("auuc").is_none() && object.get("average_effect").is_none(), "{object:#}");
         let text = table(&found);
         let head = "mean outcome 2.000000 of 4 rows without a treatment\n\
-                    buckets from the file's own positive outcomes, with their rows: 0 (1), up to 2 (2), up to 3.5 from 2 (0), above 3.5 (1)\n\n";
+                    buckets from the file's own positive outcomes, with their rows: 0 (1), up to 2 (2), 2 to 3.5 (0), above 3.5 (1)\n\n";
         assert!(text.starts_with(head), "{text}");
         let (defined, undefined) = text.split_once("\nundefined:\n").unwrap();
         assert!(defined.contains("\ngini ") && !undefined.contains("\ngini "), "{text}");
