@@ -36,7 +36,7 @@ pub struct Block {
     pub references: Vec<ReferenceView>,
     /// Curves of all methods and references, one entry per kind.
     pub curves: Vec<Curves>,
-    /// Uplift by decile.
+    /// Uplift or value by decile.
     pub deciles: Vec<Deciles>,
     /// Loss curves.
     pub losses: Vec<Losses>,
@@ -151,6 +151,7 @@ fn drawn(question: Question, cells: Vec<CellAnalysis>, references: References) -
         cells.iter().map(|cell| &cell.share).find(|share| !share.is_empty()).cloned().unwrap_or_default();
     let curves = |kind: &CurveKind| Curves {
         title: kind.title,
+        axes: kind.axes,
         share: share.clone(),
         methods: cells.iter().filter_map(|cell| cell.curves.get(kind.title).cloned()).collect(),
         references: references.curves.get(kind.title).cloned().unwrap_or_default(),
@@ -180,7 +181,10 @@ fn judgement<'a>(
         Outcome::Found { record, predictions } if record.evaluation == id => predictions.as_ref(),
         Outcome::Found { .. } | Outcome::Failed(_) | Outcome::Missing => None,
     });
-    Judgement { rows, baseline: baseline.collect() }
+    let of_rows =
+        evidence.records().filter(|(cell, record)| cell.dataset == dataset && record.evaluation == id);
+    let buckets = of_rows.filter_map(|(_, record)| record.buckets.as_ref()).next();
+    Judgement { rows, buckets, baseline: baseline.collect() }
 }
 
 impl TestRows {

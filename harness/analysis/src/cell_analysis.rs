@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use valor_base::question::Question;
 use valor_runs::record::Status;
 use valor_stats::metrics::RankedRows;
-use valor_stats::metrics::curve::uplift_by_group;
+use valor_stats::metrics::curve::{uplift_by_group, value_by_group};
 
 /// Everything that a report shows of one cell.
 pub struct CellAnalysis {
@@ -28,7 +28,7 @@ pub struct CellAnalysis {
     pub share: Vec<f64>,
     /// Curves by title, if a run finished.
     pub curves: BTreeMap<&'static str, Band>,
-    /// Uplift by decile, if a run finished.
+    /// Uplift or value by decile, if a run finished.
     pub deciles: Option<Deciles>,
     /// Loss curves, if a run is recorded.
     pub losses: Option<Losses>,
@@ -65,15 +65,15 @@ impl CellAnalysis {
             share = curves.first().map(|curve| shares(curve)).unwrap_or_default();
             bands.extend(Band::over_seeds(method, &curves, rows).map(|band| (kind.title, band)));
         }
-        let groups: Vec<_> = {
-            // Deciles compare arms.
-            let comparing = if question == Question::Uplift { runs.models.as_slice() } else { &[] };
-            comparing.par_iter().map(|model| uplift_by_group(model, 10)).collect()
+        let by_group = match question {
+            Question::Uplift => uplift_by_group,
+            Question::Value => value_by_group,
         };
+        let groups: Vec<_> = runs.models.par_iter().map(|model| by_group(model, 10)).collect();
         Self {
             share,
             curves: bands,
-            deciles: Deciles::over_seeds(&method.name, &groups),
+            deciles: Deciles::over_seeds(&method.name, question, &groups),
             losses: losses(&method.name, cell),
             learning: Learning::of(method, cell),
             view: CellView {

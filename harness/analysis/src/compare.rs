@@ -58,7 +58,7 @@ pub struct ComparedAnswer {
 }
 
 /// What decides between two sides: against the truth where it is known.
-const DECIDING: [&str; 6] = ["auuc.true", "auuc.area.true", "auuc", "auuc.area", "gini", "pehe"];
+const DECIDING: [&str; 7] = ["auuc.true", "auuc.area.true", "auuc", "auuc.area", "gini.true", "gini", "pehe"];
 
 /// The answer of differing metrics; nothing where none of those that decide is among them.
 fn answer(found: &[MetricDifference]) -> Option<ComparedAnswer> {

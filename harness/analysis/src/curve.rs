@@ -1,7 +1,9 @@
 //! What the charts show: points, not pixels.
 
 use super::estimate::mean;
+use super::shown::Axes;
 use rayon::prelude::*;
+use valor_base::question::Question;
 use valor_runs::record::{Record, Status};
 use valor_runs::spec::NamedMethod;
 use valor_stats::metrics::RankedRows;
@@ -57,6 +59,8 @@ pub struct Line {
 pub struct Curves {
     /// What they are.
     pub title: &'static str,
+    /// What its axes say.
+    pub axes: Axes,
     /// Share of rows, best first, 0 to 1.
     pub share: Vec<f64>,
     /// Methods.
@@ -70,13 +74,13 @@ pub struct Curves {
 pub struct DecilePoint {
     /// 1 to 10.
     pub decile: usize,
-    /// Difference of mean outcomes between the arms; absent when an arm is empty.
+    /// Difference of mean outcomes between the arms, absent when an arm is empty; where there is no treatment the mean outcome.
     pub observed: Option<f64>,
     /// Standard error of it.
     pub standard_error: Option<f64>,
-    /// Mean predicted uplift.
+    /// Mean predicted uplift or value.
     pub predicted: f64,
-    /// Mean true effect, where known.
+    /// Mean true effect or true worth, where known.
     pub truth: Option<f64>,
 }
 
@@ -97,11 +101,13 @@ impl DecilePoint {
     }
 }
 
-/// Uplift by decile of one method, averaged over its seeds.
+/// Uplift or value by decile of one method, averaged over its seeds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Deciles {
     /// Method.
     pub name: String,
+    /// Of what.
+    pub asks: Question,
     /// Ten of them.
     pub points: Vec<DecilePoint>,
 }
@@ -188,7 +194,7 @@ pub fn shares(curve: &[CurvePoint]) -> Vec<f64> {
 
 impl Deciles {
     /// Averages a method's groups, one list per seed; nothing without groups.
-    pub fn over_seeds(name: &str, seeds: &[Vec<Group>]) -> Option<Self> {
+    pub fn over_seeds(name: &str, asks: Question, seeds: &[Vec<Group>]) -> Option<Self> {
         let groups = seeds.iter().map(Vec::len).min().filter(|groups| *groups > 0)?;
         let points = (0..groups).filter_map(|index| {
             let of = || seeds.iter().map(move |groups| groups[index]);
@@ -200,7 +206,7 @@ impl Deciles {
                 truth: mean(of().filter_map(|group| group.effect)),
             })
         });
-        Some(Self { name: name.to_string(), points: points.collect() })
+        Some(Self { name: name.to_string(), asks, points: points.collect() })
     }
 }
 

@@ -5,7 +5,7 @@ use super::curve::{Line, average, curves};
 use super::estimate::MetricEstimate;
 use super::estimate::mean;
 use super::resample::{EstimationPlan, NO_COMMON_ROWS, row_interval};
-use super::shown::{Judgement, RANDOM, RANKERS, curve_kinds, rankers};
+use super::shown::{DRAWN, Judgement, RANDOM, RANKERS, curve_kinds, rankers};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use valor_base::question::Question;
@@ -45,7 +45,8 @@ pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) ->
             _ => fixed(&models, &metrics, plan),
         };
         found.views.push(ReferenceView { dataset: dataset.to_string(), ranker: name.to_string(), metrics });
-        for kind in curve_kinds(question) {
+        let drawn = if DRAWN.contains(&name) { curve_kinds(question) } else { &[] };
+        for kind in drawn {
             let line = Line { name: name.to_string(), values: average(&curves(&models, kind.of)) };
             found.curves.entry(kind.title).or_default().push(line);
         }

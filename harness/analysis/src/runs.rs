@@ -50,7 +50,7 @@ impl<'a> FinishedRuns<'a> {
 
     /// These, with what became of the others.
     pub(crate) fn new(runs: Vec<FinishedRun<'a>>, seeds: SeedCounts) -> Self {
-        let prepared = |run: FinishedRun<'a>| (run.seed, run.record, prepare(run.rows, run.predictions));
+        let prepared = |run: FinishedRun<'a>| (run.seed, run.record, prepare(&run));
         let found: Vec<_> = runs.into_par_iter().map(prepared).collect();
         let mut models = Vec::new();
         let mut keep = |model: RankedRows| {
@@ -138,8 +138,11 @@ fn counts(cell: &CellEvidence, found: usize) -> SeedCounts {
     SeedCounts { found, failed: diverged + crashed, diverged, asked: cell.runs.len() }
 }
 
-fn prepare(rows: Option<&EvaluationRows>, predictions: Option<&Predictions>) -> Defined<RankedRows> {
-    let rows = rows.ok_or_else(|| Undefined::new("the rows that the run was judged on are not stored"))?;
-    let predictions = predictions.ok_or_else(|| Undefined::new("the run's predictions are not stored"))?;
-    evaluation::prepare(predictions, rows).map_err(|error| Undefined(format!("{error:#}")))
+fn prepare(run: &FinishedRun) -> Defined<RankedRows> {
+    let rows =
+        run.rows.ok_or_else(|| Undefined::new("the rows that the run was judged on are not stored"))?;
+    let predictions =
+        run.predictions.ok_or_else(|| Undefined::new("the run's predictions are not stored"))?;
+    let buckets = run.record.buckets.as_ref();
+    evaluation::prepare(predictions, rows, buckets).map_err(|error| Undefined(format!("{error:#}")))
 }

@@ -158,6 +158,7 @@ impl Sample {
             notes: Vec::new(),
             fitted: BTreeMap::new(),
             importance: None,
+            buckets: None,
             measured: measured(seed),
         };
         RunEvidence {
@@ -349,7 +350,7 @@ fn judge(
     said: &Predictions,
     metrics: &[&str],
 ) -> BTreeMap<String, valor_runs::record::MetricValue> {
-    let prepared = evaluation::prepare(said, rows).expect("what is made in code is sound");
+    let prepared = evaluation::prepare(said, rows, None).expect("what is made in code is sound");
     evaluate(metrics, &prepared).expect("what is made in code is sound")
 }
 

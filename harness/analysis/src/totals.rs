@@ -1,5 +1,6 @@
 //! Whether there is a total that shares can be taken of: average effects on the test rows, dataset by dataset.
 
+use valor_base::question::Question;
 use valor_runs::record::EvaluationRows;
 use valor_runs::spec::{Decision, Experiment, Margin};
 use valor_stats::metrics::{self, ScoredRows, Total};
@@ -25,6 +26,8 @@ pub struct DatasetTotals {
     pub inverse: Option<AverageEffect>,
     /// The mean true effect, where it is known.
     pub of_truth: Option<AverageEffect>,
+    /// Of rows without a treatment whether it is known of all what they are truly worth; absent with a treatment.
+    pub worth: Option<bool>,
 }
 
 impl DatasetTotals {
@@ -37,12 +40,15 @@ impl DatasetTotals {
             let treatment = rows.treatment.as_ref()?;
             AverageEffect::inverse(&treatment.assigned, &rows.outcome, treatment.propensity.as_ref()?).ok()
         });
+        let without = splits.clone().filter(|rows| rows.question() == Question::Value);
+        let worth = without.map(|rows| rows.worth().is_some()).reduce(|all, one| all && one);
         let of_truth = splits.filter_map(|rows| AverageEffect::of_true(rows.effect.as_ref()?).ok());
         Self {
             dataset: dataset.to_string(),
             observed: weakest(observed),
             inverse: weakest(inverse),
             of_truth: weakest(of_truth),
+            worth,
         }
     }
 
@@ -55,6 +61,7 @@ impl DatasetTotals {
             observed: treatment.and_then(|treatment| AverageEffect::of(treatment, outcome).ok()),
             inverse: rows.propensity.and_then(inverse),
             of_truth: rows.effect.and_then(|effect| AverageEffect::of_true(effect).ok()),
+            worth: treatment.is_none().then_some(rows.expected.is_some()),
         }
     }
 
@@ -71,7 +78,12 @@ impl DatasetTotals {
 
     /// Whether there are test rows.
     fn has_rows(&self) -> bool {
-        self.observed.is_some() || self.of_truth.is_some()
+        self.observed.is_some() || self.of_truth.is_some() || self.worth.is_some()
+    }
+
+    /// Whether there are metrics without the noise of outcomes.
+    fn knows_the_truth(&self) -> bool {
+        self.of_truth.is_some() || self.worth == Some(true)
     }
 
     /// Why a metric says nothing here; nothing if it does.
@@ -133,11 +145,11 @@ impl Totals {
         datasets.iter().find_map(|dataset| self.of(dataset)?.warning(metric))
     }
 
-    /// Whether all of these datasets that have test rows have true effects of them, at least one.
+    /// Whether all of these datasets that have test rows have true effects of them, or what they are truly worth, at least one.
     fn know_the_truth(&self, datasets: &[&str]) -> bool {
         let mut found =
             datasets.iter().filter_map(|dataset| self.of(dataset)).filter(|one| one.has_rows()).peekable();
-        found.peek().is_some() && found.all(|one| one.of_truth.is_some())
+        found.peek().is_some() && found.all(DatasetTotals::knows_the_truth)
     }
 
     /// The metric without the noise of outcomes, where true effects are known; else itself.

@@ -110,6 +110,14 @@ impl<T> Arms<T> {
         }
     }
 
+    /// The only one; nothing where there are two.
+    pub fn only(&self) -> Option<&T> {
+        match self {
+            Arms::One(only) => Some(only),
+            Arms::Two { .. } => None,
+        }
+    }
+
     /// Without treatment; nothing where there is one arm.
     pub fn control(&self) -> Option<&T> {
         self.two().map(|(control, _)| control)

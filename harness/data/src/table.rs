@@ -76,6 +76,9 @@ pub struct TableSpec {
     /// Column of the true expected outcome under treatment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected_treated: Option<String>,
+    /// Column of the true expected outcome, where there is no treatment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<String>,
     /// Known propensity: a column, or a number for all rows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub propensity: Option<Propensity>,
@@ -173,6 +176,7 @@ impl TableSpec {
             effect: None,
             expected_control: None,
             expected_treated: None,
+            expected: None,
             propensity: None,
             group: None,
             time: None,
@@ -238,6 +242,12 @@ impl TableSpec {
         if self.treatment.is_none() {
             return self.validate_treatment(path);
         }
+        if self.expected.is_some() {
+            return Err(input_error!(
+                "table {path}: 'expected' speaks of rows without a treatment; of those with one allowed are 'expected-control' and \
+                 'expected-treated'"
+            ));
+        }
         let mut seen = BTreeMap::new();
         for (key, list) in self.value_lists() {
             if list.is_empty() && key != "drop" {
@@ -266,8 +276,11 @@ impl TableSpec {
         let mut roles: BTreeMap<&str, &str> = treatment.collect();
         let outcome = [(&self.outcome, "outcome")].into_iter();
         let effect = self.effect.iter().map(|name| (name, "effect"));
-        let expected =
-            [(&self.expected_control, "expected-control"), (&self.expected_treated, "expected-treated")];
+        let expected = [
+            (&self.expected_control, "expected-control"),
+            (&self.expected_treated, "expected-treated"),
+            (&self.expected, "expected"),
+        ];
         let truth = expected.into_iter().filter_map(|(name, role)| Some((name.as_ref()?, role)));
         let numeric = self.numeric.iter().map(|name| (name, "numeric"));
         let categorical = self.categorical.iter().map(|name| (name, "categorical"));

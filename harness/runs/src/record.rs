@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 pub use valor_data::RowCounts;
 pub use valor_learn::evaluation::{EvaluationRows, Predictions};
 pub use valor_learn::learner::{Divergence, EpochLoss, LastFinite, Status};
-pub use valor_stats::metrics::MetricValue;
+pub use valor_stats::metrics::{Buckets, MetricValue};
 
 /// Version of the record format. Records of versions 1 to 4 are read as well: they lack what was watched after every epoch, versions 1 to 3 hashes of what they found, versions 1 and 2
 /// the importance of features to trees, version 1 what a divergence says of its term and of the losses before.
@@ -44,6 +44,10 @@ pub struct Record {
     /// What each feature is worth to trees; absent for networks and in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub importance: Option<Importance>,
+    /// Where outcomes of rows without a treatment are parted, by quantiles of the training rows; absent with a treatment, where no
+    /// outcome is positive, and in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<Buckets>,
     /// What depends on the machine and the moment; nothing else does.
     pub measured: Measured,
 }

@@ -223,8 +223,9 @@ fn judge(
     prepared: &Prepared,
     measured: &Measured,
 ) -> anyhow::Result<Found> {
+    let buckets = prepared.task().buckets();
     let metrics = match &replicate.predictions {
-        Some(predictions) => evaluation::judge(predictions, &prepared.evaluation)?,
+        Some(predictions) => evaluation::judge(predictions, &prepared.evaluation, buckets.as_ref())?,
         None => BTreeMap::new(),
     };
     let record = Record {
@@ -240,6 +241,7 @@ fn judge(
         notes: prepared.notes().to_vec(),
         fitted: replicate.fitted,
         importance,
+        buckets,
         measured: measured.clone(),
     };
     Ok(Found { record, predictions: replicate.predictions })

@@ -153,7 +153,11 @@ impl<'a> Collector<'a> {
             Some(slots) => Some([self.amount(number, row, slots[0])?, self.amount(number, row, slots[1])?]),
             None => None,
         };
+        let worth = self.columns.worth.map(|slot| self.amount(number, row, slot)).transpose()?;
         if let Some(truth) = &mut self.dataset.truth {
+            if let (Some(Arms::One(column)), Some(worth)) = (&mut truth.expected, worth) {
+                column.push(worth);
+            }
             let difference = expected.map(|[control, treated]| treated - control);
             if let (Some(column), Some(effect)) = (&mut truth.effect, effect.or(difference)) {
                 column.push(effect);
@@ -367,7 +371,9 @@ fn truth(spec: &TableSpec) -> Option<Truth> {
     let expected =
         spec.expected_control.as_ref().map(|_| Arms::Two { control: Vec::new(), treated: Vec::new() });
     let effect = (spec.effect.is_some() || expected.is_some()).then(Vec::new);
-    effect.is_some().then_some(Truth { effect, expected, conversion: None })
+    let worth = spec.expected.as_ref().map(|_| Arms::One(Vec::new()));
+    let known = effect.is_some() || worth.is_some();
+    known.then(|| Truth { effect, expected: expected.or(worth), conversion: None })
 }
 
 /// A declared value of the treatment column as [`Value::level`] spells it; empty for a missing one.

@@ -18,6 +18,8 @@ pub(super) struct Columns<'a> {
     pub(super) effect: Option<usize>,
     /// Expected outcomes under control and treatment.
     pub(super) expected: Option<[usize; 2]>,
+    /// Expected outcome where there is no treatment.
+    pub(super) worth: Option<usize>,
     pub(super) propensity: Option<usize>,
     pub(super) group: Option<usize>,
     pub(super) time: Option<usize>,
@@ -56,6 +58,7 @@ impl<'a> Columns<'a> {
         let effect = add(spec.effect.as_deref(), Role::Effect);
         let expected = [&spec.expected_control, &spec.expected_treated];
         let expected = expected.map(|name| add(name.as_deref(), Role::Effect));
+        let worth = add(spec.expected.as_deref(), Role::Effect);
         let propensity = add(propensity, Role::Propensity);
         let group = add(spec.group.as_deref(), Role::Group);
         let time = add(spec.time.as_deref(), Role::Time);
@@ -70,6 +73,7 @@ impl<'a> Columns<'a> {
             outcome,
             effect,
             expected: expected[0].zip(expected[1]).map(|(control, treated)| [control, treated]),
+            worth,
             propensity,
             group,
             time,
@@ -91,6 +95,7 @@ impl<'a> Columns<'a> {
             outcome: 0,
             effect: None,
             expected: None,
+            worth: None,
             propensity: None,
             group: None,
             time: None,

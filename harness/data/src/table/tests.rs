@@ -536,6 +536,8 @@ fn the_true_effect_is_a_column_or_the_difference_of_two() {
     assert!(three.contains("give these two or 'effect'"), "{three}");
     let role = refused(|spec| spec.expected_control = Some("x".into()));
     assert!(role.contains("the column 'x' stands in both"), "{role}");
+    let worth = refused(|spec| spec.expected = Some("m0".into()));
+    assert!(worth.contains("'expected' speaks of rows without a treatment"), "{worth}");
 }
 
 #[test]
@@ -562,5 +564,9 @@ fn rows_without_a_treatment_are_of_the_question_value() {
     }
     let spec = toml::from_str::<TableSpec>(table).unwrap();
     let written = serde_json::to_string(&spec).unwrap();
-    assert!(!written.contains("treat") && !written.contains("control"), "{written}");
+    assert!(!["treat", "control", "expected"].iter().any(|word| written.contains(word)), "{written}");
+    let content = "x,spent,worth\n1.5,0,1\n2,7,2.5\n";
+    let spec: TableSpec = toml::from_str(&format!("{table}expected = 'worth'\n")).unwrap();
+    let found = load_bytes("t.csv", content.as_bytes(), |to| to.clone_from(&spec)).unwrap();
+    assert_eq!(found.truth.unwrap().expected, Some(Arms::One(vec![1.0, 2.5])));
 }

@@ -3,9 +3,9 @@
 use super::{EvaluationRows, Predictions};
 use std::collections::BTreeMap;
 use valor_base::question::Arms;
-use valor_stats::metrics::{self, MetricValue, RankedRows, ScoredRows};
+use valor_stats::metrics::{self, Buckets, MetricValue, RankedRows, ScoredRows};
 
-/// Every metric of the rows' question, by name.
+/// Every metric of the rows' question, by name. `buckets` are those of the rows that the model learned from.
 ///
 /// # Errors
 ///
@@ -13,18 +13,24 @@ use valor_stats::metrics::{self, MetricValue, RankedRows, ScoredRows};
 pub fn judge(
     predictions: &Predictions,
     rows: &EvaluationRows,
+    buckets: Option<&Buckets>,
 ) -> anyhow::Result<BTreeMap<String, MetricValue>> {
-    let prepared = prepare(predictions, rows)?;
+    let prepared = prepare(predictions, rows, buckets)?;
     let names: Vec<&str> = metrics::of_question(rows.question()).map(|metric| metric.name).collect();
     metrics::evaluate(&names, &prepared)
 }
 
-/// What a model says of the rows, ranked and ready for any metric.
+/// What a model says of the rows, ranked and ready for any metric. `buckets` are those of the rows that it learned from, where they are
+/// known.
 ///
 /// # Errors
 ///
 /// Predictions of another question or of another number of rows; what [`RankedRows::new`] refuses.
-pub fn prepare(predictions: &Predictions, rows: &EvaluationRows) -> anyhow::Result<RankedRows> {
+pub fn prepare(
+    predictions: &Predictions,
+    rows: &EvaluationRows,
+    buckets: Option<&Buckets>,
+) -> anyhow::Result<RankedRows> {
     let wide = |values: &Vec<f32>| values.iter().map(|&value| f64::from(value)).collect::<Vec<f64>>();
     let (asked, answered) = (rows.question(), predictions.question());
     anyhow::ensure!(asked == answered, "predictions of {answered} for rows that are asked for {asked}");
@@ -37,6 +43,6 @@ pub fn prepare(predictions: &Predictions, rows: &EvaluationRows) -> anyhow::Resu
             predicted_treated: Some(treated),
             ..judged
         },
-        Arms::One(expected) => ScoredRows { predicted_value: Some(expected), ..judged },
+        Arms::One(expected) => ScoredRows { predicted_value: Some(expected), buckets, ..judged },
     })
 }

@@ -83,6 +83,11 @@ impl EvaluationRows {
         }
     }
 
+    /// True `E[Y | x]` of rows without a treatment, where it is known.
+    pub fn worth(&self) -> Option<&[f64]> {
+        self.expected.as_ref()?.only().map(Vec::as_slice)
+    }
+
     /// A ranking of these rows by any score, ready to be judged.
     pub fn judged<'a>(&'a self, score: &'a [f64]) -> ScoredRows<'a> {
         match &self.treatment {
@@ -92,7 +97,9 @@ impl EvaluationRows {
                 expected_control: self.expected.as_ref().and_then(Arms::control).map(Vec::as_slice),
                 ..ScoredRows::new(score, &treatment.assigned, &self.outcome)
             },
-            None => ScoredRows::of_values(score, &self.outcome, None),
+            None => {
+                ScoredRows { expected: self.worth(), ..ScoredRows::of_values(score, &self.outcome, None) }
+            }
         }
     }
 

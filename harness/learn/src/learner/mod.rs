@@ -30,6 +30,7 @@ use valor_base::input_error;
 use valor_base::question::Question;
 use valor_data::encode::{ColumnKind, Encoding};
 use valor_data::{LARGEST, Matrix, Treatment};
+use valor_stats::metrics::Buckets;
 
 /// A method with all its options, nothing that does not matter to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -98,6 +99,15 @@ impl<'a> Task<'a> {
     /// What its rows are asked.
     pub fn question(&self) -> Question {
         if self.treatment.is_some() { Question::Uplift } else { Question::Value }
+    }
+
+    /// Where the outcomes of the rows to learn from are parted; nothing with a treatment, and where none is positive.
+    pub fn buckets(&self) -> Option<Buckets> {
+        let learned = || self.train.iter().map(|&row| self.outcome[row as usize]).collect::<Vec<f64>>();
+        match self.question() {
+            Question::Uplift => None,
+            Question::Value => Buckets::of(&learned()).ok(),
+        }
     }
 
     /// Who was treated; empty where there is no treatment.

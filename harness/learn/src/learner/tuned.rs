@@ -13,7 +13,7 @@ use super::{Context, Examiner, Fitted, NeuralSpec, Replicate, Scorer, Status, Ta
 use crate::evaluation::{self, EvaluationRows, Predictions, estimated_propensity};
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
-use valor_stats::metrics;
+use valor_stats::metrics::{self, Buckets};
 
 /// What a record calls the number of the candidate that was kept, from 0.
 pub const CANDIDATE: &str = "tuning: candidate";
@@ -221,6 +221,7 @@ impl Choice {
 struct Judge {
     criterion: Criterion,
     rows: EvaluationRows,
+    buckets: Option<Buckets>,
 }
 
 impl Judge {
@@ -241,7 +242,8 @@ impl Judge {
         let outcome = task.validation.iter().map(|&row| task.outcome[row as usize]).collect();
         let row = task.validation.to_vec();
         let rows = EvaluationRows { row, treatment, outcome, ..EvaluationRows::default() };
-        Ok(Self { criterion: criterion.clone(), rows })
+        let buckets = task.buckets();
+        Ok(Self { criterion: criterion.clone(), rows, buckets })
     }
 
     fn choice(&self, number: usize, (replicate, said): (Replicate, &Predictions)) -> Choice {
@@ -267,7 +269,7 @@ impl Judge {
                 kept.validation
             }
             Criterion::Metric(name) => {
-                let prepared = evaluation::prepare(said, &self.rows).ok()?;
+                let prepared = evaluation::prepare(said, &self.rows, self.buckets.as_ref()).ok()?;
                 metrics::find(name).ok()?.compute(&prepared).ok()
             }
         }

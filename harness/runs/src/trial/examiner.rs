@@ -62,7 +62,7 @@ impl learner::Examiner for Examiner<'_> {
     }
 
     fn judge(&self, said: &Predictions) -> Option<f64> {
-        let prepared = evaluation::prepare(said, &self.rows).ok()?;
+        let prepared = evaluation::prepare(said, &self.rows, None).ok()?;
         metrics::find(NOTED).ok()?.compute(&prepared).ok()
     }
 

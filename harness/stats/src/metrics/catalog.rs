@@ -1,8 +1,9 @@
 //! The table of metrics: data, in the order in which they are explained.
 
+use super::buckets::Bucket;
 use super::metric::Direction::{self, Higher, Lower, Neither, One, Zero};
 use super::metric::{Compute, Metric, Total};
-use super::{binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value, value_pairs};
+use super::{amounts, binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value, value_pairs};
 
 const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
 const PAPER: &str = "VALOR (Guduguntla et al. 2026), appendix A";
@@ -11,8 +12,12 @@ const SKLIFT: &str = "scikit-uplift 0.5.1";
 const RERUM: &str = "RERUM (He et al. 2024), released code";
 const DEVRIENDT: &str = "Devriendt et al. 2020, table 2";
 const ZILN: &str = "Wang, Liu, Miao 2019 (normalised Gini)";
+const LIFETIME: &str = "google/lifetime_value";
+const CC_OR: &str = "CC-OR-Net (arXiv 2601.10176), formula of this project";
+const TRANSUN: &str = "TranSUN, with the outcome below the line";
 const HAJEK: &str = "VALOR's form with Hajek weights";
 const HERE: &str = "this project";
+const SPEARMAN: &str = "Spearman 1904";
 const TEXTBOOK: &str = "textbook";
 
 const SHARE: &str = "share of the total";
@@ -40,6 +45,11 @@ pub(super) const TRUTH: &[&str] = &[
     "sd.ratio",
     "accuracy.value",
     "ranking.loss.true",
+    "gini.true",
+    "spearman.true",
+    "rmse.true",
+    "nmae.true",
+    "calibration.true",
 ];
 
 /// Metrics of outcomes, and what each tends to over many outcomes and assignments of the same rows: the metric without the noise of
@@ -55,6 +65,7 @@ pub(super) const LIMITS: &[(&str, &str)] = &[
     ("auuc.area.ipw", "auuc.area.true"),
     ("qini.area.ipw", "qini.area.true"),
     ("lift@30.ipw", "lift@30.true"),
+    ("gini", "gini.true"),
 ];
 
 /// Shares of a total, the total, and the area that is not divided by it.
@@ -120,8 +131,36 @@ pub(super) const METRICS: &[Metric] = &[
     row("qini.devriendt.joint-absolute", "sum over k of R_T - R_C N_T/N_C", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::qini_joint_absolute)),
     row("qini.devriendt.separate-absolute", "sum over percents p of R(T,p|T|) - R(C,p|C|) |T|/|C|", SUM, Higher, DEVRIENDT, Compute::Ranked(devriendt::qini_separate_absolute)),
     row("gini", "A(score)/A(outcome), A = mean over k of (share of the outcome in the top k - k/n); rows without a treatment", RATIO, Higher, ZILN, Compute::Positions(value::gini)),
-    row("spearman", "Pearson's correlation of the middle ranks of score and outcome; rows without a treatment", CORRELATION, Higher, "Spearman 1904", Compute::Positions(value::spearman)),
-    row("nmae", "mean |y_hat - y| / mean y; rows without a treatment", RATIO, Lower, TEXTBOOK, Compute::ValueMeans(value::nmae)),
+    row("gini.true", "A(score)/A(E[Y|x]), A = mean over k of (share of E[Y|x] in the top k - k/n)", RATIO, Higher, HERE, Compute::Positions(value::gini_true)),
+    row("spearman", "Pearson's correlation of the middle ranks of score and outcome; rows without a treatment", CORRELATION, Higher, SPEARMAN, Compute::Positions(value::spearman)),
+    row("spearman.true", "Pearson's correlation of the middle ranks of score and E[Y|x]", CORRELATION, Higher, SPEARMAN, Compute::Positions(value::spearman_true)),
+    row("spearman.positive", "spearman among the rows with y > 0", CORRELATION, Higher, CC_OR, Compute::Positions(value::spearman_positive)),
+    row("spearman.bucket2", "spearman among the rows whose outcome is in bucket 2, the lowest of positive outcomes", CORRELATION, Higher, HERE, Compute::Positions(|positions| value::spearman_within(positions, Bucket::Inner(2)))),
+    row("spearman.bucket3", "spearman among the rows whose outcome is in bucket 3", CORRELATION, Higher, HERE, Compute::Positions(|positions| value::spearman_within(positions, Bucket::Inner(3)))),
+    row("spearman.top", "spearman among the rows whose outcome is in the top bucket", CORRELATION, Higher, HERE, Compute::Positions(|positions| value::spearman_within(positions, Bucket::Top))),
+    row("nmae", "mean |y_hat - y| / mean y; rows without a treatment", RATIO, Lower, LIFETIME, Compute::ValueMeans(amounts::nmae)),
+    row("nmae.true", "mean |y_hat - E[Y|x]| / mean E[Y|x]", RATIO, Lower, HERE, Compute::ValueMeans(amounts::nmae_true)),
+    row("nmae.bucket2", "sum |y_hat - y| / sum y over the rows whose outcome is in bucket 2", RATIO, Lower, HERE, Compute::ValueMeans(|rows| amounts::nmae_within(rows, Bucket::Inner(2)))),
+    row("nmae.bucket3", "sum |y_hat - y| / sum y over the rows whose outcome is in bucket 3", RATIO, Lower, HERE, Compute::ValueMeans(|rows| amounts::nmae_within(rows, Bucket::Inner(3)))),
+    row("nmae.top", "sum |y_hat - y| / sum y over the rows whose outcome is in the top bucket", RATIO, Lower, HERE, Compute::ValueMeans(|rows| amounts::nmae_within(rows, Bucket::Top))),
+    row("nrmse", "sqrt(mean (y_hat - y)^2) / mean y", RATIO, Lower, LIFETIME, Compute::ValueMeans(amounts::nrmse)),
+    row("rmse.true", "sqrt(mean (y_hat - E[Y|x])^2)", OUTCOME, Lower, TEXTBOOK, Compute::ValueMeans(amounts::rmse_true)),
+    row("mape", "mean over y > 0 of |y_hat - y| / y", RATIO, Lower, TEXTBOOK, Compute::ValueMeans(amounts::mape)),
+    row("mre", "|mean over y > 0 of (y_hat - y) / y|", RATIO, Lower, TRANSUN, Compute::ValueMeans(amounts::mre)),
+    row("tre", "|sum (y_hat - y) / sum y|", RATIO, Lower, TRANSUN, Compute::ValueMeans(amounts::tre)),
+    row("ambe", "|mean (y_hat - y)|", OUTCOME, Lower, CC_OR, Compute::ValueMeans(amounts::ambe)),
+    row("ambe.top", "|mean (y_hat - y)| over the rows whose outcome is in the top bucket", OUTCOME, Lower, CC_OR, Compute::ValueMeans(amounts::ambe_top)),
+    row("calibration", "mean y_hat / mean y", RATIO, One, TEXTBOOK, Compute::ValueMeans(amounts::calibration)),
+    row("calibration.true", "mean y_hat / mean E[Y|x]", RATIO, One, TEXTBOOK, Compute::ValueMeans(amounts::calibration_true)),
+    row("decile.mape", "mean over ten equal groups by score of |mean y_hat - mean y| / mean y", RATIO, Lower, LIFETIME, Compute::Positions(value::decile_mape)),
+    row("bucket.accuracy", "share of rows with b(y_hat) = b(y), b the bucket", RATIO, Higher, CC_OR, Compute::ValueMeans(amounts::bucket_accuracy)),
+    row("f1.top", "2 TP/(2 TP + FP + FN) of the top bucket", RATIO, Higher, CC_OR, Compute::ValueMeans(amounts::f1_top)),
+    row("sva", "share of rows with s(y_hat) = s(y), s: zero, up to the median of positive outcomes, above it", RATIO, Higher, CC_OR, Compute::ValueMeans(amounts::sva)),
+    row("sva.macro", "mean over the strata s of the share of their rows with s(y_hat) = s(y)", RATIO, Higher, CC_OR, Compute::ValueMeans(amounts::sva_macro)),
+    row("recall.top", "share of the rows whose outcome is in the top bucket that are among as many by score", RATIO, Higher, CC_OR, Compute::Positions(value::recall_top)),
+    row("recall.top@5", "the same among the ceil(n/20) rows by score", RATIO, Higher, CC_OR, Compute::Positions(value::recall_top_at_5)),
+    row("recall.p99", "share of the ceil(n/100) rows with the largest positive outcomes that are among as many by score", RATIO, Higher, CC_OR, Compute::Positions(value::recall_percent)),
+    row("recall.p99@5", "the same among the ceil(n/20) rows by score", RATIO, Higher, CC_OR, Compute::Positions(value::recall_percent_at_5)),
 ];
 
 const fn row(

@@ -28,6 +28,23 @@ pub fn qini_curve(prepared: &RankedRows, points: usize) -> Vec<CurvePoint> {
     })
 }
 
+/// The gain curve of `gini`, a Lorenz curve from the top: the share of all outcome in the top k, at `points + 1` even shares from 0
+/// to 1. No point where the total outcome is not above 0.
+pub fn gain_curve(prepared: &RankedRows, points: usize) -> Vec<CurvePoint> {
+    let outcomes: Vec<[f64; 1]> = prepared.outcomes().map(|outcome| [outcome]).collect();
+    let at = even(prepared.rows(), points);
+    let sums = prepared.ranking.sums_at(&outcomes, &at);
+    let total = sums.last().map_or(0.0, |[total]| *total);
+    if total <= 0.0 {
+        return Vec::new();
+    }
+    let point = |(&k, [sum]): (&usize, &[f64; 1])| {
+        let gain = sum / total;
+        CurvePoint { share: k as f64 / prepared.rows() as f64, gain, normalised: Some(gain) }
+    };
+    at.iter().zip(&sums).map(point).collect()
+}
+
 /// Gains of the uplift curve and of the Qini curve from the sums over the top k for each k of `at`, the last over all
 /// rows.
 pub(super) fn gains(at: &[usize], sums: &[Step]) -> [Vec<f64>; 2] {
@@ -60,13 +77,13 @@ fn curve(prepared: &RankedRows, points: usize, gain: impl Fn(f64, &Step, &Step) 
 pub struct Group {
     /// Rows.
     pub rows: usize,
-    /// Mean predicted uplift, else mean score.
+    /// Mean predicted uplift or value, else mean score.
     pub predicted: f64,
-    /// Observed difference in means; absent when an arm is empty.
+    /// Observed difference in means, absent when an arm is empty; where there is no treatment the mean outcome.
     pub observed: Option<f64>,
     /// Standard error of `observed`; absent when an arm has fewer than two rows.
     pub standard_error: Option<f64>,
-    /// Mean true effect, where known.
+    /// Mean true effect, or mean of what rows are truly worth, where known.
     pub effect: Option<f64>,
 }
 
@@ -100,6 +117,36 @@ pub fn uplift_by_group(prepared: &RankedRows, groups: usize) -> Vec<Group> {
     at.windows(2).zip(sums.windows(2)).map(group).filter(|group| group.rows > 0).collect()
 }
 
+/// Rows without a treatment by what they are said to be worth, in `groups` groups of equal size, best first; tie blocks are shared out.
+pub fn value_by_group(prepared: &RankedRows, groups: usize) -> Vec<Group> {
+    let predicted = prepared.predicted_value.as_ref().unwrap_or(&prepared.score);
+    let truth = prepared.expected.as_deref();
+    let parts = |(rank, outcome): (usize, f64)| {
+        [predicted[rank], outcome, outcome * outcome, truth.map_or(0.0, |truth| truth[rank])]
+    };
+    let parts: Vec<[f64; 4]> = prepared.outcomes().enumerate().map(parts).collect();
+    let at = even(prepared.rows(), groups);
+    let sums = prepared.ranking.sums_at(&parts, &at);
+    let group = |(k, sums): (&[usize], &[[f64; 4]])| {
+        let [predicted, outcome, square, expected] =
+            std::array::from_fn(|part| sums[1][part] - sums[0][part]);
+        let (rows, count) = (k[1] - k[0], (k[1] - k[0]) as f64);
+        Group {
+            rows,
+            predicted: predicted / count,
+            observed: (rows > 0).then(|| outcome / count),
+            standard_error: (rows > 1).then(|| variance(count, outcome, square).sqrt()),
+            effect: truth.map(|_| expected / count),
+        }
+    };
+    at.windows(2).zip(sums.windows(2)).map(group).filter(|group| group.rows > 0).collect()
+}
+
+/// Of the mean of n values with this sum and this sum of squares.
+fn variance(n: f64, sum: f64, square: f64) -> f64 {
+    ((square - sum * sum / n) / (n - 1.0)).max(0.0) / n
+}
+
 fn describe(rows: usize, sums: &Parts, truth: bool) -> Group {
     let [
         treated,
@@ -113,7 +160,6 @@ fn describe(rows: usize, sums: &Parts, truth: bool) -> Group {
     ] = *sums;
     let count = rows as f64;
     let both = treated > 0.0 && control > 0.0;
-    let variance = |n: f64, sum: f64, square: f64| ((square - sum * sum / n) / (n - 1.0)).max(0.0) / n;
     let squared = |_| {
         variance(treated, treated_outcome, treated_square)
             + variance(control, control_outcome, control_square)
@@ -197,5 +243,26 @@ mod tests {
             uplift_by_group(&RankedRows::new(&ScoredRows::new(&score, &TREATMENT, &OUTCOME)).unwrap(), 2);
         assert_eq!((groups[0].observed, groups[1].observed), (Some(4.0), Some(0.0)));
         assert_eq!(groups[0].standard_error, None);
+    }
+
+    #[test]
+    fn the_gain_and_the_deciles_of_values_by_hand() {
+        let rows = ScoredRows {
+            expected: Some(&[5.0, 3.0, 2.0, 2.0]),
+            ..ScoredRows::of_values(&[4.0, 3.0, 2.0, 1.0], &[6.0, 2.0, 0.0, 2.0], None)
+        };
+        let prepared = RankedRows::new(&rows).unwrap();
+        let gains: Vec<f64> = gain_curve(&prepared, 2).iter().map(|point| point.gain).collect();
+        assert_eq!(gains, [0.0, 0.8, 1.0]);
+        let group = |predicted, observed, error, effect| Group {
+            rows: 2,
+            predicted,
+            observed: Some(observed),
+            standard_error: Some(error),
+            effect: Some(effect),
+        };
+        assert_eq!(value_by_group(&prepared, 2), [group(3.5, 4.0, 2.0, 4.0), group(1.5, 1.0, 1.0, 2.0)]);
+        let nothing = ScoredRows::of_values(&[1.0, 2.0], &[0.0, 0.0], None);
+        assert!(gain_curve(&RankedRows::new(&nothing).unwrap(), 2).is_empty());
     }
 }

@@ -45,6 +45,10 @@ pub(super) fn no_propensity() -> Undefined {
     Undefined::new("the propensity is not known")
 }
 
+pub(super) fn no_treatment() -> Undefined {
+    Undefined::new("there is no treatment")
+}
+
 pub(super) fn finite(value: Value) -> Value {
     value.and_then(|value| {
         let overflows =

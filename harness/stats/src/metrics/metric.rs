@@ -1,6 +1,6 @@
 //! What a metric is, and how it is computed.
 
-use super::defined::{Undefined, Value, finite, no_propensity};
+use super::defined::{Undefined, Value, finite, no_propensity, no_treatment};
 use super::means::Means;
 use super::rank::tau_b;
 use super::scored::RankedRows;
@@ -116,7 +116,7 @@ impl Metric {
     /// Why it says nothing of models of the other question.
     pub(super) fn suits(&self, prepared: &RankedRows) -> Result<(), Undefined> {
         match (self.question(), prepared.question()) {
-            (Question::Uplift, Question::Value) => Err(Undefined::new("there is no treatment")),
+            (Question::Uplift, Question::Value) => Err(no_treatment()),
             (Question::Value, Question::Uplift) => {
                 Err(Undefined::new("it judges what rows without a treatment are worth"))
             }

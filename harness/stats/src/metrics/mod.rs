@@ -3,7 +3,9 @@
 //! Rows with equal scores form a tie block. Within it the sums that a metric is made of are shared out evenly,
 //! so the order of the rows in the input changes nothing, not even the last bit.
 
+mod amounts;
 mod binned;
+mod buckets;
 mod catalog;
 mod causalml;
 mod concordance;
@@ -34,6 +36,7 @@ mod fixtures;
 #[cfg(test)]
 mod properties;
 
+pub use buckets::{Bucket, Buckets, ZERO};
 pub use defined::{Defined, MetricValue, Undefined, Value};
 pub use influence::{Influence, influences};
 pub use metric::{Direction, Metric, Total};

@@ -36,8 +36,13 @@ pub fn random_reference<S: AsRef<str>>(
     seeds: &Seeds,
 ) -> anyhow::Result<BTreeMap<String, RandomValue>> {
     let metrics = names.iter().map(|name| find(name.as_ref())).collect::<anyhow::Result<Vec<_>>>()?;
-    let blank =
-        ScoredRows { predicted_uplift: None, predicted_control: None, predicted_treated: None, ..*judged };
+    let blank = ScoredRows {
+        predicted_uplift: None,
+        predicted_control: None,
+        predicted_treated: None,
+        predicted_value: None,
+        ..*judged
+    };
     let constant = RankedRows::new(&ScoredRows { score: &vec![0.0; judged.score.len()], ..blank })?;
     let draws = (0..permutations as u64).into_par_iter().map(|index| {
         let mut score: Vec<f64> = (0..judged.score.len()).map(|rank| rank as f64).collect();

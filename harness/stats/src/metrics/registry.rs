@@ -107,7 +107,7 @@ pub fn evaluate<S: AsRef<str>>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::ScoredRows;
+    use crate::metrics::{Buckets, ScoredRows};
     use std::collections::BTreeSet;
 
     #[test]
@@ -129,6 +129,7 @@ mod tests {
         let treatment: Vec<bool> = (0..200).map(|row| row % 2 == 0).collect();
         let outcome: Vec<f64> = (0..200).map(|row| f64::from(row % 7)).collect();
         let half = [0.5; 200];
+        let buckets = Buckets::of(&outcome).unwrap();
         let bare = ScoredRows {
             predicted_uplift: Some(&score),
             predicted_control: Some(&score),
@@ -137,11 +138,19 @@ mod tests {
         };
         let known = ScoredRows { effect: Some(&outcome), expected_control: Some(&outcome), ..bare };
         let weighted = ScoredRows { propensity: Some(&half), ..bare };
-        let [bare, known, weighted] = [bare, known, weighted].map(|rows| RankedRows::new(&rows).unwrap());
+        let worth =
+            ScoredRows { buckets: Some(&buckets), ..ScoredRows::of_values(&score, &outcome, Some(&score)) };
+        let known_worth = ScoredRows { expected: Some(&outcome), ..worth };
+        let [bare, known, weighted, worth, known_worth] =
+            [bare, known, weighted, worth, known_worth].map(|rows| RankedRows::new(&rows).unwrap());
         for metric in registry() {
             let defined = |rows: &RankedRows| metric.compute(rows).is_ok();
-            assert_eq!(defined(&known) && !defined(&bare), metric.needs_truth(), "{}", metric.name);
-            assert_eq!(defined(&weighted) && !defined(&bare), metric.needs_propensity(), "{}", metric.name);
+            let (bare, known) = match metric.question() {
+                Question::Uplift => (&bare, &known),
+                Question::Value => (&worth, &known_worth),
+            };
+            assert_eq!(defined(known) && !defined(bare), metric.needs_truth(), "{}", metric.name);
+            assert_eq!(defined(&weighted) && !defined(bare), metric.needs_propensity(), "{}", metric.name);
         }
     }
 

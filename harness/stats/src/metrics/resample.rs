@@ -2,7 +2,7 @@
 
 use super::concordance::tau_b;
 use super::curve::{even, gains};
-use super::defined::{Undefined, Value, finite, no_propensity};
+use super::defined::{Undefined, Value, finite, no_propensity, no_treatment};
 use super::means::Means;
 use super::metric::{Compute, Metric};
 use super::pass::{Run, weighted};
@@ -12,6 +12,7 @@ use super::sweep::Sweep;
 use super::value::Positions;
 use std::cell::LazyCell;
 use std::sync::Arc;
+use valor_base::question::Question;
 
 /// How a metric follows the weights of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +53,8 @@ pub struct Resampler<'a> {
 pub struct Weighted {
     /// One per metric.
     pub values: Vec<Value>,
-    /// Gains of the uplift curve and of the Qini curve at even shares; not finite where an arm is empty.
+    /// Gains of the uplift curve and of the Qini curve at even shares; not finite where an arm is empty, no points where there is
+    /// no treatment.
     pub curves: [Vec<f64>; 2],
 }
 
@@ -97,12 +99,19 @@ impl<'a> Resampler<'a> {
         let totals = totals(ranked);
         let at = totals.map(|total| even(total, points));
         let weights = Weights { ranked, totals: &totals };
-        let found = weighted_lanes(self.prepared, &self.runs, weights, &self.harmonics, &at);
+        // Arms are summed where there are some.
+        let found = match self.prepared.question() {
+            Question::Uplift => {
+                Some(weighted_lanes(self.prepared, &self.runs, weights, &self.harmonics, &at))
+            }
+            Question::Value => None,
+        };
+        let swept = |one: usize| found.as_ref().map(|found| &found[one]).ok_or_else(no_treatment);
         let inverse = LazyCell::new(|| self.inverse(ranked));
         let positions = LazyCell::new(|| self.positions(ranked));
         let values = |form: &Form| -> [Value; LANES] {
             match form {
-                Form::Observed(compute) => std::array::from_fn(|one| compute(&found[one].0)),
+                Form::Observed(compute) => std::array::from_fn(|one| compute(&swept(one)?.0)),
                 Form::Inverse(compute) => {
                     std::array::from_fn(|one| compute(&inverse.as_ref().ok_or_else(no_propensity)?[one]))
                 }
@@ -114,7 +123,7 @@ impl<'a> Resampler<'a> {
         let values: Vec<[Value; LANES]> = self.forms.iter().map(values).collect();
         Ok(std::array::from_fn(|one| Weighted {
             values: values.iter().map(|values| finite(values[one].clone())).collect(),
-            curves: gains(&at[one], &found[one].1),
+            curves: swept(one).map_or_else(|_| Default::default(), |found| gains(&at[one], &found.1)),
         }))
     }
 

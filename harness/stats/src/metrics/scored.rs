@@ -1,5 +1,6 @@
 //! What a model is judged on: checked, then brought into ranked order once.
 
+use super::buckets::Buckets;
 use super::ranking::Ranking;
 use super::sweep::{Step, Sweep};
 use std::sync::OnceLock;
@@ -34,6 +35,10 @@ pub struct ScoredRows<'a> {
     pub predicted_treated: Option<&'a [f64]>,
     /// The model's `E[Y | x]`, where there is no treatment.
     pub predicted_value: Option<&'a [f64]>,
+    /// True `E[Y | x]`, where there is no treatment.
+    pub expected: Option<&'a [f64]>,
+    /// Where outcomes are parted, of the rows that were learned from.
+    pub buckets: Option<&'a Buckets>,
 }
 
 impl<'a> ScoredRows<'a> {
@@ -55,6 +60,8 @@ impl<'a> ScoredRows<'a> {
             predicted_control: None,
             predicted_treated: None,
             predicted_value: predicted,
+            expected: None,
+            buckets: None,
         }
     }
 
@@ -63,7 +70,7 @@ impl<'a> ScoredRows<'a> {
         if self.treatment.is_some() { Question::Uplift } else { Question::Value }
     }
 
-    fn optional(&self) -> [(&'static str, Option<&'a [f64]>); 7] {
+    fn optional(&self) -> [(&'static str, Option<&'a [f64]>); 8] {
         [
             ("propensity", self.propensity),
             ("effect", self.effect),
@@ -72,13 +79,15 @@ impl<'a> ScoredRows<'a> {
             ("predicted_control", self.predicted_control),
             ("predicted_treated", self.predicted_treated),
             ("predicted_value", self.predicted_value),
+            ("expected", self.expected),
         ]
     }
 
     fn check(&self) -> anyhow::Result<()> {
         let rows = self.score.len();
         if rows < 2 {
-            return Err(input_error!("{rows} rows to judge: at least 2 are needed"));
+            let what = if rows == 1 { "row" } else { "rows" };
+            return Err(input_error!("{rows} {what} to judge: at least 2 are needed"));
         }
         self.treatment.map_or(Ok(()), |treatment| check_arms(treatment, rows))?;
         check_column("score", self.score, rows)?;
@@ -126,6 +135,8 @@ pub struct RankedRows {
     pub(super) predicted_control: Option<Vec<f64>>,
     pub(super) predicted_treated: Option<Vec<f64>>,
     pub(super) predicted_value: Option<Vec<f64>>,
+    pub(super) expected: Option<Vec<f64>>,
+    pub(super) buckets: Option<Buckets>,
     /// What each row adds to the arms as observed.
     pub(super) observed: Vec<Step>,
     pub(super) observed_sweep: Sweep,
@@ -134,6 +145,8 @@ pub struct RankedRows {
     inverse: OnceLock<(Vec<Step>, Sweep)>,
     /// Ranks by descending outcome, once asked for.
     by_outcome: OnceLock<Ranking>,
+    /// Ranks by descending true worth, once asked for.
+    by_expected: OnceLock<Option<Ranking>>,
 }
 
 impl RankedRows {
@@ -168,12 +181,15 @@ impl RankedRows {
             propensity: gather(judged.propensity),
             inverse: OnceLock::new(),
             by_outcome: OnceLock::new(),
+            by_expected: OnceLock::new(),
             score: ranking.gather(judged.score),
             expected_control: gather(judged.expected_control),
             predicted_uplift: gather(judged.predicted_uplift),
             predicted_control: gather(judged.predicted_control),
             predicted_treated: gather(judged.predicted_treated),
             predicted_value: gather(judged.predicted_value),
+            expected: gather(judged.expected),
+            buckets: judged.buckets.cloned(),
             treatment,
             outcome,
             origin,
@@ -196,6 +212,17 @@ impl RankedRows {
     /// Ranks by descending outcome.
     pub(super) fn by_outcome(&self) -> &Ranking {
         self.by_outcome.get_or_init(|| Ranking::new(&self.outcome, |rank| rank as u64))
+    }
+
+    /// Ranks by descending true worth, where that is known.
+    pub(super) fn by_expected(&self) -> Option<&Ranking> {
+        let ranked = || Some(Ranking::new(self.expected.as_ref()?, |rank| rank as u64));
+        self.by_expected.get_or_init(ranked).as_ref()
+    }
+
+    /// What rows spent, by rank.
+    pub(super) fn outcomes(&self) -> impl Iterator<Item = f64> {
+        self.outcome.iter().map(|outcome| outcome + self.origin)
     }
 
     /// Number of rows.

@@ -1,21 +1,29 @@
-//! What a model says each row is worth, against what it was worth: rows of one arm.
+//! How rows of one arm are ordered by what a model says they are worth, against what they were worth.
 //!
-//! All three follow the weights of rows exactly: a row of weight w counts as w equal rows.
+//! All follow the weights of rows exactly: a row of weight w counts as w equal rows.
 
+use super::amounts::{buckets, expected, predicted};
+use super::buckets::{Bucket, ZERO};
 use super::defined::{Undefined, Value};
-use super::means::Means;
 use super::ranking::Ranking;
 use super::scored::RankedRows;
+use std::cell::OnceCell;
 
-/// Where each row stands in two orders, among rows that count `weights` times. Rows by rank of the score.
+const NO_TOTAL: &str = "the total outcome is not above zero";
+const SCORES_EQUAL: &str = "all scores are equal";
+const OUTCOMES_EQUAL: &str = "all outcomes are equal";
+const WORTH_EQUAL: &str = "all rows are truly worth the same";
+
+/// Where each row stands in several orders, among rows that count `weights` times. Rows by rank of the score.
 pub(super) struct Positions<'a> {
     prepared: &'a RankedRows,
     weights: Vec<f64>,
     /// Rows in all.
     total: f64,
     /// Middle of the row's tie block, from 0 for the best to `total` for the worst.
-    by_score: Vec<f64>,
-    by_outcome: Vec<f64>,
+    by_score: OnceCell<Vec<f64>>,
+    by_outcome: OnceCell<Vec<f64>>,
+    by_expected: OnceCell<Vec<f64>>,
 }
 
 impl<'a> Positions<'a> {
@@ -26,26 +34,49 @@ impl<'a> Positions<'a> {
 
     /// Rows count `weights` times, by rank.
     pub(super) fn weighted(prepared: &'a RankedRows, weights: Vec<f64>) -> Self {
-        let by_score = middles(&prepared.ranking, &weights, |rank| rank);
-        let order = prepared.by_outcome();
-        let by_outcome = middles(order, &weights, |place| order.order[place] as usize);
-        Self { total: weights.iter().sum(), prepared, weights, by_score, by_outcome }
+        let total = weights.iter().sum();
+        let [by_score, by_outcome, by_expected] = Default::default();
+        Self { prepared, weights, total, by_score, by_outcome, by_expected }
     }
 
-    fn outcomes(&self) -> impl Iterator<Item = f64> {
-        self.prepared.outcome.iter().map(|outcome| outcome + self.prepared.origin)
+    /// The same among the rows with such outcomes alone: no other one counts.
+    fn within(&self, inside: impl Fn(f64) -> bool) -> Self {
+        let weights = self.weights.iter().zip(self.prepared.outcomes());
+        let weights = weights.map(|(weight, outcome)| if inside(outcome) { *weight } else { 0.0 });
+        Self::weighted(self.prepared, weights.collect())
     }
 
-    /// `1/2 - sum w y p / (W sum w y)`: how far the outcome lies above the middle of an order, as a share of rows.
-    fn area(&self, positions: &[f64]) -> Value {
+    fn by_score(&self) -> &[f64] {
+        self.by_score.get_or_init(|| middles(&self.prepared.ranking, &self.weights, |rank| rank))
+    }
+
+    fn by_outcome(&self) -> &[f64] {
+        self.by_outcome.get_or_init(|| self.middles_of(self.prepared.by_outcome()))
+    }
+
+    /// In the order of true worth.
+    fn by_expected(&self) -> Result<&[f64], Undefined> {
+        expected(self.prepared)?;
+        Ok(self.by_expected.get_or_init(|| {
+            let order = self.prepared.by_expected();
+            order.map(|order| self.middles_of(order)).unwrap_or_default()
+        }))
+    }
+
+    fn middles_of(&self, order: &Ranking) -> Vec<f64> {
+        middles(order, &self.weights, |place| order.order[place] as usize)
+    }
+
+    /// `1/2 - sum w y p / (W sum w y)`: how far amounts lie above the middle of an order, as a share of rows.
+    fn area(&self, amounts: impl Iterator<Item = f64>, positions: &[f64]) -> Value {
         let (mut spent, mut placed) = (0.0, 0.0);
-        for ((weight, outcome), position) in self.weights.iter().zip(self.outcomes()).zip(positions) {
-            spent += weight * outcome;
-            placed += weight * outcome * position;
+        for ((weight, amount), position) in self.weights.iter().zip(amounts).zip(positions) {
+            spent += weight * amount;
+            placed += weight * amount * position;
         }
         match spent > 0.0 {
             true => Ok(0.5 - placed / (self.total * spent)),
-            false => Err(Undefined::new("the total outcome is not above zero")),
+            false => Err(Undefined::new(NO_TOTAL)),
         }
     }
 
@@ -54,7 +85,57 @@ impl<'a> Positions<'a> {
         let products = self.weights.iter().zip(left.iter().zip(right));
         products.map(|(weight, (left, right))| weight * (left - middle) * (right - middle)).sum()
     }
+
+    /// Pearson's correlation of the positions by score and in another order; `equal` is why there is none where that is no order.
+    fn correlation(&self, other: &[f64], equal: &str) -> Value {
+        let scores = self.moment(self.by_score(), self.by_score());
+        let others = self.moment(other, other);
+        match (scores > 0.0, others > 0.0) {
+            (true, true) => Ok(self.moment(self.by_score(), other) / (scores * others).sqrt()),
+            (false, _) => Err(Undefined::new(SCORES_EQUAL)),
+            (true, false) => Err(Undefined::new(equal)),
+        }
+    }
+
+    /// The share of whales among the first `called` rows by score. `whales` says how much of each row is one.
+    fn recall(&self, whales: &[f64], called: f64) -> Value {
+        let called = firsts(&self.prepared.ranking, &self.weights, called, |rank| rank);
+        let (mut found, mut all) = (0.0, 0.0);
+        for ((weight, whale), called) in self.weights.iter().zip(whales).zip(&called) {
+            all += weight * whale;
+            found += weight * whale * called;
+        }
+        if all > 0.0 { Ok(found / all) } else { Err(Undefined::new("there are no whales")) }
+    }
+
+    /// Rows whose outcome is in the top bucket: how much of each is one, and how many there are.
+    fn top_bucket(&self) -> Result<(Vec<f64>, f64), Undefined> {
+        let buckets = buckets(self.prepared)?;
+        let top = |outcome: f64| f64::from(u8::from(buckets.of_amount(outcome) == buckets.count()));
+        let whales: Vec<f64> = self.prepared.outcomes().map(top).collect();
+        let count = self.weights.iter().zip(&whales).map(|(weight, whale)| weight * whale).sum();
+        Ok((whales, count))
+    }
+
+    /// The hundredth of the rows with the largest outcomes, as far as they are positive; likewise.
+    fn top_percent(&self) -> (Vec<f64>, f64) {
+        let positive = self.weights.iter().zip(self.prepared.outcomes());
+        let positive: f64 =
+            positive.map(|(weight, outcome)| if outcome > ZERO { *weight } else { 0.0 }).sum();
+        let count = (self.total / PERCENT).ceil().min(positive);
+        let order = self.prepared.by_outcome();
+        (firsts(order, &self.weights, count, |place| order.order[place] as usize), count)
+    }
+
+    /// So many rows are called where their number does not depend on the whales: a twentieth of all.
+    fn twentieth(&self) -> f64 {
+        (self.total / TWENTIETH).ceil()
+    }
 }
+
+/// A hundredth and a twentieth of the rows: quotients of whole numbers, so that rounding up is not by rounding errors.
+const PERCENT: f64 = 100.0;
+const TWENTIETH: f64 = 20.0;
 
 /// The middle of each entry's tie block; `row` is the entry's row at a place of the ranking.
 fn middles(ranking: &Ranking, weights: &[f64], row: impl Fn(usize) -> usize) -> Vec<f64> {
@@ -67,6 +148,23 @@ fn middles(ranking: &Ranking, weights: &[f64], row: impl Fn(usize) -> usize) -> 
     middles
 }
 
+/// How much of each entry is among the first `count`: a tie block across the border is in part.
+fn firsts(ranking: &Ranking, weights: &[f64], count: f64, row: impl Fn(usize) -> usize) -> Vec<f64> {
+    let (mut shares, mut before) = (vec![0.0; weights.len()], 0.0);
+    for block in ranking.blocks() {
+        if before >= count {
+            break;
+        }
+        let size: f64 = block.clone().map(|place| weights[row(place)]).sum();
+        if size > 0.0 {
+            let share = ((count - before) / size).min(1.0);
+            block.for_each(|place| shares[row(place)] = share);
+        }
+        before += size;
+    }
+    shares
+}
+
 /// Normalised Gini coefficient.
 ///
 /// ```text
@@ -76,125 +174,330 @@ fn middles(ranking: &Ranking, weights: &[f64], row: impl Fn(usize) -> usize) -> 
 /// At most 1, 0 for an order that knows nothing; outcomes of equal scores are shared out evenly. Undefined where the total
 /// outcome is not above 0 or all outcomes are equal. Source: Wang, Liu, Miao, arXiv 1912.07753 (ties: this project).
 pub(super) fn gini(positions: &Positions) -> Value {
-    let best = positions.area(&positions.by_outcome)?;
+    let outcomes = || positions.prepared.outcomes();
+    let best = positions.area(outcomes(), positions.by_outcome())?;
     match best > 0.0 {
-        true => Ok(positions.area(&positions.by_score)? / best),
-        false => Err(Undefined::new("all outcomes are equal")),
+        true => Ok(positions.area(outcomes(), positions.by_score())? / best),
+        false => Err(Undefined::new(OUTCOMES_EQUAL)),
+    }
+}
+
+/// The same with `E[Y | x]` in the place of the outcome: without its noise.
+pub(super) fn gini_true(positions: &Positions) -> Value {
+    let truth = expected(positions.prepared)?;
+    let amounts = || truth.iter().copied();
+    let best = positions.area(amounts(), positions.by_expected()?)?;
+    match best > 0.0 {
+        true => Ok(positions.area(amounts(), positions.by_score())? / best),
+        false => Err(Undefined::new(WORTH_EQUAL)),
     }
 }
 
 /// Spearman's rank correlation of score and outcome: Pearson's of the middle ranks, in [-1, 1].
 pub(super) fn spearman(positions: &Positions) -> Value {
-    let scores = positions.moment(&positions.by_score, &positions.by_score);
-    let outcomes = positions.moment(&positions.by_outcome, &positions.by_outcome);
-    match (scores > 0.0, outcomes > 0.0) {
-        (true, true) => {
-            Ok(positions.moment(&positions.by_score, &positions.by_outcome) / (scores * outcomes).sqrt())
-        }
-        (false, _) => Err(Undefined::new("all scores are equal")),
-        (true, false) => Err(Undefined::new("all outcomes are equal")),
-    }
+    positions.correlation(positions.by_outcome(), OUTCOMES_EQUAL)
 }
 
-/// Mean absolute error over the mean outcome.
+/// Spearman's rank correlation of score and `E[Y | x]`.
+pub(super) fn spearman_true(positions: &Positions) -> Value {
+    positions.correlation(positions.by_expected()?, WORTH_EQUAL)
+}
+
+/// Spearman's rank correlation among the rows with a positive outcome.
+pub(super) fn spearman_positive(positions: &Positions) -> Value {
+    let positive = positions.within(|outcome| outcome > ZERO);
+    if positive.total == 0.0 {
+        return Err(Undefined::new("no outcome is above zero"));
+    }
+    spearman(&positive)
+}
+
+/// Spearman's rank correlation among the rows whose outcome is in a bucket.
+pub(super) fn spearman_within(positions: &Positions, bucket: Bucket) -> Value {
+    let buckets = buckets(positions.prepared)?;
+    let number = buckets.number(bucket)?;
+    let inside = positions.within(|outcome| buckets.of_amount(outcome) == number);
+    if inside.total == 0.0 {
+        return Err(Undefined::new("no row's outcome is in this bucket"));
+    }
+    spearman(&inside)
+}
+
+/// Recall of whales, the rows whose outcome is in the top bucket, among as many rows with the highest scores.
 ///
 /// ```text
-/// mean |y_hat - y| / mean y
+/// |whales in the top k| / |whales|,   k = |whales|
 /// ```
 ///
-/// 0 at best; predicting 0 for all rows gives 1. Undefined where the mean outcome is not above 0.
-pub(super) fn nmae(prepared: &RankedRows) -> Result<Means, Undefined> {
-    let predicted = prepared.predicted_value.as_ref();
-    let predicted = predicted.ok_or_else(|| Undefined::new("the model predicts no outcome"))?;
-    let outcomes: Vec<f64> = prepared.outcome.iter().map(|outcome| outcome + prepared.origin).collect();
-    let errors = predicted.iter().zip(&outcomes).map(|(predicted, outcome)| (predicted - outcome).abs());
-    Ok(Means::new(vec![errors.collect(), outcomes], |means| match means[1] > 0.0 {
-        true => Ok(means[0] / means[1]),
-        false => Err(Undefined::new("the mean outcome is not above zero")),
-    }))
+/// In [0, 1]; equal scores at the border are called in part. Undefined where there are no whales.
+pub(super) fn recall_top(positions: &Positions) -> Value {
+    let (whales, count) = positions.top_bucket()?;
+    positions.recall(&whales, count)
+}
+
+/// The same with `k = ceil(n / 20)`.
+pub(super) fn recall_top_at_5(positions: &Positions) -> Value {
+    let (whales, _) = positions.top_bucket()?;
+    positions.recall(&whales, positions.twentieth())
+}
+
+/// Recall of whales, the `ceil(n / 100)` rows with the largest outcomes, as far as these are positive, among as many rows with
+/// the highest scores. Equal outcomes at the border are whales in part.
+pub(super) fn recall_percent(positions: &Positions) -> Value {
+    let (whales, count) = positions.top_percent();
+    positions.recall(&whales, count)
+}
+
+/// The same with `k = ceil(n / 20)`.
+pub(super) fn recall_percent_at_5(positions: &Positions) -> Value {
+    let (whales, _) = positions.top_percent();
+    positions.recall(&whales, positions.twentieth())
+}
+
+/// Groups of [`decile_mape`].
+const DECILES: usize = 10;
+
+/// Mean absolute percentage error of deciles by prediction.
+///
+/// ```text
+/// mean over ten groups of |mean y_hat - mean y| / mean y
+/// ```
+///
+/// Groups of exactly `n / 10` rows by descending score. A tie block across a border is in both groups, in proportion, and so is the
+/// one row that a border parts where n is no multiple of ten: the order of the rows changes nothing. A share, 0 at best. Undefined
+/// with fewer than ten rows, and where a group's mean outcome is not above 0. Source: google/lifetime_value, whose groups are those
+/// of `pandas.qcut`.
+pub(super) fn decile_mape(positions: &Positions) -> Value {
+    let (said, prepared) = (predicted(positions.prepared)?, positions.prepared);
+    if positions.total < DECILES as f64 {
+        return Err(Undefined::new("there are fewer than ten rows"));
+    }
+    let outcomes: Vec<f64> = prepared.outcomes().collect();
+    let mut groups = [[0.0; 2]; DECILES];
+    let border = |group: usize| positions.total * group as f64 / DECILES as f64;
+    let (mut before, mut group) = (0.0, 0);
+    for block in prepared.ranking.blocks() {
+        let (mut size, mut sums) = (0.0, [0.0; 2]);
+        for rank in block {
+            let weight = positions.weights[rank];
+            size += weight;
+            sums[0] += weight * said[rank];
+            sums[1] += weight * outcomes[rank];
+        }
+        if size == 0.0 {
+            continue;
+        }
+        let after = before + size;
+        while group + 1 < DECILES && border(group + 1) <= before {
+            group += 1;
+        }
+        // All groups that the block reaches into.
+        for reached in group..DECILES {
+            let inside = if reached + 1 < DECILES { border(reached + 1).min(after) } else { after };
+            let share = (inside - border(reached).max(before)) / size;
+            if share <= 0.0 {
+                break;
+            }
+            (0..2).for_each(|part| groups[reached][part] += share * sums[part]);
+        }
+        before = after;
+    }
+    let errors = groups.iter().map(|[said, outcome]| match *outcome > 0.0 {
+        true => Ok((said - outcome).abs() / outcome),
+        false => Err(Undefined::new("the mean outcome of a decile is not above zero")),
+    });
+    Ok(errors.sum::<Result<f64, Undefined>>()? / DECILES as f64)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{LANES, Metric, Resampler, ScoredRows, find};
+    use super::super::{Buckets, LANES, Metric, Resampler, ScoredRows, find, of_question};
     use super::*;
     use proptest::prelude::*;
-    use serde_json::Value as Json;
+    use serde::Deserialize;
+    use std::collections::BTreeMap;
+    use valor_base::question::Question;
 
-    const NAMES: [&str; 3] = ["gini", "spearman", "nmae"];
-
-    fn metrics() -> Vec<&'static Metric> {
-        NAMES.iter().map(|name| find(name).unwrap()).collect()
+    #[derive(Deserialize)]
+    struct Case {
+        score: Vec<f64>,
+        outcome: Vec<f64>,
+        truth: Vec<f64>,
+        /// Outcomes of the rows that were learned from.
+        learned: Vec<f64>,
+        edges: Vec<f64>,
+        median: f64,
+        expected: BTreeMap<String, f64>,
     }
 
-    fn values(score: &[f64], outcome: &[f64]) -> Vec<Value> {
-        let prepared = RankedRows::new(&ScoredRows::of_values(score, outcome, Some(score))).unwrap();
-        metrics().iter().map(|metric| metric.compute(&prepared)).collect()
+    #[derive(Deserialize)]
+    struct Fixture {
+        cases: Vec<Case>,
+    }
+
+    fn metrics() -> Vec<&'static Metric> {
+        of_question(Question::Value).collect()
+    }
+
+    fn buckets() -> Buckets {
+        Buckets { edges: vec![ZERO, 1.0, 2.0], median: 1.0, mean: 1.5 }
+    }
+
+    fn prepare(score: &[f64], outcome: &[f64], truth: &[f64], buckets: &Buckets) -> RankedRows {
+        let rows = ScoredRows {
+            expected: Some(truth),
+            buckets: Some(buckets),
+            ..ScoredRows::of_values(score, outcome, Some(score))
+        };
+        RankedRows::new(&rows).unwrap()
+    }
+
+    fn values(
+        score: &[f64],
+        outcome: &[f64],
+        truth: &[f64],
+        buckets: &Buckets,
+    ) -> BTreeMap<&'static str, Value> {
+        let prepared = prepare(score, outcome, truth, buckets);
+        metrics().iter().map(|metric| (metric.name, metric.compute(&prepared))).collect()
+    }
+
+    /// Of what `name` is for these scores and outcomes, with buckets 0, to 1, to 2 and above, by which rows are also truly worth.
+    fn value(name: &str, score: &[f64], outcome: &[f64]) -> Value {
+        find(name).unwrap().compute(&prepare(score, outcome, outcome, &buckets()))
     }
 
     #[test]
     fn they_are_what_other_libraries_say() {
-        let cases: Json = serde_json::from_str(include_str!("../../../fixtures/value_metrics.json")).unwrap();
-        let numbers = |case: &Json, key: &str| -> Vec<f64> {
-            case[key].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
-        };
-        let cases = cases["cases"].as_array().unwrap();
-        assert!(cases.len() >= 4);
-        for case in cases {
-            let found = values(&numbers(case, "score"), &numbers(case, "outcome"));
-            for (name, found) in NAMES.iter().zip(found) {
-                let expected = case[*name].as_f64().unwrap();
-                assert!((found.clone().unwrap() - expected).abs() < 1e-9, "{name}: {found:?}, {expected}");
+        let fixture: Fixture =
+            serde_json::from_str(include_str!("../../../fixtures/value_metrics.json")).unwrap();
+        assert!(fixture.cases.len() >= 7);
+        let mut seen = std::collections::BTreeSet::new();
+        for (number, case) in fixture.cases.iter().enumerate() {
+            let buckets = Buckets::of(&case.learned).unwrap();
+            let close = |found: f64, expected: f64| (found - expected).abs() < 1e-9 * expected.abs().max(1.0);
+            assert!(
+                buckets.edges.len() == case.edges.len()
+                    && buckets
+                        .edges
+                        .iter()
+                        .zip(&case.edges)
+                        .all(|(found, expected)| close(*found, *expected))
+                    && close(buckets.median, case.median),
+                "{buckets:?}"
+            );
+            let found = values(&case.score, &case.outcome, &case.truth, &buckets);
+            for (name, expected) in &case.expected {
+                let found = &found[name.as_str()];
+                assert!(
+                    found.as_ref().is_ok_and(|found| close(*found, *expected)),
+                    "{name} of case {number}: {found:?}, {expected}"
+                );
+                seen.insert(name.clone());
             }
         }
+        let missing: Vec<&str> =
+            metrics().iter().map(|metric| metric.name).filter(|name| !seen.contains(*name)).collect();
+        assert!(missing.is_empty(), "no case of {missing:?}");
     }
 
     #[test]
     fn what_has_no_value_says_why() {
-        let zero = values(&[1.0, 2.0, 3.0], &[0.0; 3]);
-        assert!(zero.iter().all(Result::is_err), "{zero:?}");
-        let equal = values(&[1.0; 3], &[0.0, 1.0, 2.0]);
-        assert_eq!(equal[0], Ok(0.0), "an order that knows nothing");
-        assert!(equal[1].as_ref().unwrap_err().to_string().contains("all scores are equal"));
+        let zero = values(&[1.0, 2.0, 3.0], &[0.0; 3], &[0.0; 3], &buckets());
+        let defined: Vec<&str> =
+            zero.iter().filter(|(_, value)| value.is_ok()).map(|(name, _)| *name).collect();
+        assert_eq!(defined, ["ambe", "bucket.accuracy", "rmse.true", "sva", "sva.macro"]);
+        let equal = |name| value(name, &[1.0; 3], &[0.0, 1.0, 2.0]);
+        assert_eq!(equal("gini"), Ok(0.0), "an order that knows nothing");
+        let reason = |value: Value| value.unwrap_err().to_string();
+        assert!(reason(equal("spearman")).contains("all scores are equal"));
+        assert!(reason(equal("decile.mape")).contains("fewer than ten rows"));
+        assert!(reason(equal("f1.top")).contains("no row's outcome is in this bucket"));
         let auuc = find("auuc").unwrap();
-        let prepared = RankedRows::new(&ScoredRows::of_values(&[1.0, 2.0], &[0.0, 1.0], None)).unwrap();
-        assert!(auuc.compute(&prepared).unwrap_err().to_string().contains("there is no treatment"));
+        let bare = RankedRows::new(&ScoredRows::of_values(&[1.0, 2.0], &[0.0, 1.0], None)).unwrap();
+        assert!(reason(auuc.compute(&bare)).contains("there is no treatment"));
+        let of_bare = |name: &str| reason(find(name).unwrap().compute(&bare));
+        assert!(of_bare("recall.top").contains("thresholds of buckets"));
+        assert!(of_bare("gini.true").contains("truly worth is not known"));
+        assert!(of_bare("nmae").contains("predicts no outcome"));
         let treated = ScoredRows::new(&[1.0, 2.0], &[true, false], &[0.0, 1.0]);
         let found = find("gini").unwrap().compute(&RankedRows::new(&treated).unwrap());
-        assert!(found.unwrap_err().to_string().contains("rows without a treatment"));
+        assert!(reason(found).contains("rows without a treatment"));
+    }
+
+    #[test]
+    fn a_tie_at_the_border_is_called_in_part_and_an_uneven_tenth_is_shared() {
+        // One whale at the top, three rows tied for the place of the second call.
+        let (score, outcome) = ([9.0, 5.0, 5.0, 5.0, 1.0], [3.0, 4.0, 0.0, 0.0, 0.5]);
+        assert_eq!(value("recall.top", &score, &outcome), Ok((1.0 + 1.0 / 3.0) / 2.0));
+        assert_eq!(value("recall.p99", &score, &outcome), Ok(0.0), "one row in a hundred, the one with 4");
+        // Fifteen rows: every other border parts a row in two. Predictions of twice the outcome are wrong by 1 in every tenth.
+        let outcome: Vec<f64> = (1..=15).map(f64::from).collect();
+        let twice: Vec<f64> = outcome.iter().map(|outcome| 2.0 * outcome).collect();
+        assert!((value("decile.mape", &twice, &outcome).unwrap() - 1.0).abs() < 1e-12);
+        let tied: Vec<f64> = outcome.iter().map(|_| 8.0).collect();
+        assert!(
+            value("decile.mape", &tied, &outcome).unwrap().abs() < 1e-12,
+            "equal scores are one block of mean 8"
+        );
+    }
+
+    #[test]
+    fn strata_without_rows_are_left_out_and_a_bucket_too_many_is_named() {
+        let (score, outcome) = ([0.0, 0.9, 0.4, 0.0], [0.0, 0.5, 0.5, 0.5]);
+        assert_eq!(value("sva", &score, &outcome), Ok(0.75));
+        assert_eq!(value("sva.macro", &score, &outcome), Ok((1.0 + 2.0 / 3.0) / 2.0));
+        let two = Buckets { edges: vec![ZERO], median: 1.0, mean: 1.0 };
+        let found = values(&score, &outcome, &outcome, &two);
+        assert!(found["nmae.bucket2"].as_ref().unwrap_err().to_string().contains("there are 2 buckets"));
+        assert_eq!(found["f1.top"], Ok(2.0 * 2.0 / (2.0 * 2.0 + 1.0)));
     }
 
     proptest! {
         #[test]
         fn a_weight_is_so_many_rows_and_their_order_and_unit_change_nothing(
-            rows in proptest::collection::vec((0u8..5, 0u8..4, 0u8..3), 3..30),
+            rows in proptest::collection::vec((0u8..5, 0u8..4, 0u8..3, 0u8..4), 3..40),
             turn in any::<usize>(),
         ) {
-            let score: Vec<f64> = rows.iter().map(|row| f64::from(row.0)).collect();
-            let outcome: Vec<f64> = rows.iter().map(|row| f64::from(row.1)).collect();
+            let column = |of: fn(&(u8, u8, u8, u8)) -> u8| -> Vec<f64> { rows.iter().map(|row| f64::from(of(row))).collect() };
+            let (score, outcome, truth) = (column(|row| row.0), column(|row| row.1), column(|row| row.3));
             let weights: Vec<u8> = rows.iter().map(|row| row.2).collect();
             let repeated = |column: &[f64]| -> Vec<f64> {
                 let copies = column.iter().zip(&weights);
                 copies.flat_map(|(value, &weight)| vec![*value; usize::from(weight)]).collect()
             };
-            let (scores, outcomes) = (repeated(&score), repeated(&outcome));
+            let scores = repeated(&score);
             prop_assume!(scores.len() > 1);
-            let prepared = [RankedRows::new(&ScoredRows::of_values(&score, &outcome, Some(&score))).unwrap()];
+            let prepared = [prepare(&score, &outcome, &truth, &buckets())];
             let resampler = Resampler::all(&prepared, &metrics());
             let lanes: Vec<[u8; LANES]> = weights.iter().map(|&weight| [weight; LANES]).collect();
             let found = resampler[0].weighted(&lanes, 2, &mut Vec::new()).unwrap();
-            for (found, expected) in found[3].values.iter().zip(values(&scores, &outcomes)) {
-                match (found, expected) {
-                    (Ok(found), Ok(expected)) => prop_assert!((found - expected).abs() < 1e-9),
-                    (found, expected) => prop_assert_eq!(found.is_err(), expected.is_err()),
+            let expected = values(&scores, &repeated(&outcome), &repeated(&truth), &buckets());
+            for (metric, found) in metrics().iter().zip(&found[3].values) {
+                match (found, &expected[metric.name]) {
+                    (Ok(found), Ok(expected)) => prop_assert!((found - expected).abs() < 1e-9, "{}", metric.name),
+                    (found, expected) => prop_assert_eq!(found.is_err(), expected.is_err(), "{}", metric.name),
                 }
             }
-            let (mut turned, mut moved) = (score.clone(), outcome.clone());
-            turned.rotate_left(turn % rows.len());
-            moved.rotate_left(turn % rows.len());
-            prop_assert_eq!(values(&turned, &moved), values(&score, &outcome));
+            let plain = values(&score, &outcome, &truth, &buckets());
+            let turned = |column: &[f64]| {
+                let mut turned = column.to_vec();
+                turned.rotate_left(turn % rows.len());
+                turned
+            };
+            prop_assert_eq!(&values(&turned(&score), &turned(&outcome), &turned(&truth), &buckets()), &plain);
             let scale = |column: &[f64]| column.iter().map(|value| value * 1024.0).collect::<Vec<f64>>();
-            prop_assert_eq!(values(&scale(&score), &scale(&outcome)), values(&score, &outcome));
+            let (edges, mean) = ([vec![ZERO], scale(&buckets().edges[1..])].concat(), 1536.0);
+            let scaled = values(&scale(&score), &scale(&outcome), &scale(&truth), &Buckets { edges, median: 1024.0, mean });
+            for (metric, plain) in &plain {
+                let unit = if find(metric).unwrap().unit == "outcome" { 1024.0 } else { 1.0 };
+                match (&scaled[metric], plain) {
+                    (Ok(found), Ok(plain)) => {
+                        prop_assert!((found - unit * plain).abs() <= 1e-12 * found.abs(), "{}: {}, {}", metric, found, plain);
+                    }
+                    (found, plain) => prop_assert_eq!(found, plain, "{}", metric),
+                }
+            }
         }
     }
 }

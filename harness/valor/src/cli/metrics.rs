@@ -6,9 +6,12 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 use valor_analysis::DatasetTotals;
+use valor_base::error::shown;
 use valor_base::input_error;
+use valor_base::question::{Arms, Question};
+use valor_data::Dataset;
 use valor_data::table::{self, Propensity, Scored, TableSpec};
-use valor_stats::metrics::{Direction, Metric, MetricValue, ScoredRows, Summary, summary};
+use valor_stats::metrics::{Buckets, Direction, Metric, MetricValue, ScoredRows, Summary, summary};
 use valor_stats::stats::AverageEffect;
 
 /// Judges scores against what happened.
@@ -17,7 +20,7 @@ pub(super) struct Arguments {
     /// File of scores, one row per account: .csv, .csv.gz or .parquet
     pub scores: PathBuf,
     /// Column that rows are ranked by, higher first; read as predicted uplift in outcome units for pehe and ate.error, without
-    /// --treatment as the predicted outcome for nmae
+    /// --treatment as the predicted outcome
     #[arg(long, value_name = "COL")]
     pub score: String,
     /// Column of the treatment: 1 or true treated, 0 or false control, or as --treated and --control say; without it the scores
@@ -42,6 +45,13 @@ pub(super) struct Arguments {
     /// Probability of treatment: one number for all rows, or a column
     #[arg(long, value_name = "VALUE|COL", requires = "treatment")]
     pub propensity: Option<String>,
+    /// Column of what rows are truly worth, E[Y | x], where it is known; without --treatment
+    #[arg(long, value_name = "COL", conflicts_with = "treatment")]
+    pub expected: Option<String>,
+    /// Where positive outcomes are parted into buckets, ascending amounts with commas; without --treatment. Usual are the median and
+    /// the third quartile of the file's own positive outcomes
+    #[arg(long, value_name = "AMOUNTS", value_delimiter = ',', conflicts_with = "treatment")]
+    pub thresholds: Vec<f64>,
     /// Prints one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -78,10 +88,63 @@ struct Found {
     totals: DatasetTotals,
     rows: usize,
     mean_outcome: f64,
+    /// Absent where there is a treatment.
+    parted: Option<Parted>,
+}
+
+/// How outcomes are parted.
+#[derive(Clone, Debug)]
+struct Parted {
+    buckets: Buckets,
+    /// Where the thresholds come from.
+    from: &'static str,
+    /// Rows by the bucket of their outcome.
+    rows: Vec<usize>,
+}
+
+impl Parted {
+    /// By `--thresholds`, else by the file's own positive outcomes.
+    fn new(arguments: &Arguments, rows: &Dataset) -> Result<Self> {
+        let (file, column) = (arguments.scores.display(), shown(&arguments.outcome));
+        if let Some(place) = rows.outcome.iter().position(|outcome| *outcome < 0.0) {
+            let row = rows.origin.as_ref().map_or(place as u64 + 1, |origin| origin[place]);
+            return Err(input_error!(
+                "{file}: row {row}, column '{column}': found '{}'; what a row is worth is 0 or more, so without --treatment nothing \
+                 below 0 is allowed",
+                rows.outcome[place]
+            ));
+        }
+        let own = Buckets::of(&rows.outcome).map_err(|_| {
+            input_error!(
+                "{file}: column '{column}': no outcome is above 0 ({} rows); without a positive one there is nothing to judge",
+                rows.outcome.len()
+            )
+        })?;
+        let (buckets, from) = match arguments.thresholds.as_slice() {
+            [] => (own, "the file's own positive outcomes"),
+            some => {
+                let given = Buckets::at(some, &rows.outcome);
+                (given.map_err(|error| input_error!("--thresholds: {error}"))?, "--thresholds")
+            }
+        };
+        let mut counts = vec![0; buckets.count()];
+        rows.outcome.iter().for_each(|outcome| counts[buckets.of_amount(*outcome) - 1] += 1);
+        Ok(Self { buckets, from, rows: counts })
+    }
+
+    fn line(&self) -> String {
+        let ranges = self.buckets.ranges().into_iter().zip(&self.rows);
+        let ranges: Vec<String> = ranges.map(|(range, rows)| format!("{range} ({rows})")).collect();
+        format!("buckets from {}, with their rows: {}\n", self.from, ranges.join(", "))
+    }
 }
 
 fn judge(arguments: &Arguments) -> Result<Found> {
     let Scored { score, rows } = table::load_scored(&spec(arguments)?, &arguments.score)?;
+    let parted = match rows.question() {
+        Question::Uplift => None,
+        Question::Value => Some(Parted::new(arguments, &rows)?),
+    };
     let judged = match &rows.treatment {
         Some(treatment) => ScoredRows {
             effect: rows.truth.as_ref().and_then(|truth| truth.effect.as_deref()),
@@ -89,9 +152,19 @@ fn judge(arguments: &Arguments) -> Result<Found> {
             propensity: treatment.propensity.as_deref(),
             ..ScoredRows::new(&score, &treatment.assigned, &rows.outcome)
         },
-        None => ScoredRows::of_values(&score, &rows.outcome, Some(&score)),
+        None => ScoredRows {
+            expected: rows
+                .truth
+                .as_ref()
+                .and_then(|truth| truth.expected.as_ref())
+                .and_then(Arms::only)
+                .map(Vec::as_slice),
+            buckets: parted.as_ref().map(|parted| &parted.buckets),
+            ..ScoredRows::of_values(&score, &rows.outcome, Some(&score))
+        },
     };
-    found(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))
+    let found = found(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))?;
+    Ok(Found { parted, ..found })
 }
 
 /// The file as a table that declares no features.
@@ -115,6 +188,7 @@ fn spec(arguments: &Arguments) -> Result<TableSpec> {
         drop: arguments.drop.clone(),
         outcome: arguments.outcome.clone(),
         effect: arguments.effect.clone(),
+        expected: arguments.expected.clone(),
         propensity: constant.map(Propensity::Constant).or_else(column),
         ..TableSpec::read_as(reading)
     })
@@ -125,7 +199,8 @@ fn found(judged: &ScoredRows) -> Result<Found> {
     let average = judged.treatment.map(|treatment| AverageEffect::of(treatment, judged.outcome));
     let (average, rows) = (average.transpose()?, judged.outcome.len());
     let mean_outcome = judged.outcome.iter().sum::<f64>() / rows as f64;
-    Ok(Found { summary, average, totals: DatasetTotals::of_rows("the file", judged), rows, mean_outcome })
+    let totals = DatasetTotals::of_rows("the file", judged);
+    Ok(Found { summary, average, totals, rows, mean_outcome, parted: None })
 }
 
 impl Found {
@@ -180,6 +255,11 @@ fn json(found: &Found) -> serde_json::Value {
             object.insert("mean_outcome".to_string(), serde_json::json!(found.mean_outcome));
         }
     }
+    if let Some(Parted { buckets, from, rows }) = &found.parted {
+        let (edges, median) = (&buckets.edges, buckets.median);
+        let parted = serde_json::json!({ "edges": edges, "median": median, "rows": rows, "from": from });
+        object.insert("buckets".to_string(), parted);
+    }
     if let serde_json::Value::Object(rest) = found.summary.to_json() {
         object.extend(rest);
     }
@@ -197,7 +277,9 @@ fn table(found: &Found) -> String {
             format!("average effect {:.6}{interval}, {}\n", average.effect, average.distance())
         }
         None => {
-            format!("mean outcome {:.6} of {} rows without a treatment\n", found.mean_outcome, found.rows)
+            let parted = found.parted.as_ref().map(Parted::line).unwrap_or_default();
+            let (mean, rows) = (found.mean_outcome, found.rows);
+            format!("mean outcome {mean:.6} of {rows} rows without a treatment\n{parted}")
         }
     };
     let warning = found.warning().map(|warning| format!("{warning}\n")).unwrap_or_default();
@@ -239,6 +321,8 @@ mod tests {
             outcome,
             effect: None,
             propensity: None,
+            expected: None,
+            thresholds: vec![],
             json: false,
             reading: ReadingArguments::default(),
         }
@@ -285,8 +369,55 @@ mod tests {
         }
         assert!(object.get("auuc").is_none() && object.get("average_effect").is_none(), "{object:#}");
         let text = table(&found);
-        assert!(text.starts_with("mean outcome 2.000000 of 4 rows without a treatment\n\n"), "{text}");
-        assert!(text.contains("\ngini ") && !text.contains("undefined"), "{text}");
+        let head = "mean outcome 2.000000 of 4 rows without a treatment\n\
+                    buckets from the file's own positive outcomes, with their rows: 0 (1), up to 2 (2), 2 to 3.5 (0), above 3.5 (1)\n\n";
+        assert!(text.starts_with(head), "{text}");
+        let (defined, undefined) = text.split_once("\nundefined:\n").unwrap();
+        assert!(defined.contains("\ngini ") && !undefined.contains("\ngini "), "{text}");
+        assert!(undefined.contains("what rows are truly worth is not known"), "{text}");
+    }
+
+    #[test]
+    fn thresholds_and_true_worth_are_taken_where_they_are_given() {
+        let file = file(GOOD, ".csv");
+        let worth = Arguments {
+            treatment: None,
+            expected: Some("tau".to_string()),
+            thresholds: vec![1.0],
+            ..arguments(&file)
+        };
+        let object = json(&judge(&worth).unwrap());
+        let parted = serde_json::json!({ "edges": [1e-6, 1.0], "median": 2.0, "rows": [1, 1, 2], "from": "--thresholds" });
+        assert_eq!(object["buckets"], parted, "{object:#}");
+        for name in ["gini.true", "spearman.true", "rmse.true", "nmae.true", "calibration.true", "recall.top"]
+        {
+            assert!(object[name].is_f64(), "{name}: {object:#}");
+        }
+        assert!(object["reasons"]["spearman.bucket3"].as_str().unwrap().contains("there are 3 buckets"));
+    }
+
+    #[test]
+    fn what_rows_cannot_be_worth_is_refused_by_what_is_wrong_with_it() {
+        let worth = |bytes: &[u8], thresholds: &[f64]| {
+            message(bytes, ".csv", |arguments| {
+                (arguments.treatment, arguments.thresholds) = (None, thresholds.to_vec());
+            })
+        };
+        let below = worth(b"s,y\n1,2\n2,-3\n", &[]);
+        assert!(
+            below.starts_with("FILE: row 3, column 'y': found '-3'; what a row is worth is 0 or more"),
+            "{below}"
+        );
+        let zeros = "FILE: column 'y': no outcome is above 0 (2 rows); without a positive one there is nothing to judge";
+        assert_eq!(worth(b"s,y\n1,0\n2,0\n", &[]), zeros);
+        assert_eq!(worth(b"s,y\n1,5\n", &[]), "FILE: 1 row to judge: at least 2 are needed");
+        let order = worth(b"s,y\n1,5\n2,0\n", &[10.0, 5.0]);
+        assert!(order.starts_with("--thresholds: threshold 5 is not above 10"), "{order}");
+        assert!(
+            worth(b"s,y\n1,5\n2,much\n", &[])
+                .contains("column 'y': found 'much'; allowed are finite numbers")
+        );
+        assert_eq!(worth(b"s,yy\n1,5\n", &[]), "FILE: no column 'y'; did you mean 'yy'? it has s, yy");
     }
 
     #[test]

@@ -1,12 +1,19 @@
 //! What metrics are called where people read: `AUUC (true)` for `auuc.true`.
 
 /// First parts of names that are no plain words.
-const WRITTEN: [(&str, &str); 11] = [
+const WRITTEN: [(&str, &str); 18] = [
     ("auuc", "AUUC"),
     ("krcc", "KRCC"),
     ("pehe", "PEHE"),
     ("ate", "ATE"),
     ("nmae", "NMAE"),
+    ("nrmse", "NRMSE"),
+    ("rmse", "RMSE"),
+    ("mape", "MAPE"),
+    ("mre", "MRE"),
+    ("tre", "TRE"),
+    ("ambe", "AMBE"),
+    ("sva", "SVA"),
     ("n", "n"),
     ("n_treated", "n treated"),
     ("ipw", "IPW"),

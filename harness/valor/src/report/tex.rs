@@ -1,6 +1,6 @@
 //! table.tex: the table of the headline for a paper, kind of datasets by kind of datasets, as wide as a page of text at most.
 
-use super::headline::{REFERENCES, decimals, direction};
+use super::headline::{decimals, direction, references};
 use super::metric_names::printed;
 use std::fmt::Write as _;
 use valor_analysis::Analysis;
@@ -113,7 +113,9 @@ struct Names {
 impl Tex<'_> {
     fn names(&self) -> Names {
         let methods = self.analysis.headline.kinds.iter().flat_map(|kind| &kind.methods);
-        let names = methods.map(name).chain(REFERENCES.iter().map(|(_, called)| called.to_string()));
+        let names = methods
+            .map(name)
+            .chain(references(self.analysis.asks).iter().map(|(_, called)| called.to_string()));
         let widest = names.map(|name| name.chars().count()).max().unwrap_or(0) as f64 * LETTER;
         Names { width: widest.min(NAMES), broken: widest > NAMES }
     }
@@ -265,7 +267,7 @@ impl Tex<'_> {
         for place in kind.ranked() {
             text += &self.method(kind, &kind.methods[place], metrics, names);
         }
-        let references: String = REFERENCES
+        let references: String = references(self.analysis.asks)
             .iter()
             .filter_map(|(ranker, called)| reference(kind, ranker, called, metrics))
             .collect();

@@ -2,10 +2,13 @@
 //! scored and judged; nothing of a treatment is asked for or said.
 
 use crate::workspace::{Workspace, json};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use valor_base::question::{Arms, Question};
 use valor_runs::store::Store;
+use valor_stats::metrics::of_question;
 
 const FILE: &str = "experiments/value_smoke.toml";
 const ASKED: &str = "experiments/value_smoke.toml --results results";
@@ -37,7 +40,14 @@ fn rows_of_one_arm_run_through_the_whole_harness() {
     for run in plan["runs"].as_array().unwrap() {
         let run = reader.run(run["id"].as_str().unwrap()).unwrap().unwrap();
         let names: Vec<&str> = run.record.metrics.keys().map(String::as_str).collect();
-        assert_eq!(names, ["gini", "nmae", "spearman"]);
+        let registered: BTreeSet<&str> = of_question(Question::Value).map(|metric| metric.name).collect();
+        assert_eq!(names.into_iter().collect::<BTreeSet<&str>>(), registered);
+        for name in ["recall.top", "f1.top", "spearman.bucket2", "decile.mape", "sva.macro"] {
+            assert!(run.record.metrics[name].value.is_some(), "{name}: {:?}", run.record.metrics);
+        }
+        let buckets = run.record.buckets.as_ref().unwrap();
+        assert_eq!((buckets.edges.len(), buckets.median), (3, buckets.edges[1]));
+        assert!(0.0 < buckets.mean && buckets.mean < buckets.edges[2], "{buckets:?}");
         assert!(run.record.metrics["gini"].value.unwrap() > 0.3, "{:?}", run.record.metrics);
         assert!(run.rows.treatment.is_none() && run.rows.question() == Question::Value);
         let said = run.predictions.unwrap();
@@ -58,13 +68,68 @@ fn rows_of_one_arm_run_through_the_whole_harness() {
     }
     assert!(summary["datasets"][0]["test"].get("treated").is_none());
     let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
-    assert!(page.contains("no treatment"));
+    let words = [
+        "no treatment",
+        "Gain curve",
+        "Value by decile",
+        "Calibration of value",
+        "mean of the training rows",
+    ];
+    assert!(words.iter().all(|word| page.contains(word)));
     for word in ["Qini", "% treated", "uplift curve", "oracle", "prognostic"] {
         assert!(!page.contains(word), "{word}");
     }
     let predictions = fs::read_to_string(workspace.path("reports/predictions.csv")).unwrap();
     assert!(predictions.starts_with("dataset,method,seed,row,outcome,value,predicted_conversion\n"));
     assert_eq!(predictions.lines().count(), 1 + 4 * 240);
+}
+
+/// Rows that say what they are truly worth: the mean of what they spend.
+fn with_worth(workspace: &Workspace) {
+    let mut rows = "visits,spent,worth\n".to_string();
+    for row in 0..900u32 {
+        let (visits, luck) = (f64::from(row * 37 % 100) / 50.0 - 1.0, f64::from(row * 91 % 64) / 64.0);
+        let amount = 10.0 * f64::exp(visits);
+        // Half of all buy.
+        let spent = if luck < 0.5 { amount } else { 0.0 };
+        writeln!(rows, "{visits},{spent},{}", 0.5 * amount).unwrap();
+    }
+    workspace.write("experiments/worth.csv", rows.into_bytes());
+    let text = fs::read_to_string(workspace.path(FILE)).unwrap();
+    let (head, rest) = text.split_once("table = {").unwrap();
+    let (_, tail) = rest.split_once('\n').unwrap();
+    let table =
+        "table = { path = \"worth.csv\", outcome = \"spent\", expected = \"worth\", numeric = [\"visits\"] }";
+    workspace.write(FILE, format!("{head}{table}\n{tail}").into_bytes());
+}
+
+#[test]
+fn what_rows_are_truly_worth_decides_where_it_is_known() {
+    let workspace = workspace();
+    with_worth(&workspace);
+    workspace.succeed(&format!("run {ASKED}"));
+    workspace.succeed(&format!("report {ASKED} --out reports"));
+    let summary = json(&workspace.path("reports/summary.json"));
+    for cell in summary["cells"].as_array().unwrap() {
+        assert!(cell["metrics"]["gini.true"]["ci_rows"]["low"].is_f64(), "{cell:#}");
+        assert!(cell["metrics"]["rmse.true"]["mean"].is_f64(), "{cell:#}");
+    }
+    let reference = |name: &str| {
+        let found = summary["references"].as_array().or(summary["reference"].as_array()).unwrap();
+        found.iter().find(|row| row["ranker"] == name).unwrap_or_else(|| panic!("{name}: {found:#?}")).clone()
+    };
+    let value = |row: &serde_json::Value, metric: &str| row["metrics"][metric]["mean"].as_f64();
+    let (oracle, mean) = (reference("oracle"), reference("mean"));
+    assert_eq!((value(&oracle, "gini.true"), value(&oracle, "rmse.true")), (Some(1.0), Some(0.0)));
+    assert!(value(&oracle, "gini").unwrap() < 1.0);
+    assert_eq!((value(&mean, "gini"), value(&mean, "spearman")), (Some(0.0), None));
+    assert!(value(&mean, "tre").unwrap() < 0.2, "{mean:#}");
+    let contrasts = summary["contrasts"].as_array().unwrap();
+    assert!(contrasts.iter().any(|one| one["metric"] == "gini.true"), "{contrasts:#?}");
+    let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    for word in ["oracle: the true expectation", "true expectation", "gini.true is gini without the noise"] {
+        assert!(page.contains(word), "{word}");
+    }
 }
 
 #[test]
@@ -105,7 +170,7 @@ fn methods_rows_and_metrics_of_different_questions_are_refused_by_name() {
         "grid.backbones=[\"tarnet\"] --set baseline=\"TARNet\" --set claim=[]",
         &["dataset 'customers'", "without a treatment", "mlp"],
     );
-    refused("metrics=[\"auuc\"]", &["metrics: metric 'auuc'", "gini, spearman, nmae"]);
+    refused("metrics=[\"auuc\"]", &["metrics: metric 'auuc'", "gini, gini.true, spearman"]);
     refused("grid.components=[[\"ziln\",\"wr\"]]", &["'ranking'", "with a treatment"]);
     let set = "run experiments/value_smoke.toml --results results --set split.stratify=\"treatment\"";
     workspace.refuse(set, &["these rows have no treatment"]);

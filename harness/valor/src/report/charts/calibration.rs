@@ -1,5 +1,6 @@
-//! Calibration of uplift: what a method predicted for its deciles against what was observed in them.
+//! Calibration: what a method predicted for its deciles against what was observed in them.
 
+use super::DecileWords;
 use valor_analysis::curve::{DecilePoint, Deciles};
 use valor_page::figure::{Figure, TitledPanel};
 use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
@@ -12,13 +13,12 @@ pub(crate) fn calibration(methods: &[Deciles]) -> Figure {
         (Style::Interval, "95 % interval".to_string()),
         (Style::Zero, "predicted as observed".to_string()),
     ];
-    if methods.iter().flat_map(|method| &method.points).any(|point| point.truth.is_some()) {
-        legend.push((Style::Mark, "true effect".to_string()));
-    }
+    legend.extend(DecileWords::truth_of(methods).map(|truth| (Style::Mark, truth.to_string())));
     Figure { legend, panels: methods.iter().map(figure).collect() }
 }
 
 fn figure(method: &Deciles) -> TitledPanel {
+    let words = DecileWords::of(method.asks);
     let points = || method.points.iter();
     let x = range(points().map(|point| point.predicted));
     let y = range(points().flat_map(heights).chain([0.0]));
@@ -27,10 +27,10 @@ fn figure(method: &Deciles) -> TitledPanel {
     TitledPanel {
         heading: method.name.clone(),
         panel: Panel {
-            title: format!("Calibration of uplift: {}", method.name),
-            description: "Observed against predicted uplift in each tenth of the test rows".to_string(),
-            x: Axis { label: "predicted uplift".to_string(), range: x, ticks: Ticks::Plain, count: 5 },
-            y: Axis { label: "uplift per row".to_string(), range: y, ticks: Ticks::Plain, count: 5 },
+            title: format!("Calibration of {}: {}", words.what, method.name),
+            description: format!("Observed against predicted {} in each tenth of the test rows", words.what),
+            x: Axis { label: format!("predicted {}", words.what), range: x, ticks: Ticks::Plain, count: 5 },
+            y: Axis { label: words.up.to_string(), range: y, ticks: Ticks::Plain, count: 5 },
             size: Size::Small,
             layers: vec![
                 Layer::Line(Style::Zero, diagonal(x, y)),
@@ -62,6 +62,7 @@ fn diagonal(x: (f64, f64), y: (f64, f64)) -> Vec<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use valor_base::question::Question;
 
     #[test]
     fn deciles_stand_at_their_predictions_with_intervals() {
@@ -73,7 +74,7 @@ mod tests {
             truth: Some(0.5),
         };
         let points = vec![point(1, Some(3.0), 2.0), point(2, None, 1.0)];
-        let plotted = calibration(&[Deciles { name: "A".to_string(), points }]);
+        let plotted = calibration(&[Deciles { name: "A".to_string(), asks: Question::Uplift, points }]);
         let panel = &plotted.panels[0].panel;
         let Layer::Bars(Style::Interval, bars) = &panel.layers[1] else { panic!() };
         assert!(bars.len() == 1 && bars[0].0 == 2.0 && (bars[0].2 - 3.0 - 1.96).abs() < 1e-4, "{bars:?}");

@@ -3,7 +3,7 @@
 use super::forest::LONGEST;
 use valor_analysis::Analysis;
 use valor_analysis::headline::{Grid, Headline, KindMethod, KindView, SPELLED_KINDS, verdict};
-use valor_analysis::shown::{FITTED, ORACLE, PROGNOSTIC, RANDOM, RANKERS};
+use valor_analysis::shown::{DRAWN, FITTED, ORACLE, PROGNOSTIC, RANDOM};
 use valor_page::figure::{Figure, TitledPanel};
 use valor_page::standing::{Dot, Line, Standings};
 use valor_page::svg::Style;
@@ -106,7 +106,7 @@ fn style(verdict: Verdict) -> Style {
 fn uprights(kind: &KindView) -> Vec<(Style, f64)> {
     let line = |(ranker, _): &(&str, &str)| {
         let row = kind.references.iter().find(|row| row.ranker == *ranker)?;
-        let place = RANKERS.iter().position(|known| known == ranker)?;
+        let place = DRAWN.iter().position(|known| known == ranker)?;
         Some((Style::Reference(place), *row.metrics.get(&kind.metric)?))
     };
     UPRIGHTS.iter().filter_map(line).collect()
@@ -128,7 +128,7 @@ fn legend(analysis: &Analysis, styles: &[Style]) -> Vec<(Style, String)> {
         (Style::Open, format!("{what}we cannot tell")),
     ];
     let uprights = UPRIGHTS.iter().filter_map(|(ranker, called)| {
-        let place = RANKERS.iter().position(|known| known == ranker)?;
+        let place = DRAWN.iter().position(|known| known == ranker)?;
         Some((Style::Reference(place), called.to_string()))
     });
     named.into_iter().chain(uprights).filter(|(style, _)| styles.contains(style)).collect()

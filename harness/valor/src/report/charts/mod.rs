@@ -16,13 +16,14 @@ pub(super) use quality::quality;
 pub(super) use seeds::seeds;
 
 use valor_analysis::curve::{Band, Curves, DecilePoint, Deciles, Line, LossCurve, Losses};
-use valor_analysis::shown::RANKERS;
+use valor_analysis::shown::DRAWN;
+use valor_base::question::Question;
 use valor_page::figure::{Figure, TitledPanel};
 use valor_page::panel::{Axis, Layer, Panel, Size, Ticks, range};
 use valor_page::svg::{SERIES, Style};
 
 /// As the oracle's curve is drawn.
-const TRUTH: Style = Style::Reference(RANKERS.len() - 1);
+const TRUTH: Style = Style::Reference(DRAWN.len() - 1);
 
 /// The kinds of curves beside each other: all methods if a panel can hold them, else one figure per backbone or part of it, on
 /// common axes.
@@ -70,7 +71,7 @@ fn reference(line: &Line) -> Style {
 
 /// As a reference ranking is drawn.
 fn reference_style(ranker: &str) -> Style {
-    Style::Reference(RANKERS.iter().position(|name| *name == ranker).unwrap_or(0))
+    Style::Reference(DRAWN.iter().position(|name| *name == ranker).unwrap_or(0))
 }
 
 /// What is shaded behind a method's curve: rows resampled, or the span of its seeds where that cannot be.
@@ -99,21 +100,13 @@ fn extent(curves: &Curves) -> impl Iterator<Item = f64> {
 fn curve_figure(what: &str, curves: &Curves, group: &[&Band]) -> TitledPanel {
     let names: Vec<&str> = group.iter().map(|band| band.name.as_str()).collect();
     let references = curves.references.iter().flat_map(|line| line.values.iter().copied());
-    let label = "gain per row of the list";
+    let (label, across) = (curves.axes.up, curves.axes.across);
     TitledPanel {
         heading: what.to_string(),
         panel: Panel {
             title: what.to_string(),
-            description: format!(
-                "{label} against the share of rows treated, best first: {}",
-                names.join(", ")
-            ),
-            x: Axis {
-                label: "share of rows treated, best first".to_string(),
-                range: (0.0, 1.0),
-                ticks: Ticks::Percent,
-                count: 6,
-            },
+            description: format!("{label} against the {across}: {}", names.join(", ")),
+            x: Axis { label: across.to_string(), range: (0.0, 1.0), ticks: Ticks::Percent, count: 6 },
             y: Axis {
                 label: label.to_string(),
                 range: range(extent(curves).chain(references)),
@@ -137,7 +130,38 @@ fn curve_layers(curves: &Curves, group: &[&Band]) -> Vec<Layer> {
     bands.chain(references).chain(means).collect()
 }
 
-/// Uplift by decile, a small panel per method, on common axes.
+/// What deciles are of, for a reader.
+struct DecileWords {
+    /// What is predicted.
+    what: &'static str,
+    /// The same at the start of a title.
+    title: &'static str,
+    /// What is observed of a row.
+    up: &'static str,
+    /// What is known of it.
+    truth: &'static str,
+}
+
+impl DecileWords {
+    fn of(asks: Question) -> Self {
+        match asks {
+            Question::Uplift => {
+                Self { what: "uplift", title: "Uplift", up: "uplift per row", truth: "true effect" }
+            }
+            Question::Value => {
+                Self { what: "value", title: "Value", up: "outcome per row", truth: "true expectation" }
+            }
+        }
+    }
+
+    /// What the mark of the truth is called; nothing where it is not known.
+    fn truth_of(methods: &[Deciles]) -> Option<&'static str> {
+        let known = |method: &&Deciles| method.points.iter().any(|point| point.truth.is_some());
+        methods.iter().find(known).map(|method| Self::of(method.asks).truth)
+    }
+}
+
+/// Uplift or value by decile, a small panel per method, on common axes.
 pub(super) fn deciles(methods: &[Deciles]) -> Figure {
     let points = || methods.iter().flat_map(|method| &method.points);
     let y = range(points().flat_map(heights).chain([0.0]));
@@ -146,9 +170,7 @@ pub(super) fn deciles(methods: &[Deciles]) -> Figure {
         (Style::Interval, "one standard error".to_string()),
         (Style::Mark, "predicted".to_string()),
     ];
-    if points().any(|point| point.truth.is_some()) {
-        legend.push((TRUTH, "true effect".to_string()));
-    }
+    legend.extend(DecileWords::truth_of(methods).map(|truth| (TRUTH, truth.to_string())));
     Figure { legend, panels: methods.iter().map(|method| decile_figure(method, y)).collect() }
 }
 
@@ -165,21 +187,24 @@ fn heights(point: &DecilePoint) -> Vec<f64> {
 }
 
 fn decile_figure(method: &Deciles, y: (f64, f64)) -> TitledPanel {
+    let words = DecileWords::of(method.asks);
     let points = || method.points.iter().map(|point| (point.decile as f64, point));
     let bars = points().filter_map(|(x, point)| point.error().map(|(low, high)| (x, low, high)));
     TitledPanel {
         heading: method.name.clone(),
         panel: Panel {
-            title: format!("Uplift by decile: {}", method.name),
-            description: "Observed and predicted uplift in each tenth of the test rows, best first"
-                .to_string(),
+            title: format!("{} by decile: {}", words.title, method.name),
+            description: format!(
+                "Observed and predicted {} in each tenth of the test rows, best first",
+                words.what
+            ),
             x: Axis {
                 label: "decile, best first".to_string(),
                 range: (0.5, 10.5),
                 ticks: Ticks::Whole,
                 count: 11,
             },
-            y: Axis { label: "uplift per row".to_string(), range: y, ticks: Ticks::Plain, count: 5 },
+            y: Axis { label: words.up.to_string(), range: y, ticks: Ticks::Plain, count: 5 },
             size: Size::Small,
             layers: vec![
                 Layer::Line(Style::Zero, vec![(0.5, 0.0), (10.5, 0.0)]),
@@ -264,7 +289,7 @@ mod tests {
 
     fn some(methods: Vec<Band>) -> Curves {
         let references = vec![Line { name: "random".to_string(), values: vec![0.0, 1.0] }];
-        Curves { title: "Qini curve", share: vec![0.0, 1.0], methods, references }
+        Curves { title: "Qini curve", share: vec![0.0, 1.0], methods, references, ..Curves::default() }
     }
 
     fn names(figure: &Figure) -> Vec<&str> {
@@ -326,8 +351,11 @@ mod tests {
             predicted: -2.0,
             truth: None,
         };
-        let figure =
-            deciles(&[Deciles { name: "A".to_string(), points: vec![point(1, Some(3.0)), point(2, None)] }]);
+        let figure = deciles(&[Deciles {
+            name: "A".to_string(),
+            asks: Question::Uplift,
+            points: vec![point(1, Some(3.0)), point(2, None)],
+        }]);
         let panel = &figure.panels[0].panel;
         assert_eq!(panel.layers[2], Layer::Bars(Style::Interval, vec![(1.0, 2.5, 3.5)]));
         assert_eq!(panel.layers[3], Layer::Dots(Style::Dot, vec![(1.0, 3.0)]));

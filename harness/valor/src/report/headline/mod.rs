@@ -7,7 +7,7 @@ mod tests;
 mod words;
 
 pub(super) use summary::HeadlineSummary;
-pub(super) use table::{REFERENCES, StandingTable, StepTable, direction};
+pub(super) use table::{StandingTable, StepTable, direction, references};
 pub(super) use words::{decimals, rests_on};
 
 use serde::Serialize;

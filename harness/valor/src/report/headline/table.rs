@@ -6,7 +6,8 @@ use serde::Serialize;
 use valor_analysis::Analysis;
 use valor_analysis::contrasts::ContrastView;
 use valor_analysis::headline::{Column, Grid, KindMethod, KindView, verdict};
-use valor_analysis::shown::{FITTED, ORACLE, PROGNOSTIC, RANDOM};
+use valor_analysis::shown::{FITTED, MEAN, ORACLE, PROGNOSTIC, RANDOM};
+use valor_base::question::Question;
 use valor_page::format;
 use valor_stats::metrics::Direction;
 use valor_stats::stats::Verdict;
@@ -18,12 +19,21 @@ const OPEN_ROWS: usize = 30;
 const GRIDS: usize = 2;
 
 /// The reference rankings that the table shows, and what it calls them.
-pub(in super::super) const REFERENCES: [(&str, &str); 4] = [
-    (RANDOM, "random ranking"),
-    (PROGNOSTIC, "expected spend alone"),
-    (FITTED, "expected spend alone (fitted)"),
-    (ORACLE, "oracle: the true effect"),
-];
+pub(in super::super) fn references(asks: Question) -> &'static [(&'static str, &'static str)] {
+    match asks {
+        Question::Uplift => &[
+            (RANDOM, "random ranking"),
+            (PROGNOSTIC, "expected spend alone"),
+            (FITTED, "expected spend alone (fitted)"),
+            (ORACLE, "oracle: the true effect"),
+        ],
+        Question::Value => &[
+            (RANDOM, "random ranking"),
+            (MEAN, "mean of the training rows"),
+            (ORACLE, "oracle: the true expectation"),
+        ],
+    }
+}
 
 /// The table of the headline.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -109,7 +119,7 @@ impl StandingTable {
                 },
             ));
         }
-        for (ranker, called) in REFERENCES {
+        for &(ranker, called) in references(analysis.asks) {
             if let Some(row) = reference(first, ranker, called, &headline.columns, kind) {
                 let worse = |value: Option<f64>| {
                     let merit = |value: f64| first.direction().merit(value);

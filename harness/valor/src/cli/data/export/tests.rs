@@ -42,6 +42,7 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         categorical: vec!["a \"level\"".into()],
         effect: Some("effect".into()),
         expected_control: None,
+        expected: None,
         expected_treated: None,
         propensity: Some(Propensity::Constant(0.5)),
         group: None,
