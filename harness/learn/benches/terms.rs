@@ -14,7 +14,7 @@ use rand::Rng;
 use std::time::Instant;
 use tch::Tensor;
 use valor_base::seed::Seeds;
-use valor_learn::nets::{BackboneKind, HeadSpec, OutcomeSummary, Outputs};
+use valor_learn::nets::{BackboneKind, HeadSpec, OutcomeSummary, Outputs, Readout};
 use valor_learn::objectives::{Batch, Labels, Prediction, Setting, TermKind};
 
 const BATCH: usize = 512;
@@ -62,7 +62,7 @@ fn milliseconds(kind: &TermKind, replicates: i64) -> f64 {
         .map(|_| {
             let outputs = outputs(replicates);
             let start = Instant::now();
-            term.loss(&batch, &Prediction::new(&head, &outputs)).sum(None).backward();
+            term.loss(&batch, &Prediction::new(&Readout::from(&head), &outputs)).sum(None).backward();
             start.elapsed().as_secs_f64() * 1e3
         })
         .collect();

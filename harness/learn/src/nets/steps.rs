@@ -5,7 +5,7 @@
 use super::efin::SMALLEST_NORM;
 use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_SQUARE};
 use super::tarnet::SMALLEST_SQUARE;
-use super::{BackboneKind, GatePosition, HeadSpec, NetworkSpec, UniteSpec};
+use super::{BackboneKind, Decoding, GatePosition, HeadSpec, NetworkSpec, OrdinalKind, UniteSpec, ZERO};
 use serde::Serialize;
 use valor_base::question::Question;
 
@@ -53,6 +53,8 @@ enum Operation {
     Layers { of: String, layers: Vec<String>, activation: Activation },
     /// One layer.
     Linear { of: String, layer: String },
+    /// One score, and an offset for each output.
+    Offsets { of: String, score: String, offsets: String },
     /// Each row divided by its length.
     DivideByLength { of: String, least_square: f64 },
     /// One layer times the gate of an arm.
@@ -93,6 +95,7 @@ enum Head {
     Point,
     Log { largest: f64 },
     Ziln { outputs: [&'static str; 3], sigma: Sigma, sigma_square: f64, largest: f64 },
+    Ordinal { law: OrdinalKind, decoding: Decoding, zero: f64 },
 }
 
 /// From the third raw output of a ziln head to sigma.
@@ -120,7 +123,7 @@ impl Steps {
 impl NetworkSpec {
     /// What the network computes, step by step.
     pub fn steps(&self) -> Steps {
-        let mut writer = Writer { steps: Vec::new() };
+        let mut writer = Writer { steps: Vec::new(), head: &self.head };
         if self.backbone.question() == Question::Value {
             let phi = writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()));
             let value = writer.named_head("both", "value", &phi, self.heads.len());
@@ -293,11 +296,12 @@ fn layers(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|layer| format!("{name}.{layer}")).collect()
 }
 
-struct Writer {
+struct Writer<'a> {
     steps: Vec<Step>,
+    head: &'a HeadSpec,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Writes a step down and gives back its name.
     fn add(&mut self, name: String, operation: Operation) -> String {
         self.steps.push(Step { name: name.clone(), operation });
@@ -371,8 +375,13 @@ impl Writer {
     /// The head `head`, its steps under another name.
     fn named_head(&mut self, head: &str, name: &str, of: &str, hidden: usize) -> String {
         let of = self.layer_stack(&format!("hidden.{name}"), of, layers(&format!("head.{head}"), hidden));
-        let layer = format!("head.{head}.output");
-        self.add(format!("raw.{name}"), Operation::Linear { of, layer })
+        let place = |part: &str| format!("head.{head}.{part}");
+        let coral = matches!(self.head, HeadSpec::Ordinal(spec) if spec.kind == OrdinalKind::Coral);
+        let operation = match coral {
+            true => Operation::Offsets { of, score: place("score.weight"), offsets: place("offsets") },
+            false => Operation::Linear { of, layer: place("output") },
+        };
+        self.add(format!("raw.{name}"), operation)
     }
 }
 
@@ -392,6 +401,7 @@ impl Head {
                 sigma_square: if *sigma_term { SIGMA_SQUARE } else { 0.0 },
                 largest: LOG_EXPECTATION_MAXIMUM,
             },
+            HeadSpec::Ordinal(spec) => Head::Ordinal { law: spec.kind, decoding: spec.decoding, zero: ZERO },
         }
     }
 }

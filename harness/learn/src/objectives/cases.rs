@@ -1,7 +1,7 @@
 //! Batches for tests: everything that a term may look at, as PyTorch's fixtures have it.
 
 use super::{Batch, Label, Labels, Prediction, Setting, Term, TermKind};
-use crate::nets::{BackboneKind, HeadSpec, OutcomeSummary, Outputs};
+use crate::nets::{BackboneKind, HeadSpec, OutcomeSummary, Outputs, Readout};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -34,6 +34,7 @@ fn outputs(head: &HeadSpec) -> &'static [&'static str] {
         HeadSpec::Point => &["point"],
         HeadSpec::Log => &["log"],
         HeadSpec::Ziln { .. } => &["logit", "mu", "raw"],
+        HeadSpec::Ordinal(_) => &["exceedance-1", "exceedance-2", "exceedance-3"],
     }
 }
 
@@ -95,7 +96,7 @@ impl Case {
     pub(crate) fn setting(&self) -> Setting {
         let backbone = BackboneKind::Dragonnet;
         let abilities = backbone.abilities();
-        let (summary, batch) = (self.summary, self.order.len());
+        let (summary, batch) = (self.summary.clone(), self.order.len());
         Setting {
             head: self.head.clone(),
             backbone: backbone.name(),
@@ -121,7 +122,7 @@ pub(crate) fn value(term: &dyn Term, batch: &Batch, head: &HeadSpec, inputs: &[T
         epsilon: Some(epsilon),
         ..Outputs::new(control, treated)
     };
-    term.loss(batch, &Prediction::new(head, &outputs))
+    term.loss(batch, &Prediction::new(&Readout::from(head), &outputs))
 }
 
 /// A row of labels in double precision.

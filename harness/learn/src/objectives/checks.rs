@@ -263,7 +263,7 @@ impl Lack {
         let rows = self.rows as i64;
         let outputs = match head {
             HeadSpec::Point | HeadSpec::Log => 1,
-            HeadSpec::Ziln { .. } => 3,
+            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) => 3,
         };
         let wave = |shape: &[i64], frequency: f64| {
             let count = shape.iter().product::<i64>();

@@ -128,21 +128,21 @@ impl Setting {
     }
 
     fn needs_ziln(&self, term: &str) -> anyhow::Result<()> {
-        let found = match self.head {
-            HeadSpec::Ziln { .. } => return Ok(()),
-            HeadSpec::Point => "point",
-            HeadSpec::Log => "log",
-        };
+        if let HeadSpec::Ziln { .. } = self.head {
+            return Ok(());
+        }
         Err(input_error!(
-            "term '{term}' needs a ziln head (conversion, log-mean, log-scale); found a {found} head"
+            "term '{term}' needs a ziln head (conversion, log-mean, log-scale); found a {} head",
+            self.head.name()
         ))
     }
 
     fn needs_positive(&self, term: &str) -> anyhow::Result<()> {
         match self.head {
             HeadSpec::Ziln { .. } | HeadSpec::Log => Ok(()),
-            HeadSpec::Point => Err(input_error!(
-                "term '{term}' needs a head with a positive expectation (log, ziln); found a point head"
+            HeadSpec::Point | HeadSpec::Ordinal(_) => Err(input_error!(
+                "term '{term}' needs a head with a positive expectation (log, ziln); found a {} head",
+                self.head.name()
             )),
         }
     }

@@ -5,7 +5,7 @@ use super::predict::Model;
 use super::recalibration::{Map, Maps, Recalibration, focal};
 use crate::learner::training::MOST_MEMBERS;
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Values};
-use crate::nets::{Network, OutcomeSummary};
+use crate::nets::{Buckets, Network, OutcomeSummary};
 use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
@@ -20,7 +20,9 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     spec.network.validate()?;
     spec.network.check_gate()?;
     ensure!(saved.inputs > 0, "there are no inputs");
-    let network = Network::new(&spec.network, saved.inputs as i64, &OutcomeSummary::default());
+    check_buckets(spec, saved.buckets.as_ref())?;
+    let summary = OutcomeSummary { buckets: saved.buckets.clone(), ..OutcomeSummary::default() };
+    let network = Network::new(&spec.network, saved.inputs as i64, &summary);
     let mut named: BTreeMap<&str, &Parameter> =
         saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
     let mut values = Vec::new();
@@ -54,6 +56,21 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     );
     let model = Model::new((spec, saved.inputs), network, parameters, saved.outcome_scale);
     Ok(model.first(saved.maps.clone()))
+}
+
+/// Refuses buckets that the head does not have, or that no training rows give.
+fn check_buckets(spec: &NeuralSpec, buckets: Option<&Buckets>) -> anyhow::Result<()> {
+    match (spec.network.head.buckets(), buckets) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => anyhow::bail!("a {} head has no buckets", spec.network.head.name()),
+        (Some(_), None) => anyhow::bail!("the buckets are missing"),
+        (Some(spec), Some(buckets)) => {
+            buckets.check()?;
+            let most = spec.quantiles.len() + 2;
+            ensure!(buckets.count() <= most, "there are {} buckets; the method has {most}", buckets.count());
+            Ok(())
+        }
+    }
 }
 
 /// Refuses maps that are no functions of a probability, or not those that the method makes.

@@ -130,7 +130,7 @@ fn training_steps_are_those_of_pytorch() {
         let task = rows.task();
         let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
         let network = Network::new(&spec.network, 5, &device_rows.summary);
-        let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
+        let setting = Setting::new(&spec.network, device_rows.summary.clone(), BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
         let mut stack =
             Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
@@ -238,7 +238,7 @@ fn a_diverging_replicate_falls_alone() {
     let task = rows.task();
     let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
     let network = Network::new(&spec.network, 5, &device_rows.summary);
-    let setting = Setting::new(&spec.network, device_rows.summary, 64);
+    let setting = Setting::new(&spec.network, device_rows.summary.clone(), 64);
     let objective = Objective::new(&spec.objective, &setting).unwrap();
     let trained = |poison: bool| {
         let mut stack =

@@ -140,7 +140,7 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         let network = Network::new(&spec.network, 5, &device_rows.summary);
         let names: Vec<&str> = network.layout().names().map(|(name, _)| name).collect();
         assert_eq!(names.len(), case["parameters"].as_object().unwrap().len(), "{name}: {names:?}");
-        let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
+        let setting = Setting::new(&spec.network, device_rows.summary.clone(), BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
         let mut stack =
             Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
