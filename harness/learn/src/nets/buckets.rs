@@ -184,6 +184,11 @@ impl Buckets {
         places.unsqueeze(-1).eq_tensor(&all).to_kind(kind)
     }
 
+    /// Shares of the training rows as a tensor beside `like`.
+    pub(crate) fn of_training(&self, like: &Tensor) -> Tensor {
+        self.row(like, &self.shares)
+    }
+
     /// A number per bucket as a tensor beside `like`.
     pub(crate) fn row(&self, like: &Tensor, values: &[f64]) -> Tensor {
         Tensor::from_slice(values).to_kind(like.kind()).to_device(like.device())

@@ -2,7 +2,10 @@
 //!
 //! Every tensor carries the replicates in front: parameters `[S, ...]`, features `[S, B, d]`.
 
+#[cfg(test)]
+mod bucket_properties;
 mod buckets;
+mod cc_or;
 mod counter;
 mod dense;
 mod dragonnet;
@@ -33,6 +36,7 @@ mod tarnet;
 mod unite;
 
 pub use buckets::{BucketSpec, Buckets, ZERO};
+pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
 pub use law::BucketLaw;
 pub use network::Network;
@@ -381,6 +385,8 @@ pub enum HeadSpec {
     },
     /// The bucket of the outcome, of which the training mean is known.
     Ordinal(OrdinalSpec),
+    /// The bucket of the outcome, and the value within it.
+    CcOr(CcOrSpec),
 }
 
 impl HeadSpec {
@@ -391,6 +397,7 @@ impl HeadSpec {
             HeadSpec::Log => "log",
             HeadSpec::Ziln { .. } => "ziln",
             HeadSpec::Ordinal(spec) => spec.kind.name(),
+            HeadSpec::CcOr(_) => "cc-or",
         }
     }
 
@@ -399,6 +406,7 @@ impl HeadSpec {
         match self {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => None,
             HeadSpec::Ordinal(spec) => Some(&spec.buckets),
+            HeadSpec::CcOr(spec) => Some(&spec.buckets),
         }
     }
 
@@ -406,7 +414,7 @@ impl HeadSpec {
     pub fn converts(&self) -> bool {
         match self {
             HeadSpec::Point | HeadSpec::Log => false,
-            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) => true,
+            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
         }
     }
 
@@ -414,7 +422,7 @@ impl HeadSpec {
     fn is_plain(&self) -> bool {
         match self {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => true,
-            HeadSpec::Ordinal(_) => false,
+            HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => false,
         }
     }
 
@@ -423,6 +431,7 @@ impl HeadSpec {
         match self {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => Ok(()),
             HeadSpec::Ordinal(spec) => spec.buckets.validate(spec.kind.name()),
+            HeadSpec::CcOr(spec) => spec.validate(),
         }
     }
 }

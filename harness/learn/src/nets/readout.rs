@@ -1,9 +1,10 @@
 //! How raw outputs are read: the head, and what it knows of the training rows.
 
+use super::cc_or::{Body, CcOrSaid};
 use super::head::{ArmHead, Head, LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_SQUARE, Ziln};
 use super::law::BucketLaw;
 use super::parameters::Layout;
-use super::{BucketSpec, Buckets, HeadSpec, OutcomeSummary, steady};
+use super::{BucketSpec, Buckets, CcOrSpec, HeadSpec, OrdinalSpec, OutcomeSummary, steady};
 use tch::Tensor;
 
 /// A log head starts at no mean below this.
@@ -13,14 +14,31 @@ const SMALLEST_MEAN: f64 = 1e-6;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Readout {
     spec: HeadSpec,
-    buckets: Option<Buckets>,
+    fitted: Fitted,
+}
+
+/// Heads with what they need of the training rows.
+#[derive(Clone, Debug, PartialEq)]
+enum Fitted {
+    Point,
+    Log,
+    Ziln { sigma_term: bool },
+    Ordinal(OrdinalSpec, Buckets),
+    CcOr(CcOrSpec, Buckets),
 }
 
 impl Readout {
     /// The head with what it needs of the training rows. Where these are not known yet, buckets are of outcomes 0, 1, 2 and so on.
     pub fn new(spec: &HeadSpec, summary: &OutcomeSummary) -> Self {
-        let fitted = |spec: &BucketSpec| summary.buckets.clone().unwrap_or_else(|| spec.stand_in());
-        Self { spec: spec.clone(), buckets: spec.buckets().map(fitted) }
+        let buckets = |spec: &BucketSpec| summary.buckets.clone().unwrap_or_else(|| spec.stand_in());
+        let fitted = match spec {
+            HeadSpec::Point => Fitted::Point,
+            HeadSpec::Log => Fitted::Log,
+            HeadSpec::Ziln { sigma_term } => Fitted::Ziln { sigma_term: *sigma_term },
+            HeadSpec::Ordinal(spec) => Fitted::Ordinal(spec.clone(), buckets(&spec.buckets)),
+            HeadSpec::CcOr(spec) => Fitted::CcOr(spec.clone(), buckets(&spec.buckets)),
+        };
+        Self { spec: spec.clone(), fitted }
     }
 
     /// What the head is.
@@ -30,25 +48,36 @@ impl Readout {
 
     /// The buckets of heads that have them.
     pub fn buckets(&self) -> Option<&Buckets> {
-        self.buckets.as_ref()
+        match &self.fitted {
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => None,
+            Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => Some(buckets),
+        }
     }
 
-    /// Where the raw outputs start: the pooled training outcome, so that no head starts with an advantage.
+    /// Where the raw outputs of hidden layers and an output layer start: the pooled training outcome, so that no head starts with
+    /// an advantage.
     pub fn start(&self, summary: &OutcomeSummary) -> Vec<f32> {
-        match (&self.spec, &self.buckets) {
-            (HeadSpec::Point, _) => vec![summary.mean as f32],
-            (HeadSpec::Log, _) => vec![summary.mean.max(SMALLEST_MEAN).ln() as f32],
-            (HeadSpec::Ziln { .. }, _) => {
+        match &self.fitted {
+            Fitted::Point => vec![summary.mean as f32],
+            Fitted::Log => vec![summary.mean.max(SMALLEST_MEAN).ln() as f32],
+            Fitted::Ziln { .. } => {
                 let sigma = summary.log_sd.clamp(0.05, SIGMA_MAXIMUM);
                 let raw = sigma.exp_m1().ln();
                 vec![super::logit_of(summary.positive_share), summary.log_mean as f32, raw as f32]
             }
-            (HeadSpec::Ordinal(spec), Some(buckets)) => spec.kind.start(buckets),
-            (HeadSpec::Ordinal(_), None) => Vec::new(),
+            Fitted::Ordinal(spec, buckets) => spec.kind.start(buckets),
+            Fitted::CcOr(spec, buckets) => {
+                spec.parts(buckets).into_iter().flat_map(|(_, width)| vec![0.0; width]).collect()
+            }
         }
     }
 
-    /// What makes the raw outputs of an arm: hidden layers of these widths on a representation of this width.
+    /// Number of raw outputs.
+    pub fn outputs(&self) -> usize {
+        self.start(&OutcomeSummary::default()).len()
+    }
+
+    /// What makes the raw outputs of an arm: hidden layers of these widths on a representation of this width, and what follows.
     pub(super) fn head(
         &self,
         layout: &mut Layout,
@@ -56,11 +85,12 @@ impl Readout {
         shape: (i64, &[usize]),
         summary: &OutcomeSummary,
     ) -> Box<dyn ArmHead> {
-        match (&self.spec, &self.buckets) {
-            (HeadSpec::Ordinal(spec), Some(buckets)) => spec.head(layout, name, shape, buckets),
-            (HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_), _) => {
+        match &self.fitted {
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => {
                 Box::new(Head::new(layout, name, shape, &self.start(summary)))
             }
+            Fitted::Ordinal(spec, buckets) => spec.head(layout, name, shape, buckets),
+            Fitted::CcOr(spec, buckets) => Box::new(Body::new(layout, name, shape, (spec, buckets))),
         }
     }
 
@@ -70,55 +100,69 @@ impl Readout {
     /// point:     the output itself
     /// log:       exp(output)
     /// ziln:      sigmoid(l) exp(mu + sigma^2 / 2)      without sigma_term: sigmoid(l) exp(mu)
-    /// ordinal:   soft: sum_k P_k m_k                   hard: m of the bucket that is decided for
+    /// ordinal:   soft: sum_k P_k m_k                   hard: m of the bucket that is decided for;  m: training means
+    /// cc-or:     the same of the value within each bucket
     /// ```
     pub fn expectation(&self, raw: &Tensor) -> Tensor {
-        match (&self.spec, &self.buckets) {
-            (HeadSpec::Point, _) => raw.squeeze_dim(-1),
-            (HeadSpec::Ordinal(spec), Some(buckets)) => spec.expectation(buckets, raw),
-            (HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_), _) => {
-                self.log_expectation(raw).unwrap_or_else(|| raw.shallow_clone()).exp()
-            }
+        match &self.fitted {
+            Fitted::Point => raw.squeeze_dim(-1),
+            Fitted::Log => log_of_log(raw).exp(),
+            Fitted::Ziln { sigma_term } => log_of_ziln(raw, *sigma_term).exp(),
+            Fitted::Ordinal(spec, buckets) => spec.expectation(buckets, raw),
+            Fitted::CcOr(spec, buckets) => CcOrSaid::new(spec, buckets, raw).expectation(),
         }
     }
 
     /// `log E[y]` of raw outputs, from heads that put out a positive expectation.
     pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
-        match &self.spec {
-            HeadSpec::Point | HeadSpec::Ordinal(_) => None,
-            HeadSpec::Log => Some(raw.squeeze_dim(-1).clamp_max(LOG_EXPECTATION_MAXIMUM)),
-            HeadSpec::Ziln { sigma_term } => {
-                let parts = Ziln::new(raw);
-                let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
-                if *sigma_term {
-                    log_mean += parts.sigma().square() * SIGMA_SQUARE;
-                }
-                Some(log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM))
-            }
+        match &self.fitted {
+            Fitted::Point | Fitted::Ordinal(..) | Fitted::CcOr(..) => None,
+            Fitted::Log => Some(log_of_log(raw)),
+            Fitted::Ziln { sigma_term } => Some(log_of_ziln(raw, *sigma_term)),
         }
     }
 
     /// `P(y > 0)` of raw outputs, from heads that have it. Of buckets the share above the zeros; 1 where the training rows had none.
     pub fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
-        match (&self.spec, &self.buckets) {
-            (HeadSpec::Point | HeadSpec::Log, _) => None,
-            (HeadSpec::Ziln { .. }, _) => Some(steady::sigmoid(&Ziln::new(raw).logit)),
-            (HeadSpec::Ordinal(_), buckets) => {
-                let law = self.law(raw)?;
-                let above = law.survival().into_iter().next()?;
-                let zeros = buckets.as_ref().is_some_and(Buckets::starts_with_zeros);
-                Some(if zeros { above } else { above.ones_like() })
+        match &self.fitted {
+            Fitted::Point | Fitted::Log => None,
+            Fitted::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
+            Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
+                let above = self.law(raw)?.survival().into_iter().next()?;
+                Some(if buckets.starts_with_zeros() { above } else { above.ones_like() })
             }
         }
     }
 
     /// The law of the bucket, from heads that have one.
     pub fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
-        match &self.spec {
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => None,
-            HeadSpec::Ordinal(spec) => Some(spec.kind.law(raw)),
+        match &self.fitted {
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => None,
+            Fitted::Ordinal(spec, _) => Some(spec.kind.law(raw)),
+            Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw).law()),
         }
     }
+
+    /// The raw outputs of a cc-or head by what they are.
+    pub fn cc_or(&self, raw: &Tensor) -> Option<CcOrSaid<'_>> {
+        match &self.fitted {
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Ordinal(..) => None,
+            Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw)),
+        }
+    }
+}
+
+fn log_of_log(raw: &Tensor) -> Tensor {
+    raw.squeeze_dim(-1).clamp_max(LOG_EXPECTATION_MAXIMUM)
+}
+
+fn log_of_ziln(raw: &Tensor, sigma_term: bool) -> Tensor {
+    let parts = Ziln::new(raw);
+    let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
+    if sigma_term {
+        log_mean += parts.sigma().square() * SIGMA_SQUARE;
+    }
+    log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM)
 }
 
 impl From<&HeadSpec> for Readout {

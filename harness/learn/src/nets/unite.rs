@@ -35,7 +35,7 @@ impl Unite {
         let experts = Experts::new(layout, inputs, spec);
         let (tasks, sharing) = match head {
             HeadSpec::Point => (["marginal", "uplift", "propensity"], Sharing::Residual),
-            HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) => {
+            HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => {
                 (["control", "treated", "propensity"], Sharing::Trunk)
             }
         };

@@ -1,6 +1,6 @@
 //! What a term sees: the labels of a batch and what the network says of it.
 
-use crate::nets::{BucketLaw, Buckets, Counter, Outputs, Readout};
+use crate::nets::{BucketLaw, Buckets, CcOrSaid, Counter, Outputs, Readout};
 use tch::{Kind, Tensor};
 
 /// Label columns of all rows, `[rows, COLUMNS]`: gathered with the features, one lookup per batch.
@@ -88,6 +88,20 @@ impl<'a> Prediction<'a> {
     /// The buckets of the head.
     pub fn buckets(&self) -> &Buckets {
         self.head.buckets().expect("terms that need them check the head when built")
+    }
+
+    /// What a cc-or head's raw outputs are.
+    pub fn cc_or(&self, raw: &Tensor) -> CcOrSaid<'a> {
+        self.head.cc_or(raw).expect("terms that need it check the head when built")
+    }
+
+    /// Logits of the observed arm's exceedances, `[S, B, K - 1]`.
+    pub fn observed_logits(&self, batch: &Batch) -> Tensor {
+        let raw = self.observed(batch);
+        match self.head.cc_or(&raw) {
+            Some(said) => said.logits,
+            None => raw,
+        }
     }
 
     /// The law of the observed arm's bucket.

@@ -160,7 +160,8 @@ mod tests {
             }
         }
         for backbone in catalog::BACKBONES.iter().chain(&catalog::ONE_ARM) {
-            assert_steady(backbone.key, (9, 16), &["ziln"]);
+            let components: &[&str] = if backbone.chooses_head() { &["ziln"] } else { &[] };
+            assert_steady(backbone.key, (9, 16), components);
         }
     }
 
@@ -192,6 +193,42 @@ mod tests {
             let weight = saved.parameters.iter().find(|parameter| parameter.name == "trunk.0.weight");
             assert_eq!(weight.unwrap().shape, [INPUTS, 16]);
         }
+    }
+
+    #[test]
+    fn buckets_are_kept_and_are_those_of_the_head() {
+        for (key, components) in
+            [("cc-or-net", &[][..]), ("coral", &[]), ("corn", &[]), ("or-cnn", &[]), ("tarnet", &["cc-or"])]
+        {
+            let model = model(key, (16, 8), components);
+            let saved = model.saved();
+            let restored = again(&saved).unwrap();
+            assert_eq!(restored.saved(), saved, "{key}");
+            let (found, expected) = (restored.predictions(&rows(300)), model.predictions(&rows(300)));
+            assert_eq!(found, expected, "{key}");
+            assert!(found.conversion.is_some(), "{key}");
+            let refused = |change: fn(&mut Buckets)| {
+                let mut other = saved.clone();
+                change(other.buckets.as_mut().unwrap());
+                again(&other).map(drop).unwrap_err().to_string()
+            };
+            let changes: [fn(&mut Buckets); 5] = [
+                |buckets| buckets.thresholds.swap(0, 1),
+                |buckets| buckets.means[0] = f64::NAN,
+                |buckets| buckets.shares.truncate(1),
+                |buckets| buckets.largest = 0.5,
+                |buckets| buckets.median = 0.0,
+            ];
+            for change in changes {
+                assert!(refused(change).contains("the buckets are not those of training rows"), "{key}");
+            }
+            let mut without = saved.clone();
+            without.buckets = None;
+            assert!(again(&without).map(drop).unwrap_err().to_string().contains("the buckets are missing"));
+        }
+        let mut plain = model("tarnet", (16, 8), &[]).saved();
+        plain.buckets = model("coral", (16, 8), &[]).saved().buckets;
+        assert!(again(&plain).map(drop).unwrap_err().to_string().contains("a point head has no buckets"));
     }
 
     #[test]
