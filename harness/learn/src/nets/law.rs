@@ -35,9 +35,11 @@ impl BucketLaw {
         let scores = scores.unbind(-1);
         let most =
             scores.iter().skip(1).fold(scores[0].detach(), |most, score| most.maximum(&score.detach()));
-        let sum = scores.iter().map(|score| (score - &most).exp()).reduce(|sum, more| sum + more);
-        let total = sum.unwrap_or_else(|| most.ones_like()).log() + most;
-        Self { logs: scores.iter().map(|score| score - &total).collect() }
+        // Less the largest before anything else: large scores would leave no digits to their differences.
+        let shifted: Vec<Tensor> = scores.iter().map(|score| score - &most).collect();
+        let sum = shifted.iter().map(Tensor::exp).reduce(|sum, more| sum + more);
+        let total = sum.unwrap_or_else(|| most.ones_like()).log();
+        Self { logs: shifted.iter().map(|score| score - &total).collect() }
     }
 
     /// Of `K - 1` logits of exceeding `tau_k`, each by itself: `S_k` is the least of the first `k` probabilities, since nothing keeps
