@@ -187,7 +187,7 @@ fn outcomes_that_give_no_buckets_are_refused() {
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     };
-    assert!(with("0").contains("the cc-or head: buckets need outcomes above 0"), "{}", with("0"));
+    assert!(with("0").contains("no outcome is positive"), "{}", with("0"));
     assert!(with("7").contains("the cc-or head: buckets need outcomes that differ"), "{}", with("7"));
     assert!(with("-1").contains("the cc-or head needs outcomes of 0 or more"), "{}", with("-1"));
 }
