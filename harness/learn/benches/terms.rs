@@ -14,7 +14,10 @@ use rand::Rng;
 use std::time::Instant;
 use tch::Tensor;
 use valor_base::seed::Seeds;
-use valor_learn::nets::{BackboneKind, HeadSpec, OutcomeSummary, Outputs};
+use valor_learn::nets::{
+    BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, OrdinalKind, OrdinalSpec, OutcomeSummary,
+    Outputs, Readout,
+};
 use valor_learn::objectives::{Batch, Labels, Prediction, Setting, TermKind};
 
 const BATCH: usize = 512;
@@ -51,16 +54,24 @@ fn main() {
 /// The median pass.
 fn milliseconds(kind: &TermKind, replicates: i64) -> f64 {
     let backbone = BackboneKind::Dragonnet;
-    let head = HeadSpec::Ziln { sigma_term: true };
     let summary =
         OutcomeSummary { sd: 30.0, nonzero_share: BUYERS, treated_share: 0.5, ..OutcomeSummary::default() };
     let (name, question, abilities) = (backbone.name(), backbone.question(), backbone.abilities());
-    let setting = Setting { head: head.clone(), backbone: name, question, abilities, summary, batch: BATCH };
-    let term = kind.build(&setting).unwrap();
+    let setting = |head: &HeadSpec| Setting {
+        head: head.clone(),
+        backbone: name,
+        question,
+        abilities,
+        summary: summary.clone(),
+        batch: BATCH,
+    };
+    let built = |head: HeadSpec| kind.build(&setting(&head)).ok().map(|term| (head, term));
+    let (head, term) = heads().into_iter().find_map(built).unwrap();
+    let head = Readout::from(&head);
     let batch = batch(replicates);
     let mut times: Vec<f64> = (0..PASSES)
         .map(|_| {
-            let outputs = outputs(replicates);
+            let outputs = outputs(replicates, head.outputs() as i64);
             let start = Instant::now();
             term.loss(&batch, &Prediction::new(&head, &outputs)).sum(None).backward();
             start.elapsed().as_secs_f64() * 1e3
@@ -68,6 +79,16 @@ fn milliseconds(kind: &TermKind, replicates: i64) -> f64 {
         .collect();
     times.sort_by(f64::total_cmp);
     times[PASSES / 2]
+}
+
+/// A term is looked at with the first that suits it.
+fn heads() -> Vec<HeadSpec> {
+    let ordinal = |kind| {
+        HeadSpec::Ordinal(OrdinalSpec { kind, buckets: BucketSpec::default(), decoding: Decoding::Soft })
+    };
+    let of_buckets =
+        [ordinal(OrdinalKind::Coral), ordinal(OrdinalKind::Softmax), HeadSpec::CcOr(CcOrSpec::default())];
+    [HeadSpec::Ziln { sigma_term: true }].into_iter().chain(of_buckets).collect()
 }
 
 /// As many buyers in every replicate, first.
@@ -84,7 +105,7 @@ fn batch(replicates: i64) -> Batch {
 }
 
 /// All that a network may say.
-fn outputs(replicates: i64) -> Outputs {
+fn outputs(replicates: i64, width: i64) -> Outputs {
     let rows = BATCH as i64;
     let leaf = |seed: u64, shape: &[i64]| {
         let mut stream = Seeds::new(seed).stream();
@@ -95,6 +116,6 @@ fn outputs(replicates: i64) -> Outputs {
         representation: Some(leaf(3, &[replicates, rows, WIDTH])),
         propensity: Some(leaf(4, &[replicates, rows])),
         epsilon: Some(leaf(5, &[replicates])),
-        ..Outputs::new(leaf(1, &[replicates, rows, 3]), leaf(2, &[replicates, rows, 3]))
+        ..Outputs::new(leaf(1, &[replicates, rows, width]), leaf(2, &[replicates, rows, width]))
     }
 }

@@ -178,6 +178,7 @@ pub fn fit(job: &Job, progress: &mut dyn FnMut(usize, usize)) -> anyhow::Result<
         scoring: Some(saved.spec.scoring()?),
         model: saved.spec,
         recalibration: saved.maps,
+        buckets: saved.buckets,
         outcome_scale: saved.outcome_scale,
         features: prepared.columns(),
         columns: prepared.encoder().names(),

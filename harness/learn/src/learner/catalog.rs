@@ -6,7 +6,7 @@ mod options;
 mod tests;
 
 pub use compose::{HeadKey, ObjectiveSpec, compose, compose_objective};
-pub use options::Options;
+pub use options::{Options, OrdinalOptions};
 
 use crate::learner::{MethodSpec, TreesSpec};
 use crate::nets::BackboneKind;
@@ -25,6 +25,8 @@ pub struct BackboneRow {
     kind: fn(&Options) -> BackboneKind,
     /// Terms that belong to it whatever the outcome loss is.
     terms: fn(&Options) -> Vec<TermSpec>,
+    /// The head that it is, with the losses of it; components choose where absent.
+    head: Option<HeadKey>,
     /// Weights of RERUM's public code on it: listwise, within-group.
     released: (f64, f64),
 }
@@ -41,6 +43,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "S-Learner",
         kind: |_| BackboneKind::SLearner,
         terms: |_| Vec::new(),
+        head: None,
         released: RELEASED,
     },
     BackboneRow {
@@ -48,6 +51,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "T-Learner",
         kind: |_| BackboneKind::TLearner,
         terms: |_| Vec::new(),
+        head: None,
         released: RELEASED,
     },
     BackboneRow {
@@ -55,6 +59,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "TARNet",
         kind: |options| tarnet(options, false),
         terms: |_| Vec::new(),
+        head: None,
         released: RELEASED,
     },
     BackboneRow {
@@ -67,6 +72,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
                 (options.targeted_weight > 0.0).then(|| TermSpec::new(options.targeted_weight, targeted));
             [propensity(options)].into_iter().chain(targeted).collect()
         },
+        head: None,
         released: RELEASED,
     },
     BackboneRow {
@@ -74,6 +80,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "CFR-WASS",
         kind: |options| tarnet(options, true),
         terms: |options| balance(options, 0.01, TermKind::Sinkhorn(options.sinkhorn.clone())),
+        head: None,
         released: RELEASED_CFR,
     },
     BackboneRow {
@@ -81,6 +88,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "CFR-MMD",
         kind: |options| tarnet(options, true),
         terms: |options| balance(options, 1.0, TermKind::Mmd(options.mmd.clone())),
+        head: None,
         released: RELEASED_CFR,
     },
     BackboneRow {
@@ -90,6 +98,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         terms: |options| {
             vec![TermSpec::new(1.0, TermKind::Robinson(options.robinson.clone())), propensity(options)]
         },
+        head: None,
         released: RELEASED,
     },
     BackboneRow {
@@ -97,6 +106,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "EUEN",
         kind: |options| BackboneKind::Euen(options.euen.clone()),
         terms: |_| Vec::new(),
+        head: None,
         released: RELEASED,
     },
     BackboneRow {
@@ -104,6 +114,7 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "EFIN",
         kind: |options| BackboneKind::Efin(options.efin.clone()),
         terms: |options| vec![propensity(options)],
+        head: None,
         released: RELEASED,
     },
     BackboneRow {
@@ -111,18 +122,23 @@ pub const BACKBONES: [BackboneRow; 10] = [
         name: "Shared-Index",
         kind: |options| BackboneKind::SharedIndex(options.shared_index.clone()),
         terms: |_| Vec::new(),
+        head: None,
         released: RELEASED,
     },
 ];
 
 /// Networks for rows of one arm.
-pub const ONE_ARM: [BackboneRow; 1] = [BackboneRow {
-    key: "mlp",
-    name: "MLP",
-    kind: |_| BackboneKind::Mlp,
-    terms: |_| Vec::new(),
-    released: RELEASED,
-}];
+pub const ONE_ARM: [BackboneRow; 5] = [
+    one_arm("mlp", "MLP", None),
+    one_arm("coral", "CORAL", Some(HeadKey::Coral)),
+    one_arm("corn", "CORN", Some(HeadKey::Corn)),
+    one_arm("or-cnn", "OR-CNN", Some(HeadKey::OrCnn)),
+    one_arm("cc-or-net", "CC-OR-Net", Some(HeadKey::CcOr)),
+];
+
+const fn one_arm(key: &'static str, name: &'static str, head: Option<HeadKey>) -> BackboneRow {
+    BackboneRow { key, name, kind: |_| BackboneKind::Mlp, terms: |_| Vec::new(), head, released: RELEASED }
+}
 
 /// A method of trees as files spell it and as the paper names it.
 pub struct TreesRow {
@@ -174,6 +190,13 @@ pub fn row(key: &str) -> anyhow::Result<Row> {
     backbone(key).map(Row::Network)
 }
 
+impl BackboneRow {
+    /// Whether components and objectives choose its head.
+    pub fn chooses_head(&self) -> bool {
+        self.head.is_none()
+    }
+}
+
 impl TreesRow {
     /// The method with its options.
     ///
@@ -203,8 +226,8 @@ fn propensity(options: &Options) -> TermSpec {
 /// The components of VALOR, in the order in which tables name them.
 pub const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
 
-/// All components: VALOR's, and RERUM's losses as in its paper or with the weights of its public code.
-pub const COMPONENTS: [&str; 6] = ["ziln", "focal", "gti", "wr", "rerum", "rerum-released"];
+/// All components: VALOR's, RERUM's losses as in its paper or with the weights of its public code, and CC-OR-Net's head.
+pub const COMPONENTS: [&str; 7] = ["ziln", "focal", "gti", "wr", "rerum", "rerum-released", "cc-or"];
 
 /// The backbone called `key`.
 pub fn backbone(key: &str) -> anyhow::Result<&'static BackboneRow> {
@@ -233,6 +256,11 @@ pub fn components(asked: &[String]) -> anyhow::Result<Vec<String>> {
     }
     if has(asked, "ziln") && (has(asked, "rerum") || has(asked, "rerum-released")) && !has(asked, "focal") {
         return Err(input_error!("component 'rerum' has a ziln head of its own: list it without 'ziln'"));
+    }
+    if let Some(other) = ["ziln", "rerum", "rerum-released"].iter().find(|other| has(asked, other))
+        && has(asked, "cc-or")
+    {
+        return Err(input_error!("components 'cc-or' and '{other}' each choose the head: list one"));
     }
     if has(asked, "rerum") && has(asked, "rerum-released") {
         return Err(input_error!(

@@ -2,6 +2,7 @@
 
 use super::neural::{Maps, NeuralSpec};
 use super::trees::TreesSpec;
+use crate::nets::Buckets;
 use serde::{Deserialize, Serialize};
 
 /// One trained replicate, apart from the rows that it was trained on.
@@ -15,6 +16,8 @@ pub struct SavedModel {
     pub parameters: Vec<Parameter>,
     /// What sets its conversion probabilities right, where something does.
     pub maps: Option<Maps>,
+    /// The buckets of outcomes that its heads know, in the network's unit, where they know any.
+    pub buckets: Option<Buckets>,
     /// Outcome units in one unit of the network's expectations; 1 for trees.
     pub outcome_scale: f64,
 }

@@ -140,8 +140,8 @@ fn epochs(rounds: &Rounds) -> Vec<EpochLoss> {
 /// Where a tensor is absent, of another shape or type, or trees are not whole.
 pub fn restore(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn Scorer>> {
     spec.validate()?;
-    let plain = saved.outcome_scale == 1.0 && saved.maps.is_none();
-    anyhow::ensure!(plain, "trees have neither 'outcome_scale' nor 'recalibration'");
+    let plain = saved.outcome_scale == 1.0 && saved.maps.is_none() && saved.buckets.is_none();
+    anyhow::ensure!(plain, "trees have neither 'outcome_scale' nor 'recalibration' nor 'buckets'");
     let grown = grown(spec, saved)?;
     Ok(Box::new(Forest { spec: spec.clone(), inputs: saved.inputs, grown }))
 }
@@ -262,6 +262,7 @@ impl Scorer for Forest {
             inputs: self.inputs,
             parameters: self.grown.parameters(),
             maps: None,
+            buckets: None,
             outcome_scale: 1.0,
         }
     }

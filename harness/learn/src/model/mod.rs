@@ -10,6 +10,7 @@ pub use explain::{Cell, Explained, Explanations};
 use crate::evaluation::Predictions;
 use crate::learner::neural::Maps;
 use crate::learner::{self, Device, Parameter, SavedModel, Scorer, Status, TrainedSpec};
+use crate::nets::Buckets;
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -66,6 +67,9 @@ pub struct About {
     /// What sets its conversion probabilities right, where something does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recalibration: Option<Maps>,
+    /// The buckets of outcomes that heads know, in their unit, where they know any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buckets: Option<Buckets>,
     /// Outcome units in one unit of what heads expect: expectations are multiplied by it.
     #[serde(default = "unscaled", skip_serializing_if = "is_unscaled")]
     pub outcome_scale: f64,
@@ -156,6 +160,7 @@ impl Model {
             inputs: columns.len(),
             parameters: self.tensors.clone(),
             maps: self.about.recalibration.clone(),
+            buckets: self.about.buckets.clone(),
             outcome_scale: self.about.outcome_scale,
         })
     }

@@ -31,6 +31,7 @@ fn model() -> Model {
         model: spec,
         outcome_scale: 2.5,
         recalibration: None,
+        buckets: None,
         features: vec![RawColumn { name: "x".into(), kind: ColumnKind::Numeric }],
         columns: encoder.names(),
         encoder,

@@ -70,6 +70,17 @@ impl Counter {
         (kept.to_kind(Kind::Float) * factor).view(shape)
     }
 
+    /// `[S, count]` standard normal values of the layers with this number and the next (Box and Muller):
+    ///
+    /// ```text
+    /// sqrt(-2 log(1 - u)) cos(2 pi v)          u, v: uniform values of the two layers
+    /// ```
+    pub fn normal(&self, layer: u32, count: i64) -> Tensor {
+        let (radius, angle) = (self.uniform(layer, count), self.uniform(layer + 1, count));
+        let (radius, angle) = (((-radius + 1.0).log() * -2.0).sqrt(), angle * (2.0 * std::f64::consts::PI));
+        radius * angle.cos()
+    }
+
     fn hashes_on_host(&self, layer: u32, count: i64) -> Tensor {
         let hashes: Vec<i64> = self.on_host(layer, count, i64::from);
         Tensor::from_slice(&hashes).view([self.keys.len() as i64, count])
@@ -168,6 +179,16 @@ mod tests {
         assert_eq!(values.get(1), Counter::new(vec![8], Device::Cpu).uniform(0, 500).get(0));
         let (low, high) = (values.min().double_value(&[]), values.max().double_value(&[]));
         assert!((0.0..0.02).contains(&low) && (0.98..1.0).contains(&high));
+    }
+
+    #[test]
+    fn normal_values_are_normal_and_do_not_depend_on_the_stack() {
+        let values = Counter::new(vec![3, 4], Device::Cpu).normal(9, 100_003);
+        assert_eq!(values.get(1), Counter::new(vec![4], Device::Cpu).normal(9, 100_003).get(0));
+        let (mean, square) = (values.mean(None), values.square().mean(None));
+        assert!(mean.double_value(&[]).abs() < 0.01 && (square.double_value(&[]) - 1.0).abs() < 0.02);
+        let tail = values.abs().gt(1.96).to_kind(Kind::Double).mean(None).double_value(&[]);
+        assert!((tail - 0.05).abs() < 0.003, "{tail}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::dense::Activation;
 use super::layers::{Linear, Mlp};
 use super::parameters::{Layout, Weights};
-use super::{HeadSpec, OutcomeSummary, steady};
+use super::{Pass, steady};
 use tch::Tensor;
 
 /// Smallest scale of a log-normal head.
@@ -16,8 +16,17 @@ pub(super) const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
 pub(super) const SIGMA_SQUARE: f64 = 0.5;
 /// Where the multiples of a score start: conversion logit or a single output, log-mean, log-scale.
 const OF_SCORE: [f32; 3] = [1.0, 0.7, 0.0];
-/// A log head starts at no mean below this.
-const SMALLEST_MEAN: f64 = 1e-6;
+
+/// What makes the raw outputs of an arm of its representation.
+pub(super) trait ArmHead: Send {
+    /// Raw outputs `[S, B, k]` of a representation `[S, B, width]`.
+    fn forward(&self, weights: &Weights, representation: &Tensor, pass: &Pass) -> Tensor;
+
+    /// Itself, where hidden layers and an output layer are all there is.
+    fn plain(&self) -> Option<&Head> {
+        None
+    }
+}
 
 /// Hidden layers and an output layer for one arm.
 #[derive(Clone, Debug)]
@@ -54,59 +63,13 @@ impl Head {
     }
 }
 
-impl HeadSpec {
-    /// Where the raw outputs start: the pooled training outcome, so that no head starts with an advantage.
-    pub fn start(&self, summary: &OutcomeSummary) -> Vec<f32> {
-        match self {
-            HeadSpec::Point => vec![summary.mean as f32],
-            HeadSpec::Log => vec![summary.mean.max(SMALLEST_MEAN).ln() as f32],
-            HeadSpec::Ziln { .. } => {
-                let share = summary.positive_share.clamp(1e-4, 1.0 - 1e-4);
-                let sigma = summary.log_sd.clamp(0.05, SIGMA_MAXIMUM);
-                let raw = sigma.exp_m1().ln();
-                vec![(share / (1.0 - share)).ln() as f32, summary.log_mean as f32, raw as f32]
-            }
-        }
+impl ArmHead for Head {
+    fn forward(&self, weights: &Weights, representation: &Tensor, _pass: &Pass) -> Tensor {
+        Head::forward(self, weights, representation)
     }
 
-    /// `E[y]` of raw outputs: `[S, B, k] -> [S, B]`, in the network's unit of outcomes.
-    ///
-    /// ```text
-    /// point:  the output itself
-    /// log:    exp(output)
-    /// ziln:   sigmoid(l) exp(mu + sigma^2 / 2)      without sigma_term: sigmoid(l) exp(mu)
-    /// ```
-    pub fn expectation(&self, raw: &Tensor) -> Tensor {
-        match self {
-            HeadSpec::Point => raw.squeeze_dim(-1),
-            HeadSpec::Log | HeadSpec::Ziln { .. } => {
-                self.log_expectation(raw).unwrap_or_else(|| raw.shallow_clone()).exp()
-            }
-        }
-    }
-
-    /// `log E[y]` of raw outputs, from heads that put out a positive expectation.
-    pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
-        match self {
-            HeadSpec::Point => None,
-            HeadSpec::Log => Some(raw.squeeze_dim(-1).clamp_max(LOG_EXPECTATION_MAXIMUM)),
-            HeadSpec::Ziln { sigma_term } => {
-                let parts = Ziln::new(raw);
-                let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
-                if *sigma_term {
-                    log_mean += parts.sigma().square() * SIGMA_SQUARE;
-                }
-                Some(log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM))
-            }
-        }
-    }
-
-    /// `P(y > 0)` of raw outputs, from heads that have it.
-    pub fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
-        match self {
-            HeadSpec::Point | HeadSpec::Log => None,
-            HeadSpec::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
-        }
+    fn plain(&self) -> Option<&Head> {
+        Some(self)
     }
 }
 

@@ -1,17 +1,18 @@
 //! The heads of a network, and how they make the arms' outputs.
 
-use super::head::Head;
+use super::head::{ArmHead, Head};
 use super::parameters::{Layout, Weights};
+use super::readout::Readout;
 use super::seen::Seen;
-use super::{Outputs, Sharing, own_rows, steady};
+use super::{OutcomeSummary, Outputs, Pass, Sharing, own_rows, steady};
 use tch::Tensor;
 
 /// Heads by what the arms share.
 pub(super) enum Heads {
     /// One head, whichever arm.
-    One(Head),
+    One(Box<dyn ArmHead>),
     /// One head per arm: control, treated.
-    PerArm(Head, Head),
+    PerArm(Box<dyn ArmHead>, Box<dyn ArmHead>),
     /// Control, and what treatment adds to each raw output.
     Sum { control: Head, uplift: Head, stop_gradient: bool },
     /// Marginal outcome `m` and uplift `tau`: `E_0 = m - e tau`, `E_1 = m + (1 - e) tau`.
@@ -19,56 +20,71 @@ pub(super) enum Heads {
 }
 
 impl Heads {
-    /// Heads with hidden layers of these widths on a representation of this width, starting at `start`; what is
-    /// added starts at 0.
-    pub(super) fn new(layout: &mut Layout, sharing: Sharing, shape: (i64, &[usize]), start: &[f32]) -> Self {
+    /// Heads with hidden layers of these widths on a representation of this width, starting at what `said` makes of the training
+    /// rows; what is added starts at 0.
+    pub(super) fn new(
+        layout: &mut Layout,
+        sharing: Sharing,
+        shape: (i64, &[usize]),
+        (said, summary): (&Readout, &OutcomeSummary),
+    ) -> Self {
+        let place = |name: &str| format!("head.{name}");
+        let start = said.start(summary);
         let zero = vec![0.0; start.len()];
-        let mut head = |name: &str, start: &[f32]| Head::new(layout, &format!("head.{name}"), shape, start);
         match sharing {
-            Sharing::Heads => Heads::One(head("both", start)),
+            Sharing::Heads => Heads::One(said.head(layout, &place("both"), shape, summary)),
             Sharing::Trunk | Sharing::Nothing => {
-                Heads::PerArm(head("control", start), head("treated", start))
+                let mut head = |name: &str| said.head(layout, &place(name), shape, summary);
+                Heads::PerArm(head("control"), head("treated"))
             }
             Sharing::Sum { stop_gradient } => {
-                let (control, uplift) = (head("control", start), head("uplift", &zero));
+                let mut head = |name: &str, start: &[f32]| Head::new(layout, &place(name), shape, start);
+                let (control, uplift) = (head("control", &start), head("uplift", &zero));
                 Heads::Sum { control, uplift, stop_gradient }
             }
             Sharing::Scores => {
-                let mut of_score =
-                    |name: &str, start: &[f32]| Head::of_score(layout, &format!("head.{name}"), start);
-                let (control, uplift) = (of_score("control", start), of_score("uplift", &zero));
+                let mut of_score = |name: &str, start: &[f32]| Head::of_score(layout, &place(name), start);
+                let (control, uplift) = (of_score("control", &start), of_score("uplift", &zero));
                 Heads::Sum { control, uplift, stop_gradient: false }
             }
             Sharing::Residual => {
-                Heads::Residual { marginal: head("marginal", start), uplift: head("uplift", &zero) }
+                let mut head = |name: &str, start: &[f32]| Head::new(layout, &place(name), shape, start);
+                Heads::Residual { marginal: head("marginal", &start), uplift: head("uplift", &zero) }
             }
         }
     }
 
-    /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need; `observed` says who was treated where
+    /// Raw outputs of both arms. `propensity` is the logit `[S, B]` that residual heads need; `pass` says who was treated where
     /// only the observed arm's outputs are asked for.
     pub(super) fn forward(
         &self,
         weights: &Weights,
         arms: &Seen,
         propensity: Option<&Tensor>,
-        observed: Option<&Tensor>,
+        pass: &Pass,
     ) -> Outputs {
-        match (self, observed) {
-            (Heads::PerArm(control, treated), Some(observed)) if weights.are_fused() => {
-                let [control, treated] = own_rows::forward(weights, [control, treated], arms, observed);
-                Outputs::new(control, treated)
-            }
-            _ => self.on_all_rows(weights, arms, propensity),
+        if let (Heads::PerArm(control, treated), Some(observed), true) =
+            (self, pass.observed, weights.are_fused())
+            && let (Some(control), Some(treated)) = (control.plain(), treated.plain())
+        {
+            let [control, treated] = own_rows::forward(weights, [control, treated], arms, observed);
+            return Outputs::new(control, treated);
         }
+        self.on_all_rows(weights, arms, propensity, pass)
     }
 
-    fn on_all_rows(&self, weights: &Weights, arms: &Seen, propensity: Option<&Tensor>) -> Outputs {
+    fn on_all_rows(
+        &self,
+        weights: &Weights,
+        arms: &Seen,
+        propensity: Option<&Tensor>,
+        pass: &Pass,
+    ) -> Outputs {
         match self {
-            Heads::One(head) => of(arms.map(|arm| head.forward(weights, arm))),
+            Heads::One(head) => of(arms.map(|arm| head.forward(weights, arm, pass))),
             Heads::PerArm(control, treated) => of(Seen::Apart {
-                control: control.forward(weights, arms.control()),
-                treated: treated.forward(weights, arms.treated()),
+                control: control.forward(weights, arms.control(), pass),
+                treated: treated.forward(weights, arms.treated(), pass),
             }),
             Heads::Sum { control, uplift, stop_gradient } => {
                 let control = control.forward(weights, arms.control());

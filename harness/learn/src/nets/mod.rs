@@ -2,6 +2,10 @@
 //!
 //! Every tensor carries the replicates in front: parameters `[S, ...]`, features `[S, B, d]`.
 
+#[cfg(test)]
+mod bucket_properties;
+mod buckets;
+mod cc_or;
 mod counter;
 mod dense;
 mod dragonnet;
@@ -13,12 +17,15 @@ mod gate;
 pub mod head;
 mod heads;
 pub(crate) mod host;
+mod law;
 mod layers;
 mod network;
 mod one_arm;
+mod ordinal;
 mod outputs;
 mod own_rows;
 mod parameters;
+mod readout;
 mod s_learner;
 mod seen;
 mod shared_index;
@@ -29,10 +36,15 @@ mod tape;
 mod tarnet;
 mod unite;
 
+pub use buckets::{BucketSpec, Buckets, ZERO};
+pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
+pub use law::BucketLaw;
 pub use network::Network;
+pub use ordinal::{Decoding, OrdinalKind, OrdinalSpec};
 pub use outputs::Outputs;
 pub use parameters::{Layout, Weights};
+pub use readout::Readout;
 pub use steps::Steps;
 
 use seen::Seen;
@@ -275,6 +287,8 @@ impl NetworkSpec {
     pub fn validate(&self) -> anyhow::Result<()> {
         widths("trunk", &self.trunk)?;
         widths("heads", &self.heads)?;
+        self.head.validate()?;
+        self.check_head()?;
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),
             BackboneKind::Efin(spec) => within("efin.rank", spec.rank, 1, 1024),
@@ -290,6 +304,31 @@ impl NetworkSpec {
             | BackboneKind::Dragonnet
             | BackboneKind::Euen(_) => Ok(()),
         }
+    }
+
+    /// Refuses a head of buckets on backbones whose heads are added up.
+    fn check_head(&self) -> anyhow::Result<()> {
+        let has_own = match self.backbone {
+            BackboneKind::Mlp
+            | BackboneKind::SLearner
+            | BackboneKind::TLearner
+            | BackboneKind::Tarnet
+            | BackboneKind::Cfr
+            | BackboneKind::Dragonnet => true,
+            BackboneKind::Unite(_)
+            | BackboneKind::Euen(_)
+            | BackboneKind::Efin(_)
+            | BackboneKind::SharedIndex(_) => false,
+        };
+        if has_own || self.head.is_plain() {
+            return Ok(());
+        }
+        Err(input_error!(
+            "a {} head needs a backbone whose arms have outputs of their own: mlp, s-learner, t-learner, tarnet, cfr-wass, \
+             cfr-mmd, dragonnet; found {}",
+            self.head.name(),
+            self.backbone.name()
+        ))
     }
 
     /// Refuses a gate that has nothing to act on.
@@ -345,6 +384,63 @@ pub enum HeadSpec {
         /// Whether `E[y] = pi exp(mu + sigma^2/2)` (the paper) or `pi exp(mu)` (the released code).
         sigma_term: bool,
     },
+    /// The bucket of the outcome, of which the training mean is known.
+    Ordinal(OrdinalSpec),
+    /// The bucket of the outcome, and the value within it.
+    CcOr(CcOrSpec),
+}
+
+impl HeadSpec {
+    /// Its name in messages.
+    pub fn name(&self) -> &'static str {
+        match self {
+            HeadSpec::Point => "point",
+            HeadSpec::Log => "log",
+            HeadSpec::Ziln { .. } => "ziln",
+            HeadSpec::Ordinal(spec) => spec.kind.name(),
+            HeadSpec::CcOr(_) => "cc-or",
+        }
+    }
+
+    /// The buckets that it needs of the training rows, where it needs any.
+    pub fn buckets(&self) -> Option<&BucketSpec> {
+        match self {
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => None,
+            HeadSpec::Ordinal(spec) => Some(&spec.buckets),
+            HeadSpec::CcOr(spec) => Some(&spec.buckets),
+        }
+    }
+
+    /// Whether it says `P(y > 0)`.
+    pub fn converts(&self) -> bool {
+        match self {
+            HeadSpec::Point | HeadSpec::Log => false,
+            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
+        }
+    }
+
+    /// Whether the arms' heads are layers whose outputs may be added to those of another.
+    fn is_plain(&self) -> bool {
+        match self {
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => true,
+            HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => false,
+        }
+    }
+
+    /// Refuses options out of range.
+    fn validate(&self) -> anyhow::Result<()> {
+        match self {
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => Ok(()),
+            HeadSpec::Ordinal(spec) => spec.buckets.validate(spec.kind.name()),
+            HeadSpec::CcOr(spec) => spec.validate(),
+        }
+    }
+}
+
+/// Log-odds of a share, which is kept away from 0 and 1.
+fn logit_of(share: f64) -> f32 {
+    let share = share.clamp(1e-4, 1.0 - 1e-4);
+    (share / (1.0 - share)).ln() as f32
 }
 
 /// Where the gate stands.
@@ -358,7 +454,7 @@ pub enum GatePosition {
 }
 
 /// What heads start from: the outcomes of the training rows, both arms together, in the network's unit.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct OutcomeSummary {
     /// Outcome units in one unit of the network: every other amount here is divided by it. Above 0.
     pub scale: f64,
@@ -376,6 +472,8 @@ pub struct OutcomeSummary {
     pub log_sd: f64,
     /// Share of rows that were treated.
     pub treated_share: f64,
+    /// Buckets of outcomes, for heads that need them.
+    pub buckets: Option<Buckets>,
 }
 
 impl Default for OutcomeSummary {
@@ -389,6 +487,7 @@ impl Default for OutcomeSummary {
             log_mean: 0.0,
             log_sd: 0.0,
             treated_share: 0.0,
+            buckets: None,
         }
     }
 }

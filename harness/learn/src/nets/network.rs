@@ -8,13 +8,14 @@ use super::heads::Heads;
 use super::one_arm::OneArm;
 use super::outputs::Outputs;
 use super::parameters::{Layout, Weights};
+use super::readout::Readout;
 use super::s_learner::SLearner;
 use super::seen::Seen;
 use super::shared_index::SharedIndex;
 use super::t_learner::TLearner;
 use super::tarnet::Tarnet;
 use super::unite::Unite;
-use super::{Backbone, BackboneKind, GatePosition, HeadSpec, NetworkSpec, OutcomeSummary, Pass, Sharing};
+use super::{Backbone, BackboneKind, GatePosition, NetworkSpec, OutcomeSummary, Pass, Sharing};
 use tch::Tensor;
 use valor_base::question::Question;
 
@@ -25,7 +26,7 @@ pub struct Network {
     feature_gate: Option<Gate>,
     representation_gate: Option<Gate>,
     heads: Heads,
-    head: HeadSpec,
+    head: Readout,
     question: Question,
 }
 
@@ -41,14 +42,15 @@ impl Network {
             gated(GatePosition::Features).then(|| Gate::new(&mut layout, "feature-gate", inputs, sharing));
         let representation_gate =
             gated(GatePosition::Representation).then(|| Gate::new(&mut layout, "gate", width, sharing));
-        let heads = Heads::new(&mut layout, sharing, (width, &spec.heads), &spec.head.start(summary));
+        let head = Readout::new(&spec.head, summary);
+        let heads = Heads::new(&mut layout, sharing, (width, &spec.heads), (&head, summary));
         Self {
             layout,
             backbone,
             feature_gate,
             representation_gate,
             heads,
-            head: spec.head.clone(),
+            head,
             question: spec.backbone.question(),
         }
     }
@@ -63,8 +65,8 @@ impl Network {
         self.question
     }
 
-    /// What the heads put out.
-    pub fn head(&self) -> &HeadSpec {
+    /// How what the heads put out is read.
+    pub fn head(&self) -> &Readout {
         &self.head
     }
 
@@ -83,7 +85,7 @@ impl Network {
         let found = self.backbone.represent(weights, &arms, pass);
         let gated = self.representation_gate.as_ref().map(|gate| gate.forward(weights, &found.arms));
         let arms = gated.as_ref().unwrap_or(&found.arms);
-        let said = self.heads.forward(weights, arms, found.propensity.as_ref(), pass.observed);
+        let said = self.heads.forward(weights, arms, found.propensity.as_ref(), pass);
         let shared = self.backbone.sharing() == Sharing::Trunk;
         Outputs {
             representation: shared.then(|| found.arms.control().shallow_clone()),

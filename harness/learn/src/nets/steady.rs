@@ -8,6 +8,9 @@ use tch::Tensor;
 
 /// Values that libtorch's loops take at a time (two AVX-512 registers): what is left over goes the other way.
 const STRIDE: i64 = 32;
+const GELU_CUBIC: f64 = 0.044_715;
+/// `2 sqrt(2 / pi)`
+const GELU_SCALE: f64 = 1.595_769_121_605_730_7;
 
 /// `1 / (1 + exp(-x))`
 pub fn sigmoid(x: &Tensor) -> Tensor {
@@ -25,6 +28,17 @@ pub fn sigmoid_in_place(mut x: Tensor, replicates: i64) -> Tensor {
 /// `log(1 + exp(x))`
 pub fn softplus(x: &Tensor) -> Tensor {
     -(-x).log_sigmoid()
+}
+
+/// `(exp(x) - exp(-x)) / (exp(x) + exp(-x))`
+pub fn tanh(x: &Tensor) -> Tensor {
+    sigmoid(&(x * 2.0)) * 2.0 - 1.0
+}
+
+/// `x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))`: the Gaussian error linear unit in its usual approximation.
+pub fn gelu(x: &Tensor) -> Tensor {
+    let cubic = x * x * x * GELU_CUBIC + x;
+    x * sigmoid(&(cubic * GELU_SCALE))
 }
 
 /// `x` above 0, `exp(x) - 1` below, of `[S, ...]`; `x` may be overwritten.
@@ -67,6 +81,8 @@ mod tests {
         assert_steady(sigmoid);
         assert_steady(|x| sigmoid_in_place(x.shallow_clone(), x.size()[0]));
         assert_steady(softplus);
+        assert_steady(tanh);
+        assert_steady(gelu);
         assert_steady(|x| elu(x.shallow_clone()));
     }
 
@@ -74,6 +90,8 @@ mod tests {
     fn they_are_what_they_are_called() {
         let x = Tensor::linspace(-90.0, 90.0, 1001, (Kind::Float, Device::Cpu)).unsqueeze(0);
         let pairs = [(sigmoid(&x), x.sigmoid()), (softplus(&x), x.softplus()), (elu(x.copy()), x.elu())];
+        assert!(tanh(&x).allclose(&x.tanh(), 1e-6, 1e-6, false));
+        assert!(gelu(&x).allclose(&x.gelu("tanh"), 1e-5, 1e-6, false));
 
         for (found, expected) in pairs {
             assert!(found.allclose(&expected, 1e-6, 1e-38, false));

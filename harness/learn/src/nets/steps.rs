@@ -2,10 +2,14 @@
 //!
 //! Names and equations of the operations stand in docs/reference/models.md. Every constant comes from where the network takes it.
 
+use super::cc_or::{BLOCKS, SMALLEST_VARIANCE};
 use super::efin::SMALLEST_NORM;
 use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_SQUARE};
 use super::tarnet::SMALLEST_SQUARE;
-use super::{BackboneKind, GatePosition, HeadSpec, NetworkSpec, UniteSpec};
+use super::{
+    Augmentation, BackboneKind, CcOrSpec, Decoding, GatePosition, HeadSpec, NetworkSpec, OrdinalKind,
+    Residual, Structure, UniteSpec, ZERO,
+};
 use serde::Serialize;
 use valor_base::question::Question;
 
@@ -53,6 +57,8 @@ enum Operation {
     Layers { of: String, layers: Vec<String>, activation: Activation },
     /// One layer.
     Linear { of: String, layer: String },
+    /// One score, and an offset for each output.
+    Offsets { of: String, score: String, offsets: String },
     /// Each row divided by its length.
     DivideByLength { of: String, least_square: f64 },
     /// One layer times the gate of an arm.
@@ -67,6 +73,14 @@ enum Operation {
     Attend { of: String, query: String, key: String, value: String, least_length: f64, divisor: f64 },
     /// Attention of the treatment on fields.
     Interact { of: String, field: String, treatment: String, score: String },
+    /// Logits of conditional exceedances, one layer each; with `feed` a layer sees the earlier logits too.
+    Exceedances { of: String, layers: Vec<String>, feed: bool },
+    /// A gated linear unit of a representation, the law of the bucket and an embedding of it.
+    Align { of: [String; 2], law: Structure, embedding: String, value: String, gate: String },
+    /// Residual blocks.
+    Blocks { of: String, blocks: Vec<String>, least_variance: f64 },
+    /// The columns of these, one after another.
+    Concatenate { of: Vec<String> },
     /// `1 / (1 + exp(-z))`
     Sigmoid { of: String },
     /// Two layers, multiplied column by column, and the sum of the columns.
@@ -93,6 +107,8 @@ enum Head {
     Point,
     Log { largest: f64 },
     Ziln { outputs: [&'static str; 3], sigma: Sigma, sigma_square: f64, largest: f64 },
+    Ordinal { law: OrdinalKind, decoding: Decoding, zero: f64 },
+    CcOr { law: Structure, residual: Residual, whales: bool, decoding: Decoding, zero: f64 },
 }
 
 /// From the third raw output of a ziln head to sigma.
@@ -120,7 +136,7 @@ impl Steps {
 impl NetworkSpec {
     /// What the network computes, step by step.
     pub fn steps(&self) -> Steps {
-        let mut writer = Writer { steps: Vec::new() };
+        let mut writer = Writer { steps: Vec::new(), head: &self.head };
         if self.backbone.question() == Question::Value {
             let phi = writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()));
             let value = writer.named_head("both", "value", &phi, self.heads.len());
@@ -293,11 +309,12 @@ fn layers(name: &str, count: usize) -> Vec<String> {
     (0..count).map(|layer| format!("{name}.{layer}")).collect()
 }
 
-struct Writer {
+struct Writer<'a> {
     steps: Vec<Step>,
+    head: &'a HeadSpec,
 }
 
-impl Writer {
+impl Writer<'_> {
     /// Writes a step down and gives back its name.
     fn add(&mut self, name: String, operation: Operation) -> String {
         self.steps.push(Step { name: name.clone(), operation });
@@ -371,8 +388,57 @@ impl Writer {
     /// The head `head`, its steps under another name.
     fn named_head(&mut self, head: &str, name: &str, of: &str, hidden: usize) -> String {
         let of = self.layer_stack(&format!("hidden.{name}"), of, layers(&format!("head.{head}"), hidden));
-        let layer = format!("head.{head}.output");
-        self.add(format!("raw.{name}"), Operation::Linear { of, layer })
+        let place = |part: &str| format!("head.{head}.{part}");
+        if let HeadSpec::CcOr(spec) = self.head {
+            return self.cc_or(spec, name, of, &place);
+        }
+        let coral = matches!(self.head, HeadSpec::Ordinal(spec) if spec.kind == OrdinalKind::Coral);
+        let operation = match coral {
+            true => Operation::Offsets { of, score: place("score.weight"), offsets: place("offsets") },
+            false => Operation::Linear { of, layer: place("output") },
+        };
+        self.add(format!("raw.{name}"), operation)
+    }
+
+    /// What a cc-or head computes of its hidden layers.
+    fn cc_or(
+        &mut self,
+        spec: &CcOrSpec,
+        name: &str,
+        hidden: String,
+        place: &dyn Fn(&str) -> String,
+    ) -> String {
+        let of = hidden.clone();
+        let law = match spec.structure {
+            Structure::Cascade => {
+                let gates = (0..=spec.buckets.quantiles.len()).map(|gate| place(&format!("gate.{gate}")));
+                Operation::Exceedances { of, layers: gates.collect(), feed: spec.feed }
+            }
+            Structure::Softmax => Operation::Linear { of, layer: place("scores") },
+        };
+        let mut raw = vec![self.add(format!("law.{name}"), law)];
+        let align = Operation::Align {
+            of: [hidden, raw[0].clone()],
+            law: spec.structure,
+            embedding: place("alignment.embedding"),
+            value: place("alignment.value"),
+            gate: place("alignment.gate"),
+        };
+        let aligned = (spec.residual != Residual::None || spec.augmentation != Augmentation::None)
+            .then(|| self.add(format!("aligned.{name}"), align));
+        if let (Some(aligned), true) = (&aligned, spec.residual != Residual::None) {
+            let blocks = (0..BLOCKS).map(|block| place(&format!("block.{block}"))).collect();
+            let (of, least_variance) = (aligned.clone(), SMALLEST_VARIANCE);
+            let of = self.add(format!("blocks.{name}"), Operation::Blocks { of, blocks, least_variance });
+            let layer = place("residual");
+            raw.push(self.add(format!("residual.{name}"), Operation::Linear { of, layer }));
+        }
+        if let (Some(aligned), true) = (&aligned, spec.augmentation != Augmentation::None) {
+            let of = self.layer_stack(&format!("seen.{name}"), aligned, vec![place("whales.hidden.0")]);
+            let layer = place("whales.output");
+            raw.push(self.add(format!("whales.{name}"), Operation::Linear { of, layer }));
+        }
+        self.add(format!("raw.{name}"), Operation::Concatenate { of: raw })
     }
 }
 
@@ -392,6 +458,14 @@ impl Head {
                 sigma_square: if *sigma_term { SIGMA_SQUARE } else { 0.0 },
                 largest: LOG_EXPECTATION_MAXIMUM,
             },
+            HeadSpec::CcOr(spec) => Head::CcOr {
+                law: spec.structure,
+                residual: spec.residual,
+                whales: spec.augmentation != Augmentation::None,
+                decoding: spec.decoding,
+                zero: ZERO,
+            },
+            HeadSpec::Ordinal(spec) => Head::Ordinal { law: spec.kind, decoding: spec.decoding, zero: ZERO },
         }
     }
 }

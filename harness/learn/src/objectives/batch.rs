@@ -1,6 +1,6 @@
 //! What a term sees: the labels of a batch and what the network says of it.
 
-use crate::nets::{Counter, HeadSpec, Outputs};
+use crate::nets::{BucketLaw, Buckets, CcOrSaid, Counter, Outputs, Readout};
 use tch::{Kind, Tensor};
 
 /// Label columns of all rows, `[rows, COLUMNS]`: gathered with the features, one lookup per batch.
@@ -59,13 +59,13 @@ impl Batch {
 
 /// What the network says of a batch.
 pub struct Prediction<'a> {
-    head: &'a HeadSpec,
+    head: &'a Readout,
     outputs: &'a Outputs,
 }
 
 impl<'a> Prediction<'a> {
     /// Reads raw outputs by the head that made them.
-    pub fn new(head: &'a HeadSpec, outputs: &'a Outputs) -> Self {
+    pub fn new(head: &'a Readout, outputs: &'a Outputs) -> Self {
         Self { head, outputs }
     }
 
@@ -85,6 +85,30 @@ impl<'a> Prediction<'a> {
         self.head.expectation(&self.observed(batch))
     }
 
+    /// The buckets of the head.
+    pub fn buckets(&self) -> &Buckets {
+        self.head.buckets().expect("terms that need them check the head when built")
+    }
+
+    /// What a cc-or head's raw outputs are.
+    pub fn cc_or(&self, raw: &Tensor) -> CcOrSaid<'a> {
+        self.head.cc_or(raw).expect("terms that need it check the head when built")
+    }
+
+    /// Logits of the observed arm's exceedances, `[S, B, K - 1]`.
+    pub fn observed_logits(&self, batch: &Batch) -> Tensor {
+        let raw = self.observed(batch);
+        match self.head.cc_or(&raw) {
+            Some(said) => said.logits,
+            None => raw,
+        }
+    }
+
+    /// The law of the observed arm's bucket.
+    pub fn observed_law(&self, batch: &Batch) -> BucketLaw {
+        self.head.law(&self.observed(batch)).expect("terms that need it check the head when built")
+    }
+
     /// `log E[y]` of the observed arm, `[S, B]`, from heads whose expectation is positive.
     pub fn observed_log_expectation(&self, batch: &Batch) -> Tensor {
         self.head
@@ -99,12 +123,12 @@ impl<'a> Prediction<'a> {
 
     /// `log E_1 - log E_0`, `[S, B]`, from heads whose expectation is positive.
     pub fn log_ratio(&self) -> Tensor {
-        self.contrast(HeadSpec::log_expectation)
+        self.contrast(Readout::log_expectation)
     }
 
     /// `P(y > 0)` under treatment less that under control, `[S, B]`, from ziln heads.
     pub fn conversion_uplift(&self) -> Tensor {
-        self.contrast(HeadSpec::conversion)
+        self.contrast(Readout::conversion)
     }
 
     /// What both arms' heads see, `[S, B, width]`.
@@ -122,7 +146,7 @@ impl<'a> Prediction<'a> {
         self.outputs.epsilon.as_ref().expect("terms that need it check the backbone when built")
     }
 
-    fn contrast(&self, of: fn(&HeadSpec, &Tensor) -> Option<Tensor>) -> Tensor {
+    fn contrast(&self, of: fn(&Readout, &Tensor) -> Option<Tensor>) -> Tensor {
         let of = |raw| of(self.head, raw).expect("terms that need it check the head when built");
         of(&self.outputs.treated) - of(&self.outputs.reference)
     }

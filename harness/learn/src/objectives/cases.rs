@@ -1,7 +1,10 @@
 //! Batches for tests: everything that a term may look at, as PyTorch's fixtures have it.
 
 use super::{Batch, Label, Labels, Prediction, Setting, Term, TermKind};
-use crate::nets::{BackboneKind, HeadSpec, OutcomeSummary, Outputs};
+use crate::nets::{
+    BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, OrdinalKind, OrdinalSpec, OutcomeSummary,
+    Outputs, Readout,
+};
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
@@ -34,6 +37,8 @@ fn outputs(head: &HeadSpec) -> &'static [&'static str] {
         HeadSpec::Point => &["point"],
         HeadSpec::Log => &["log"],
         HeadSpec::Ziln { .. } => &["logit", "mu", "raw"],
+        // They are drawn.
+        HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => &[],
     }
 }
 
@@ -75,6 +80,12 @@ impl Case {
                 Value::Null => vec![0.0; count],
                 arms => numbers(&arms[arm]),
             };
+            if outputs(&self.head).is_empty() {
+                let width = Readout::from(&self.head).outputs();
+                return self.arrange(|row| {
+                    (0..width).map(|place| ((row * width + place) as f64 * 0.7 + arm as f64).sin()).collect()
+                });
+            }
             let columns: Vec<Vec<f64>> = outputs(&self.head).iter().map(column).collect();
             self.arrange(|row| columns.iter().map(|column| column[row]).collect())
         };
@@ -95,7 +106,7 @@ impl Case {
     pub(crate) fn setting(&self) -> Setting {
         let backbone = BackboneKind::Dragonnet;
         let abilities = backbone.abilities();
-        let (summary, batch) = (self.summary, self.order.len());
+        let (summary, batch) = (self.summary.clone(), self.order.len());
         Setting {
             head: self.head.clone(),
             backbone: backbone.name(),
@@ -121,7 +132,7 @@ pub(crate) fn value(term: &dyn Term, batch: &Batch, head: &HeadSpec, inputs: &[T
         epsilon: Some(epsilon),
         ..Outputs::new(control, treated)
     };
-    term.loss(batch, &Prediction::new(head, &outputs))
+    term.loss(batch, &Prediction::new(&Readout::from(head), &outputs))
 }
 
 /// A row of labels in double precision.
@@ -144,6 +155,10 @@ pub(crate) fn registered() -> Vec<TermKind> {
         r#"{"ranking": {"link": {"hinge": {"margin": 0.1}}, "weight": "absolute"}}"#,
         r#"{"ranking": {"weight": "rank-difference"}}"#,
         r#"{"robinson": {"detach": false}}"#,
+        r#"{"cascade": {"reduction": "pooled"}}"#,
+        r#"{"cascade": {"reduction": "rows"}}"#,
+        r#"{"distillation": {"shares": "training"}}"#,
+        r#"{"bucket-residual": {"error": "squared"}}"#,
         r#"{"sinkhorn": {"through-plan": true, "dummy": false, "debiased": true, "floor": false}}"#,
         r#"{"mmd": {"kernel": "linear"}}"#,
         r#"{"mmd": {"kernel": "linear-root"}}"#,
@@ -153,6 +168,32 @@ pub(crate) fn registered() -> Vec<TermKind> {
     ];
     let more = more.iter().map(|text| serde_json::from_str(text).unwrap());
     TermKind::all().into_iter().chain(more).collect()
+}
+
+/// The head that a term is looked at with.
+fn head_of(term: &TermKind) -> HeadSpec {
+    let ordinal = |kind| {
+        HeadSpec::Ordinal(OrdinalSpec { kind, buckets: BucketSpec::default(), decoding: Decoding::Soft })
+    };
+    match term {
+        TermKind::Cascade(_)
+        | TermKind::Distillation(_)
+        | TermKind::BucketResidual(_)
+        | TermKind::Whales(_) => HeadSpec::CcOr(CcOrSpec::default()),
+        TermKind::Exceedance(_) => ordinal(OrdinalKind::Coral),
+        TermKind::BucketLikelihood(_) => ordinal(OrdinalKind::Softmax),
+        _ => HeadSpec::Ziln { sigma_term: true },
+    }
+}
+
+/// The batch of the fixtures, seen by a head that suits the term.
+pub(crate) fn common_of(term: &TermKind) -> Case {
+    let common = common();
+    let head = head_of(term);
+    if head == common.head {
+        return common;
+    }
+    Case::new(&fixtures()["batches"]["main"], head, Label::Transformed, common.summary)
 }
 
 /// The batch of the fixtures, seen by a ziln head.

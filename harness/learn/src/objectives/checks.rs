@@ -1,8 +1,10 @@
 //! What holds for every registered term, whoever wrote it: a new one is checked by being in the registry.
 
-use super::cases::{self, Case, common, registered, single, value};
+use super::cases::{self, Case, common, common_of, registered, single, value};
 use super::*;
-use crate::nets::HeadSpec;
+use crate::nets::{
+    BucketSpec, CcOrSpec, Decoding, Distillation, HeadSpec, OrdinalKind, OrdinalSpec, Readout,
+};
 use tch::{Device, Kind};
 
 #[test]
@@ -40,8 +42,8 @@ fn values_and_gradients_are_those_of_pytorch() {
 
 #[test]
 fn gradients_are_those_of_finite_differences_and_not_all_zero() {
-    let case = common();
     for kind in registered() {
+        let case = common_of(&kind);
         let term = case.build(&kind);
         let leaves = case.inputs.each_ref().map(|input| input.copy().set_requires_grad(true));
         value(term.as_ref(), &case.batch, &case.head, &leaves).sum(None).backward();
@@ -93,9 +95,10 @@ fn a_replicate_does_not_feel_its_neighbours() {
     let other = own.flip([1]) + Tensor::from_slice(&[0.0f32, 1.0, 0.5, 0.0, 7.0]);
     let alone = Batch::new(&own, case.batch.ranked_rows);
     let beside = Batch::new(&Tensor::cat(&[&own, &other], 0), rows as usize);
-    let inputs = case.inputs.each_ref().map(single);
-    let stacked = inputs.each_ref().map(|input| Tensor::cat(&[input, &(input * 0.7 + 0.1)], 0));
     for kind in registered() {
+        let case = common_of(&kind);
+        let inputs = case.inputs.each_ref().map(single);
+        let stacked = inputs.each_ref().map(|input| Tensor::cat(&[input, &(input * 0.7 + 0.1)], 0));
         let term = case.build(&kind);
         let pass = |batch: &Batch, inputs: &[Tensor; 5]| {
             let leaves = inputs.each_ref().map(|input| input.copy().set_requires_grad(true));
@@ -114,16 +117,16 @@ fn extreme_outcomes_and_outputs_give_finite_losses() {
     let rows = outcomes.map(|y| [Labels::row(true, y, 2.0 * y), Labels::row(false, y, -2.0 * y)]);
     let table: Vec<f32> = rows.into_iter().flatten().flatten().collect();
     let batch = Batch::new(&Tensor::from_slice(&table).view([1, 8, -1]), 6);
-    let case = common();
     for kind in registered() {
-        let term = case.build(&kind);
+        let case = common_of(&kind);
+        let (term, width) = (case.build(&kind), Readout::from(&case.head).outputs() as i64);
         for level in [-60.0, 0.0, 60.0] {
             let full = |shape: &[i64], value: f64| {
                 Tensor::full(shape, value, (Kind::Float, Device::Cpu)).set_requires_grad(true)
             };
             let inputs = [
-                full(&[1, 8, 3], level),
-                full(&[1, 8, 3], level * 0.5),
+                full(&[1, 8, width], level),
+                full(&[1, 8, width], level * 0.5),
                 (Tensor::arange(48, (Kind::Float, Device::Cpu)).view([1, 8, 6]) * level * 1e3)
                     .set_requires_grad(true),
                 full(&[1, 8], level),
@@ -189,11 +192,19 @@ fn rows_are_sampled_in_training_only() {
 /// Batches without an arm, without buyers, with one row or one value: no term divides by what is not there.
 #[test]
 fn sets_that_a_batch_lacks_give_finite_losses_and_gradients() {
+    let ordinal = |kind| {
+        HeadSpec::Ordinal(OrdinalSpec { kind, buckets: BucketSpec::default(), decoding: Decoding::Soft })
+    };
     let heads = [
         HeadSpec::Point,
         HeadSpec::Log,
         HeadSpec::Ziln { sigma_term: true },
         HeadSpec::Ziln { sigma_term: false },
+        ordinal(OrdinalKind::Coral),
+        ordinal(OrdinalKind::Corn),
+        ordinal(OrdinalKind::Softmax),
+        HeadSpec::CcOr(CcOrSpec::default()),
+        HeadSpec::CcOr(CcOrSpec { distillation: Distillation::HeadToHead, ..CcOrSpec::default() }),
     ];
     let mut built = std::collections::BTreeSet::new();
     for head in heads {
@@ -261,10 +272,7 @@ impl Lack {
 
     fn check(&self, kind: &TermKind, term: &dyn Term, head: &HeadSpec) {
         let rows = self.rows as i64;
-        let outputs = match head {
-            HeadSpec::Point | HeadSpec::Log => 1,
-            HeadSpec::Ziln { .. } => 3,
-        };
+        let outputs = Readout::from(head).outputs() as i64;
         let wave = |shape: &[i64], frequency: f64| {
             let count = shape.iter().product::<i64>();
             let values = (Tensor::arange(count, (Kind::Float, Device::Cpu)) * frequency).sin();

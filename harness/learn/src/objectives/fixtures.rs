@@ -2,7 +2,7 @@
 
 use super::cases::{exact_row, numbers};
 use super::*;
-use crate::nets::{BackboneKind, Outputs};
+use crate::nets::{BackboneKind, Outputs, Readout};
 use serde_json::Value;
 
 const FIXTURES: &str = include_str!("../../../fixtures/pytorch.json");
@@ -126,7 +126,7 @@ fn values_and_gradients_are_those_of_pytorch() {
         let [control, treated] = &outputs;
         let raw = Outputs::new(control.shallow_clone(), treated.shallow_clone());
         let term = term(name, &loss["options"]).build(&case.setting()).unwrap();
-        let value = term.loss(&case.batch, &Prediction::new(&case.head, &raw));
+        let value = term.loss(&case.batch, &Prediction::new(&Readout::from(&case.head), &raw));
         let found = value.double_value(&[0]);
         assert!(
             close(found, loss["value"].as_f64().unwrap()),
@@ -161,7 +161,7 @@ fn the_sparse_ranking_sum_does_not_depend_on_the_block_width() {
         let mut setting = case.setting();
         setting.summary.nonzero_share = share;
         let term = TermKind::Ranking(ranking(options)).build(&setting).unwrap();
-        term.loss(&case.batch, &Prediction::new(&case.head, &raw)).double_value(&[0])
+        term.loss(&case.batch, &Prediction::new(&Readout::from(&case.head), &raw)).double_value(&[0])
     };
     assert!(case.ranked > 8, "the narrow block must not hold all ranked rows");
     assert!((loss(0.01) - loss(1.0)).abs() < 1e-12);
@@ -179,7 +179,7 @@ fn the_focal_loss_is_least_away_from_the_truth() {
         let rows = (0..100).flat_map(|row| exact_row(0.0, f64::from(u8::from(row < truth)), 0.0));
         let table = Tensor::from_slice(&rows.collect::<Vec<f64>>()).view([1, 100, -1]);
         let batch = Batch::new(&table.expand([probabilities.len() as i64, -1, -1], false), 0);
-        let loss = FocalZilnSpec::default().loss(&batch, &Prediction::new(&head, &outputs));
+        let loss = FocalZilnSpec::default().loss(&batch, &Prediction::new(&Readout::from(&head), &outputs));
         let least = probabilities[loss.argmin(0, false).int64_value(&[]) as usize];
         assert!((least - expected).abs() <= 0.0051, "{truth} %: {least}");
     }

@@ -3,12 +3,15 @@
 //! A term is one file that implements `TermOptions` and `Term`, and one line of `registry.rs`.
 
 mod batch;
+mod bucket_residual;
 mod by_arm;
+mod cascade;
 #[cfg(test)]
 mod cases;
 #[cfg(test)]
 mod checks;
 mod closed_form;
+mod distillation;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
@@ -28,9 +31,13 @@ mod sinkhorn;
 mod targeted;
 mod tweedie;
 mod unit;
+mod whales;
 mod ziln;
 
 pub use batch::{Batch, Labels, Prediction};
+pub use bucket_residual::{BucketResidualSpec, ResidualError};
+pub use cascade::{BucketLikelihoodSpec, CascadeSpec, ExceedanceSpec, RiskSets};
+pub use distillation::{DistillationSpec, Shares};
 pub use huber::HuberSpec;
 pub use listwise::{ListwiseSpec, Over};
 pub use mmd::MmdSpec;
@@ -44,9 +51,13 @@ pub use sinkhorn::SinkhornSpec;
 pub use targeted::TargetedSpec;
 pub use tweedie::TweedieSpec;
 pub use unit::{NamedUnit, Unit};
+pub use whales::WhalesSpec;
 pub use ziln::{FocalZilnSpec, ZilnSpec};
 
-use crate::nets::{Abilities, HeadSpec, NetworkSpec, OutcomeSummary};
+use crate::nets::{
+    Abilities, Augmentation, Distillation, HeadSpec, NetworkSpec, OrdinalKind, OutcomeSummary, Residual,
+    Structure,
+};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 use valor_base::input_error;
@@ -128,23 +139,74 @@ impl Setting {
     }
 
     fn needs_ziln(&self, term: &str) -> anyhow::Result<()> {
-        let found = match self.head {
-            HeadSpec::Ziln { .. } => return Ok(()),
-            HeadSpec::Point => "point",
-            HeadSpec::Log => "log",
-        };
+        if let HeadSpec::Ziln { .. } = self.head {
+            return Ok(());
+        }
         Err(input_error!(
-            "term '{term}' needs a ziln head (conversion, log-mean, log-scale); found a {found} head"
+            "term '{term}' needs a ziln head (conversion, log-mean, log-scale); found a {} head",
+            self.head.name()
         ))
     }
 
     fn needs_positive(&self, term: &str) -> anyhow::Result<()> {
         match self.head {
             HeadSpec::Ziln { .. } | HeadSpec::Log => Ok(()),
-            HeadSpec::Point => Err(input_error!(
-                "term '{term}' needs a head with a positive expectation (log, ziln); found a point head"
+            HeadSpec::Point | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => Err(input_error!(
+                "term '{term}' needs a head with a positive expectation (log, ziln); found a {} head",
+                self.head.name()
             )),
         }
+    }
+
+    /// Conditional exceedances: cc-or's cascade, CORN.
+    fn needs_conditionals(&self, term: &str) -> anyhow::Result<()> {
+        let has = match &self.head {
+            HeadSpec::CcOr(spec) => spec.structure == Structure::Cascade,
+            HeadSpec::Ordinal(spec) => spec.kind == OrdinalKind::Corn,
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => false,
+        };
+        self.needs_head(term, has, "a corn head, or a cc-or head with structure = \"cascade\"")
+    }
+
+    /// Exceedances by themselves: CORAL, OR-CNN.
+    fn needs_exceedances(&self, term: &str) -> anyhow::Result<()> {
+        let has = match &self.head {
+            HeadSpec::Ordinal(spec) => matches!(spec.kind, OrdinalKind::Coral | OrdinalKind::OrCnn),
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::CcOr(_) => false,
+        };
+        self.needs_head(term, has, "a coral or or-cnn head")
+    }
+
+    /// A law of the bucket that has a log.
+    fn needs_log_law(&self, term: &str) -> anyhow::Result<()> {
+        let has = match &self.head {
+            HeadSpec::CcOr(_) => true,
+            HeadSpec::Ordinal(spec) => matches!(spec.kind, OrdinalKind::Corn | OrdinalKind::Softmax),
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => false,
+        };
+        self.needs_head(term, has, "a corn, softmax or cc-or head")
+    }
+
+    fn needs_distillation(&self, term: &str) -> anyhow::Result<()> {
+        let has = matches!(&self.head, HeadSpec::CcOr(spec) if spec.distillation != Distillation::None);
+        self.needs_head(term, has, "a cc-or head with 'distillation'")
+    }
+
+    fn needs_residual(&self, term: &str) -> anyhow::Result<()> {
+        let has = matches!(&self.head, HeadSpec::CcOr(spec) if spec.residual != Residual::None);
+        self.needs_head(term, has, "a cc-or head with 'residual'")
+    }
+
+    fn needs_whales(&self, term: &str) -> anyhow::Result<()> {
+        let has = matches!(&self.head, HeadSpec::CcOr(spec) if spec.augmentation != Augmentation::None);
+        self.needs_head(term, has, "a cc-or head with 'augmentation'")
+    }
+
+    fn needs_head(&self, term: &str, has: bool, what: &str) -> anyhow::Result<()> {
+        if has {
+            return Ok(());
+        }
+        Err(input_error!("term '{term}' needs {what}; found a {} head", self.head.name()))
     }
 
     /// Refuses networks of one arm; `term` compares arms.

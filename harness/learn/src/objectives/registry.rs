@@ -50,6 +50,18 @@ registry! {
     Ziln(super::ziln::ZilnSpec) = "ziln",
     /// The same with a focal conversion part.
     FocalZiln(super::ziln::FocalZilnSpec) = "focal-ziln",
+    /// Conditional exceedances of the observed arm's buckets.
+    Cascade(super::cascade::CascadeSpec) = "cascade",
+    /// Exceedances of the observed arm's buckets, each by itself.
+    Exceedance(super::cascade::ExceedanceSpec) = "exceedance",
+    /// Likelihood of the observed arm's bucket.
+    BucketLikelihood(super::cascade::BucketLikelihoodSpec) = "bucket-likelihood",
+    /// CC-OR-Net's calibration of the law of the bucket.
+    Distillation(super::distillation::DistillationSpec) = "distillation",
+    /// CC-OR-Net's place within the bucket.
+    BucketResidual(super::bucket_residual::BucketResidualSpec) = "bucket-residual",
+    /// CC-OR-Net's second look at the top bucket.
+    Whales(super::whales::WhalesSpec) = "whales",
     /// Ranking of pairs by uplift.
     Ranking(super::ranking::RankingSpec) = "ranking",
     /// Wasserstein distance of the arms' representations.

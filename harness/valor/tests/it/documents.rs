@@ -308,8 +308,10 @@ fn every_metric_stands_in_documents_and_fixtures() {
 fn every_backbone_and_method_of_trees_stands_in_documents_and_fixtures() {
     let (networks, trees) = (read("docs/methods/networks.md"), read("docs/methods/trees.md"));
     let (reference, models) = (read("docs/reference/experiments.md"), read("docs/reference/models.md"));
-    let cases: Value = serde_json::from_str(&fixture("networks.json")).unwrap();
-    let cases: Vec<&Value> = cases["cases"].as_object().unwrap().values().collect();
+    let files = ["networks.json", "buckets.json"].map(|name| fixture(name));
+    let files = files.map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    let cases: Vec<&Value> =
+        files.iter().flat_map(|file| file["cases"].as_object().unwrap().values()).collect();
     for row in catalog::BACKBONES.iter().chain(&catalog::ONE_ARM) {
         let (key, name) = (row.key, row.name);
         assert!(
@@ -319,7 +321,7 @@ fn every_backbone_and_method_of_trees_stands_in_documents_and_fixtures() {
         assert!(reference.contains(&format!("`\"{key}\"`")), "docs/reference/experiments.md lacks {key}");
         assert!(
             cases.iter().any(|case| case["method"]["backbone"] == key),
-            "networks.json has no case of {key}"
+            "networks.json and buckets.json have no case of {key}"
         );
     }
     for row in &catalog::TREES {
@@ -334,8 +336,10 @@ fn every_backbone_and_method_of_trees_stands_in_documents_and_fixtures() {
 fn every_head_stands_in_documents_and_fixtures() {
     let (networks, reference) = (read("docs/methods/networks.md"), read("docs/reference/experiments.md"));
     let models = read("docs/reference/models.md");
-    let cases: Value = serde_json::from_str(&fixture("networks.json")).unwrap();
-    let cases: Vec<&Value> = cases["cases"].as_object().unwrap().values().collect();
+    let files = ["networks.json", "buckets.json"].map(|name| fixture(name));
+    let files = files.map(|text| serde_json::from_str::<Value>(&text).unwrap());
+    let cases: Vec<&Value> =
+        files.iter().flat_map(|file| file["cases"].as_object().unwrap().values()).collect();
     for head in heads() {
         assert!(
             networks.contains(&format!("\n    {head}: ")),
@@ -343,9 +347,11 @@ fn every_head_stands_in_documents_and_fixtures() {
         );
         assert!(reference.contains(&format!("`\"{head}\"`")), "docs/reference/experiments.md lacks {head}");
         assert!(models.contains(&format!("| `\"{head}\"` |")), "docs/reference/models.md: no row for {head}");
-        let is =
-            |case: &&&Value| case["network"]["head"] == head || case["network"]["head"].get(&head).is_some();
-        assert!(cases.iter().any(|case| is(&case)), "networks.json has no case of {head}");
+        let is = |case: &&&Value| {
+            let found = &case["network"]["head"];
+            *found == head || found.get(&head).is_some() || found["ordinal"]["kind"] == head
+        };
+        assert!(cases.iter().any(|case| is(&case)), "networks.json and buckets.json have no case of {head}");
     }
 }
 

@@ -32,6 +32,10 @@ backbones = ["s-learner", "t-learner", "tarnet", "dragonnet", "cfr-wass", "cfr-m
 components = [[], ["ziln", "focal", "wr"], ["ziln", "focal", "gti", "wr"], ["rerum"]]
 
 [[grid]]
+backbones = ["tarnet"]
+components = [["cc-or"]]
+
+[[grid]]
 backbones = ["dragonnet"]
 objectives = ["squared error"]
 

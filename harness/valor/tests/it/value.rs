@@ -179,3 +179,80 @@ fn methods_rows_and_metrics_of_different_questions_are_refused_by_name() {
     let effect = "metrics experiments/value_smoke.csv --score visits --outcome spent --effect age";
     workspace.refuse(effect, &["--treatment"]);
 }
+
+/// The committed experiment with heads of buckets in the place of its methods, and CC-OR-Net without each of its parts.
+fn with_buckets(workspace: &Workspace) {
+    let text = fs::read_to_string(workspace.path(FILE)).unwrap();
+    let (above, _) = text.split_once("[[claim]]").unwrap();
+    let mut text = above.replace(
+        "backbones = [\"mlp\"]\ncomponents = [[], [\"ziln\"]]",
+        "backbones = [\"mlp\", \"coral\", \"corn\", \"or-cnn\", \"cc-or-net\"]\ncomponents = [[]]",
+    );
+    for (name, option) in [
+        ("soft", "decoding = \"soft\""),
+        ("no distillation", "distillation = \"none\""),
+        ("no residual", "residual = \"none\""),
+        ("no augmentation", "augmentation = \"none\""),
+        ("softmax", "structure = \"softmax\""),
+        ("K 5", "buckets.quantiles = [0.5, 0.75, 0.99]"),
+    ] {
+        text += &format!("\n[[method]]\nname = \"{name}\"\nbackbone = \"cc-or-net\"\nmodel.cc-or.{option}\n");
+    }
+    workspace.write(FILE, text);
+}
+
+#[test]
+fn methods_of_buckets_run_and_their_models_score_what_their_runs_predicted() {
+    let workspace = workspace();
+    with_buckets(&workspace);
+    let progress = workspace.succeed(&format!("run {ASKED} --set seeds=1 --set training.epochs=3"));
+    assert!(progress.contains("11/11 runs recorded"), "{progress}");
+    let plan = workspace.succeed(&format!("plan {ASKED} --set seeds=1 --set training.epochs=3 --json"));
+    let plan = serde_json::from_str::<serde_json::Value>(&plan).unwrap();
+    let reader = Store::new(&workspace.path("results")).reader().unwrap();
+    for run in plan["runs"].as_array().unwrap() {
+        let run = reader.run(run["id"].as_str().unwrap()).unwrap().unwrap();
+        if run.record.spec.slug().contains("mse") {
+            continue;
+        }
+        assert!(run.record.fitted["bucket 1 up to"] > 0.0, "{:?}", run.record.fitted);
+        assert!(run.record.fitted["bucket 2 up to"] > run.record.fitted["bucket 1 up to"]);
+        let conversion = run.predictions.unwrap().conversion.unwrap();
+        let Arms::One(conversion) = conversion else { panic!() };
+        assert!(conversion.iter().all(|share| (0.0..=1.0).contains(share)));
+    }
+    for method in ["CORAL", "CC-OR-Net", "softmax"] {
+        let mut fit = workspace
+            .command(&format!("fit {FILE} --seed 42 --set training.epochs=3 --out model.safetensors"));
+        assert!(fit.args(["--method", method]).status().unwrap().success());
+        workspace.succeed("score model.safetensors experiments/value_smoke.csv --out scored.csv");
+        let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
+        assert!(scored.lines().next().unwrap().ends_with("value,conversion"), "{method}");
+        assert!(!scored.to_lowercase().contains("nan"), "{method}");
+    }
+}
+
+#[test]
+fn outcomes_that_give_no_buckets_are_refused() {
+    let workspace = workspace();
+    with_buckets(&workspace);
+    let rows = fs::read_to_string(workspace.path("experiments/value_smoke.csv")).unwrap();
+    let spent = rows.lines().next().unwrap().split(',').position(|name| name == "spent").unwrap();
+    let with = |amount: &str| {
+        let row = |line: &str| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            cells[spent] = amount;
+            cells.join(",")
+        };
+        let header = rows.lines().next().unwrap().to_string();
+        let all = std::iter::once(header).chain(rows.lines().skip(1).map(row));
+        workspace.write("experiments/value_smoke.csv", all.collect::<Vec<String>>().join("\n") + "\n");
+        let mut fit = workspace.command(&format!("fit {FILE} --seed 42 --out model.safetensors"));
+        let output = fit.args(["--method", "CC-OR-Net"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(with("0").contains("no outcome is positive"), "{}", with("0"));
+    assert!(with("7").contains("the cc-or head: buckets need outcomes that differ"), "{}", with("7"));
+    assert!(with("-1").contains("the cc-or head needs outcomes of 0 or more"), "{}", with("-1"));
+}

@@ -1,15 +1,20 @@
 //! From a backbone and components, or an objective, to a method.
 
+use super::options::OrdinalOptions;
 use super::{BackboneRow, Options, has};
 use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
-use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
+use crate::nets::{
+    Augmentation, BackboneKind, CcOrSpec, Decoding, Distillation, GatePosition, HeadSpec, NetworkSpec,
+    OrdinalKind, OrdinalSpec, Residual, Structure,
+};
 use crate::objectives::{
-    CrossGroupSpec, ListwiseSpec, MarginalSpec, MseSpec, Over, PairReduction, TermKind, TermSpec, Unit,
-    WithinGroupSpec, ZilnSpec,
+    BucketLikelihoodSpec, CascadeSpec, CrossGroupSpec, ExceedanceSpec, ListwiseSpec, MarginalSpec, MseSpec,
+    Over, PairReduction, RiskSets, TermKind, TermSpec, Unit, WithinGroupSpec, ZilnSpec,
 };
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
+use valor_base::question::Question;
 
 /// A composition of terms under a name.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,14 +41,54 @@ pub enum HeadKey {
     Log,
     /// Zero-inflated log-normal.
     Ziln,
+    /// Buckets: one score and an offset per threshold.
+    Coral,
+    /// Buckets: conditional exceedances.
+    Corn,
+    /// Buckets: exceedances by themselves.
+    OrCnn,
+    /// Buckets: a softmax.
+    Softmax,
+    /// Buckets: CC-OR-Net's cascade and the value within.
+    CcOr,
 }
 
 impl HeadKey {
-    fn spec(self, options: &Options) -> HeadSpec {
+    /// Its name in files.
+    fn name(self) -> &'static str {
+        match self {
+            HeadKey::Point => "point",
+            HeadKey::Log => "log",
+            HeadKey::Ziln => "ziln",
+            HeadKey::Coral => "coral",
+            HeadKey::Corn => "corn",
+            HeadKey::OrCnn => "or-cnn",
+            HeadKey::Softmax => "softmax",
+            HeadKey::CcOr => "cc-or",
+        }
+    }
+
+    fn spec(self, options: &Options, question: Question) -> HeadSpec {
+        let ordinal = |kind| {
+            let OrdinalOptions { buckets, decoding } = options.ordinal.clone();
+            HeadSpec::Ordinal(OrdinalSpec { kind, buckets, decoding })
+        };
         match self {
             HeadKey::Point => HeadSpec::Point,
             HeadKey::Log => HeadSpec::Log,
             HeadKey::Ziln => HeadSpec::Ziln { sigma_term: options.sigma_term },
+            HeadKey::Coral => ordinal(OrdinalKind::Coral),
+            HeadKey::Corn => ordinal(OrdinalKind::Corn),
+            HeadKey::OrCnn => ordinal(OrdinalKind::OrCnn),
+            HeadKey::Softmax => ordinal(OrdinalKind::Softmax),
+            HeadKey::CcOr => {
+                // What treatment adds is a difference of expectations.
+                let decoding = match question {
+                    Question::Uplift => Decoding::Soft,
+                    Question::Value => options.cc_or.decoding,
+                };
+                HeadSpec::CcOr(CcOrSpec { decoding, ..options.cc_or.clone() }.used())
+            }
         }
     }
 }
@@ -62,9 +107,20 @@ pub fn compose(
     options.validate().map_err(in_model)?;
     let rerum = has(components, "rerum") || has(components, "rerum-released");
     let ziln = has(components, "ziln") || rerum;
-    let head = if ziln { HeadKey::Ziln } else { HeadKey::Point };
+    let head = match (backbone.head, ziln) {
+        (Some(head), _) => head,
+        (None, true) => HeadKey::Ziln,
+        (None, false) if has(components, "cc-or") => HeadKey::CcOr,
+        (None, false) => HeadKey::Point,
+    };
+    refuse_head_of_its_own(backbone, components)?;
     let kind = (backbone.kind)(options);
-    let mut objective = vec![outcome(&kind, components, ziln, options)];
+    let mut objective = match head {
+        HeadKey::Point | HeadKey::Log | HeadKey::Ziln => vec![outcome(&kind, components, ziln, options)],
+        HeadKey::Coral | HeadKey::Corn | HeadKey::OrCnn | HeadKey::Softmax | HeadKey::CcOr => {
+            bucket_terms(head, options)
+        }
+    };
     objective.extend((backbone.terms)(options));
     if has(components, "wr") {
         objective.push(TermSpec::new(options.ranking_weight, TermKind::Ranking(options.ranking.clone())));
@@ -73,7 +129,8 @@ pub fn compose(
         objective.extend(rerum_terms(backbone, has(components, "rerum-released"), options.rerum_unit));
     }
     let gate = has(components, "gti").then_some(options.gate);
-    let network = network(kind, head.spec(options), options, gate);
+    let head = head.spec(options, kind.question());
+    let network = network(kind, head, options, gate);
     let recalibration = options.recalibration.filter(|_| ziln);
     validate(&objective).map_err(in_model)?;
     finish(network, objective, training, recalibration)
@@ -102,15 +159,62 @@ pub fn compose_objective(
     }
     let attempt = |head: HeadKey| {
         let kind = (backbone.kind)(options);
-        let network = network(kind, head.spec(options), options, gated.then_some(options.gate));
+        let head = head.spec(options, kind.question());
+        let network = network(kind, head, options, gated.then_some(options.gate));
         finish(network, terms.clone(), training, objective.recalibration).map_err(place)
     };
-    match objective.head {
+    if let (Some(own), Some(asked)) = (backbone.head, objective.head)
+        && own != asked
+    {
+        let (own, asked) = (own.name(), asked.name());
+        return Err(place(input_error!(
+            "{} has a {own} head of its own; found head '{asked}'",
+            backbone.key
+        )));
+    }
+    match objective.head.or(backbone.head) {
         Some(head) => attempt(head),
         None => {
             attempt(HeadKey::Point).or_else(|_| attempt(HeadKey::Log)).or_else(|_| attempt(HeadKey::Ziln))
         }
     }
+}
+
+/// Refuses components that choose a head beside one that the row brings.
+fn refuse_head_of_its_own(backbone: &BackboneRow, components: &[String]) -> anyhow::Result<()> {
+    let choosing = ["ziln", "cc-or", "rerum", "rerum-released"];
+    match (backbone.head, choosing.iter().find(|name| has(components, name))) {
+        (Some(head), Some(component)) => Err(input_error!(
+            "{} has a {} head of its own: leave '{component}' out",
+            backbone.key,
+            head.name()
+        )),
+        (Some(_) | None, _) => Ok(()),
+    }
+}
+
+/// The losses of a head of buckets, added without weights as in their papers.
+fn bucket_terms(head: HeadKey, options: &Options) -> Vec<TermSpec> {
+    let law = match (head, options.cc_or.structure) {
+        (HeadKey::Coral | HeadKey::OrCnn, _) => TermKind::Exceedance(ExceedanceSpec {}),
+        (HeadKey::Corn, _) => TermKind::Cascade(CascadeSpec { reduction: RiskSets::Pooled }),
+        (HeadKey::CcOr, Structure::Cascade) => TermKind::Cascade(options.cascade.clone()),
+        (HeadKey::CcOr, Structure::Softmax)
+        | (HeadKey::Point | HeadKey::Log | HeadKey::Ziln | HeadKey::Softmax, _) => {
+            TermKind::BucketLikelihood(BucketLikelihoodSpec {})
+        }
+    };
+    let mut terms = vec![law];
+    if head == HeadKey::CcOr {
+        let spec = &options.cc_or;
+        let distilled = spec.distillation != Distillation::None;
+        terms.extend(distilled.then(|| TermKind::Distillation(options.distillation.clone())));
+        let residual = spec.residual != Residual::None;
+        terms.extend(residual.then(|| TermKind::BucketResidual(options.bucket_residual.clone())));
+        let whales = spec.augmentation != Augmentation::None;
+        terms.extend(whales.then(|| TermKind::Whales(options.whales.clone())));
+    }
+    terms.into_iter().map(|term| TermSpec::new(1.0, term)).collect()
 }
 
 /// The outcome loss that components ask for.

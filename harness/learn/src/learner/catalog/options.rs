@@ -1,8 +1,13 @@
 //! Options of the parts that a method may be composed of.
 
 use crate::learner::neural::Recalibration;
-use crate::nets::{EfinSpec, EuenSpec, GatePosition, SharedIndexSpec, UniteSpec};
-use crate::objectives::{FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec, SinkhornSpec, Unit};
+use crate::nets::{
+    BucketSpec, CcOrSpec, Decoding, EfinSpec, EuenSpec, GatePosition, SharedIndexSpec, UniteSpec,
+};
+use crate::objectives::{
+    BucketResidualSpec, CascadeSpec, DistillationSpec, FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec,
+    SinkhornSpec, Unit, WhalesSpec,
+};
 use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
 use serde::{Deserialize, Serialize};
 use valor_base::error::not_negative;
@@ -51,6 +56,18 @@ pub struct Options {
     pub efin: EfinSpec,
     /// Options of the shared-index network.
     pub shared_index: SharedIndexSpec,
+    /// Options of the heads of buckets that others are compared with.
+    pub ordinal: OrdinalOptions,
+    /// Options of CC-OR-Net's head.
+    pub cc_or: CcOrSpec,
+    /// Options of the cascade's loss.
+    pub cascade: CascadeSpec,
+    /// Options of CC-OR-Net's distillation.
+    pub distillation: DistillationSpec,
+    /// Options of the loss of the place within the bucket.
+    pub bucket_residual: BucketResidualSpec,
+    /// Options of the loss of the top bucket.
+    pub whales: WhalesSpec,
     /// Options of the causal forest.
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
@@ -59,6 +76,22 @@ pub struct Options {
     pub ziln_gbdt: ZilnGbdtSpec,
     /// Options of the uplift-tree.
     pub uplift_tree: UpliftTreeSpec,
+}
+
+/// Options of CORAL, CORN, OR-CNN and a softmax of buckets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct OrdinalOptions {
+    /// How outcomes are parted.
+    pub buckets: BucketSpec,
+    /// What is said of an outcome whose bucket is not known.
+    pub decoding: Decoding,
+}
+
+impl Default for OrdinalOptions {
+    fn default() -> Self {
+        Self { buckets: BucketSpec::default(), decoding: Decoding::Soft }
+    }
 }
 
 impl Default for Options {
@@ -84,6 +117,12 @@ impl Default for Options {
             euen: EuenSpec::default(),
             efin: EfinSpec::default(),
             shared_index: SharedIndexSpec::default(),
+            ordinal: OrdinalOptions::default(),
+            cc_or: CcOrSpec::default(),
+            cascade: CascadeSpec::default(),
+            distillation: DistillationSpec::default(),
+            bucket_residual: BucketResidualSpec::default(),
+            whales: WhalesSpec::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::learner::{MethodSpec, TrainingSpec};
+use crate::nets::{Decoding, HeadSpec};
 
 fn names(list: &[&str]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
@@ -58,6 +59,74 @@ fn networks_of_one_arm_take_losses_of_the_outcome_alone() {
         (&["rerum"], "needs a backbone that learns from rows with a treatment"),
     ] {
         let error = spec("mlp", list, &Options::default()).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn heads_of_buckets_bring_their_losses() {
+    assert_eq!(terms("coral", &[]), ["exceedance"]);
+    assert_eq!(terms("or-cnn", &[]), ["exceedance"]);
+    assert_eq!(terms("corn", &[]), ["cascade"]);
+    let whole = ["cascade", "distillation", "bucket-residual", "whales"];
+    assert_eq!(terms("cc-or-net", &[]), whole);
+    assert_eq!(terms("tarnet", &["cc-or"]), whole);
+    assert_eq!(terms("cfr-wass", &["cc-or", "gti"])[4..], ["sinkhorn"]);
+    let with = |text: &str| {
+        let options: Options = serde_json::from_str(text).unwrap();
+        let MethodSpec::Neural(spec) = spec("cc-or-net", &[], &options).unwrap() else { panic!() };
+        spec
+    };
+    let parts = r#"{"cc-or": {"structure": "softmax", "distillation": "none", "augmentation": "none"}}"#;
+    let names: Vec<&str> = with(parts).objective.iter().map(|term| term.term.name()).collect();
+    assert_eq!(names, ["bucket-likelihood", "bucket-residual"]);
+    // What a part that is left out would have used changes no identity.
+    let unused = r#"{"cc-or": {"augmentation": "none", "noise": 0.7}, "whales": {"gamma": 1.0}}"#;
+    assert_eq!(with(unused), with(r#"{"cc-or": {"augmentation": "none"}}"#));
+}
+
+#[test]
+fn arms_are_compared_by_expectations() {
+    let decoding = |key: &str, list: &[&str]| {
+        let MethodSpec::Neural(spec) = spec(key, list, &Options::default()).unwrap() else { panic!() };
+        match spec.network.head {
+            HeadSpec::CcOr(spec) => spec.decoding,
+            _ => panic!(),
+        }
+    };
+    assert_eq!(decoding("cc-or-net", &[]), Decoding::Hard);
+    assert_eq!(decoding("tarnet", &["cc-or"]), Decoding::Soft);
+}
+
+#[test]
+fn a_head_of_buckets_is_refused_where_it_does_not_fit() {
+    let refused = |key: &str, list: &[&str], text: &str| {
+        let options: Options = serde_json::from_str(text).unwrap();
+        let method = components(&names(list))
+            .and_then(|list| compose(backbone(key)?, &list, &options, &TrainingSpec::default()));
+        method.unwrap_err().to_string()
+    };
+    for (key, list, options, words) in [
+        ("coral", &["ziln"][..], "{}", "coral has a coral head of its own: leave 'ziln' out"),
+        ("cc-or-net", &["cc-or"], "{}", "cc-or-net has a cc-or head of its own: leave 'cc-or' out"),
+        ("tarnet", &["cc-or", "ziln"], "{}", "components 'cc-or' and 'ziln' each choose the head: list one"),
+        ("euen", &["cc-or"], "{}", "a cc-or head needs a backbone whose arms have outputs of their own"),
+        ("tarnet", &["cc-or", "wr"], "{}", "found a cc-or head"),
+        (
+            "corn",
+            &[],
+            r#"{"ordinal": {"buckets": {"quantiles": [1.5]}}}"#,
+            "model.corn.buckets.quantiles: found 1.5; must be inside (0, 1)",
+        ),
+        ("cc-or-net", &[], r#"{"cc-or": {"noise": -1.0}}"#, "model.cc-or.noise: found -1"),
+        (
+            "cc-or-net",
+            &[],
+            r#"{"distillation": {"temperature": 0.0}}"#,
+            "temperature: found 0; must be above 0",
+        ),
+    ] {
+        let error = refused(key, list, options);
         assert!(error.contains(words), "{error}");
     }
 }

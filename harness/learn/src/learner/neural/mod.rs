@@ -87,7 +87,7 @@ pub(super) fn train(
     check(spec, task)?;
     let scale = rows::outcome_scale(task);
     let rows = DeviceRows::new(spec, task, scale, context.device);
-    let setting = Setting::new(&spec.network, rows.summary, spec.training.batch);
+    let setting = Setting::new(&spec.network, rows.summary.clone(), spec.training.batch);
     let objective = Objective::new(&spec.objective, &setting)?;
     let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
     let networks = stack::network_seeds(seeds, spec.training.members);
@@ -205,9 +205,9 @@ impl NeuralSpec {
         Objective::new(&self.objective, &setting)?;
         match (self.recalibration, &self.network.head) {
             (Some(recalibration), HeadSpec::Ziln { .. }) => recalibration.check(&self.objective),
-            (Some(_), HeadSpec::Point | HeadSpec::Log) => Err(input_error!(
-                "recalibration sets conversion probabilities right, which only a ziln head has"
-            )),
+            (Some(_), HeadSpec::Point | HeadSpec::Log | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_)) => Err(
+                input_error!("recalibration sets conversion probabilities right, which only a ziln head has"),
+            ),
             (None, _) => Ok(()),
         }
     }
@@ -253,12 +253,16 @@ pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
         ));
     }
     refuse_offset(task)?;
-    let head = match spec.network.head {
-        HeadSpec::Point => return Ok(()),
-        HeadSpec::Log => "log",
-        HeadSpec::Ziln { .. } => "ziln",
-    };
-    let who = format!("the {head} head");
+    if spec.network.head == HeadSpec::Point {
+        return Ok(());
+    }
+    let who = format!("the {} head", spec.network.head.name());
     task.refuse_negative_outcomes(task.train, &who)?;
-    task.refuse_negative_outcomes(task.validation, &who)
+    task.refuse_negative_outcomes(task.validation, &who)?;
+    match spec.network.head.buckets() {
+        Some(buckets) => rows::buckets(buckets, task, rows::outcome_scale(task))
+            .map(drop)
+            .map_err(|error| input_error!("{who}: {error:#}")),
+        None => Ok(()),
+    }
 }

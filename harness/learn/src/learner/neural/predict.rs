@@ -4,7 +4,7 @@ use super::members;
 use super::recalibration::Maps;
 use crate::evaluation::Predictions;
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Scorer, SplitGains, TrainedSpec, Values};
-use crate::nets::{HeadSpec, Network, Pass, Weights};
+use crate::nets::{Network, Pass, Weights};
 use std::cell::OnceCell;
 use tch::{Device, Tensor};
 use valor_base::question::{Arms, Question};
@@ -233,10 +233,7 @@ impl Scorer for Model {
     }
 
     fn converts(&self) -> bool {
-        match self.network.head() {
-            HeadSpec::Ziln { .. } => true,
-            HeadSpec::Point | HeadSpec::Log => false,
-        }
+        self.network.head().spec().converts()
     }
 
     fn saved(&self) -> SavedModel {
@@ -257,6 +254,7 @@ impl Scorer for Model {
         let parameters = (0..members).flat_map(member).collect();
         let spec = TrainedSpec::Network(self.spec.clone());
         let (maps, outcome_scale) = (self.maps.clone(), self.outcome_scale);
-        SavedModel { spec, inputs: self.inputs, parameters, maps, outcome_scale }
+        let buckets = self.network.head().buckets().cloned();
+        SavedModel { spec, inputs: self.inputs, parameters, maps, buckets, outcome_scale }
     }
 }

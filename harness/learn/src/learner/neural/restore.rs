@@ -5,7 +5,7 @@ use super::predict::Model;
 use super::recalibration::{Map, Maps, Recalibration, focal};
 use crate::learner::training::MOST_MEMBERS;
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Values};
-use crate::nets::{Network, OutcomeSummary};
+use crate::nets::{Buckets, Network, OutcomeSummary};
 use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
@@ -20,7 +20,9 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     spec.network.validate()?;
     spec.network.check_gate()?;
     ensure!(saved.inputs > 0, "there are no inputs");
-    let network = Network::new(&spec.network, saved.inputs as i64, &OutcomeSummary::default());
+    check_buckets(spec, saved.buckets.as_ref())?;
+    let summary = OutcomeSummary { buckets: saved.buckets.clone(), ..OutcomeSummary::default() };
+    let network = Network::new(&spec.network, saved.inputs as i64, &summary);
     let mut named: BTreeMap<&str, &Parameter> =
         saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
     let mut values = Vec::new();
@@ -54,6 +56,21 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     );
     let model = Model::new((spec, saved.inputs), network, parameters, saved.outcome_scale);
     Ok(model.first(saved.maps.clone()))
+}
+
+/// Refuses buckets that the head does not have, or that no training rows give.
+fn check_buckets(spec: &NeuralSpec, buckets: Option<&Buckets>) -> anyhow::Result<()> {
+    match (spec.network.head.buckets(), buckets) {
+        (None, None) => Ok(()),
+        (None, Some(_)) => anyhow::bail!("a {} head has no buckets", spec.network.head.name()),
+        (Some(_), None) => anyhow::bail!("the buckets are missing"),
+        (Some(spec), Some(buckets)) => {
+            buckets.check()?;
+            let most = spec.quantiles.len() + 2;
+            ensure!(buckets.count() <= most, "there are {} buckets; the method has {most}", buckets.count());
+            Ok(())
+        }
+    }
 }
 
 /// Refuses maps that are no functions of a probability, or not those that the method makes.
@@ -143,7 +160,8 @@ mod tests {
             }
         }
         for backbone in catalog::BACKBONES.iter().chain(&catalog::ONE_ARM) {
-            assert_steady(backbone.key, (9, 16), &["ziln"]);
+            let components: &[&str] = if backbone.chooses_head() { &["ziln"] } else { &[] };
+            assert_steady(backbone.key, (9, 16), components);
         }
     }
 
@@ -175,6 +193,42 @@ mod tests {
             let weight = saved.parameters.iter().find(|parameter| parameter.name == "trunk.0.weight");
             assert_eq!(weight.unwrap().shape, [INPUTS, 16]);
         }
+    }
+
+    #[test]
+    fn buckets_are_kept_and_are_those_of_the_head() {
+        for (key, components) in
+            [("cc-or-net", &[][..]), ("coral", &[]), ("corn", &[]), ("or-cnn", &[]), ("tarnet", &["cc-or"])]
+        {
+            let model = model(key, (16, 8), components);
+            let saved = model.saved();
+            let restored = again(&saved).unwrap();
+            assert_eq!(restored.saved(), saved, "{key}");
+            let (found, expected) = (restored.predictions(&rows(300)), model.predictions(&rows(300)));
+            assert_eq!(found, expected, "{key}");
+            assert!(found.conversion.is_some(), "{key}");
+            let refused = |change: fn(&mut Buckets)| {
+                let mut other = saved.clone();
+                change(other.buckets.as_mut().unwrap());
+                again(&other).map(drop).unwrap_err().to_string()
+            };
+            let changes: [fn(&mut Buckets); 5] = [
+                |buckets| buckets.thresholds.swap(0, 1),
+                |buckets| buckets.means[0] = f64::NAN,
+                |buckets| buckets.shares.truncate(1),
+                |buckets| buckets.largest = 0.5,
+                |buckets| buckets.median = 0.0,
+            ];
+            for change in changes {
+                assert!(refused(change).contains("the buckets are not those of training rows"), "{key}");
+            }
+            let mut without = saved.clone();
+            without.buckets = None;
+            assert!(again(&without).map(drop).unwrap_err().to_string().contains("the buckets are missing"));
+        }
+        let mut plain = model("tarnet", (16, 8), &[]).saved();
+        plain.buckets = model("coral", (16, 8), &[]).saved().buckets;
+        assert!(again(&plain).map(drop).unwrap_err().to_string().contains("a point head has no buckets"));
     }
 
     #[test]

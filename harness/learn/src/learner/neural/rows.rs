@@ -2,7 +2,7 @@
 
 use super::NeuralSpec;
 use crate::learner::Task;
-use crate::nets::OutcomeSummary;
+use crate::nets::{BucketSpec, Buckets, OutcomeSummary};
 use crate::objectives::{Batch, Label, Labels, ranking_label};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
@@ -56,11 +56,14 @@ impl DeviceRows {
             .collect();
         let ranked = table.chunks(Labels::COLUMNS).map(|row| row[Labels::COLUMNS - 1] != 0.0).collect();
         let labels = Tensor::from_slice(&table).view([-1, Labels::COLUMNS as i64]).to_device(device);
-        let summary = summarise(task, scale);
+        // Rows that give no buckets are refused before.
+        let buckets = spec.network.head.buckets().and_then(|spec| buckets(spec, task, scale).ok());
+        let summary = OutcomeSummary { buckets, ..summarise(task, scale) };
         let mut fitted = BTreeMap::from([
             ("training mean outcome".to_string(), summary.mean * scale),
             ("training sd outcome".to_string(), summary.sd * scale),
         ]);
+        fitted.extend(summary.buckets.iter().flat_map(|buckets| thresholds(buckets, scale)));
         fitted.extend(task.treatment.map(|_| ("training share treated".to_string(), share)));
         Self { features, labels, ranked, summary, fitted, device }
     }
@@ -71,6 +74,21 @@ impl DeviceRows {
         let take = |table: &Tensor| table.index_select(0, &flat).view([shape[0], shape[1], table.size()[1]]);
         (take(&self.features), Batch::new(&take(&self.labels), ranked_rows))
     }
+}
+
+/// Buckets of the training outcomes in units of `scale`.
+///
+/// # Errors
+///
+/// Input errors where all are in one bucket.
+pub(super) fn buckets(spec: &BucketSpec, task: &Task, scale: f64) -> anyhow::Result<Buckets> {
+    spec.fit(task.train.iter().map(|&row| task.outcome[row as usize] / scale))
+}
+
+/// Upper ends of the buckets in outcome units, for the record.
+fn thresholds(buckets: &Buckets, scale: f64) -> impl Iterator<Item = (String, f64)> {
+    let ends = buckets.thresholds.iter().zip(1..);
+    ends.map(move |(threshold, number)| (format!("bucket {number} up to"), threshold * scale))
 }
 
 fn training_share(task: &Task) -> f64 {
@@ -105,6 +123,7 @@ fn summarise(task: &Task, scale: f64) -> OutcomeSummary {
         log_mean,
         log_sd,
         treated_share: training_share(task),
+        buckets: None,
     }
 }
 

@@ -8,7 +8,7 @@ use rand_distr::{Distribution, StandardNormal};
 use tch::{Device, Kind, Tensor};
 use valor_base::seed::Seeds;
 use valor_learn::learner::{MethodSpec, TrainingSpec};
-use valor_learn::nets::{Network, NetworkSpec, OutcomeSummary, Outputs, Pass};
+use valor_learn::nets::{Network, NetworkSpec, OutcomeSummary, Outputs, Pass, Readout};
 use valor_learn::objectives::{Batch, Labels, Prediction, Setting, TermKind};
 
 const ROWS: usize = 192;
@@ -72,7 +72,7 @@ impl Scene {
                 representation: Some(representation),
                 ..Outputs::new(outputs.shallow_clone(), outputs)
             };
-            let loss = term.loss(&batch, &Prediction::new(&self.network.head, &outputs));
+            let loss = term.loss(&batch, &Prediction::new(&Readout::from(&self.network.head), &outputs));
             Vec::try_from(loss.to_kind(Kind::Double)).unwrap()
         };
         treatments.chunks(TOGETHER).flat_map(chunk).collect()

@@ -44,10 +44,11 @@ fn gradients(spec: &NeuralSpec, term: &str, batch: &Batch) -> (f64, f64) {
         log_mean: 1.5,
         log_sd: 0.5,
         treated_share: 0.5,
+        ..OutcomeSummary::default()
     };
     let network = Network::new(&spec.network, 3, &summary);
     let terms: Vec<_> = spec.objective.iter().filter(|found| found.term.name() == term).cloned().collect();
-    let setting = Setting::new(&spec.network, summary, ROWS as usize);
+    let setting = Setting::new(&spec.network, summary.clone(), ROWS as usize);
     let objective = Objective::new(&terms, &setting).unwrap();
     let drawn = network.layout().draw(&Seeds::new(9));
     let flat = Tensor::from_slice(&drawn).unsqueeze(0).set_requires_grad(true);

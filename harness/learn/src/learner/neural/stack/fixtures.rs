@@ -130,7 +130,7 @@ fn training_steps_are_those_of_pytorch() {
         let task = rows.task();
         let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
         let network = Network::new(&spec.network, 5, &device_rows.summary);
-        let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
+        let setting = Setting::new(&spec.network, device_rows.summary.clone(), BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
         let mut stack =
             Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
@@ -202,6 +202,28 @@ fn a_replicate_is_the_same_alone_and_in_a_stack() {
     }
 }
 
+/// The same of networks with heads of buckets, for rows of one arm and of two.
+#[test]
+fn a_replicate_with_buckets_is_the_same_alone_and_in_a_stack() {
+    tch::set_num_threads(1);
+    let rows = drawn(1280);
+    let training = TrainingSpec { epochs: 1, batch: 64, ..TrainingSpec::default() };
+    let one_arm = catalog::ONE_ARM.iter().map(|row| (row.key, &[][..]));
+    let two_arms = ["s-learner", "tarnet", "cfr-wass"].map(|key| (key, &["cc-or"][..]));
+    for (key, components) in one_arm.chain(two_arms) {
+        let spec = method(key, components, training.clone());
+        let mut task = rows.task();
+        if spec.network.backbone.question() == valor_base::question::Question::Value {
+            task.treatment = None;
+        }
+        let stacked = fit(&spec, &task, &[42, 43, 44, 45, 46]);
+        assert_eq!(fit(&spec, &task, &[44])[0], stacked[2], "{key}");
+        assert_ne!(stacked[1].1, stacked[2].1);
+        let said = stacked[2].1.as_ref().unwrap();
+        assert!(said.score.iter().all(|score| score.is_finite()), "{key}");
+    }
+}
+
 /// A replicate of several networks is the same alone and in a stack, and says the mean of what they say.
 #[test]
 fn members_are_averaged() {
@@ -238,7 +260,7 @@ fn a_diverging_replicate_falls_alone() {
     let task = rows.task();
     let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
     let network = Network::new(&spec.network, 5, &device_rows.summary);
-    let setting = Setting::new(&spec.network, device_rows.summary, 64);
+    let setting = Setting::new(&spec.network, device_rows.summary.clone(), 64);
     let objective = Objective::new(&spec.objective, &setting).unwrap();
     let trained = |poison: bool| {
         let mut stack =

@@ -4,13 +4,16 @@ use super::fixtures::{Rows48, flat, in_order};
 use super::*;
 use crate::learner::neural::NeuralSpec;
 use crate::nets::{
-    BackboneKind, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec, Weights,
+    BackboneKind, Buckets, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec, Weights,
 };
 use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
 
-const FIXTURES: &str = include_str!("../../../../../fixtures/networks.json");
+const FIXTURES: [&str; 2] = [
+    include_str!("../../../../../fixtures/networks.json"),
+    include_str!("../../../../../fixtures/buckets.json"),
+];
 const BATCH: usize = 16;
 
 fn widths(value: &Value) -> Vec<usize> {
@@ -95,6 +98,41 @@ fn assert_outputs(name: &str, outputs: &Outputs, expected: &Value) {
     }
 }
 
+/// Buckets of the rows, and raw outputs and expectations of the first batch.
+fn assert_buckets(
+    name: &str,
+    (network, found): (&Network, &Buckets),
+    outputs: &Outputs,
+    (fixtures, case): (&Value, &Value),
+) {
+    let expected: Buckets = serde_json::from_value(fixtures["buckets"].clone()).unwrap();
+    let numbers = |buckets: &Buckets| {
+        let all = [&buckets.thresholds, &buckets.means, &buckets.shares].map(Vec::clone).concat();
+        all.into_iter()
+            .chain([buckets.largest, buckets.median])
+            .map(|number| number as f32)
+            .collect::<Vec<f32>>()
+    };
+    assert_close(&numbers(found), &numbers(&expected), 1e-6, &format!("{name}, buckets"));
+    let expected = &case["outputs"];
+    let arms = expected["raw"].as_array().unwrap().len();
+    for (arm, raw) in [&outputs.control, &outputs.treated].into_iter().take(arms).enumerate() {
+        assert_close(
+            &values(raw),
+            &flat(&expected["raw"][arm]),
+            1e-5,
+            &format!("{name}, raw outputs of arm {arm}"),
+        );
+        let said = values(&network.head().expectation(raw));
+        assert_close(
+            &said,
+            &flat(&expected["expected"][arm]),
+            1e-4,
+            &format!("{name}, expectation of arm {arm}"),
+        );
+    }
+}
+
 /// The parameters that may stray because their true gradient is 0, which Adam blows up to its step size.
 fn strays(network: &Network, free: &Value) -> Vec<bool> {
     let free: Vec<&str> = free.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
@@ -128,7 +166,12 @@ fn gradients(
 
 #[test]
 fn networks_and_their_training_steps_are_those_of_pytorch() {
-    let fixtures: Value = serde_json::from_str(FIXTURES).unwrap();
+    for text in FIXTURES {
+        are_those_of_pytorch(&serde_json::from_str(text).unwrap());
+    }
+}
+
+fn are_those_of_pytorch(fixtures: &Value) {
     let rows = Rows48::new(&fixtures["rows"]);
     for (name, case) in fixtures["cases"].as_object().unwrap() {
         let spec = spec(case);
@@ -140,7 +183,7 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         let network = Network::new(&spec.network, 5, &device_rows.summary);
         let names: Vec<&str> = network.layout().names().map(|(name, _)| name).collect();
         assert_eq!(names.len(), case["parameters"].as_object().unwrap().len(), "{name}: {names:?}");
-        let setting = Setting::new(&spec.network, device_rows.summary, BATCH);
+        let setting = Setting::new(&spec.network, device_rows.summary.clone(), BATCH);
         let objective = Objective::new(&spec.objective, &setting).unwrap();
         let mut stack =
             Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
@@ -148,7 +191,11 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]);
         let weights = network.layout().views(&stack.parameters.detach());
         let first = device_rows.features.narrow(0, 0, BATCH as i64).unsqueeze(0);
-        assert_outputs(name, &network.forward(&weights, &first, &Pass::default()), &case["outputs"]);
+        let outputs = network.forward(&weights, &first, &Pass::default());
+        match network.head().buckets() {
+            Some(buckets) => assert_buckets(name, (&network, buckets), &outputs, (fixtures, case)),
+            None => assert_outputs(name, &outputs, &case["outputs"]),
+        }
         let part =
             super::Rows { rows: task.train, ranked: &device_rows.ranked, batch: BATCH, device: Device::Cpu };
         let order = Epoch::in_order(&part, 1);
