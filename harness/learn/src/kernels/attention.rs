@@ -497,6 +497,10 @@ fn put_strided(lanes: &[Vector], length: usize, shape: Shape, out: &mut [f32]) {
 
 /// Lanes by field to lanes by rank.
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "a fixed number of lanes by number is what becomes shuffles of registers"
+)]
 fn turn(shape: Shape, by_field: &[Vector], by_rank: &mut [Vector]) {
     for (chunk, fields) in by_field.chunks_exact(shape.length()).enumerate() {
         for (block, fields) in fields.chunks_exact(LANES).enumerate() {

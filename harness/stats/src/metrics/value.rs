@@ -292,13 +292,13 @@ pub(super) fn decile_mape(positions: &Positions) -> Value {
             group += 1;
         }
         // All groups that the block reaches into.
-        for reached in group..DECILES {
+        for (reached, sum) in groups.iter_mut().enumerate().skip(group) {
             let inside = if reached + 1 < DECILES { border(reached + 1).min(after) } else { after };
             let share = (inside - border(reached).max(before)) / size;
             if share <= 0.0 {
                 break;
             }
-            (0..2).for_each(|part| groups[reached][part] += share * sums[part]);
+            (0..2).for_each(|part| sum[part] += share * sums[part]);
         }
         before = after;
     }

@@ -245,7 +245,7 @@ fn the_recipe_of_kdd98_runs_on_files_of_its_form() {
     };
     workspace.write("data/kdd98/cup98LRN.txt", file(true));
     workspace.write("data/kdd98/cup98VAL.txt", file(false));
-    let gift = |row: usize| if row % 9 == 0 { row % 30 + 1 } else { 0 };
+    let gift = |row: usize| if row.is_multiple_of(9) { row % 30 + 1 } else { 0 };
     let target = |row: usize| format!("{},{},{}\n", row + 1_000, u8::from(gift(row) > 0), gift(row));
     let targets = (0..150).rev().map(target).collect::<String>();
     workspace.write("data/kdd98/valtargt.txt", format!("CONTROLN,TARGET_B,TARGET_D\n{targets}"));

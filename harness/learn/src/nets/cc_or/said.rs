@@ -92,7 +92,7 @@ impl<'a> CcOrSaid<'a> {
         let like = self.logits.select(-1, 0).zeros_like();
         let ends = self.buckets.ends();
         let last = ends.len() - 1;
-        let value = |(bucket, (&(lower, upper), (centre, half))): (usize, (&(f64, f64), (f64, f64)))| {
+        let value = |bucket: usize, (lower, upper): (f64, f64), (centre, half): (f64, f64)| {
             if bucket == 0 && self.buckets.starts_with_zeros() {
                 return like.shallow_clone();
             }
@@ -110,7 +110,8 @@ impl<'a> CcOrSaid<'a> {
                 _ => inside,
             }
         };
-        ends.iter().zip(self.scale()).enumerate().map(value).collect()
+        let buckets = ends.iter().zip(self.scale()).enumerate();
+        buckets.map(|(bucket, (&ends, scale))| value(bucket, ends, scale)).collect()
     }
 
     /// `E[y]`, `[S, B]`.
