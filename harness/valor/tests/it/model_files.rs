@@ -32,7 +32,10 @@ fn assert_as_numpy(model: &str, scores: &str) {
             } else {
                 expected.abs()
             };
-            assert!((found - expected).abs() < 1e-5 * size, "{model}, {name}, row {row}: {found} {expected}");
+            assert!(
+                (found - expected).abs() <= 1e-5 * size,
+                "{model}, {name}, row {row}: {found} {expected}"
+            );
         }
     }
 }

@@ -376,10 +376,15 @@ fn every_option_of_a_term_stands_in_the_reference_with_its_default() {
     let text = read("docs/reference/experiments.md");
     let table =
         text.split("\n| term | option | default | allowed |\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let file = File::new(
-        "[[dataset]]\nname = \"b2b\"\nb2b-mimic = {}\n[grid]\nbackbones = [\"dragonnet\"]\nobjectives = [\"one\"]\n\
-         [[objective]]\nname = \"one\"\nterms = [{ mse = {} }]\n",
-    );
+    let file = |head: &str| {
+        File::new(&format!(
+            "[[dataset]]\nname = \"b2b\"\nb2b-mimic = {{}}\n[grid]\nbackbones = [\"dragonnet\"]\nobjectives = [\"one\"]\n\
+             [[objective]]\nname = \"one\"\n{head}terms = [{{ mse = {{}} }}]\n"
+        ))
+    };
+    // The usual heads, and those of buckets, which some terms need.
+    let heads = ["coral", "corn", "or-cnn", "softmax", "cc-or"].map(|head| format!("head = \"{head}\"\n"));
+    let files: Vec<File> = std::iter::once(file("")).chain(heads.iter().map(|head| file(head))).collect();
     let terms = |term: &str, options: &str| format!("objective.0.terms=[{{ {term} = {{ {options} }} }}]");
     let mut term = String::new();
     let mut stated: Vec<(String, Vec<String>)> = Vec::new();
@@ -394,6 +399,8 @@ fn every_option_of_a_term_stands_in_the_reference_with_its_default() {
         }
         let option = option.trim_matches('`').to_string();
         let default = value(default).unwrap_or_else(|| panic!("{term}.{option}: {default} is no value"));
+        let file = files.iter().find(|file| file.with(&terms(&term, "")).is_ok());
+        let file = file.unwrap_or_else(|| panic!("{term}: {:?}", files[0].with(&terms(&term, "")).err()));
         let plain = file.with(&terms(&term, "")).unwrap();
         let written = file.with(&terms(&term, &format!("{option} = {default}"))).unwrap();
         assert!(plain == written, "{term}.{option}: the reference says {default}, the code another default");
@@ -405,7 +412,7 @@ fn every_option_of_a_term_stands_in_the_reference_with_its_default() {
         stated.last_mut().unwrap().1.push(option);
     }
     for (term, stated) in stated {
-        let refusal = file.with(&terms(&term, "no-such-key = 1")).unwrap_err();
+        let refusal = files[0].with(&terms(&term, "no-such-key = 1")).unwrap_err();
         let known = refusal.split_once("expected").map_or("", |(_, known)| known);
         let known: BTreeSet<&str> = known.split('\'').skip(1).step_by(2).collect();
         assert_eq!(known, stated.iter().map(String::as_str).collect(), "{term}: {refusal}");
