@@ -6,7 +6,7 @@ The folder holds cup98LRN.txt, cup98VAL.txt and valtargt.txt, unpacked from the 
 terms let people use for research; nothing of it is part of this repository. Rows: the 95,412 of LRN, then the 96,367 of VAL with the targets of valtargt.txt, joined
 by CONTROLN. `part` is a number below 1 for LRN, drawn by the row's number, and 2 for VAL: parted by it with the share of VAL, the test is VAL and
 validation rows are some of LRN. Levels with fewer than 100 rows of LRN become 0, a level of their own, as in the notebook of the ZILN paper. Amounts are
-log1p. TARGET_B and TARGET_D are no features.
+log1p. TARGET_B and TARGET_D are no features. The columns are a choice of ours, not the notebook's list, and the script has been tried on files of the same form only.
 """
 
 import collections

@@ -102,7 +102,7 @@ pub fn cores() -> usize {
 }
 
 /// Fixes the number of threads of this process, and lets it keep memory that it has freed: a step asks for the same again, and
-/// pages that went back to the system are cleared and mapped anew, a twentieth of the time.
+/// pages that went back to the system are cleared and mapped anew.
 pub fn fix_threads() {
     tch::set_num_threads(THREADS as i32);
     keep_memory();

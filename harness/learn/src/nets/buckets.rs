@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 use valor_base::input_error;
+use valor_stats::metrics::quantile;
 
 /// Outcomes of no more than this count as zero, in the network's unit (training standard deviations).
 pub const ZERO: f64 = 1e-6;
@@ -91,14 +92,6 @@ impl BucketSpec {
         let outcomes: Vec<f64> = (0..=last).map(|outcome| outcome as f64).collect();
         Buckets::of(thresholds.map(|threshold| f64::from(threshold as f32)).collect(), &outcomes, 1.0)
     }
-}
-
-/// The quantile of sorted values, linear between two of them (Hyndman and Fan's type 7, the default of numpy).
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let place = share * (sorted.len() - 1) as f64;
-    let (below, part) = (place.floor() as usize, place.fract());
-    let above = (below + 1).min(sorted.len() - 1);
-    sorted[below] + part * (sorted[above] - sorted[below])
 }
 
 /// Buckets of outcomes in the network's unit: what a head is fitted to before it is trained, and a model keeps.

@@ -89,8 +89,8 @@ impl Shape {
         for group in 0..self.groups {
             let seen = group / self.sharing;
             let (gradient, output) = (gradient.get(group), output.get(group));
-            let of_product = activation.back(&gradient, &output, &mut of_bias.get(group));
-            let _ = inputs.get(seen).tr().mm_out(&of_weight.get(group), &of_product);
+            let into = (&of_weight.get(group), &mut of_bias.get(group));
+            let of_product = activation.back((&inputs.get(seen), &output), &gradient, into);
             if let Some(of_inputs) = &of_inputs {
                 let (mut place, transposed) = (of_inputs.get(seen), grouped.get(group).tr());
                 match group % self.sharing {
@@ -145,9 +145,15 @@ impl One {
 }
 
 impl Activation {
-    /// From the gradient of a layer's output to that of its product, both `[rows, outputs]`; adds the bias' to `of_bias`.
-    pub(super) fn back(self, gradient: &Tensor, output: &Tensor, of_bias: &mut Tensor) -> Tensor {
-        match self {
+    /// From the gradient of a layer's output to that of its product, both `[rows, outputs]`; writes the weight's to `of_weight` and
+    /// adds the bias' to `of_bias`.
+    pub(super) fn back(
+        self,
+        (input, output): (&Tensor, &Tensor),
+        gradient: &Tensor,
+        (of_weight, of_bias): (&Tensor, &mut Tensor),
+    ) -> Tensor {
+        let of_product = match self {
             Activation::None => {
                 elu::add_up(values(gradient), values_mut(of_bias));
                 gradient.shallow_clone()
@@ -157,6 +163,8 @@ impl Activation {
                 elu::unbend(values(gradient), values(output), values_mut(&mut bent), values_mut(of_bias));
                 bent
             }
-        }
+        };
+        let _ = input.tr().mm_out(of_weight, &of_product);
+        of_product
     }
 }

@@ -63,29 +63,21 @@ impl Heads {
         propensity: Option<&Tensor>,
         pass: &Pass,
     ) -> Outputs {
-        if let (Heads::PerArm(control, treated), Some(observed), true) =
-            (self, pass.observed, weights.are_fused())
-            && let (Some(control), Some(treated)) = (control.plain(), treated.plain())
-        {
-            let [control, treated] = own_rows::forward(weights, [control, treated], arms, observed);
-            return Outputs::new(control, treated);
-        }
-        self.on_all_rows(weights, arms, propensity, pass)
-    }
-
-    fn on_all_rows(
-        &self,
-        weights: &Weights,
-        arms: &Seen,
-        propensity: Option<&Tensor>,
-        pass: &Pass,
-    ) -> Outputs {
         match self {
             Heads::One(head) => of(arms.map(|arm| head.forward(weights, arm, pass))),
-            Heads::PerArm(control, treated) => of(Seen::Apart {
-                control: control.forward(weights, arms.control(), pass),
-                treated: treated.forward(weights, arms.treated(), pass),
-            }),
+            Heads::PerArm(control, treated) => {
+                let plain = control.plain().zip(treated.plain());
+                if let (Some(observed), Some((control, treated)), true) =
+                    (pass.observed, plain, weights.are_fused())
+                {
+                    let [control, treated] = own_rows::forward(weights, [control, treated], arms, observed);
+                    return Outputs::new(control, treated);
+                }
+                of(Seen::Apart {
+                    control: control.forward(weights, arms.control(), pass),
+                    treated: treated.forward(weights, arms.treated(), pass),
+                })
+            }
             Heads::Sum { control, uplift, stop_gradient } => {
                 let control = control.forward(weights, arms.control());
                 let added = uplift.forward(weights, arms.treated());

@@ -51,7 +51,7 @@ impl Linear {
     /// Applies the layer and what follows. One input or output per row is no matrix product of a stack: libtorch takes another path
     /// for it that rounds differently in a stack than alone.
     fn apply(&self, weights: &Weights, inputs: &Tensor, activation: Activation) -> Tensor {
-        let (weight, bias) = (weights.get(self.weight), weights.get(self.bias));
+        let (weight, bias) = self.parameters(weights);
         if weights.are_fused() {
             return Dense { weight, bias, activation }.forward(weights, inputs);
         }
@@ -68,11 +68,6 @@ impl Linear {
             // In place: neither the product nor ELU needs its input for the gradient.
             Activation::Elu => steady::elu(products),
         }
-    }
-
-    /// Where its weight and bias stand.
-    pub(super) fn slots(&self) -> (Slot, Slot) {
-        (self.weight, self.bias)
     }
 
     fn with_bias(layout: &mut Layout, name: &str, shape: [i64; 2], bias: Slot) -> Self {

@@ -3,6 +3,7 @@
 use super::dense::{Activation, One};
 use super::head::Head;
 use super::host::values;
+use super::layers::Linear;
 use super::parameters::Weights;
 use super::seen::Seen;
 use tch::Tensor;
@@ -45,9 +46,9 @@ struct Layers(Vec<(Tensor, Tensor, Activation)>);
 
 impl Layers {
     fn new(weights: &Weights, head: &Head) -> Self {
-        let layer = |(layer, activation): (&super::layers::Linear, Activation)| {
-            let (weight, bias) = layer.slots();
-            (weights.get(weight).shallow_clone(), weights.get(bias).shallow_clone(), activation)
+        let layer = |(layer, activation): (&Linear, Activation)| {
+            let (weight, bias) = layer.parameters(weights);
+            (weight.shallow_clone(), bias.shallow_clone(), activation)
         };
         Self(head.layers().map(layer).collect())
     }
@@ -135,8 +136,8 @@ impl Own {
             for (number, layer) in self.head.of(replicate).iter().enumerate().rev() {
                 let (input, output) = (&passed[number], &passed[number + 1]);
                 let [of_weight, of_bias] = &found[number];
-                let of_product = layer.activation.back(&gradient, output, &mut of_bias.get(replicate));
-                let _ = input.tr().mm_out(&of_weight.get(replicate), &of_product);
+                let into = (&of_weight.get(replicate), &mut of_bias.get(replicate));
+                let of_product = layer.activation.back((input, output), &gradient, into);
                 if number > 0 || of_representation.is_some() {
                     gradient = of_product.mm(&layer.weight.tr());
                 }

@@ -4,7 +4,7 @@ use super::by_arm::{
     ByArm, Side, Widths, both_present, centred, mean_scale, squared_distances, squared_distances_within,
     sum_pairs, usable_scale, valid_pairs,
 };
-use super::host::{HostArms, by_replicate, on_host};
+use super::by_replicate::{HostArms, by_replicate, on_host};
 use super::unit::above_zero;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
 use crate::kernels::discrepancy::{Pairs, distances, kernels, row_sums};

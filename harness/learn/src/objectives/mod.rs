@@ -5,6 +5,7 @@
 mod batch;
 mod bucket_residual;
 mod by_arm;
+mod by_replicate;
 mod cascade;
 #[cfg(test)]
 mod cases;
@@ -16,7 +17,6 @@ mod distillation;
 mod findings;
 #[cfg(test)]
 mod fixtures;
-mod host;
 mod huber;
 mod listwise;
 mod mmd;

@@ -1,6 +1,7 @@
 //! Buckets of outcomes: zeros, and positive outcomes parted at thresholds that belong to the rows that a model learned from.
 
 use super::defined::{Defined, Undefined};
+use super::quantile::quantile;
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
 
@@ -147,15 +148,6 @@ fn positive(outcomes: &[f64]) -> Vec<f64> {
     let mut positive: Vec<f64> = outcomes.iter().copied().filter(|outcome| *outcome > ZERO).collect();
     positive.sort_unstable_by(f64::total_cmp);
     positive
-}
-
-/// Between the two values around `share (n - 1)`; 0 of nothing.
-fn quantile(ascending: &[f64], share: f64) -> f64 {
-    let Some(last) = ascending.len().checked_sub(1) else { return 0.0 };
-    let place = share * last as f64;
-    let (low, high) = (place.floor() as usize, place.ceil() as usize);
-    let (below, above) = (ascending[low.min(last)], ascending[high.min(last)]);
-    below + (above - below) * (place - place.floor())
 }
 
 #[cfg(test)]

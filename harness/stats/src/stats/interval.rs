@@ -1,7 +1,7 @@
 //! A mean with its spread, and an interval with its provenance.
 
 use super::distributions::t_quantile;
-use crate::metrics::Undefined;
+use crate::metrics::{Undefined, quantile};
 use serde::{Deserialize, Serialize};
 
 /// Mean and standard deviation of independent values.
@@ -71,12 +71,6 @@ pub fn student_t(mean: f64, standard_error: f64, freedom: f64, level: f64) -> Re
 pub(super) fn percentiles(values: &mut [f64], level: f64) -> (f64, f64) {
     values.sort_unstable_by(f64::total_cmp);
     (quantile(values, 0.5 - level / 2.0), quantile(values, 0.5 + level / 2.0))
-}
-
-fn quantile(sorted: &[f64], level: f64) -> f64 {
-    let at = (sorted.len() - 1) as f64 * level;
-    let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
-    below + (above - below) * at.fract()
 }
 
 #[cfg(test)]
