@@ -247,12 +247,14 @@ impl Decisions {
             places.iter().flat_map(of_place).collect()
         };
         let answer = |one: claims::Asked| one.answer(deciding, asked.seeds.len(), &comparisons, &families);
+        let mut claims: Vec<ClaimView> = apart.unwrap_or_else(|| claims.into_iter().map(answer).collect());
+        claims::conclude(&mut claims);
         Self {
             headline: headline.answer(deciding, &comparisons),
             contrasts: shown(&baseline),
             left_out: shown(&without),
             within: shown(&within),
-            claims: apart.unwrap_or_else(|| claims.into_iter().map(answer).collect()),
+            claims,
             declared: comparisons.declared(),
             paper: beside.map(|beside| beside.answer(&comparisons)),
         }

@@ -408,6 +408,36 @@ fn failures_to_converge_are_counted_and_crashes_leave_open() {
 }
 
 #[test]
+fn a_claim_may_rest_on_other_claims() {
+    let mut evidence = four();
+    let claim = |id: &str, statement: Statement| Claim {
+        id: id.to_string(),
+        text: "A claim.".to_string(),
+        source: None,
+        family: valor_runs::spec::OWN_CLAIMS.to_string(),
+        metric: "auuc".to_string(),
+        datasets: Vec::new(),
+        statement,
+    };
+    let all = |ids: &[&str]| Statement::AllOf(ids.iter().map(ToString::to_string).collect());
+    evidence.experiment.claims = vec![
+        claim("both", all(&["up", "open"])),
+        claim("up", better("high", "base", NONE, None)),
+        claim("open", better("noisy", "base", NONE, None)),
+        claim("down", better("low", "base", NONE, None)),
+        claim("one", all(&["up"])),
+        claim("none", all(&["open", "down", "up"])),
+    ];
+    let claims = Analysis::new(&evidence).unwrap().claims;
+    let verdicts: Vec<Answer> = claims.iter().map(|claim| claim.verdict).collect();
+    let (yes, no, open) = (Answer::Supported, Answer::Refuted, Answer::Inconclusive);
+    assert_eq!(verdicts, [open, yes, open, no, yes, no]);
+    assert_eq!(claims[5].decisive().map(|part| part.what.as_str()).collect::<Vec<_>>(), ["down"]);
+    // What rests on others adds no test to the family.
+    assert_eq!(claims[1].parts[0].family, Some((valor_runs::spec::OWN_CLAIMS.to_string(), 3)));
+}
+
+#[test]
 fn a_claim_on_a_dataset_that_the_profile_leaves_out_stays_open() {
     let mut evidence = four();
     let statement = better("high", "base", NONE, None);

@@ -22,6 +22,7 @@ use super::linear_contrast::{DatasetCells, Place};
 use super::totals::Instead;
 use differences::{Draft, Judge, Margins};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use valor_runs::spec::{Claim, Experiment, Margin, Statement};
 use valor_stats::metrics::{self, Defined, Direction, Undefined};
 use valor_stats::stats::{Answer, Looks, POWER, Rule, rows_to_find};
@@ -207,6 +208,23 @@ pub fn look(
     answered.zip(tests).map(|(view, tests)| Looked { view, tests }).collect()
 }
 
+/// Answers the claims that hold when others do: supported where all of those are, refuted where one is. No p-value is corrected anew,
+/// because all have to hold at once (an intersection-union test).
+pub fn conclude(claims: &mut [ClaimView]) {
+    let known: BTreeMap<String, Answer> =
+        claims.iter().map(|view| (view.claim.id.clone(), view.verdict)).collect();
+    for view in claims {
+        let Statement::AllOf(ids) = &view.claim.statement else { continue };
+        let part = |id: &String| Part {
+            verdict: known.get(id).copied().unwrap_or(Answer::Inconclusive),
+            ..Part::untested(id.clone(), String::new())
+        };
+        view.parts = ids.iter().map(|id| Part { reason: None, over: "claims", ..part(id) }).collect();
+        view.verdict = Answer::of_all(view.parts.iter().map(|part| part.verdict));
+        view.ended = None;
+    }
+}
+
 /// A claim at a look.
 pub struct Looked {
     /// With its answer.
@@ -324,6 +342,8 @@ impl<'a> Asked<'a> {
             Statement::Fails { methods, seeds } => {
                 failures::parts(&self.place, methods, *seeds).into_iter().map(Draft::Done).collect()
             }
+            // Answered by `conclude`, when the others are.
+            Statement::AllOf(_) => Vec::new(),
         }
     }
 
@@ -337,7 +357,8 @@ impl<'a> Asked<'a> {
             | Statement::EveryBestHas { .. }
             | Statement::OrdersAs { .. }
             | Statement::Faster { .. }
-            | Statement::Fails { .. } => false,
+            | Statement::Fails { .. }
+            | Statement::AllOf(_) => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Claims: statements that the evidence decides, resolved to methods by name.
 
-use super::claim_wire::{ClaimWire, FailingSeeds, LatencyOf, Named, Over};
+use super::claim_wire::{ClaimWire, FailingSeeds, LatencyOf, Named, OneOrMore, Over};
 use super::decision::has_direction;
 use super::groups::{backbones, by_components, with_components};
 use super::names::{missing, unique};
@@ -14,6 +14,8 @@ use valor_stats::metrics::{self, Direction};
 pub const LATENCY: &str = "latency";
 /// What stands in the place of a metric where a claim is about seeds that fail to converge.
 pub const FAILED_SEEDS: &str = "failed seeds";
+/// What stands there where a claim holds when other claims hold.
+pub const OTHER_CLAIMS: &str = "other claims";
 
 /// A statement that the evidence decides.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +28,7 @@ pub struct Claim {
     pub source: Option<String>,
     /// Claims that are corrected for each other.
     pub family: String,
-    /// Metric by name; [`LATENCY`] or [`FAILED_SEEDS`] where the claim is about these.
+    /// Metric by name; [`LATENCY`], [`FAILED_SEEDS`] or [`OTHER_CLAIMS`] where the claim is about these.
     pub metric: String,
     /// Datasets by name; all when empty.
     pub datasets: Vec<String>,
@@ -112,6 +114,8 @@ pub enum Statement {
         /// How many seeds of each.
         seeds: FailingSeeds,
     },
+    /// All of these claims hold, by their ids; none of them is of this form.
+    AllOf(Vec<String>),
 }
 
 impl Claim {
@@ -124,14 +128,14 @@ impl Claim {
             | Statement::SpreadAtMost { .. }
             | Statement::MeanAtMost { .. } => vec![&self.metric],
             Statement::OrdersAs { other, .. } => vec![&self.metric, other],
-            Statement::Faster { .. } | Statement::Fails { .. } => Vec::new(),
+            Statement::Faster { .. } | Statement::Fails { .. } | Statement::AllOf(_) => Vec::new(),
         }
     }
 }
 
 impl Statement {
     /// Methods that it compares, by name: those whose seeds decide it one after the other. Nothing where it is
-    /// judged once: standard deviations, means of single methods, orders, times and failures.
+    /// judged once: standard deviations, means of single methods, orders, times, failures and other claims.
     pub fn compared(&self) -> BTreeSet<&str> {
         let names: Vec<&String> = match self {
             Self::Better { pairs, .. } => pairs.iter().flat_map(|pair| [&pair.better, &pair.than]).collect(),
@@ -143,7 +147,8 @@ impl Statement {
             | Self::MeanAtMost { .. }
             | Self::OrdersAs { .. }
             | Self::Faster { .. }
-            | Self::Fails { .. } => Vec::new(),
+            | Self::Fails { .. }
+            | Self::AllOf(_) => Vec::new(),
         };
         names.into_iter().map(String::as_str).collect()
     }
@@ -180,6 +185,8 @@ pub struct Group {
 pub(super) struct Known<'a> {
     pub datasets: &'a [&'a str],
     pub methods: &'a [NamedMethod],
+    /// Claims that are about methods, by id.
+    pub claims: &'a [&'a str],
 }
 
 /// Checks a claim and finds its methods. A profile may leave datasets out; a claim may still name them.
@@ -198,6 +205,16 @@ pub(super) fn resolve(wire: &ClaimWire, known: &Known) -> anyhow::Result<Claim> 
         None => usual_family(source.as_deref()),
     };
     Ok(Claim { id, text, source, family, metric, datasets, statement })
+}
+
+/// One side of a comparison, checked.
+enum Side {
+    /// A method.
+    Method(String),
+    /// Methods, each of which is compared with.
+    Methods(Vec<String>),
+    /// A set of components, in the catalog's order.
+    Components(Vec<String>),
 }
 
 struct Resolving<'a> {
@@ -221,6 +238,7 @@ impl Resolving<'_> {
             ("orders-as", wire.orders_as.is_some()),
             ("faster", wire.faster.is_some()),
             ("fails", wire.fails.is_some()),
+            ("all-of", wire.all_of.is_some()),
         ];
         let mut given = kinds.iter().filter(|(_, given)| *given).map(|(key, _)| *key);
         if let (Some(first), Some(second)) = (given.next(), given.next()) {
@@ -236,7 +254,12 @@ impl Resolving<'_> {
         if let Some(methods) = &wire.fails {
             return Ok((FAILED_SEEDS.to_string(), self.fails(methods)?));
         }
-        let Some(name) = &wire.metric else {
+        if let Some(claims) = &wire.all_of {
+            return Ok((OTHER_CLAIMS.to_string(), self.all_of(claims)?));
+        }
+        let metrics = wire.metric.as_ref().map(OneOrMore::list).unwrap_or_default();
+        // A list of several is a claim for each by now.
+        let Some(name) = metrics.first() else {
             return Err(input_error!("claim '{}': missing key 'metric'", wire.id));
         };
         let direction = self.direction("metric", name)?;
@@ -306,25 +329,39 @@ impl Resolving<'_> {
                 self.place("at-most")
             ));
         }
-        let (better, than) = (self.side("better", &wire.better)?, self.side("than", &wire.than)?);
+        let better = self.side("better", &wire.better)?;
+        let than = match (&better, &wire.than) {
+            (Side::Method(_), Some(Named::List(names))) => {
+                unique(&self.place("than"), names.iter().cloned())?;
+                Side::Methods(self.known_methods("than", names)?)
+            }
+            (Side::Method(_) | Side::Methods(_) | Side::Components(_), _) => self.side("than", &wire.than)?,
+        };
         let pairs = match (better, than) {
-            (Named::Method(better), Named::Method(than)) => {
+            (Side::Method(better), Side::Method(than)) => {
                 self.refuse(
                     "two methods",
                     &[("backbones", wire.backbones.is_some()), ("over", wire.over.is_some())],
                 )?;
                 vec![Pair { better, than }]
             }
-            (Named::Components(better), Named::Components(than)) => {
+            (Side::Method(better), Side::Methods(thans)) => {
+                self.refuse("methods", &[("backbones", wire.backbones.is_some())])?;
+                thans.into_iter().map(|than| Pair { better: better.clone(), than }).collect()
+            }
+            (Side::Components(better), Side::Components(than)) => {
                 let found = self.on_backbones(&[better, than])?;
                 found
                     .into_iter()
                     .map(|names| Pair { better: names[0].clone(), than: names[1].clone() })
                     .collect()
             }
-            (Named::Method(_), Named::Components(_)) | (Named::Components(_), Named::Method(_)) => {
+            (Side::Methods(_), _)
+            | (Side::Method(_), Side::Components(_))
+            | (Side::Components(_), Side::Method(_) | Side::Methods(_)) => {
                 return Err(input_error!(
-                    "claim '{}': 'better' and 'than' must both be methods, or both lists of components",
+                    "claim '{}': 'better' and 'than' must both be methods, or both lists of components; beside one method in 'better' \
+                     'than' may be a list of methods",
                     wire.id
                 ));
             }
@@ -353,7 +390,7 @@ impl Resolving<'_> {
     }
 
     /// A named method, checked, or components, in the catalog's order.
-    fn side(&self, key: &str, named: &Option<Named>) -> anyhow::Result<Named> {
+    fn side(&self, key: &str, named: &Option<Named>) -> anyhow::Result<Side> {
         let place = self.place(key);
         match named {
             None => Err(input_error!("claim '{}': missing key '{key}'", self.wire.id)),
@@ -362,9 +399,9 @@ impl Resolving<'_> {
                 if !names.contains(&name.as_str()) {
                     return Err(missing(&place, name, &names));
                 }
-                Ok(Named::Method(name.clone()))
+                Ok(Side::Method(name.clone()))
             }
-            Some(Named::Components(list)) => Ok(Named::Components(self.components(&place, list)?)),
+            Some(Named::List(list)) => Ok(Side::Components(self.components(&place, list)?)),
         }
     }
 
@@ -430,10 +467,10 @@ impl Resolving<'_> {
             chain.iter().map(|set| self.components(&place, set)).collect::<anyhow::Result<Vec<_>>>()?;
         let ends = (self.side("than", &wire.than)?, self.side("better", &wire.better)?);
         let step = match &ends {
-            (Named::Components(from), Named::Components(to)) => {
+            (Side::Components(from), Side::Components(to)) => {
                 sets.windows(2).position(|pair| pair[0] == *from && pair[1] == *to)
             }
-            (Named::Method(_), _) | (_, Named::Method(_)) => None,
+            (Side::Method(_) | Side::Methods(_), _) | (_, Side::Method(_) | Side::Methods(_)) => None,
         };
         let Some(step) = step.filter(|_| sets.len() > 2) else {
             return Err(input_error!(
@@ -560,7 +597,7 @@ impl Resolving<'_> {
         )?;
         let than = match &wire.than {
             Some(Named::Method(name)) => name,
-            Some(Named::Components(_)) | None => {
+            Some(Named::List(_)) | None => {
                 return Err(input_error!("{}: give the name of a method", self.place("than")));
             }
         };
@@ -601,6 +638,29 @@ impl Resolving<'_> {
             return Err(input_error!("{}: found 0; must be 1 or more", self.place("seeds")));
         }
         Ok(Statement::Fails { methods: self.known_methods("fails", methods)?, seeds })
+    }
+
+    fn all_of(&self, claims: &[String]) -> anyhow::Result<Statement> {
+        let wire = self.wire;
+        self.refuse("'all-of'", &self.comparing())?;
+        self.refuse(
+            "'all-of'",
+            &[
+                ("metric", wire.metric.is_some()),
+                ("dataset", wire.dataset.is_some()),
+                ("backbones", wire.backbones.is_some()),
+                ("methods", wire.methods.is_some()),
+            ],
+        )?;
+        let place = self.place("all-of");
+        if claims.is_empty() {
+            return Err(input_error!("{place}: the list is empty; name at least one claim"));
+        }
+        unique(&place, claims.iter().cloned())?;
+        match claims.iter().find(|id| !self.known.claims.contains(&id.as_str())) {
+            Some(unknown) => Err(missing(&place, unknown, self.known.claims)),
+            None => Ok(Statement::AllOf(claims.to_vec())),
+        }
     }
 
     /// Keys of comparisons.

@@ -1,17 +1,19 @@
 //! `[[claim]]` as files spell it.
 
 use super::Margin;
+use super::names::unique;
 use serde::{Deserialize, Serialize};
+use valor_base::input_error;
 
 /// One claim: which keys go together says what kind it is.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct ClaimWire {
     pub id: String,
     pub text: String,
     pub source: Option<String>,
     pub family: Option<String>,
-    pub metric: Option<String>,
+    pub metric: Option<OneOrMore>,
     pub dataset: Option<OneOrMore>,
     pub better: Option<Named>,
     pub than: Option<Named>,
@@ -29,6 +31,7 @@ pub(super) struct ClaimWire {
     pub times: Option<f64>,
     pub latency: Option<LatencyOf>,
     pub fails: Option<Vec<String>>,
+    pub all_of: Option<Vec<String>>,
     pub seeds: Option<FailingSeeds>,
     pub methods: Option<Vec<String>>,
 }
@@ -95,20 +98,51 @@ impl FailingSeeds {
     }
 }
 
-/// A method by name, or a set of components on every backbone.
+/// A method by name; or a set of components on every backbone, or methods by name beside a method.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "expected the name of a method, or a list of components")]
+#[serde(untagged, expecting = "expected the name of a method, or a list of components or of methods")]
 pub(super) enum Named {
     Method(String),
-    Components(Vec<String>),
+    List(Vec<String>),
 }
 
 /// A name, or several.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "expected the name of a dataset, or a list of names")]
+#[serde(untagged, expecting = "expected a name, or a list of names")]
 pub(super) enum OneOrMore {
     One(String),
     More(Vec<String>),
+}
+
+impl ClaimWire {
+    /// One claim per metric where several are named, and the claim that all of them hold.
+    pub(super) fn by_metric(&self) -> anyhow::Result<Vec<Self>> {
+        let metrics = match &self.metric {
+            Some(OneOrMore::More(metrics)) if metrics.len() != 1 => metrics,
+            Some(OneOrMore::One(_) | OneOrMore::More(_)) | None => return Ok(vec![self.clone()]),
+        };
+        let place = format!("claim '{}', metric", self.id);
+        if metrics.is_empty() {
+            return Err(input_error!("{place}: the list is empty; name at least one metric"));
+        }
+        unique(&place, metrics.iter().cloned())?;
+        let id = |metric: &String| format!("{}: {metric}", self.id);
+        let mut claims: Vec<Self> = Vec::new();
+        for metric in metrics {
+            let text = format!("{} In {metric}.", self.text);
+            let metric_of = Some(OneOrMore::One(metric.clone()));
+            claims.push(Self { id: id(metric), text, metric: metric_of, ..self.clone() });
+        }
+        claims.push(Self {
+            id: self.id.clone(),
+            text: self.text.clone(),
+            source: self.source.clone(),
+            family: self.family.clone(),
+            all_of: Some(metrics.iter().map(id).collect()),
+            ..Self::default()
+        });
+        Ok(claims)
+    }
 }
 
 impl OneOrMore {

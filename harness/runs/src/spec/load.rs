@@ -1,6 +1,7 @@
 //! From a file to an experiment: expand the grid, fill in, check.
 
 use super::claim::{self, Known};
+use super::claim_wire::ClaimWire;
 use super::error::ExperimentError;
 use super::names::{missing, unique};
 use super::wire::{self, EvaluationWire, SeedsWire, Wire};
@@ -125,10 +126,15 @@ fn beside(wire: &Wire, profile: Option<&str>) -> anyhow::Result<Option<String>> 
 
 /// Resolved to methods; `declared` are the datasets of the file, whether or not the profile uses them.
 fn claims(wire: &Wire, experiment: &Experiment, declared: &[String]) -> anyhow::Result<Vec<super::Claim>> {
-    unique("claim", wire.claim.iter().map(|claim| claim.id.clone()))?;
+    let wires: Vec<_> = wire.claim.iter().map(ClaimWire::by_metric).collect::<anyhow::Result<_>>()?;
+    let wires = wires.concat();
+    unique("claim", wires.iter().map(|claim| claim.id.clone()))?;
+    // What holds when others hold is no such other.
+    let plain = wires.iter().filter(|claim| claim.all_of.is_none());
+    let plain: Vec<&str> = plain.map(|claim| claim.id.as_str()).collect();
     let datasets: Vec<&str> = declared.iter().map(String::as_str).collect();
-    let known = Known { datasets: &datasets, methods: &experiment.methods };
-    wire.claim.iter().map(|claim| claim::resolve(claim, &known)).collect()
+    let known = Known { datasets: &datasets, methods: &experiment.methods, claims: &plain };
+    wires.iter().map(|claim| claim::resolve(claim, &known)).collect()
 }
 
 fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {

@@ -16,7 +16,9 @@ mod tuning;
 mod tuning_wire;
 mod wire;
 
-pub use claim::{Chain, Claim, FAILED_SEEDS, Group, LATENCY, OWN_CLAIMS, Pair, Statement, usual_family};
+pub use claim::{
+    Chain, Claim, FAILED_SEEDS, Group, LATENCY, OTHER_CLAIMS, OWN_CLAIMS, Pair, Statement, usual_family,
+};
 pub use claim_wire::{FailingSeeds, LatencyOf, Over, SeedsWord};
 pub use decision::{Decision, Equivalence, Family, Scope, Test};
 pub use id::{CellIdentity, hash};

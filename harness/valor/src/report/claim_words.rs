@@ -81,6 +81,7 @@ pub(super) fn sentence(claim: &Claim) -> String {
             };
             format!("{} of each of {} fails to converge on {place}", seeds.words(), methods.join(", "))
         }
+        Statement::AllOf(claims) => format!("all of these claims hold: {}", claims.join("; ")),
     }
 }
 
@@ -171,7 +172,19 @@ fn found(claim: &ClaimView) -> String {
         text += &format!("Of {} parts {}. ", parts.len(), counts.join(", "));
     }
     let decisive: Vec<&Part> = claim.decisive().collect();
-    let spelled: Vec<String> = decisive.iter().take(SPELLED).map(|one| part(one)).collect();
+    let spell = |part_of: &&Part| match &claim.claim.statement {
+        // Their numbers stand beside them.
+        Statement::AllOf(_) => format!("{} ({})", part_of.what, part_of.verdict.word()),
+        Statement::Better { .. }
+        | Statement::LargestStep(_)
+        | Statement::EveryBestHas { .. }
+        | Statement::SpreadAtMost { .. }
+        | Statement::MeanAtMost { .. }
+        | Statement::OrdersAs { .. }
+        | Statement::Faster { .. }
+        | Statement::Fails { .. } => part(part_of),
+    };
+    let spelled: Vec<String> = decisive.iter().take(SPELLED).map(spell).collect();
     let more = decisive.len().saturating_sub(SPELLED);
     let rest = if more > 0 { format!("; and {more} more") } else { String::new() };
     if spelled.is_empty() {
@@ -202,6 +215,10 @@ pub(super) fn needed(claim: &ClaimView) -> Option<String> {
     }
     if !claim.absent.is_empty() {
         return Some(format!("A profile with {}.", claim.absent.join(", ")));
+    }
+    if let Statement::AllOf(_) = claim.claim.statement {
+        let open: Vec<&str> = claim.decisive().map(|part| part.what.as_str()).collect();
+        return Some(format!("What decides {}.", open.join("; ")));
     }
     Some(match (claim.needed(), claim.decisive().find_map(|part| part.reason.as_ref())) {
         (Some(needed), _) => demand(*needed),

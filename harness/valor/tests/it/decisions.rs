@@ -101,6 +101,48 @@ fn claims_of_times_and_failures_that_mean_nothing_are_refused() {
 }
 
 #[test]
+fn claims_on_other_claims_that_mean_nothing_are_refused() {
+    let wrong = |keys: &str, parts: &[&str]| {
+        added(&claim(keys).replace("metric = \"auuc\"\n", ""), parts);
+    };
+    wrong("all-of = []", &["claim 'c', all-of", "at least one claim"]);
+    wrong("all-of = [\"d\"]", &["claim 'c', all-of", "'d'"]);
+    wrong("all-of = [\"c\"]", &["claim 'c', all-of", "'c'"]);
+    added(&claim("all-of = [\"d\"]"), &["'metric' says nothing beside 'all-of'"]);
+    let pair = "better = \"VALOR (TARNet)\"\nthan = \"TARNet\"\n";
+    wrong(&format!("{pair}metric = []"), &["claim 'c', metric", "at least one metric"]);
+    wrong(&format!("{pair}metric = [\"auuc\", \"auuc\"]"), &["claim 'c', metric", "twice"]);
+    wrong(&format!("{pair}metric = [\"auuc\", \"auc\"]"), &["metric", "did you mean 'auuc'?"]);
+    let list = |than: &str| claim(&format!("better = \"VALOR (TARNet)\"\nthan = [{than}]"));
+    added(&list("\"TARNett\""), &["claim 'c', than", "did you mean 'TARNet'?"]);
+    added(&list(""), &["claim 'c', than", "at least one method"]);
+}
+
+/// Several methods and several metrics in one claim: one claim per metric, and the claim that all hold.
+#[test]
+fn a_claim_on_several_metrics_is_one_on_each_and_one_on_all() {
+    let claims = "[[claim]]\nid = \"p\"\ntext = \"P.\"\nbetter = \"VALOR (TARNet)\"\nthan = [\"TARNet\", \"TARNet\"]\nmetric = [\"auuc\", \"krcc\"]\n";
+    added(claims, &["claim 'p: auuc', than", "twice"]);
+    let claims = claims.replace("[\"TARNet\", \"TARNet\"]", "[\"TARNet\"]");
+    let workspace = Workspace::with(&format!("{EXPERIMENT}\n{claims}"));
+    workspace.succeed(RUN);
+    workspace.succeed("report experiments/small.toml --results results --out reports");
+    let summary = json(&workspace.path("reports/summary.json"));
+    let found = summary["claims"].as_array().unwrap();
+    let ids: Vec<&str> = found.iter().map(|claim| claim["id"].as_str().unwrap()).collect();
+    assert_eq!(ids, ["p: auuc", "p: krcc", "p"]);
+    let verdicts: Vec<&str> = found.iter().map(|claim| claim["verdict"].as_str().unwrap()).collect();
+    let worst = ["refuted", "too small to matter", "inconclusive", "supported"];
+    let all = worst.iter().find(|word| verdicts[..2].contains(*word)).unwrap();
+    assert_eq!(verdicts[2], *all, "{verdicts:?}");
+    let parts: Vec<&str> =
+        found[2]["parts"].as_array().unwrap().iter().map(|part| part["what"].as_str().unwrap()).collect();
+    assert_eq!(parts, ids[..2]);
+    let page = std::fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    assert!(page.contains("all of these claims hold: p: auuc; p: krcc"));
+}
+
+#[test]
 fn claims_of_times_and_failures_are_answered() {
     let claims = "[[claim]]\nid = \"f\"\ntext = \"F.\"\nfails = [\"TARNet\"]\n\n[[claim]]\nid = \"t\"\ntext = \"T.\"\nfaster = \"TARNet\"\nthan = \"VALOR (TARNet)\"\nlatency = \"single\"\n";
     let workspace = Workspace::with(&format!("{EXPERIMENT}\n{claims}"));
