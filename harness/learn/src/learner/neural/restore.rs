@@ -21,7 +21,8 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     spec.network.check_gate()?;
     ensure!(saved.inputs > 0, "there are no inputs");
     check_buckets(spec, saved.buckets.as_ref())?;
-    let summary = OutcomeSummary { buckets: saved.buckets.clone(), ..OutcomeSummary::default() };
+    let scale = saved.outcome_scale;
+    let summary = OutcomeSummary { buckets: saved.buckets.clone(), scale, ..OutcomeSummary::default() };
     let network = Network::new(&spec.network, saved.inputs as i64, &summary);
     let mut named: BTreeMap<&str, &Parameter> =
         saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
