@@ -88,7 +88,7 @@ mod tests {
             assert!((f64::from(encoded.row(row)[0]) - (log - mean) / sd).abs() < 1e-6, "row {row}");
         }
         assert_eq!(encoded.row(3)[..3], [0.0, encoded.row(3)[1], 1.0], "missing stays missing");
-        assert!(encoded.row(6)[0] < 4.0, "a row beyond all others: {:?}", encoded.row(6));
+        assert!(encoded.row(6)[0] < 5.0, "a row beyond all others: {:?}", encoded.row(6));
         let other = dataset(&[0.0, 3.0, -1.0, f32::NAN, 5.0, 4000.0, 7.0], &["spend"]);
         assert_eq!(Encoder::fit(&other, &train, Encoding::Standard), encoder);
         let plain = dataset(&SPEND, &[]);

@@ -4,7 +4,8 @@ use super::{Options, TrainingSpec, compose, predict};
 use rand::Rng;
 use rand_distr::{Distribution, LogNormal};
 use valor_base::seed::Seeds;
-use valor_data::{Dataset, Encoder, Encoding, Feature, FeatureKind, Matrix};
+use valor_data::encode::{Encoder, Encoding};
+use valor_data::{Dataset, Feature, FeatureKind, Matrix};
 use valor_learn::learner::{Schedule, Task, catalog};
 use valor_learn::nets::{Decoding, Unit};
 
