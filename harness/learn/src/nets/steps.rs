@@ -147,9 +147,10 @@ impl NetworkSpec {
     pub fn steps(&self) -> Steps {
         let mut writer = Writer { steps: Vec::new(), head: &self.head };
         if self.backbone.question() == Question::Value {
-            let phi = match &self.backbone {
-                BackboneKind::DeepFm(spec) => writer.parts(spec, self.trunk.len()),
-                _ => writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len())),
+            let phi = if let BackboneKind::DeepFm(spec) = &self.backbone {
+                writer.parts(spec, self.trunk.len())
+            } else {
+                writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()))
             };
             let value = writer.named_head("both", "value", &phi, self.heads.len());
             let answers = Answers::One { value };

@@ -297,10 +297,8 @@ fn network(
         | BackboneKind::Euen(_)
         | BackboneKind::Efin(_) => (options.trunk.clone(), options.heads.clone()),
     };
-    let heads = match (&head, &options.mdme.widths) {
-        (HeadSpec::Mdme(_), Some(widths)) => widths.clone(),
-        _ => heads,
-    };
+    let widths = options.mdme.widths.clone().filter(|_| matches!(head, HeadSpec::Mdme(_)));
+    let heads = widths.unwrap_or(heads);
     NetworkSpec { backbone, trunk, heads, head, gate }
 }
 

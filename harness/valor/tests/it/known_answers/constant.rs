@@ -9,7 +9,7 @@ use valor_data::{Dataset, Feature, FeatureKind, Matrix};
 use valor_learn::learner::{Schedule, Task, catalog};
 use valor_learn::nets::{Decoding, Unit};
 
-/// `VALOR_DRAWS=1000000` draws so many; the table of docs/methods/known-answers.md.
+/// `VALOR_DRAWS=1000000` draws so many; the table of docs/methods/known-answers.md is that of experiments/ltv_bias.toml.
 const DRAWS: usize = 50_000;
 
 /// A zero-inflated log-normal, p = .2, mu = -.12, sigma = 1.
