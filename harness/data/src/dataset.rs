@@ -94,6 +94,8 @@ pub struct Dataset {
     pub features: Vec<Feature>,
     /// Values of the numeric features; NaN where missing.
     pub numeric: Matrix,
+    /// Names of the numeric features that networks see in logs.
+    pub logs: Vec<String>,
     /// Who was treated; absent where there is no treatment, and so another question.
     pub treatment: Option<Treatment>,
     /// What they spent.
@@ -143,6 +145,7 @@ impl Dataset {
         Self {
             features: self.features.iter().map(|feature| feature.select(rows)).collect(),
             numeric: self.numeric.select(rows),
+            logs: self.logs.clone(),
             treatment: self.treatment.as_ref().map(|treatment| treatment.select(rows)),
             outcome: pick(&self.outcome, rows),
             truth: self.truth.as_ref().map(|truth| truth.select(rows)),

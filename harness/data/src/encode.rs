@@ -1,6 +1,7 @@
 //! Turns features into the numbers that a method sees, by what the training rows alone say.
 
 mod feature_summary;
+mod logs;
 mod names;
 mod pooled;
 #[cfg(test)]
@@ -8,6 +9,8 @@ mod tests;
 
 pub use feature_summary::FeatureSummary;
 pub use pooled::{MOST_CODES, pooled_levels};
+
+use logs::Unit;
 
 use super::{Dataset, Feature, FeatureKind, LARGEST, Matrix};
 use anyhow::Context;
@@ -37,6 +40,8 @@ pub enum ColumnKind {
 /// How each feature is encoded, fitted on the training rows.
 ///
 /// ```text
+/// logs:         x is sign(x) log(1 + |x| / m) in what follows, for features that are asked for in logs;  m: the median of |x| over the
+///               training rows where x is not 0, so that no number depends on the currency
 /// numeric:      (x - mean) / sd over the training rows that have x; 0 where missing or where sd is 0
 /// missing:      1 where a value is missing, one column per feature that some training rows lack and some have
 /// categorical:  one column per level met in the training rows; all 0 for a level not met there
@@ -62,7 +67,8 @@ impl Encoder {
     /// The first numeric feature whose mean and standard deviation no training rows have: features are within 1e30.
     pub fn wild(&self) -> Option<&str> {
         let known = |scale: &&Standardisation| {
-            scale.mean.abs() <= LARGEST && (0.0..=2.0 * LARGEST).contains(&scale.sd)
+            let within = scale.mean.abs() <= LARGEST && (0.0..=2.0 * LARGEST).contains(&scale.sd);
+            within && scale.unit.is_none_or(Unit::is_known)
         };
         self.numeric.iter().find(|scale| !known(scale)).map(|scale| scale.name.as_str())
     }
@@ -82,6 +88,9 @@ struct Standardisation {
     sd: f64,
     /// Whether there is an indicator column.
     missing: bool,
+    /// The amount of which logs are taken, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<Unit>,
 }
 
 /// Levels of a categorical feature.
@@ -103,7 +112,12 @@ const CHUNK: usize = 4096;
 impl Encoder {
     /// Learns means, SDs and levels from `train` only.
     pub fn fit(dataset: &Dataset, train: &[u32], encoding: Encoding) -> Self {
-        let moments = Moments::of(&dataset.numeric, train);
+        let units = match encoding {
+            Encoding::Standard => logs::units(dataset, train),
+            // Trees look at the order of numbers, which logs keep.
+            Encoding::Plain => vec![None; dataset.numeric.columns],
+        };
+        let moments = Moments::of(&dataset.numeric, train, units);
         let (mut numeric, mut categorical) = (Vec::new(), Vec::new());
         for feature in &dataset.features {
             let name = feature.name.clone();
@@ -197,31 +211,33 @@ struct Moments {
     mean: Vec<f64>,
     squares: Vec<f64>,
     constant: Vec<bool>,
+    units: Vec<Option<Unit>>,
 }
 
 impl Moments {
-    fn of(numeric: &Matrix, train: &[u32]) -> Self {
+    fn of(numeric: &Matrix, train: &[u32], units: Vec<Option<Unit>>) -> Self {
         let sums = accumulate(numeric, train, |sums, row| {
             for (column, value) in row.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
                 sums[2 * column] += 1.0;
-                sums[2 * column + 1] += f64::from(*value);
+                sums[2 * column + 1] += logs::seen(units[column], *value);
             }
         });
         let (count, sum): (Vec<f64>, Vec<f64>) = sums.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip();
         let mean: Vec<f64> = sum.iter().zip(&count).map(|(sum, count)| sum / count.max(1.0)).collect();
         let squares = accumulate(numeric, train, |sums, row| {
             for (column, value) in row.iter().enumerate().filter(|(_, value)| !value.is_nan()) {
-                sums[2 * column] += (f64::from(*value) - mean[column]).powi(2);
+                sums[2 * column] += (logs::seen(units[column], *value) - mean[column]).powi(2);
             }
         });
         let squares = squares.chunks_exact(2).map(|pair| pair[0]).collect();
-        Self { count, mean, squares, constant: constant_columns(numeric, train) }
+        Self { count, mean, squares, constant: constant_columns(numeric, train), units }
     }
 
     fn scale(&self, column: usize, rows: usize, name: String) -> Standardisation {
         let count = self.count[column];
         let sd = if self.constant[column] { 0.0 } else { (self.squares[column] / count).sqrt() };
-        Standardisation { name, mean: self.mean[column], sd, missing: 0.0 < count && count < rows as f64 }
+        let missing = 0.0 < count && count < rows as f64;
+        Standardisation { name, mean: self.mean[column], sd, missing, unit: self.units[column] }
     }
 }
 
@@ -272,6 +288,7 @@ struct NumericPlan {
     mean: f64,
     /// 1 / sd, or 0 for a constant feature.
     factor: f64,
+    unit: Option<Unit>,
 }
 
 struct CategoricalPlan<'a> {
@@ -292,7 +309,7 @@ impl<'a> Plan<'a> {
             };
             let factor = if scale.sd > 0.0 { 1.0 / scale.sd } else { 0.0 };
             let (mean, factor) = if plain { (0.0, 1.0) } else { (scale.mean, factor) };
-            numeric.push(NumericPlan { column: *column, mean, factor });
+            numeric.push(NumericPlan { column: *column, mean, factor, unit: scale.unit });
             indicators.extend((scale.missing && !plain).then_some(*column));
         }
         let mut columns = numeric.len() + indicators.len();
@@ -321,7 +338,7 @@ impl<'a> Plan<'a> {
         out.fill(self.missing);
         let cells = dataset.numeric.row(row);
         for (plan, out) in self.numeric.iter().zip(out.iter_mut()) {
-            let value = (f64::from(cells[plan.column]) - plan.mean) * plan.factor;
+            let value = (logs::seen(plan.unit, cells[plan.column]) - plan.mean) * plan.factor;
             *out = match value.is_nan() {
                 true => self.missing,
                 // Not -0, whatever the row holds.

@@ -64,6 +64,9 @@ pub struct TableSpec {
     /// Numeric feature columns; an empty cell is a missing value.
     #[serde(default)]
     pub numeric: Vec<String>,
+    /// Those of `numeric` that networks see in logs: `sign(x) log(1 + |x| / m)`, m the median of `|x|` over the training rows where x is not 0.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub log1p: Vec<String>,
     /// Categorical feature columns; an empty cell is a missing value.
     #[serde(default)]
     pub categorical: Vec<String>,
@@ -172,6 +175,7 @@ impl TableSpec {
             drop: Vec::new(),
             outcome: String::new(),
             numeric: Vec::new(),
+            log1p: Vec::new(),
             categorical: Vec::new(),
             effect: None,
             expected_control: None,
@@ -289,6 +293,20 @@ impl TableSpec {
                 let twice = if other == role { "twice in".into() } else { format!("in both '{other}' and") };
                 return Err(input_error!(
                     "table {path}: the column '{}' stands {twice} '{role}'; allowed is once",
+                    shown(name)
+                ));
+            }
+        }
+        for (place, name) in self.log1p.iter().enumerate() {
+            if !self.numeric.contains(name) {
+                return Err(input_error!(
+                    "table {path}: log1p names the column '{}', which is not in 'numeric'; allowed are columns that are",
+                    shown(name)
+                ));
+            }
+            if self.log1p[..place].contains(name) {
+                return Err(input_error!(
+                    "table {path}: the column '{}' stands twice in 'log1p'; allowed is once",
                     shown(name)
                 ));
             }

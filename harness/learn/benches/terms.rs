@@ -15,8 +15,8 @@ use std::time::Instant;
 use tch::Tensor;
 use valor_base::seed::Seeds;
 use valor_learn::nets::{
-    BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, OrdinalKind, OrdinalSpec, OutcomeSummary,
-    Outputs, Readout,
+    Abilities, BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, Log1pSpec, MdmeSpec, OrdinalKind,
+    OrdinalSpec, OutcomeSummary, Outputs, Parts, Readout,
 };
 use valor_learn::objectives::{Batch, Labels, Prediction, Setting, TermKind};
 
@@ -56,7 +56,8 @@ fn milliseconds(kind: &TermKind, replicates: i64) -> f64 {
     let backbone = BackboneKind::Dragonnet;
     let summary =
         OutcomeSummary { sd: 30.0, nonzero_share: BUYERS, treated_share: 0.5, ..OutcomeSummary::default() };
-    let (name, question, abilities) = (backbone.name(), backbone.question(), backbone.abilities());
+    let (name, question) = (backbone.name(), backbone.question());
+    let abilities = Abilities { parts: true, ..backbone.abilities() };
     let setting = |head: &HeadSpec| Setting {
         head: head.clone(),
         backbone: name,
@@ -88,7 +89,8 @@ fn heads() -> Vec<HeadSpec> {
     };
     let of_buckets =
         [ordinal(OrdinalKind::Coral), ordinal(OrdinalKind::Softmax), HeadSpec::CcOr(CcOrSpec::default())];
-    [HeadSpec::Ziln { sigma_term: true }].into_iter().chain(of_buckets).collect()
+    let others = [HeadSpec::Log1p(Log1pSpec::default()), HeadSpec::Mdme(MdmeSpec::default())];
+    [HeadSpec::Ziln { sigma_term: true }].into_iter().chain(of_buckets).chain(others).collect()
 }
 
 /// As many buyers in every replicate, first.
@@ -112,7 +114,13 @@ fn outputs(replicates: i64, width: i64) -> Outputs {
         let values = (0..shape.iter().product()).map(|_: i64| stream.random_range(-1.7f32..1.7));
         Tensor::from_slice(&values.collect::<Vec<f32>>()).view(shape).set_requires_grad(true)
     };
+    let parts = Parts {
+        interactions: leaf(6, &[replicates, rows]),
+        deep: leaf(7, &[replicates, rows]),
+        penalty: leaf(8, &[replicates]),
+    };
     Outputs {
+        parts: Some(parts),
         representation: Some(leaf(3, &[replicates, rows, WIDTH])),
         propensity: Some(leaf(4, &[replicates, rows])),
         epsilon: Some(leaf(5, &[replicates])),

@@ -74,6 +74,7 @@ impl<'a> Collector<'a> {
                     time: spec.time.clone(),
                     known: spec.known.clone(),
                 },
+                logs: spec.log1p.clone(),
                 ..Dataset::default()
             },
             features: Features::default(),

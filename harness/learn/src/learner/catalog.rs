@@ -6,7 +6,7 @@ mod options;
 mod tests;
 
 pub use compose::{HeadKey, ObjectiveSpec, compose, compose_objective};
-pub use options::{Options, OrdinalOptions};
+pub use options::{DeepFmOptions, MdmeOptions, Options, OrdinalOptions};
 
 use crate::learner::{MethodSpec, TreesSpec};
 use crate::nets::BackboneKind;
@@ -128,12 +128,18 @@ pub const BACKBONES: [BackboneRow; 10] = [
 ];
 
 /// Networks for rows of one arm.
-pub const ONE_ARM: [BackboneRow; 5] = [
+pub const ONE_ARM: [BackboneRow; 7] = [
     one_arm("mlp", "MLP", None),
     one_arm("coral", "CORAL", Some(HeadKey::Coral)),
     one_arm("corn", "CORN", Some(HeadKey::Corn)),
     one_arm("or-cnn", "OR-CNN", Some(HeadKey::OrCnn)),
     one_arm("cc-or-net", "CC-OR-Net", Some(HeadKey::CcOr)),
+    one_arm("mdme", "MDME", Some(HeadKey::Mdme)),
+    BackboneRow {
+        kind: |options| BackboneKind::DeepFm(options.deep_fm.spec()),
+        terms: |options| vec![TermSpec::new(1.0, TermKind::Parts(options.parts.clone()))],
+        ..one_arm("deep-fm", "DeepFM", Some(HeadKey::Point))
+    },
 ];
 
 const fn one_arm(key: &'static str, name: &'static str, head: Option<HeadKey>) -> BackboneRow {
@@ -226,8 +232,13 @@ fn propensity(options: &Options) -> TermSpec {
 /// The components of VALOR, in the order in which tables name them.
 pub const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
 
-/// All components: VALOR's, RERUM's losses as in its paper or with the weights of its public code, and CC-OR-Net's head.
-pub const COMPONENTS: [&str; 7] = ["ziln", "focal", "gti", "wr", "rerum", "rerum-released", "cc-or"];
+/// All components: VALOR's, RERUM's losses as in its paper or with the weights of its public code, CC-OR-Net's head, and losses of
+/// long-tailed outcomes.
+pub const COMPONENTS: [&str; 9] =
+    ["ziln", "focal", "gti", "wr", "rerum", "rerum-released", "cc-or", "log1p", "tweedie"];
+
+/// Components that choose the head.
+const CHOOSING: [&str; 6] = ["ziln", "rerum", "rerum-released", "cc-or", "log1p", "tweedie"];
 
 /// The backbone called `key`.
 pub fn backbone(key: &str) -> anyhow::Result<&'static BackboneRow> {
@@ -257,10 +268,11 @@ pub fn components(asked: &[String]) -> anyhow::Result<Vec<String>> {
     if has(asked, "ziln") && (has(asked, "rerum") || has(asked, "rerum-released")) && !has(asked, "focal") {
         return Err(input_error!("component 'rerum' has a ziln head of its own: list it without 'ziln'"));
     }
-    if let Some(other) = ["ziln", "rerum", "rerum-released"].iter().find(|other| has(asked, other))
-        && has(asked, "cc-or")
+    let choosing = |name: &&str| has(asked, name);
+    if let Some(own) = ["cc-or", "log1p", "tweedie"].into_iter().find(choosing)
+        && let Some(other) = CHOOSING.into_iter().filter(|other| *other != own).find(choosing)
     {
-        return Err(input_error!("components 'cc-or' and '{other}' each choose the head: list one"));
+        return Err(input_error!("components '{own}' and '{other}' each choose the head: list one"));
     }
     if has(asked, "rerum") && has(asked, "rerum-released") {
         return Err(input_error!(

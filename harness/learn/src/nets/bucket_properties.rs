@@ -19,6 +19,10 @@ fn heads(decoding: Decoding, quantiles: &[f64]) -> Vec<HeadSpec> {
             }
         }
     }
+    for distributions in 1..=3 {
+        let per = (quantiles.len() + 1).div_ceil(distributions);
+        heads.push(HeadSpec::Mdme(MdmeSpec { distributions, buckets: per, decoding }));
+    }
     heads
 }
 
@@ -71,7 +75,12 @@ proptest! {
             let said = readout.expectation(&raw);
             let decided = match &head {
                 HeadSpec::Ordinal(spec) => spec.kind.places(&raw),
-                HeadSpec::CcOr(_) | HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => law.most_likely(),
+                HeadSpec::Mdme(_) => readout.mdme(&raw).unwrap().places(),
+                HeadSpec::CcOr(_)
+                | HeadSpec::Point
+                | HeadSpec::Log
+                | HeadSpec::Ziln { .. }
+                | HeadSpec::Log1p(_) => law.most_likely(),
             };
             let (found, decided) = (places(&buckets.places(&said)), places(&decided));
             prop_assert_eq!(&found, &decided, "{:?}: {:?}", head, values(&said));
@@ -95,6 +104,37 @@ proptest! {
             let raw = Tensor::from_slice(&draws).narrow(0, 0, 3 * width).view([1, 3, width]);
             for value in values(&readout.expectation(&raw)) {
                 prop_assert!(value.is_finite() && value >= 0.0, "{head:?}: {value}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_value_in_logs_is_a_number_of_0_or_more(
+        draws in prop::collection::vec(prop_oneof![-3.0f32..3.0, -1e9f32..1e9], 12),
+        outcomes in prop::collection::vec(prop_oneof![Just(0.0f32), 0.0f32..1e6], 6),
+        amount in prop_oneof![1e-6..1.0, 1.0..1e6],
+    ) {
+        for smearing in [false, true] {
+            for unit in [Unit::default(), Unit::Amount(amount)] {
+                let readout = Readout::from(&HeadSpec::Log1p(Log1pSpec { unit, smearing }));
+                let width = readout.outputs() as i64;
+                prop_assert_eq!(width, 1 + i64::from(smearing));
+                let raw = Tensor::from_slice(&draws).narrow(0, 0, 6 * width).view([1, 6, width]);
+                for value in values(&readout.expectation(&raw)) {
+                    prop_assert!(value.is_finite() && value >= 0.0, "{unit:?}, {smearing}: {value}");
+                }
+                prop_assert!(readout.conversion(&raw).is_none() && readout.law(&raw).is_none());
+                // The log of an outcome is read as that outcome.
+                let outcomes = Tensor::from_slice(&outcomes).view([1, 6]);
+                let mut columns = vec![readout.log1p().unwrap().log_of(&outcomes)];
+                columns.extend(smearing.then(|| outcomes.zeros_like()));
+                let again = values(&readout.expectation(&Tensor::stack(&columns, -1)));
+                for (again, outcome) in again.iter().zip(values(&outcomes)) {
+                    let unit = match unit { Unit::Amount(amount) => amount as f32, Unit::Named(_) => 1.0 };
+                    prop_assert!((again - outcome).abs() <= 2e-5 * outcome + 1e-6 * unit, "{outcome}: {again}");
+                }
             }
         }
     }

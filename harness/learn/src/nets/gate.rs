@@ -38,7 +38,7 @@ impl Gate {
     /// A gate of the given width. Backbones that share nothing between arms get one per arm.
     pub(super) fn new(layout: &mut Layout, name: &str, width: i64, sharing: Sharing) -> Self {
         match sharing {
-            Sharing::Heads | Sharing::Trunk => {
+            Sharing::Heads | Sharing::Parts | Sharing::Trunk => {
                 let both = Side::new(layout, name, width);
                 Self { control: both.clone(), treated: both, shared: true }
             }

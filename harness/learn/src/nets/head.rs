@@ -51,6 +51,12 @@ impl Head {
         Self { hidden, output: Linear::of_one(layout, &format!("{name}.output"), multiples, start) }
     }
 
+    /// A weighted sum of so many parts, which start at what is expected, for each output: with weights of 1/2 two of them make up the sum.
+    pub fn of_parts(layout: &mut Layout, name: &str, parts: i64, outputs: usize) -> Self {
+        let hidden = Mlp::new(layout, name, parts, &[]);
+        Self { hidden, output: Linear::halves(layout, &format!("{name}.output"), parts, outputs) }
+    }
+
     /// Its layers, in order, and what follows each.
     pub(super) fn layers(&self) -> impl Iterator<Item = (&Linear, Activation)> {
         let hidden = self.hidden.layers().iter().map(|layer| (layer, Activation::Elu));

@@ -33,6 +33,9 @@ impl Heads {
         let zero = vec![0.0; start.len()];
         match sharing {
             Sharing::Heads => Heads::One(said.head(layout, &place("both"), shape, summary)),
+            Sharing::Parts => {
+                Heads::One(Box::new(Head::of_parts(layout, &place("both"), shape.0, start.len())))
+            }
             Sharing::Trunk | Sharing::Nothing => {
                 let mut head = |name: &str| said.head(layout, &place(name), shape, summary);
                 Heads::PerArm(head("control"), head("treated"))

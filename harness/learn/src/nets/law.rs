@@ -42,6 +42,11 @@ impl BucketLaw {
         Self { logs: shifted.iter().map(|score| score - &total).collect() }
     }
 
+    /// Of `log P_k` themselves, each `[S, B]`.
+    pub(super) fn of_logs(logs: Vec<Tensor>) -> Self {
+        Self { logs }
+    }
+
     /// Of `K - 1` logits of exceeding `tau_k`, each by itself: `S_k` is the least of the first `k` probabilities, since nothing keeps
     /// these from crossing.
     pub(super) fn of_exceedances(logits: &Tensor) -> Self {

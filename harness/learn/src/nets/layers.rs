@@ -38,6 +38,14 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// A layer whose weights start at 1/2 and whose bias starts at 0.
+    pub(super) fn halves(layout: &mut Layout, name: &str, inputs: i64, outputs: usize) -> Self {
+        let bias = layout_bias(layout, name, outputs as i64, Init::Values(vec![0.0; outputs]));
+        let halves = Init::Values(vec![0.5; inputs as usize * outputs]);
+        let weight = layout.add(format!("{name}.weight"), &[inputs, outputs as i64], halves);
+        Self { weight, bias }
+    }
+
     /// Weight and bias.
     pub(super) fn parameters<'a>(&self, weights: &'a Weights) -> (&'a Tensor, &'a Tensor) {
         (weights.get(self.weight), weights.get(self.bias))

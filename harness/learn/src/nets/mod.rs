@@ -7,6 +7,7 @@ mod bucket_properties;
 mod buckets;
 mod cc_or;
 mod counter;
+mod deep_fm;
 mod dense;
 mod dragonnet;
 mod efin;
@@ -19,6 +20,8 @@ mod heads;
 pub(crate) mod host;
 mod law;
 mod layers;
+mod log1p;
+mod mdme;
 mod network;
 mod one_arm;
 mod ordinal;
@@ -34,18 +37,25 @@ mod steps;
 mod t_learner;
 mod tape;
 mod tarnet;
+mod unit;
 mod unite;
 
 pub use buckets::{BucketSpec, Buckets, ZERO};
 pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
+pub use deep_fm::DeepFmSpec;
 pub use law::BucketLaw;
+pub use log1p::{Log1p, Log1pSpec};
+pub use mdme::{MdmeSaid, MdmeSpec, Scores};
 pub use network::Network;
 pub use ordinal::{Decoding, OrdinalKind, OrdinalSpec};
-pub use outputs::Outputs;
+pub use outputs::{Outputs, Parts};
 pub use parameters::{Layout, Weights};
 pub use readout::Readout;
 pub use steps::Steps;
+pub use unit::{NamedUnit, Unit};
+
+pub(crate) use unit::above_zero;
 
 use seen::Seen;
 use serde::{Deserialize, Serialize};
@@ -86,12 +96,14 @@ struct Representation {
     propensity: Option<Tensor>,
     /// The scalar of targeted regularisation, `[S]`, from backbones that have it.
     epsilon: Option<Tensor>,
+    /// What the parts of a sum say by themselves, from backbones that are one.
+    parts: Option<Parts>,
 }
 
 impl Representation {
     /// A representation and nothing else.
     fn of(arms: Seen) -> Self {
-        Self { arms, propensity: None, epsilon: None }
+        Self { arms, propensity: None, epsilon: None, parts: None }
     }
 }
 
@@ -100,6 +112,8 @@ impl Representation {
 pub enum Sharing {
     /// Everything: one head.
     Heads,
+    /// Everything; the representations are parts, and the head is their weighted sum.
+    Parts,
     /// The representation's layers: one head per arm.
     Trunk,
     /// Nothing at all: one head per arm.
@@ -138,6 +152,8 @@ pub struct NetworkSpec {
 pub enum BackboneKind {
     /// One network for rows of one arm.
     Mlp,
+    /// Three parts for rows of one arm: a linear form, products of features, a deep tower.
+    DeepFm(DeepFmSpec),
     /// One network that sees the treatment as a feature.
     SLearner,
     /// Two disjoint networks.
@@ -231,6 +247,8 @@ pub struct Abilities {
     pub propensity: bool,
     /// The scalar of targeted regularisation.
     pub epsilon: bool,
+    /// Parts that say the outcome by themselves.
+    pub parts: bool,
 }
 
 impl BackboneKind {
@@ -238,6 +256,7 @@ impl BackboneKind {
     pub fn name(&self) -> &'static str {
         match self {
             BackboneKind::Mlp => "mlp",
+            BackboneKind::DeepFm(_) => "deep-fm",
             BackboneKind::SLearner => "s-learner",
             BackboneKind::TLearner => "t-learner",
             BackboneKind::Tarnet => "tarnet",
@@ -253,7 +272,7 @@ impl BackboneKind {
     /// What its networks answer.
     pub fn question(&self) -> Question {
         match self {
-            BackboneKind::Mlp => Question::Value,
+            BackboneKind::Mlp | BackboneKind::DeepFm(_) => Question::Value,
             BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Tarnet
@@ -270,6 +289,7 @@ impl BackboneKind {
     pub fn abilities(&self) -> Abilities {
         let (representation, propensity, epsilon) = match self {
             BackboneKind::Mlp
+            | BackboneKind::DeepFm(_)
             | BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Euen(_)
@@ -278,7 +298,8 @@ impl BackboneKind {
             BackboneKind::Dragonnet => (true, true, true),
             BackboneKind::Unite(_) | BackboneKind::Efin(_) => (false, true, false),
         };
-        Abilities { representation, propensity, epsilon }
+        let parts = matches!(self, BackboneKind::DeepFm(_));
+        Abilities { representation, propensity, epsilon, parts }
     }
 }
 
@@ -291,6 +312,7 @@ impl NetworkSpec {
         self.check_head()?;
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),
+            BackboneKind::DeepFm(spec) => spec.validate(),
             BackboneKind::Efin(spec) => within("efin.rank", spec.rank, 1, 1024),
             BackboneKind::SharedIndex(spec) => {
                 within("shared-index.base", spec.base, 1, 1024)?;
@@ -308,8 +330,15 @@ impl NetworkSpec {
 
     /// Refuses a head of buckets on backbones whose heads are added up.
     fn check_head(&self) -> anyhow::Result<()> {
+        if matches!(self.backbone, BackboneKind::DeepFm(_)) && self.head != HeadSpec::Point {
+            let found = self.head.name();
+            return Err(input_error!(
+                "deep-fm is a sum of expected outcomes, a point head; found a {found} head"
+            ));
+        }
         let has_own = match self.backbone {
             BackboneKind::Mlp
+            | BackboneKind::DeepFm(_)
             | BackboneKind::SLearner
             | BackboneKind::TLearner
             | BackboneKind::Tarnet
@@ -364,7 +393,7 @@ impl UniteSpec {
     }
 }
 
-fn widths(key: &str, widths: &[usize]) -> anyhow::Result<()> {
+pub(crate) fn widths(key: &str, widths: &[usize]) -> anyhow::Result<()> {
     match widths.iter().find(|&&width| width == 0 || width > 65_536) {
         Some(width) => Err(input_error!("{key}: found width {width}; allowed are 1 to 65536")),
         None => Ok(()),
@@ -384,6 +413,10 @@ pub enum HeadSpec {
         /// Whether `E[y] = pi exp(mu + sigma^2/2)` (the paper) or `pi exp(mu)` (the released code).
         sigma_term: bool,
     },
+    /// The log of the outcome and its unit.
+    Log1p(Log1pSpec),
+    /// The sub-distribution and the bucket of the outcome, and the value within it.
+    Mdme(MdmeSpec),
     /// The bucket of the outcome, of which the training mean is known.
     Ordinal(OrdinalSpec),
     /// The bucket of the outcome, and the value within it.
@@ -397,33 +430,36 @@ impl HeadSpec {
             HeadSpec::Point => "point",
             HeadSpec::Log => "log",
             HeadSpec::Ziln { .. } => "ziln",
+            HeadSpec::Log1p(_) => "log1p",
+            HeadSpec::Mdme(_) => "mdme",
             HeadSpec::Ordinal(spec) => spec.kind.name(),
             HeadSpec::CcOr(_) => "cc-or",
         }
     }
 
     /// The buckets that it needs of the training rows, where it needs any.
-    pub fn buckets(&self) -> Option<&BucketSpec> {
+    pub fn buckets(&self) -> Option<BucketSpec> {
         match self {
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => None,
-            HeadSpec::Ordinal(spec) => Some(&spec.buckets),
-            HeadSpec::CcOr(spec) => Some(&spec.buckets),
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Log1p(_) => None,
+            HeadSpec::Mdme(spec) => Some(spec.of_outcomes()),
+            HeadSpec::Ordinal(spec) => Some(spec.buckets.clone()),
+            HeadSpec::CcOr(spec) => Some(spec.buckets.clone()),
         }
     }
 
     /// Whether it says `P(y > 0)`.
     pub fn converts(&self) -> bool {
         match self {
-            HeadSpec::Point | HeadSpec::Log => false,
-            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Log1p(_) => false,
+            HeadSpec::Ziln { .. } | HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
         }
     }
 
     /// Whether the arms' heads are layers whose outputs may be added to those of another.
     fn is_plain(&self) -> bool {
         match self {
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => true,
-            HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => false,
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Log1p(_) => true,
+            HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => false,
         }
     }
 
@@ -431,6 +467,8 @@ impl HeadSpec {
     fn validate(&self) -> anyhow::Result<()> {
         match self {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => Ok(()),
+            HeadSpec::Log1p(spec) => spec.validate(),
+            HeadSpec::Mdme(spec) => spec.validate(),
             HeadSpec::Ordinal(spec) => spec.buckets.validate(spec.kind.name()),
             HeadSpec::CcOr(spec) => spec.validate(),
         }

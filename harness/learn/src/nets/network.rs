@@ -1,5 +1,6 @@
 //! A network: features, gate, backbone, heads, in the order that its spec asks for.
 
+use super::deep_fm::DeepFm;
 use super::dragonnet::Dragonnet;
 use super::efin::Efin;
 use super::euen::Euen;
@@ -91,6 +92,7 @@ impl Network {
             representation: shared.then(|| found.arms.control().shallow_clone()),
             propensity: found.propensity,
             epsilon: found.epsilon,
+            parts: found.parts,
             ..said
         }
     }
@@ -101,7 +103,7 @@ fn is_of_features(name: &str) -> bool {
     let first = name.starts_with("trunk") || name.starts_with("experts");
     (first && name.ends_with(".0.weight"))
         || name.starts_with("mixture") && name.ends_with(".weight")
-        || name == "field.weight"
+        || ["field.weight", "linear.weight", "factors"].contains(&name)
 }
 
 fn build(
@@ -113,6 +115,7 @@ fn build(
     let trunk = spec.trunk.as_slice();
     match &spec.backbone {
         BackboneKind::Mlp => Box::new(OneArm::new(layout, inputs, trunk)),
+        BackboneKind::DeepFm(spec) => Box::new(DeepFm::new(layout, (inputs, trunk), spec, summary)),
         BackboneKind::SLearner => Box::new(SLearner::new(layout, inputs, trunk)),
         BackboneKind::TLearner => Box::new(TLearner::new(layout, inputs, trunk)),
         BackboneKind::Tarnet => Box::new(Tarnet::new(layout, inputs, trunk, false)),

@@ -17,12 +17,32 @@ pub struct Outputs {
     pub propensity: Option<Tensor>,
     /// The scalar of targeted regularisation, `[S]`, where the backbone has it.
     pub epsilon: Option<Tensor>,
+    /// What the parts of a sum say by themselves, where the backbone is one.
+    pub parts: Option<Parts>,
+}
+
+/// What the parts of a sum say by themselves.
+pub struct Parts {
+    /// A linear form and products of features, `[S, B]`, as outcomes in the network's unit.
+    pub interactions: Tensor,
+    /// A deep tower, likewise.
+    pub deep: Tensor,
+    /// Sum of the squares of the weights of the former, `[S]`.
+    pub penalty: Tensor,
 }
 
 impl Outputs {
     /// Raw head outputs and nothing else.
     pub fn new(control: Tensor, treated: Tensor) -> Self {
         let reference = control.shallow_clone();
-        Self { control, treated, reference, representation: None, propensity: None, epsilon: None }
+        Self {
+            control,
+            treated,
+            reference,
+            representation: None,
+            propensity: None,
+            epsilon: None,
+            parts: None,
+        }
     }
 }

@@ -3,8 +3,9 @@
 use super::cc_or::{Body, CcOrSaid};
 use super::head::{ArmHead, Head, LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_SQUARE, Ziln};
 use super::law::BucketLaw;
+use super::mdme::{self, MdmeSaid, MdmeSpec};
 use super::parameters::Layout;
-use super::{BucketSpec, Buckets, CcOrSpec, HeadSpec, OrdinalSpec, OutcomeSummary, steady};
+use super::{BucketSpec, Buckets, CcOrSpec, HeadSpec, Log1p, OrdinalSpec, OutcomeSummary, steady};
 use tch::Tensor;
 
 /// A log head starts at no mean below this.
@@ -23,6 +24,8 @@ enum Fitted {
     Point,
     Log,
     Ziln { sigma_term: bool },
+    Log1p(Log1p),
+    Mdme(MdmeSpec, Buckets),
     Ordinal(OrdinalSpec, Buckets),
     CcOr(CcOrSpec, Buckets),
 }
@@ -35,6 +38,8 @@ impl Readout {
             HeadSpec::Point => Fitted::Point,
             HeadSpec::Log => Fitted::Log,
             HeadSpec::Ziln { sigma_term } => Fitted::Ziln { sigma_term: *sigma_term },
+            HeadSpec::Log1p(spec) => Fitted::Log1p(spec.fitted(summary.scale)),
+            HeadSpec::Mdme(spec) => Fitted::Mdme(spec.clone(), buckets(&spec.of_outcomes())),
             HeadSpec::Ordinal(spec) => Fitted::Ordinal(spec.clone(), buckets(&spec.buckets)),
             HeadSpec::CcOr(spec) => Fitted::CcOr(spec.clone(), buckets(&spec.buckets)),
         };
@@ -49,8 +54,10 @@ impl Readout {
     /// The buckets of heads that have them.
     pub fn buckets(&self) -> Option<&Buckets> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => None,
-            Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => Some(buckets),
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) => None,
+            Fitted::Mdme(_, buckets) | Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
+                Some(buckets)
+            }
         }
     }
 
@@ -65,6 +72,8 @@ impl Readout {
                 let raw = sigma.exp_m1().ln();
                 vec![super::logit_of(summary.positive_share), summary.log_mean as f32, raw as f32]
             }
+            Fitted::Log1p(head) => head.start(summary.positive_share, summary.log_mean),
+            Fitted::Mdme(spec, _) => vec![0.0; spec.outputs()],
             Fitted::Ordinal(spec, buckets) => spec.kind.start(buckets),
             Fitted::CcOr(spec, buckets) => {
                 spec.parts(buckets).into_iter().flat_map(|(_, width)| vec![0.0; width]).collect()
@@ -86,9 +95,10 @@ impl Readout {
         summary: &OutcomeSummary,
     ) -> Box<dyn ArmHead> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => {
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) => {
                 Box::new(Head::new(layout, name, shape, &self.start(summary)))
             }
+            Fitted::Mdme(spec, buckets) => Box::new(mdme::Body::new(layout, name, shape, (spec, buckets))),
             Fitted::Ordinal(spec, buckets) => spec.head(layout, name, shape, buckets),
             Fitted::CcOr(spec, buckets) => Box::new(Body::new(layout, name, shape, (spec, buckets))),
         }
@@ -100,6 +110,8 @@ impl Readout {
     /// point:     the output itself
     /// log:       exp(output)
     /// ziln:      sigmoid(l) exp(mu + sigma^2 / 2)      without sigma_term: sigmoid(l) exp(mu)
+    /// log1p:     u (exp(output) - 1), 0 or more
+    /// mdme:      as cc-or
     /// ordinal:   soft: sum_k P_k m_k                   hard: m of the bucket that is decided for;  m: training means
     /// cc-or:     the same of the value within each bucket
     /// ```
@@ -108,6 +120,8 @@ impl Readout {
             Fitted::Point => raw.squeeze_dim(-1),
             Fitted::Log => log_of_log(raw).exp(),
             Fitted::Ziln { sigma_term } => log_of_ziln(raw, *sigma_term).exp(),
+            Fitted::Log1p(head) => head.expectation(raw),
+            Fitted::Mdme(spec, buckets) => MdmeSaid::new(spec, buckets, raw).expectation(),
             Fitted::Ordinal(spec, buckets) => spec.expectation(buckets, raw),
             Fitted::CcOr(spec, buckets) => CcOrSaid::new(spec, buckets, raw).expectation(),
         }
@@ -116,7 +130,9 @@ impl Readout {
     /// `log E[y]` of raw outputs, from heads that put out a positive expectation.
     pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
         match &self.fitted {
-            Fitted::Point | Fitted::Ordinal(..) | Fitted::CcOr(..) => None,
+            Fitted::Point | Fitted::Log1p(_) | Fitted::Mdme(..) | Fitted::Ordinal(..) | Fitted::CcOr(..) => {
+                None
+            }
             Fitted::Log => Some(log_of_log(raw)),
             Fitted::Ziln { sigma_term } => Some(log_of_ziln(raw, *sigma_term)),
         }
@@ -125,9 +141,9 @@ impl Readout {
     /// `P(y > 0)` of raw outputs, from heads that have it. Of buckets the share above the zeros; 1 where the training rows had none.
     pub fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log => None,
+            Fitted::Point | Fitted::Log | Fitted::Log1p(_) => None,
             Fitted::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
-            Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
+            Fitted::Mdme(_, buckets) | Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
                 let above = self.law(raw)?.survival().into_iter().next()?;
                 Some(if buckets.starts_with_zeros() { above } else { above.ones_like() })
             }
@@ -137,7 +153,8 @@ impl Readout {
     /// The law of the bucket, from heads that have one.
     pub fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => None,
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) => None,
+            Fitted::Mdme(spec, buckets) => Some(MdmeSaid::new(spec, buckets, raw).law()),
             Fitted::Ordinal(spec, _) => Some(spec.kind.law(raw)),
             Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw).law()),
         }
@@ -146,8 +163,39 @@ impl Readout {
     /// The raw outputs of a cc-or head by what they are.
     pub fn cc_or(&self, raw: &Tensor) -> Option<CcOrSaid<'_>> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Ordinal(..) => None,
             Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw)),
+            Fitted::Point
+            | Fitted::Log
+            | Fitted::Ziln { .. }
+            | Fitted::Log1p(_)
+            | Fitted::Mdme(..)
+            | Fitted::Ordinal(..) => None,
+        }
+    }
+
+    /// The raw outputs of an mdme head by what they are.
+    pub fn mdme(&self, raw: &Tensor) -> Option<MdmeSaid<'_>> {
+        match &self.fitted {
+            Fitted::Mdme(spec, buckets) => Some(MdmeSaid::new(spec, buckets, raw)),
+            Fitted::Point
+            | Fitted::Log
+            | Fitted::Ziln { .. }
+            | Fitted::Log1p(_)
+            | Fitted::Ordinal(..)
+            | Fitted::CcOr(..) => None,
+        }
+    }
+
+    /// How a log1p head is read.
+    pub fn log1p(&self) -> Option<Log1p> {
+        match &self.fitted {
+            Fitted::Log1p(head) => Some(*head),
+            Fitted::Point
+            | Fitted::Log
+            | Fitted::Ziln { .. }
+            | Fitted::Mdme(..)
+            | Fitted::Ordinal(..)
+            | Fitted::CcOr(..) => None,
         }
     }
 }

@@ -7,8 +7,8 @@ use super::efin::SMALLEST_NORM;
 use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_SQUARE};
 use super::tarnet::SMALLEST_SQUARE;
 use super::{
-    Augmentation, BackboneKind, CcOrSpec, Decoding, GatePosition, HeadSpec, NetworkSpec, OrdinalKind,
-    Residual, Structure, UniteSpec, ZERO,
+    Augmentation, BackboneKind, CcOrSpec, Decoding, DeepFmSpec, GatePosition, HeadSpec, MdmeSpec,
+    NetworkSpec, OrdinalKind, Residual, Structure, Unit, UniteSpec, ZERO,
 };
 use serde::Serialize;
 use valor_base::question::Question;
@@ -79,6 +79,13 @@ enum Operation {
     Align { of: [String; 2], law: Structure, embedding: String, value: String, gate: String },
     /// Residual blocks.
     Blocks { of: String, blocks: Vec<String>, least_variance: f64 },
+    /// Products of columns of different segments, one column; without a number of segments each column is one.
+    Pairs {
+        of: String,
+        factors: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        segments: Option<usize>,
+    },
     /// The columns of these, one after another.
     Concatenate { of: Vec<String> },
     /// `1 / (1 + exp(-z))`
@@ -107,6 +114,8 @@ enum Head {
     Point,
     Log { largest: f64 },
     Ziln { outputs: [&'static str; 3], sigma: Sigma, sigma_square: f64, largest: f64 },
+    Log1p { unit: Unit, smearing: bool, largest: f64 },
+    Mdme { distributions: usize, buckets: usize, decoding: Decoding, zero: f64 },
     Ordinal { law: OrdinalKind, decoding: Decoding, zero: f64 },
     CcOr { law: Structure, residual: Residual, whales: bool, decoding: Decoding, zero: f64 },
 }
@@ -138,7 +147,11 @@ impl NetworkSpec {
     pub fn steps(&self) -> Steps {
         let mut writer = Writer { steps: Vec::new(), head: &self.head };
         if self.backbone.question() == Question::Value {
-            let phi = writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()));
+            let phi = if let BackboneKind::DeepFm(spec) = &self.backbone {
+                writer.parts(spec, self.trunk.len())
+            } else {
+                writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()))
+            };
             let value = writer.named_head("both", "value", &phi, self.heads.len());
             let answers = Answers::One { value };
             return Steps { members: None, steps: writer.steps, answers, head: Head::of(&self.head) };
@@ -169,7 +182,7 @@ impl NetworkSpec {
                 });
                 Represented::of(writer.layers("phi", &with, &trunk("trunk")))
             }
-            BackboneKind::Mlp | BackboneKind::Tarnet | BackboneKind::Dragonnet => {
+            BackboneKind::Mlp | BackboneKind::DeepFm(_) | BackboneKind::Tarnet | BackboneKind::Dragonnet => {
                 Represented::of(writer.layers("phi", arms, &trunk("trunk")))
             }
             BackboneKind::Cfr => {
@@ -262,6 +275,7 @@ impl NetworkSpec {
             }
             (
                 BackboneKind::Mlp
+                | BackboneKind::DeepFm(_)
                 | BackboneKind::TLearner
                 | BackboneKind::Tarnet
                 | BackboneKind::Cfr
@@ -278,6 +292,7 @@ impl BackboneKind {
     fn shares_gate(&self) -> bool {
         match self {
             BackboneKind::Mlp
+            | BackboneKind::DeepFm(_)
             | BackboneKind::SLearner
             | BackboneKind::Tarnet
             | BackboneKind::Cfr
@@ -385,8 +400,34 @@ impl Writer<'_> {
         self.named_head(name, name, of, hidden)
     }
 
+    /// DeepFM's parts.
+    fn parts(&mut self, spec: &DeepFmSpec, layers_of_tower: usize) -> String {
+        let linear = Operation::Linear { of: INPUTS.to_string(), layer: "linear".to_string() };
+        let (of, factors, segments) = (INPUTS.to_string(), "factors".to_string(), spec.segments);
+        let linear = self.add("linear".to_string(), linear);
+        let pairs = self.add("pairs".to_string(), Operation::Pairs { of, factors, segments });
+        let of = self.layer_stack("tower", INPUTS, layers("trunk", layers_of_tower));
+        let deep = self.add("deep".to_string(), Operation::Linear { of, layer: "deep".to_string() });
+        self.add("phi".to_string(), Operation::Concatenate { of: vec![linear, pairs, deep] })
+    }
+
+    /// What an mdme head computes of a representation.
+    fn mdme(&mut self, spec: &MdmeSpec, (head, name): (&str, &str), of: &str, hidden: usize) -> String {
+        let part = |part: String| {
+            let place = format!("head.{head}.{part}");
+            let own = self.layer_stack(&format!("hidden.{name}.{part}"), of, layers(&place, hidden));
+            let operation = Operation::Linear { of: own, layer: format!("{place}.output") };
+            self.add(format!("{part}.{name}"), operation)
+        };
+        let of = spec.parts().into_iter().map(part).collect();
+        self.add(format!("raw.{name}"), Operation::Concatenate { of })
+    }
+
     /// The head `head`, its steps under another name.
     fn named_head(&mut self, head: &str, name: &str, of: &str, hidden: usize) -> String {
+        if let HeadSpec::Mdme(spec) = self.head {
+            return self.mdme(spec, (head, name), of, hidden);
+        }
         let of = self.layer_stack(&format!("hidden.{name}"), of, layers(&format!("head.{head}"), hidden));
         let place = |part: &str| format!("head.{head}.{part}");
         if let HeadSpec::CcOr(spec) = self.head {
@@ -457,6 +498,15 @@ impl Head {
                 },
                 sigma_square: if *sigma_term { SIGMA_SQUARE } else { 0.0 },
                 largest: LOG_EXPECTATION_MAXIMUM,
+            },
+            HeadSpec::Log1p(spec) => {
+                Head::Log1p { unit: spec.unit, smearing: spec.smearing, largest: LOG_EXPECTATION_MAXIMUM }
+            }
+            HeadSpec::Mdme(spec) => Head::Mdme {
+                distributions: spec.distributions,
+                buckets: spec.buckets,
+                decoding: spec.decoding,
+                zero: ZERO,
             },
             HeadSpec::CcOr(spec) => Head::CcOr {
                 law: spec.structure,

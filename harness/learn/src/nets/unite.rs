@@ -35,9 +35,12 @@ impl Unite {
         let experts = Experts::new(layout, inputs, spec);
         let (tasks, sharing) = match head {
             HeadSpec::Point => (["marginal", "uplift", "propensity"], Sharing::Residual),
-            HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => {
-                (["control", "treated", "propensity"], Sharing::Trunk)
-            }
+            HeadSpec::Log
+            | HeadSpec::Ziln { .. }
+            | HeadSpec::Log1p(_)
+            | HeadSpec::Mdme(_)
+            | HeadSpec::Ordinal(_)
+            | HeadSpec::CcOr(_) => (["control", "treated", "propensity"], Sharing::Trunk),
         };
         let mixtures =
             tasks.map(|task| Linear::new(layout, &format!("mixture.{task}"), inputs, spec.experts as i64));

@@ -1,6 +1,6 @@
 //! What a term sees: the labels of a batch and what the network says of it.
 
-use crate::nets::{BucketLaw, Buckets, CcOrSaid, Counter, Outputs, Readout};
+use crate::nets::{BucketLaw, Buckets, CcOrSaid, Counter, Log1p, MdmeSaid, Outputs, Parts, Readout};
 use tch::{Kind, Tensor};
 
 /// Label columns of all rows, `[rows, COLUMNS]`: gathered with the features, one lookup per batch.
@@ -93,6 +93,21 @@ impl<'a> Prediction<'a> {
     /// What a cc-or head's raw outputs are.
     pub fn cc_or(&self, raw: &Tensor) -> CcOrSaid<'a> {
         self.head.cc_or(raw).expect("terms that need it check the head when built")
+    }
+
+    /// What an mdme head's raw outputs are.
+    pub fn mdme(&self, raw: &Tensor) -> MdmeSaid<'a> {
+        self.head.mdme(raw).expect("terms that need it check the head when built")
+    }
+
+    /// How a log1p head is read.
+    pub fn log1p(&self) -> Log1p {
+        self.head.log1p().expect("terms that need it check the head when built")
+    }
+
+    /// What the parts of a sum say by themselves.
+    pub fn parts(&self) -> &Parts {
+        self.outputs.parts.as_ref().expect("terms that need it check the backbone when built")
     }
 
     /// Logits of the observed arm's exceedances, `[S, B, K - 1]`.

@@ -2,8 +2,8 @@
 
 use super::{Batch, Label, Labels, Prediction, Setting, Term, TermKind};
 use crate::nets::{
-    BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, OrdinalKind, OrdinalSpec, OutcomeSummary,
-    Outputs, Readout,
+    Abilities, BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, Log1pSpec, MdmeSpec, OrdinalKind,
+    OrdinalSpec, OutcomeSummary, Outputs, Parts, Readout,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -38,7 +38,7 @@ fn outputs(head: &HeadSpec) -> &'static [&'static str] {
         HeadSpec::Log => &["log"],
         HeadSpec::Ziln { .. } => &["logit", "mu", "raw"],
         // They are drawn.
-        HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => &[],
+        HeadSpec::Log1p(_) | HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => &[],
     }
 }
 
@@ -105,7 +105,7 @@ impl Case {
     /// Of a network that has everything that terms ask for.
     pub(crate) fn setting(&self) -> Setting {
         let backbone = BackboneKind::Dragonnet;
-        let abilities = backbone.abilities();
+        let abilities = Abilities { parts: true, ..backbone.abilities() };
         let (summary, batch) = (self.summary.clone(), self.order.len());
         Setting {
             head: self.head.clone(),
@@ -126,7 +126,13 @@ impl Case {
 pub(crate) fn value(term: &dyn Term, batch: &Batch, head: &HeadSpec, inputs: &[Tensor; 5]) -> Tensor {
     let [control, treated, representation, propensity, epsilon] =
         inputs.each_ref().map(Tensor::shallow_clone);
+    let parts = Parts {
+        interactions: representation.select(-1, 0),
+        deep: representation.select(-1, 1),
+        penalty: representation.square().flatten(1, -1).sum_dim_intlist(-1i64, false, None),
+    };
     let outputs = Outputs {
+        parts: Some(parts),
         representation: Some(representation),
         propensity: Some(propensity),
         epsilon: Some(epsilon),
@@ -159,6 +165,8 @@ pub(crate) fn registered() -> Vec<TermKind> {
         r#"{"cascade": {"reduction": "rows"}}"#,
         r#"{"distillation": {"shares": "training"}}"#,
         r#"{"bucket-residual": {"error": "squared"}}"#,
+        r#"{"sub-distributions": {"distillation": 0.0, "order": 0.5}}"#,
+        r#"{"parts": {"balanced": "rows"}}"#,
         r#"{"sinkhorn": {"through-plan": true, "dummy": false, "debiased": true, "floor": false}}"#,
         r#"{"mmd": {"kernel": "linear"}}"#,
         r#"{"mmd": {"kernel": "linear-root"}}"#,
@@ -180,6 +188,8 @@ fn head_of(term: &TermKind) -> HeadSpec {
         | TermKind::Distillation(_)
         | TermKind::BucketResidual(_)
         | TermKind::Whales(_) => HeadSpec::CcOr(CcOrSpec::default()),
+        TermKind::Log1p(_) => HeadSpec::Log1p(Log1pSpec::default()),
+        TermKind::SubDistributions(_) => HeadSpec::Mdme(MdmeSpec::default()),
         TermKind::Exceedance(_) => ordinal(OrdinalKind::Coral),
         TermKind::BucketLikelihood(_) => ordinal(OrdinalKind::Softmax),
         _ => HeadSpec::Ziln { sigma_term: true },

@@ -3,7 +3,8 @@
 use super::cases::{self, Case, common, common_of, registered, single, value};
 use super::*;
 use crate::nets::{
-    BucketSpec, CcOrSpec, Decoding, Distillation, HeadSpec, OrdinalKind, OrdinalSpec, Readout,
+    BucketSpec, CcOrSpec, Decoding, Distillation, HeadSpec, Log1pSpec, MdmeSpec, OrdinalKind, OrdinalSpec,
+    Readout,
 };
 use tch::{Device, Kind};
 
@@ -77,6 +78,7 @@ fn constant_by_design(kind: &TermKind, place: usize) -> bool {
     let representation = place == 2;
     match kind {
         TermKind::Robinson(spec) => spec.detach,
+        TermKind::SubDistributions(spec) => spec.distillation > 0.0,
         TermKind::Sinkhorn(_) | TermKind::Mmd(_) => representation,
         _ => false,
     }
@@ -203,6 +205,9 @@ fn sets_that_a_batch_lacks_give_finite_losses_and_gradients() {
         ordinal(OrdinalKind::Coral),
         ordinal(OrdinalKind::Corn),
         ordinal(OrdinalKind::Softmax),
+        HeadSpec::Log1p(Log1pSpec::default()),
+        HeadSpec::Log1p(Log1pSpec { smearing: true, ..Log1pSpec::default() }),
+        HeadSpec::Mdme(MdmeSpec::default()),
         HeadSpec::CcOr(CcOrSpec::default()),
         HeadSpec::CcOr(CcOrSpec { distillation: Distillation::HeadToHead, ..CcOrSpec::default() }),
     ];

@@ -1,7 +1,8 @@
 //! Huber's loss.
 
-use super::unit::{Unit, above_zero};
+use super::unit::above_zero;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::nets::Unit;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 

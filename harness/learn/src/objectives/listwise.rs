@@ -1,8 +1,8 @@
 //! RERUM's listwise uplift ranking.
 
 use super::by_arm::MASKED;
-use super::unit::Unit;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::nets::Unit;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 

@@ -19,8 +19,10 @@ mod findings;
 mod fixtures;
 mod huber;
 mod listwise;
+mod log1p;
 mod mmd;
 mod mse;
+mod parts;
 mod poisson;
 mod propensity;
 mod ranking;
@@ -28,29 +30,33 @@ mod registry;
 mod response_ranking;
 mod robinson;
 mod sinkhorn;
+mod sub_distributions;
 mod targeted;
 mod tweedie;
 mod unit;
 mod whales;
 mod ziln;
 
+pub use crate::nets::{NamedUnit, Unit};
 pub use batch::{Batch, Labels, Prediction};
 pub use bucket_residual::{BucketResidualSpec, ResidualError};
 pub use cascade::{BucketLikelihoodSpec, CascadeSpec, ExceedanceSpec, RiskSets};
 pub use distillation::{DistillationSpec, Shares};
 pub use huber::HuberSpec;
 pub use listwise::{ListwiseSpec, Over};
+pub use log1p::Log1pErrorSpec;
 pub use mmd::MmdSpec;
 pub use mse::MseSpec;
+pub use parts::{Balanced, PartsSpec};
 pub use propensity::PropensitySpec;
 pub use ranking::{Label, Link, PairWeight, RankingSpec, Reduction, Score};
 pub use registry::TermKind;
 pub use response_ranking::{CrossGroupSpec, PairReduction, WithinGroupSpec};
 pub use robinson::{MarginalSpec, RobinsonSpec};
 pub use sinkhorn::SinkhornSpec;
+pub use sub_distributions::SubDistributionsSpec;
 pub use targeted::TargetedSpec;
 pub use tweedie::TweedieSpec;
-pub use unit::{NamedUnit, Unit};
 pub use whales::WhalesSpec;
 pub use ziln::{FocalZilnSpec, ZilnSpec};
 
@@ -151,7 +157,11 @@ impl Setting {
     fn needs_positive(&self, term: &str) -> anyhow::Result<()> {
         match self.head {
             HeadSpec::Ziln { .. } | HeadSpec::Log => Ok(()),
-            HeadSpec::Point | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => Err(input_error!(
+            HeadSpec::Point
+            | HeadSpec::Log1p(_)
+            | HeadSpec::Mdme(_)
+            | HeadSpec::Ordinal(_)
+            | HeadSpec::CcOr(_) => Err(input_error!(
                 "term '{term}' needs a head with a positive expectation (log, ziln); found a {} head",
                 self.head.name()
             )),
@@ -163,7 +173,11 @@ impl Setting {
         let has = match &self.head {
             HeadSpec::CcOr(spec) => spec.structure == Structure::Cascade,
             HeadSpec::Ordinal(spec) => spec.kind == OrdinalKind::Corn,
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => false,
+            HeadSpec::Point
+            | HeadSpec::Log
+            | HeadSpec::Ziln { .. }
+            | HeadSpec::Log1p(_)
+            | HeadSpec::Mdme(_) => false,
         };
         self.needs_head(term, has, "a corn head, or a cc-or head with structure = \"cascade\"")
     }
@@ -172,7 +186,12 @@ impl Setting {
     fn needs_exceedances(&self, term: &str) -> anyhow::Result<()> {
         let has = match &self.head {
             HeadSpec::Ordinal(spec) => matches!(spec.kind, OrdinalKind::Coral | OrdinalKind::OrCnn),
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::CcOr(_) => false,
+            HeadSpec::Point
+            | HeadSpec::Log
+            | HeadSpec::Ziln { .. }
+            | HeadSpec::Log1p(_)
+            | HeadSpec::Mdme(_)
+            | HeadSpec::CcOr(_) => false,
         };
         self.needs_head(term, has, "a coral or or-cnn head")
     }
@@ -182,7 +201,11 @@ impl Setting {
         let has = match &self.head {
             HeadSpec::CcOr(_) => true,
             HeadSpec::Ordinal(spec) => matches!(spec.kind, OrdinalKind::Corn | OrdinalKind::Softmax),
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => false,
+            HeadSpec::Point
+            | HeadSpec::Log
+            | HeadSpec::Ziln { .. }
+            | HeadSpec::Log1p(_)
+            | HeadSpec::Mdme(_) => false,
         };
         self.needs_head(term, has, "a corn, softmax or cc-or head")
     }
@@ -202,6 +225,14 @@ impl Setting {
         self.needs_head(term, has, "a cc-or head with 'augmentation'")
     }
 
+    fn needs_log1p(&self, term: &str) -> anyhow::Result<()> {
+        self.needs_head(term, matches!(self.head, HeadSpec::Log1p(_)), "a log1p head")
+    }
+
+    fn needs_mdme(&self, term: &str) -> anyhow::Result<()> {
+        self.needs_head(term, matches!(self.head, HeadSpec::Mdme(_)), "an mdme head")
+    }
+
     fn needs_head(&self, term: &str, has: bool, what: &str) -> anyhow::Result<()> {
         if has {
             return Ok(());
@@ -217,6 +248,10 @@ impl Setting {
 
     fn needs_propensity(&self, term: &str) -> anyhow::Result<()> {
         self.needs(term, self.abilities.propensity, "predicts the propensity: dragonnet, unite, efin")
+    }
+
+    fn needs_parts(&self, term: &str) -> anyhow::Result<()> {
+        self.needs(term, self.abilities.parts, "is a sum of parts: deep-fm")
     }
 
     fn needs_epsilon(&self, term: &str) -> anyhow::Result<()> {

@@ -1,7 +1,7 @@
 //! Poisson's deviance.
 
-use super::unit::Unit;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::nets::Unit;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 

@@ -2,8 +2,9 @@
 
 mod pairs;
 
-use super::unit::{Unit, above_zero};
+use super::unit::above_zero;
 use super::{Setting, Term, TermOptions};
+use crate::nets::Unit;
 use pairs::Ranking;
 use serde::{Deserialize, Serialize};
 use valor_base::error::not_negative;

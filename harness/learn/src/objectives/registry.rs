@@ -46,6 +46,8 @@ registry! {
     Tweedie(super::tweedie::TweedieSpec) = "tweedie",
     /// Poisson deviance of the observed arm.
     Poisson(super::poisson::PoissonSpec) = "poisson",
+    /// Squared error of the log of the observed arm's outcome.
+    Log1p(super::log1p::Log1pErrorSpec) = "log1p",
     /// Zero-inflated log-normal likelihood of the observed arm.
     Ziln(super::ziln::ZilnSpec) = "ziln",
     /// The same with a focal conversion part.
@@ -62,6 +64,10 @@ registry! {
     BucketResidual(super::bucket_residual::BucketResidualSpec) = "bucket-residual",
     /// CC-OR-Net's second look at the top bucket.
     Whales(super::whales::WhalesSpec) = "whales",
+    /// MDME's sub-distributions and buckets.
+    SubDistributions(super::sub_distributions::SubDistributionsSpec) = "sub-distributions",
+    /// Errors of a DeepFM's parts.
+    Parts(super::parts::PartsSpec) = "parts",
     /// Ranking of pairs by uplift.
     Ranking(super::ranking::RankingSpec) = "ranking",
     /// Wasserstein distance of the arms' representations.

@@ -2,8 +2,8 @@
 
 use super::by_arm::{ByArm, Side, Widths, both_present, sum_pairs, valid_pairs};
 use super::closed_form::with_slope;
-use super::unit::Unit;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::nets::Unit;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 

@@ -1,7 +1,7 @@
 //! Robinson's decomposition: the marginal outcome and what treatment adds to it.
 
-use super::unit::Unit;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
+use crate::nets::Unit;
 use crate::nets::steady;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

@@ -383,8 +383,14 @@ fn every_option_of_a_term_stands_in_the_reference_with_its_default() {
         ))
     };
     // The usual heads, and those of buckets, which some terms need.
-    let heads = ["coral", "corn", "or-cnn", "softmax", "cc-or"].map(|head| format!("head = \"{head}\"\n"));
-    let files: Vec<File> = std::iter::once(file("")).chain(heads.iter().map(|head| file(head))).collect();
+    let heads = ["coral", "corn", "or-cnn", "softmax", "cc-or", "log1p", "mdme"]
+        .map(|head| format!("head = \"{head}\"\n"));
+    let parts = File::new(
+        "[[dataset]]\nname = \"value\"\nvalue-sim = {}\n[grid]\nbackbones = [\"deep-fm\"]\nobjectives = [\"one\"]\n\
+         [[objective]]\nname = \"one\"\nterms = [{ mse = {} }]\n",
+    );
+    let mut files: Vec<File> = std::iter::once(file("")).chain(heads.iter().map(|head| file(head))).collect();
+    files.push(parts);
     let terms = |term: &str, options: &str| format!("objective.0.terms=[{{ {term} = {{ {options} }} }}]");
     let mut term = String::new();
     let mut stated: Vec<(String, Vec<String>)> = Vec::new();

@@ -180,6 +180,81 @@ fn methods_rows_and_metrics_of_different_questions_are_refused_by_name() {
     workspace.refuse(effect, &["--treatment"]);
 }
 
+/// The committed experiment with losses of long tails, MDME and DeepFM in the place of its methods, as they are and with other options.
+fn with_long_tails(workspace: &Workspace) {
+    let text = fs::read_to_string(workspace.path(FILE)).unwrap();
+    let (above, _) = text.split_once("[[claim]]").unwrap();
+    let mut text = above.replace(
+        "backbones = [\"mlp\"]\ncomponents = [[], [\"ziln\"]]",
+        "backbones = [\"mlp\"]\ncomponents = [[], [\"log1p\"], [\"tweedie\"]]",
+    );
+    text += "\n[[method]]\nbackbone = \"mdme\"\n\n[[method]]\nbackbone = \"deep-fm\"\n";
+    for (name, key, option) in [
+        ("soft", "mdme", "mdme = { decoding = \"soft\", distributions = 1, buckets = 5, widths = [8] }"),
+        ("no order", "mdme", "sub-distributions = { order = 0.0, distillation = 0.0 }"),
+        ("segments", "deep-fm", "deep-fm = { segments = 2, rank = 1, widths = [] }"),
+        ("rows", "deep-fm", "parts = { balanced = \"rows\", penalty = 0.0 }"),
+        ("smeared", "mlp", "log1p = { smearing = true, unit = 1.0 }"),
+    ] {
+        let components = if key == "mlp" { "components = [\"log1p\"]\n" } else { "" };
+        text +=
+            &format!("\n[[method]]\nname = \"{name}\"\nbackbone = \"{key}\"\n{components}model.{option}\n");
+    }
+    let table =
+        text.replace("categorical = [\"channel\"]", "categorical = [\"channel\"], log1p = [\"first\"]");
+    workspace.write(FILE, table);
+}
+
+#[test]
+fn methods_of_long_tails_run_and_their_models_score_what_their_runs_predicted() {
+    let workspace = workspace();
+    with_long_tails(&workspace);
+    let progress = workspace.succeed(&format!("run {ASKED} --set seeds=1 --set training.epochs=6"));
+    assert!(progress.contains("10/10 runs recorded"), "{progress}");
+    let reader = Store::new(&workspace.path("results")).reader().unwrap();
+    for method in ["MLP +log1p", "MLP +tweedie", "smeared", "MDME", "soft", "DeepFM", "segments", "rows"] {
+        let mut fit = workspace
+            .command(&format!("fit {FILE} --seed 42 --set training.epochs=6 --out model.safetensors"));
+        assert!(fit.args(["--method", method]).status().unwrap().success());
+        let told =
+            workspace.succeed("score model.safetensors experiments/value_smoke.csv --out scored.csv --json");
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let run = reader.run(told["model"].as_str().unwrap()).unwrap().unwrap();
+        let said = run.predictions.unwrap();
+        assert_eq!(said.conversion.is_some(), ["MDME", "soft"].contains(&method), "{method}");
+        let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
+        let value = |row: u32| -> f32 {
+            let line = scored.lines().nth(row as usize + 1).unwrap();
+            line.split(',').nth(5).unwrap().parse().unwrap()
+        };
+        for (row, said) in run.rows.row.iter().zip(&said.score) {
+            assert!(said.is_finite(), "{method}");
+            assert_eq!(value(*row).to_bits(), said.to_bits(), "{method}, row {row}");
+        }
+    }
+}
+
+#[test]
+fn units_and_columns_of_logs_that_cannot_be_are_refused() {
+    let workspace = workspace();
+    let refused = |set: &str, parts: &[&str]| workspace.refuse(&format!("plan {ASKED} --set {set}"), parts);
+    refused(
+        "dataset.0.table.log1p=[\"channel\"]",
+        &["log1p names the column 'channel', which is not in 'numeric'"],
+    );
+    refused("dataset.0.table.log1p=[\"age\",\"age\"]", &["'age' stands twice in 'log1p'"]);
+    let logs = "--set grid.components=[[],[\"log1p\"]] --set claim=[] --set seeds=1";
+    let far = format!("run {ASKED} {logs} --set model.log1p.unit=1e-30");
+    workspace.refuse(
+        &far,
+        &["model.log1p.unit is", "standard deviations of the training outcomes; allowed are 1e-9 to 1e9"],
+    );
+    let rows = fs::read_to_string(workspace.path("experiments/value_smoke.csv")).unwrap();
+    workspace.write("experiments/value_smoke.csv", rows.replacen(",17.24", ",-17.24", 1));
+    let negative = format!("run {ASKED} {logs}");
+    workspace.refuse(&negative, &["the log1p head needs outcomes of 0 or more"]);
+}
+
 /// The committed experiment with heads of buckets in the place of its methods, and CC-OR-Net without each of its parts.
 fn with_buckets(workspace: &Workspace) {
     let text = fs::read_to_string(workspace.path(FILE)).unwrap();

@@ -1,16 +1,17 @@
 //! From a backbone and components, or an objective, to a method.
 
 use super::options::OrdinalOptions;
-use super::{BackboneRow, Options, has};
+use super::{BackboneRow, CHOOSING, Options, has};
 use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
 use crate::nets::{
-    Augmentation, BackboneKind, CcOrSpec, Decoding, Distillation, GatePosition, HeadSpec, NetworkSpec,
-    OrdinalKind, OrdinalSpec, Residual, Structure,
+    Augmentation, BackboneKind, CcOrSpec, Decoding, Distillation, GatePosition, HeadSpec, MdmeSpec,
+    NetworkSpec, OrdinalKind, OrdinalSpec, Residual, Structure,
 };
 use crate::objectives::{
-    BucketLikelihoodSpec, CascadeSpec, CrossGroupSpec, ExceedanceSpec, ListwiseSpec, MarginalSpec, MseSpec,
-    Over, PairReduction, RiskSets, TermKind, TermSpec, Unit, WithinGroupSpec, ZilnSpec,
+    BucketLikelihoodSpec, CascadeSpec, CrossGroupSpec, ExceedanceSpec, ListwiseSpec, Log1pErrorSpec,
+    MarginalSpec, MseSpec, Over, PairReduction, RiskSets, TermKind, TermSpec, Unit, WithinGroupSpec,
+    ZilnSpec,
 };
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
@@ -41,6 +42,10 @@ pub enum HeadKey {
     Log,
     /// Zero-inflated log-normal.
     Ziln,
+    /// The log of the outcome and its unit.
+    Log1p,
+    /// Buckets: MDME's sub-distributions.
+    Mdme,
     /// Buckets: one score and an offset per threshold.
     Coral,
     /// Buckets: conditional exceedances.
@@ -60,6 +65,8 @@ impl HeadKey {
             HeadKey::Point => "point",
             HeadKey::Log => "log",
             HeadKey::Ziln => "ziln",
+            HeadKey::Log1p => "log1p",
+            HeadKey::Mdme => "mdme",
             HeadKey::Coral => "coral",
             HeadKey::Corn => "corn",
             HeadKey::OrCnn => "or-cnn",
@@ -77,19 +84,28 @@ impl HeadKey {
             HeadKey::Point => HeadSpec::Point,
             HeadKey::Log => HeadSpec::Log,
             HeadKey::Ziln => HeadSpec::Ziln { sigma_term: options.sigma_term },
+            HeadKey::Log1p => HeadSpec::Log1p(options.log1p.clone()),
+            HeadKey::Mdme => {
+                let decoding = decoding(options.mdme.decoding, question);
+                HeadSpec::Mdme(MdmeSpec { decoding, ..options.mdme.spec() })
+            }
             HeadKey::Coral => ordinal(OrdinalKind::Coral),
             HeadKey::Corn => ordinal(OrdinalKind::Corn),
             HeadKey::OrCnn => ordinal(OrdinalKind::OrCnn),
             HeadKey::Softmax => ordinal(OrdinalKind::Softmax),
             HeadKey::CcOr => {
-                // What treatment adds is a difference of expectations.
-                let decoding = match question {
-                    Question::Uplift => Decoding::Soft,
-                    Question::Value => options.cc_or.decoding,
-                };
+                let decoding = decoding(options.cc_or.decoding, question);
                 HeadSpec::CcOr(CcOrSpec { decoding, ..options.cc_or.clone() }.used())
             }
         }
+    }
+}
+
+/// What treatment adds is a difference of expectations.
+fn decoding(asked: Decoding, question: Question) -> Decoding {
+    match question {
+        Question::Uplift => Decoding::Soft,
+        Question::Value => asked,
     }
 }
 
@@ -111,12 +127,20 @@ pub fn compose(
         (Some(head), _) => head,
         (None, true) => HeadKey::Ziln,
         (None, false) if has(components, "cc-or") => HeadKey::CcOr,
+        (None, false) if has(components, "log1p") => HeadKey::Log1p,
+        (None, false) if has(components, "tweedie") => HeadKey::Log,
         (None, false) => HeadKey::Point,
     };
     refuse_head_of_its_own(backbone, components)?;
     let kind = (backbone.kind)(options);
     let mut objective = match head {
-        HeadKey::Point | HeadKey::Log | HeadKey::Ziln => vec![outcome(&kind, components, ziln, options)],
+        HeadKey::Point | HeadKey::Log | HeadKey::Ziln | HeadKey::Log1p => {
+            vec![outcome(&kind, components, ziln, options)]
+        }
+        HeadKey::Mdme => {
+            let term = TermKind::SubDistributions(options.sub_distributions.clone());
+            vec![TermSpec::new(1.0, term)]
+        }
         HeadKey::Coral | HeadKey::Corn | HeadKey::OrCnn | HeadKey::Softmax | HeadKey::CcOr => {
             bucket_terms(head, options)
         }
@@ -182,8 +206,7 @@ pub fn compose_objective(
 
 /// Refuses components that choose a head beside one that the row brings.
 fn refuse_head_of_its_own(backbone: &BackboneRow, components: &[String]) -> anyhow::Result<()> {
-    let choosing = ["ziln", "cc-or", "rerum", "rerum-released"];
-    match (backbone.head, choosing.iter().find(|name| has(components, name))) {
+    match (backbone.head, CHOOSING.iter().find(|name| has(components, name))) {
         (Some(head), Some(component)) => Err(input_error!(
             "{} has a {} head of its own: leave '{component}' out",
             backbone.key,
@@ -200,9 +223,10 @@ fn bucket_terms(head: HeadKey, options: &Options) -> Vec<TermSpec> {
         (HeadKey::Corn, _) => TermKind::Cascade(CascadeSpec { reduction: RiskSets::Pooled }),
         (HeadKey::CcOr, Structure::Cascade) => TermKind::Cascade(options.cascade.clone()),
         (HeadKey::CcOr, Structure::Softmax)
-        | (HeadKey::Point | HeadKey::Log | HeadKey::Ziln | HeadKey::Softmax, _) => {
-            TermKind::BucketLikelihood(BucketLikelihoodSpec {})
-        }
+        | (
+            HeadKey::Point | HeadKey::Log | HeadKey::Ziln | HeadKey::Log1p | HeadKey::Mdme | HeadKey::Softmax,
+            _,
+        ) => TermKind::BucketLikelihood(BucketLikelihoodSpec {}),
     };
     let mut terms = vec![law];
     if head == HeadKey::CcOr {
@@ -222,6 +246,8 @@ fn outcome(kind: &BackboneKind, components: &[String], ziln: bool, options: &Opt
     let term = match (ziln, has(components, "focal"), kind) {
         (true, true, _) => TermKind::FocalZiln(options.focal.clone()),
         (true, false, _) => TermKind::Ziln(ZilnSpec {}),
+        (false, _, _) if has(components, "log1p") => TermKind::Log1p(Log1pErrorSpec {}),
+        (false, _, _) if has(components, "tweedie") => TermKind::Tweedie(options.tweedie.clone()),
         // The other half of a marginal outcome and an uplift is the backbone's residual loss.
         (false, _, BackboneKind::Unite(_)) => TermKind::Marginal(MarginalSpec::default()),
         (false, _, _) => TermKind::Mse(MseSpec {}),
@@ -257,6 +283,11 @@ fn network(
     let (trunk, heads) = match backbone {
         BackboneKind::Unite(_) => (Vec::new(), options.heads.clone()),
         BackboneKind::SharedIndex(_) => (Vec::new(), Vec::new()),
+        // The head is a weighted sum, so that what others have in trunk and head stands in the tower.
+        BackboneKind::DeepFm(_) => {
+            let usual = || [options.trunk.clone(), options.heads.clone()].concat();
+            (options.deep_fm.widths.clone().unwrap_or_else(usual), Vec::new())
+        }
         BackboneKind::Mlp
         | BackboneKind::SLearner
         | BackboneKind::TLearner
@@ -266,6 +297,8 @@ fn network(
         | BackboneKind::Euen(_)
         | BackboneKind::Efin(_) => (options.trunk.clone(), options.heads.clone()),
     };
+    let widths = options.mdme.widths.clone().filter(|_| matches!(head, HeadSpec::Mdme(_)));
+    let heads = widths.unwrap_or(heads);
     NetworkSpec { backbone, trunk, heads, head, gate }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::learner::neural::Recalibration;
 use crate::nets::{
-    BucketSpec, CcOrSpec, Decoding, EfinSpec, EuenSpec, GatePosition, SharedIndexSpec, UniteSpec,
+    BucketSpec, CcOrSpec, Decoding, DeepFmSpec, EfinSpec, EuenSpec, GatePosition, Log1pSpec, MdmeSpec,
+    SharedIndexSpec, UniteSpec, widths,
 };
 use crate::objectives::{
-    BucketResidualSpec, CascadeSpec, DistillationSpec, FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec,
-    SinkhornSpec, Unit, WhalesSpec,
+    BucketResidualSpec, CascadeSpec, DistillationSpec, FocalZilnSpec, MmdSpec, PartsSpec, RankingSpec,
+    RobinsonSpec, SinkhornSpec, SubDistributionsSpec, TweedieSpec, Unit, WhalesSpec,
 };
 use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,18 @@ pub struct Options {
     pub bucket_residual: BucketResidualSpec,
     /// Options of the loss of the top bucket.
     pub whales: WhalesSpec,
+    /// Options of the head in the scale of logs.
+    pub log1p: Log1pSpec,
+    /// Options of Tweedie's deviance.
+    pub tweedie: TweedieSpec,
+    /// Options of MDME's head.
+    pub mdme: MdmeOptions,
+    /// Options of MDME's losses.
+    pub sub_distributions: SubDistributionsSpec,
+    /// Options of DeepFM.
+    pub deep_fm: DeepFmOptions,
+    /// Options of the losses of DeepFM's parts.
+    pub parts: PartsSpec,
     /// Options of the causal forest.
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
@@ -91,6 +104,60 @@ pub struct OrdinalOptions {
 impl Default for OrdinalOptions {
     fn default() -> Self {
         Self { buckets: BucketSpec::default(), decoding: Decoding::Soft }
+    }
+}
+
+/// Options of MDME's head, and its sizes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct MdmeOptions {
+    /// Sub-distributions of the outcomes above zero.
+    pub distributions: usize,
+    /// Buckets of each.
+    pub buckets: usize,
+    /// What is said of an outcome whose bucket is not known.
+    pub decoding: Decoding,
+    /// Widths of the hidden layers of each of its parts; those of `heads` where absent.
+    pub widths: Option<Vec<usize>>,
+}
+
+impl Default for MdmeOptions {
+    fn default() -> Self {
+        let MdmeSpec { distributions, buckets, decoding } = MdmeSpec::default();
+        Self { distributions, buckets, decoding, widths: None }
+    }
+}
+
+impl MdmeOptions {
+    /// The head.
+    pub(super) fn spec(&self) -> MdmeSpec {
+        MdmeSpec { distributions: self.distributions, buckets: self.buckets, decoding: self.decoding }
+    }
+}
+
+/// Options of DeepFM, and its sizes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DeepFmOptions {
+    /// Length of a feature's vector.
+    pub rank: usize,
+    /// Segments of neighbouring encoded columns; each column is one where absent.
+    pub segments: Option<usize>,
+    /// Widths of the deep tower; those of `trunk`, then of `heads`, where absent.
+    pub widths: Option<Vec<usize>>,
+}
+
+impl Default for DeepFmOptions {
+    fn default() -> Self {
+        let DeepFmSpec { rank, segments } = DeepFmSpec::default();
+        Self { rank, segments, widths: None }
+    }
+}
+
+impl DeepFmOptions {
+    /// The backbone.
+    pub(super) fn spec(&self) -> DeepFmSpec {
+        DeepFmSpec { rank: self.rank, segments: self.segments }
     }
 }
 
@@ -123,6 +190,12 @@ impl Default for Options {
             distillation: DistillationSpec::default(),
             bucket_residual: BucketResidualSpec::default(),
             whales: WhalesSpec::default(),
+            log1p: Log1pSpec::default(),
+            tweedie: TweedieSpec::default(),
+            mdme: MdmeOptions::default(),
+            sub_distributions: SubDistributionsSpec::default(),
+            deep_fm: DeepFmOptions::default(),
+            parts: PartsSpec::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),
@@ -142,6 +215,8 @@ impl Options {
         ] {
             not_negative(key, weight)?;
         }
+        let own = [("mdme.widths", &self.mdme.widths), ("deep-fm.widths", &self.deep_fm.widths)];
+        own.into_iter().try_for_each(|(key, list)| widths(key, list.as_deref().unwrap_or_default()))?;
         self.rerum_unit.validate("rerum-unit")
     }
 }

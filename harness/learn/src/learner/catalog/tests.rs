@@ -86,6 +86,63 @@ fn heads_of_buckets_bring_their_losses() {
 }
 
 #[test]
+fn losses_of_long_tails_choose_the_head_and_rows_of_their_own_bring_theirs() {
+    let network = |key: &str, list: &[&str], text: &str| {
+        let options: Options = serde_json::from_str(text).unwrap();
+        let MethodSpec::Neural(spec) = spec(key, list, &options).unwrap() else { panic!() };
+        spec.network
+    };
+    assert_eq!(terms("mlp", &["log1p"]), ["log1p"]);
+    assert_eq!(terms("mlp", &["tweedie"]), ["tweedie"]);
+    assert_eq!(terms("unite", &["tweedie"])[0], "tweedie");
+    assert_eq!(terms("mdme", &[]), ["sub-distributions"]);
+    assert_eq!(terms("deep-fm", &[]), ["mse", "parts"]);
+    assert_eq!(network("mlp", &["tweedie"], "{}").head, HeadSpec::Log);
+    assert_eq!(network("mlp", &["log1p"], "{}").head.name(), "log1p");
+    let deep = network("deep-fm", &[], "{}");
+    assert_eq!((deep.trunk, deep.heads), (vec![256, 256, 128, 128], vec![]));
+    let authors = r#"{"deep-fm": {"widths": [400, 300, 200]}, "mdme": {"widths": [300, 200]}}"#;
+    assert_eq!(network("deep-fm", &[], authors).trunk, [400, 300, 200]);
+    assert_eq!(network("mdme", &[], authors).heads, [300, 200]);
+    // What others use of it changes nothing of them.
+    assert_eq!(network("mlp", &[], authors), network("mlp", &[], "{}"));
+    for (key, list, options, words) in [
+        (
+            "mlp",
+            &["log1p", "tweedie"][..],
+            "{}",
+            "components 'log1p' and 'tweedie' each choose the head: list one",
+        ),
+        ("mlp", &["ziln", "log1p"], "{}", "components 'log1p' and 'ziln' each choose the head: list one"),
+        ("deep-fm", &["ziln"], "{}", "deep-fm has a point head of its own: leave 'ziln' out"),
+        ("mdme", &["log1p"], "{}", "mdme has a mdme head of its own: leave 'log1p' out"),
+        ("mlp", &["log1p"], r#"{"log1p": {"unit": 0.0}}"#, "model.log1p.unit: found 0; must be above 0"),
+        (
+            "mlp",
+            &["tweedie"],
+            r#"{"tweedie": {"power": 2.0}}"#,
+            "model.tweedie.power: found 2; must be inside (1, 2)",
+        ),
+        ("mdme", &[], r#"{"mdme": {"distributions": 0}}"#, "model.mdme.distributions: found 0"),
+        ("mdme", &[], r#"{"mdme": {"widths": [0]}}"#, "model.mdme.widths: found width 0"),
+        (
+            "mdme",
+            &[],
+            r#"{"sub-distributions": {"temperature": 0.0}}"#,
+            "model.sub-distributions.temperature: found 0",
+        ),
+        ("deep-fm", &[], r#"{"deep-fm": {"rank": 0}}"#, "model.deep-fm.rank: found 0"),
+        ("deep-fm", &[], r#"{"parts": {"balance": -1.0}}"#, "model.parts.balance: found -1"),
+    ] {
+        let options: Options = serde_json::from_str(options).unwrap();
+        let method = components(&names(list))
+            .and_then(|list| compose(backbone(key)?, &list, &options, &TrainingSpec::default()));
+        let error = method.unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn arms_are_compared_by_expectations() {
     let decoding = |key: &str, list: &[&str]| {
         let MethodSpec::Neural(spec) = spec(key, list, &Options::default()).unwrap() else { panic!() };

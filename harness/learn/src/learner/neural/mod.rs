@@ -205,9 +205,17 @@ impl NeuralSpec {
         Objective::new(&self.objective, &setting)?;
         match (self.recalibration, &self.network.head) {
             (Some(recalibration), HeadSpec::Ziln { .. }) => recalibration.check(&self.objective),
-            (Some(_), HeadSpec::Point | HeadSpec::Log | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_)) => Err(
-                input_error!("recalibration sets conversion probabilities right, which only a ziln head has"),
-            ),
+            (
+                Some(_),
+                HeadSpec::Point
+                | HeadSpec::Log
+                | HeadSpec::Log1p(_)
+                | HeadSpec::Mdme(_)
+                | HeadSpec::Ordinal(_)
+                | HeadSpec::CcOr(_),
+            ) => Err(input_error!(
+                "recalibration sets conversion probabilities right, which only a ziln head has"
+            )),
             (None, _) => Ok(()),
         }
     }
@@ -259,8 +267,11 @@ pub fn check(spec: &NeuralSpec, task: &Task) -> anyhow::Result<()> {
     let who = format!("the {} head", spec.network.head.name());
     task.refuse_negative_outcomes(task.train, &who)?;
     task.refuse_negative_outcomes(task.validation, &who)?;
+    if let HeadSpec::Log1p(log1p) = &spec.network.head {
+        log1p.check(rows::outcome_scale(task)).map_err(|error| input_error!("model.{error:#}"))?;
+    }
     match spec.network.head.buckets() {
-        Some(buckets) => rows::buckets(buckets, task, rows::outcome_scale(task))
+        Some(buckets) => rows::buckets(&buckets, task, rows::outcome_scale(task))
             .map(drop)
             .map_err(|error| input_error!("{who}: {error:#}")),
         None => Ok(()),

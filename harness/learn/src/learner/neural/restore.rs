@@ -21,7 +21,8 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
     spec.network.check_gate()?;
     ensure!(saved.inputs > 0, "there are no inputs");
     check_buckets(spec, saved.buckets.as_ref())?;
-    let summary = OutcomeSummary { buckets: saved.buckets.clone(), ..OutcomeSummary::default() };
+    let scale = saved.outcome_scale;
+    let summary = OutcomeSummary { buckets: saved.buckets.clone(), scale, ..OutcomeSummary::default() };
     let network = Network::new(&spec.network, saved.inputs as i64, &summary);
     let mut named: BTreeMap<&str, &Parameter> =
         saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
@@ -197,9 +198,14 @@ mod tests {
 
     #[test]
     fn buckets_are_kept_and_are_those_of_the_head() {
-        for (key, components) in
-            [("cc-or-net", &[][..]), ("coral", &[]), ("corn", &[]), ("or-cnn", &[]), ("tarnet", &["cc-or"])]
-        {
+        for (key, components) in [
+            ("cc-or-net", &[][..]),
+            ("mdme", &[]),
+            ("coral", &[]),
+            ("corn", &[]),
+            ("or-cnn", &[]),
+            ("tarnet", &["cc-or"]),
+        ] {
             let model = model(key, (16, 8), components);
             let saved = model.saved();
             let restored = again(&saved).unwrap();
@@ -229,6 +235,28 @@ mod tests {
         let mut plain = model("tarnet", (16, 8), &[]).saved();
         plain.buckets = model("coral", (16, 8), &[]).saved().buckets;
         assert!(again(&plain).map(drop).unwrap_err().to_string().contains("a point head has no buckets"));
+    }
+
+    /// Two fifths of an outcome unit are one unit of the network.
+    #[test]
+    fn a_unit_of_logs_is_that_of_the_training_rows() {
+        for smearing in [false, true] {
+            let mut options = Options { trunk: vec![16], heads: vec![8], ..Options::default() };
+            options.log1p.unit = crate::nets::Unit::Amount(3.0);
+            options.log1p.smearing = smearing;
+            let backbone = catalog::backbone("mlp").unwrap();
+            let components = ["log1p".to_string()];
+            let method = catalog::compose(backbone, &components, &options, &TrainingSpec::default()).unwrap();
+            let MethodSpec::Neural(spec) = method else { panic!() };
+            let summary = OutcomeSummary { scale: 2.5, positive_share: 0.4, ..Default::default() };
+            let network = Network::new(&spec.network, INPUTS as i64, &summary);
+            let drawn = Tensor::from_slice(&network.layout().draw(&Seeds::new(3))).unsqueeze(0);
+            let model = Model::new((&spec, INPUTS), network, drawn, 2.5);
+            let restored = again(&model.saved()).unwrap();
+            let (found, expected) = (restored.predictions(&rows(300)), model.predictions(&rows(300)));
+            assert_eq!(found, expected, "{smearing}");
+            assert!(found.conversion.is_none() && found.score.iter().all(|value| *value >= 0.0));
+        }
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl DeviceRows {
         let ranked = table.chunks(Labels::COLUMNS).map(|row| row[Labels::COLUMNS - 1] != 0.0).collect();
         let labels = Tensor::from_slice(&table).view([-1, Labels::COLUMNS as i64]).to_device(device);
         // Rows that give no buckets are refused before.
-        let buckets = spec.network.head.buckets().and_then(|spec| buckets(spec, task, scale).ok());
+        let buckets = spec.network.head.buckets().and_then(|spec| buckets(&spec, task, scale).ok());
         let summary = OutcomeSummary { buckets, ..summarise(task, scale) };
         let mut fitted = BTreeMap::from([
             ("training mean outcome".to_string(), summary.mean * scale),

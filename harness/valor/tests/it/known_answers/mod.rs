@@ -2,6 +2,7 @@
 //! arms, other currencies, stopped gradients.
 
 mod balance;
+mod constant;
 mod effects;
 mod finite;
 mod gradients;

@@ -210,7 +210,8 @@ fn a_replicate_with_buckets_is_the_same_alone_and_in_a_stack() {
     let training = TrainingSpec { epochs: 1, batch: 64, ..TrainingSpec::default() };
     let one_arm = catalog::ONE_ARM.iter().map(|row| (row.key, &[][..]));
     let two_arms = ["s-learner", "tarnet", "cfr-wass"].map(|key| (key, &["cc-or"][..]));
-    for (key, components) in one_arm.chain(two_arms) {
+    let losses = [("mlp", &["log1p"][..]), ("mlp", &["tweedie"])];
+    for (key, components) in one_arm.chain(losses).chain(two_arms) {
         let spec = method(key, components, training.clone());
         let mut task = rows.task();
         if spec.network.backbone.question() == valor_base::question::Question::Value {

@@ -4,15 +4,17 @@ use super::fixtures::{Rows48, flat, in_order};
 use super::*;
 use crate::learner::neural::NeuralSpec;
 use crate::nets::{
-    BackboneKind, Buckets, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec, Weights,
+    BackboneKind, Buckets, DeepFmSpec, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec,
+    Weights,
 };
 use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
 
-const FIXTURES: [&str; 2] = [
+const FIXTURES: [&str; 3] = [
     include_str!("../../../../../fixtures/networks.json"),
     include_str!("../../../../../fixtures/buckets.json"),
+    include_str!("../../../../../fixtures/values.json"),
 ];
 const BATCH: usize = 16;
 
@@ -24,6 +26,10 @@ fn backbone(network: &Value) -> BackboneKind {
     let stop_gradient = network["stop-gradient"].as_bool().unwrap_or(true);
     match network["backbone"].as_str().unwrap() {
         "mlp" => BackboneKind::Mlp,
+        "deep-fm" => {
+            let number = |key: &str| network[key].as_u64().map(|number| number as usize);
+            BackboneKind::DeepFm(DeepFmSpec { rank: number("rank").unwrap(), segments: number("segments") })
+        }
         "s-learner" => BackboneKind::SLearner,
         "t-learner" => BackboneKind::TLearner,
         "tarnet" => BackboneKind::Tarnet,
@@ -98,14 +104,9 @@ fn assert_outputs(name: &str, outputs: &Outputs, expected: &Value) {
     }
 }
 
-/// Buckets of the rows, and raw outputs and expectations of the first batch.
-fn assert_buckets(
-    name: &str,
-    (network, found): (&Network, &Buckets),
-    outputs: &Outputs,
-    (fixtures, case): (&Value, &Value),
-) {
-    let expected: Buckets = serde_json::from_value(fixtures["buckets"].clone()).unwrap();
+/// Buckets of the rows.
+fn assert_buckets(name: &str, found: &Buckets, expected: &Value) {
+    let expected: Buckets = serde_json::from_value(expected.clone()).unwrap();
     let numbers = |buckets: &Buckets| {
         let all = [&buckets.thresholds, &buckets.means, &buckets.shares].map(Vec::clone).concat();
         all.into_iter()
@@ -114,7 +115,10 @@ fn assert_buckets(
             .collect::<Vec<f32>>()
     };
     assert_close(&numbers(found), &numbers(&expected), 1e-6, &format!("{name}, buckets"));
-    let expected = &case["outputs"];
+}
+
+/// Raw outputs and expectations of the first batch.
+fn assert_said(name: &str, network: &Network, outputs: &Outputs, expected: &Value) {
     let arms = expected["raw"].as_array().unwrap().len();
     for (arm, raw) in [&outputs.control, &outputs.treated].into_iter().take(arms).enumerate() {
         assert_close(
@@ -192,9 +196,13 @@ fn are_those_of_pytorch(fixtures: &Value) {
         let weights = network.layout().views(&stack.parameters.detach());
         let first = device_rows.features.narrow(0, 0, BATCH as i64).unsqueeze(0);
         let outputs = network.forward(&weights, &first, &Pass::default());
-        match network.head().buckets() {
-            Some(buckets) => assert_buckets(name, (&network, buckets), &outputs, (fixtures, case)),
-            None => assert_outputs(name, &outputs, &case["outputs"]),
+        if let Some(buckets) = network.head().buckets() {
+            let own = if case["buckets"].is_null() { fixtures } else { case };
+            assert_buckets(name, buckets, &own["buckets"]);
+        }
+        match case["outputs"]["raw"].as_array().is_some_and(|arms| arms[0][0].is_array()) {
+            true => assert_said(name, &network, &outputs, &case["outputs"]),
+            false => assert_outputs(name, &outputs, &case["outputs"]),
         }
         let part =
             super::Rows { rows: task.train, ranked: &device_rows.ranked, batch: BATCH, device: Device::Cpu };

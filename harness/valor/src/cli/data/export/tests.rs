@@ -39,6 +39,7 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         drop: vec![],
         outcome: "outcome".into(),
         numeric: vec!["x".into()],
+        log1p: vec![],
         categorical: vec!["a \"level\"".into()],
         effect: Some("effect".into()),
         expected_control: None,
