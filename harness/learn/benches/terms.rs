@@ -15,8 +15,8 @@ use std::time::Instant;
 use tch::Tensor;
 use valor_base::seed::Seeds;
 use valor_learn::nets::{
-    BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, OrdinalKind, OrdinalSpec, OutcomeSummary,
-    Outputs, Readout,
+    BackboneKind, BucketSpec, CcOrSpec, Decoding, ExpLtvSpec, HeadSpec, OptDistSpec, OrdinalKind,
+    OrdinalSpec, OutcomeSummary, Outputs, Readout, TowersSpec, TwoStageSpec,
 };
 use valor_learn::objectives::{Batch, Labels, Prediction, Setting, TermKind};
 
@@ -88,7 +88,13 @@ fn heads() -> Vec<HeadSpec> {
     };
     let of_buckets =
         [ordinal(OrdinalKind::Coral), ordinal(OrdinalKind::Softmax), HeadSpec::CcOr(CcOrSpec::default())];
-    [HeadSpec::Ziln { sigma_term: true }].into_iter().chain(of_buckets).collect()
+    let of_towers = [
+        TowersSpec::TwoStage(TwoStageSpec::default()),
+        TowersSpec::ExpLtv(ExpLtvSpec::default()),
+        TowersSpec::OptDist(OptDistSpec::default()),
+    ];
+    let of_towers = of_towers.map(HeadSpec::Towers);
+    [HeadSpec::Ziln { sigma_term: true }].into_iter().chain(of_buckets).chain(of_towers).collect()
 }
 
 /// As many buyers in every replicate, first.

@@ -71,7 +71,11 @@ proptest! {
             let said = readout.expectation(&raw);
             let decided = match &head {
                 HeadSpec::Ordinal(spec) => spec.kind.places(&raw),
-                HeadSpec::CcOr(_) | HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => law.most_likely(),
+                HeadSpec::CcOr(_)
+                | HeadSpec::Point
+                | HeadSpec::Log
+                | HeadSpec::Ziln { .. }
+                | HeadSpec::Towers(_) => law.most_likely(),
             };
             let (found, decided) = (places(&buckets.places(&said)), places(&decided));
             prop_assert_eq!(&found, &decided, "{:?}: {:?}", head, values(&said));

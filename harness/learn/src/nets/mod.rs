@@ -34,18 +34,24 @@ mod steps;
 mod t_learner;
 mod tape;
 mod tarnet;
+mod towers;
 mod unite;
 
 pub use buckets::{BucketSpec, Buckets, ZERO};
 pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
 pub use law::BucketLaw;
+pub(crate) use law::chosen;
 pub use network::Network;
 pub use ordinal::{Decoding, OrdinalKind, OrdinalSpec};
 pub use outputs::Outputs;
 pub use parameters::{Layout, Weights};
 pub use readout::Readout;
 pub use steps::Steps;
+pub use towers::{
+    Amount, Choice, Detector, ExpLtvSpec, Hurdle, MmoeSpec, OptDistSpec, Routed, Selection, TowersSpec,
+    TwoStageSpec,
+};
 
 use seen::Seen;
 use serde::{Deserialize, Serialize};
@@ -306,7 +312,7 @@ impl NetworkSpec {
         }
     }
 
-    /// Refuses a head of buckets on backbones whose heads are added up.
+    /// Refuses a head of buckets or towers on backbones whose heads are added up.
     fn check_head(&self) -> anyhow::Result<()> {
         let has_own = match self.backbone {
             BackboneKind::Mlp
@@ -388,6 +394,8 @@ pub enum HeadSpec {
     Ordinal(OrdinalSpec),
     /// The bucket of the outcome, and the value within it.
     CcOr(CcOrSpec),
+    /// What several towers say.
+    Towers(TowersSpec),
 }
 
 impl HeadSpec {
@@ -399,6 +407,7 @@ impl HeadSpec {
             HeadSpec::Ziln { .. } => "ziln",
             HeadSpec::Ordinal(spec) => spec.kind.name(),
             HeadSpec::CcOr(_) => "cc-or",
+            HeadSpec::Towers(spec) => spec.name(),
         }
     }
 
@@ -408,6 +417,7 @@ impl HeadSpec {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => None,
             HeadSpec::Ordinal(spec) => Some(&spec.buckets),
             HeadSpec::CcOr(spec) => Some(&spec.buckets),
+            HeadSpec::Towers(spec) => spec.buckets(),
         }
     }
 
@@ -415,7 +425,7 @@ impl HeadSpec {
     pub fn converts(&self) -> bool {
         match self {
             HeadSpec::Point | HeadSpec::Log => false,
-            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
+            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) | HeadSpec::Towers(_) => true,
         }
     }
 
@@ -423,7 +433,7 @@ impl HeadSpec {
     fn is_plain(&self) -> bool {
         match self {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => true,
-            HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => false,
+            HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) | HeadSpec::Towers(_) => false,
         }
     }
 
@@ -433,6 +443,7 @@ impl HeadSpec {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => Ok(()),
             HeadSpec::Ordinal(spec) => spec.buckets.validate(spec.kind.name()),
             HeadSpec::CcOr(spec) => spec.validate(),
+            HeadSpec::Towers(spec) => spec.validate(),
         }
     }
 }
@@ -441,6 +452,12 @@ impl HeadSpec {
 fn logit_of(share: f64) -> f32 {
     let share = share.clamp(1e-4, 1.0 - 1e-4);
     (share / (1.0 - share)).ln() as f32
+}
+
+/// Where the outputs of a zero-inflated log-normal law start: the training rows'.
+fn ziln_start(summary: &OutcomeSummary) -> [f32; 3] {
+    let raw = summary.log_sd.clamp(0.05, head::SIGMA_MAXIMUM).exp_m1().ln();
+    [logit_of(summary.positive_share), summary.log_mean as f32, raw as f32]
 }
 
 /// Where the gate stands.

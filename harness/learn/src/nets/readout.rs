@@ -1,14 +1,12 @@
 //! How raw outputs are read: the head, and what it knows of the training rows.
 
 use super::cc_or::{Body, CcOrSaid};
-use super::head::{ArmHead, Head, LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_SQUARE, Ziln};
+use super::head::{ArmHead, Head, LOG_EXPECTATION_MAXIMUM, SMALLEST_MEAN, Ziln, log_of_ziln};
 use super::law::BucketLaw;
 use super::parameters::Layout;
-use super::{BucketSpec, Buckets, CcOrSpec, HeadSpec, OrdinalSpec, OutcomeSummary, steady};
+use super::towers::{Known, TowersSpec};
+use super::{BucketSpec, Buckets, CcOrSpec, HeadSpec, OrdinalSpec, OutcomeSummary, steady, ziln_start};
 use tch::Tensor;
-
-/// A log head starts at no mean below this.
-const SMALLEST_MEAN: f64 = 1e-6;
 
 /// A head, fitted: reads raw outputs `[S, B, k]` of an arm.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +23,7 @@ enum Fitted {
     Ziln { sigma_term: bool },
     Ordinal(OrdinalSpec, Buckets),
     CcOr(CcOrSpec, Buckets),
+    Towers(TowersSpec, Option<Buckets>),
 }
 
 impl Readout {
@@ -37,6 +36,7 @@ impl Readout {
             HeadSpec::Ziln { sigma_term } => Fitted::Ziln { sigma_term: *sigma_term },
             HeadSpec::Ordinal(spec) => Fitted::Ordinal(spec.clone(), buckets(&spec.buckets)),
             HeadSpec::CcOr(spec) => Fitted::CcOr(spec.clone(), buckets(&spec.buckets)),
+            HeadSpec::Towers(spec) => Fitted::Towers(spec.clone(), spec.buckets().map(buckets)),
         };
         Self { spec: spec.clone(), fitted }
     }
@@ -51,6 +51,7 @@ impl Readout {
         match &self.fitted {
             Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => None,
             Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => Some(buckets),
+            Fitted::Towers(_, buckets) => buckets.as_ref(),
         }
     }
 
@@ -60,15 +61,12 @@ impl Readout {
         match &self.fitted {
             Fitted::Point => vec![summary.mean as f32],
             Fitted::Log => vec![summary.mean.max(SMALLEST_MEAN).ln() as f32],
-            Fitted::Ziln { .. } => {
-                let sigma = summary.log_sd.clamp(0.05, SIGMA_MAXIMUM);
-                let raw = sigma.exp_m1().ln();
-                vec![super::logit_of(summary.positive_share), summary.log_mean as f32, raw as f32]
-            }
+            Fitted::Ziln { .. } => ziln_start(summary).to_vec(),
             Fitted::Ordinal(spec, buckets) => spec.kind.start(buckets),
             Fitted::CcOr(spec, buckets) => {
                 spec.parts(buckets).into_iter().flat_map(|(_, width)| vec![0.0; width]).collect()
             }
+            Fitted::Towers(spec, buckets) => spec.start(Known { summary, buckets: buckets.as_ref() }),
         }
     }
 
@@ -91,6 +89,9 @@ impl Readout {
             }
             Fitted::Ordinal(spec, buckets) => spec.head(layout, name, shape, buckets),
             Fitted::CcOr(spec, buckets) => Box::new(Body::new(layout, name, shape, (spec, buckets))),
+            Fitted::Towers(spec, buckets) => {
+                spec.head(layout, name, shape, Known { summary, buckets: buckets.as_ref() })
+            }
         }
     }
 
@@ -102,6 +103,7 @@ impl Readout {
     /// ziln:      sigmoid(l) exp(mu + sigma^2 / 2)      without sigma_term: sigmoid(l) exp(mu)
     /// ordinal:   soft: sum_k P_k m_k                   hard: m of the bucket that is decided for;  m: training means
     /// cc-or:     the same of the value within each bucket
+    /// towers:    as each says
     /// ```
     pub fn expectation(&self, raw: &Tensor) -> Tensor {
         match &self.fitted {
@@ -110,13 +112,14 @@ impl Readout {
             Fitted::Ziln { sigma_term } => log_of_ziln(raw, *sigma_term).exp(),
             Fitted::Ordinal(spec, buckets) => spec.expectation(buckets, raw),
             Fitted::CcOr(spec, buckets) => CcOrSaid::new(spec, buckets, raw).expectation(),
+            Fitted::Towers(spec, _) => spec.expectation(raw),
         }
     }
 
     /// `log E[y]` of raw outputs, from heads that put out a positive expectation.
     pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
         match &self.fitted {
-            Fitted::Point | Fitted::Ordinal(..) | Fitted::CcOr(..) => None,
+            Fitted::Point | Fitted::Ordinal(..) | Fitted::CcOr(..) | Fitted::Towers(..) => None,
             Fitted::Log => Some(log_of_log(raw)),
             Fitted::Ziln { sigma_term } => Some(log_of_ziln(raw, *sigma_term)),
         }
@@ -127,6 +130,7 @@ impl Readout {
         match &self.fitted {
             Fitted::Point | Fitted::Log => None,
             Fitted::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
+            Fitted::Towers(spec, _) => Some(spec.conversion(raw)),
             Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
                 let above = self.law(raw)?.survival().into_iter().next()?;
                 Some(if buckets.starts_with_zeros() { above } else { above.ones_like() })
@@ -137,7 +141,7 @@ impl Readout {
     /// The law of the bucket, from heads that have one.
     pub fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } => None,
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Towers(..) => None,
             Fitted::Ordinal(spec, _) => Some(spec.kind.law(raw)),
             Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw).law()),
         }
@@ -146,23 +150,26 @@ impl Readout {
     /// The raw outputs of a cc-or head by what they are.
     pub fn cc_or(&self, raw: &Tensor) -> Option<CcOrSaid<'_>> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Ordinal(..) => None,
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Ordinal(..) | Fitted::Towers(..) => {
+                None
+            }
             Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw)),
+        }
+    }
+
+    /// The head of several towers.
+    pub fn towers(&self) -> Option<&TowersSpec> {
+        match &self.fitted {
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Ordinal(..) | Fitted::CcOr(..) => {
+                None
+            }
+            Fitted::Towers(spec, _) => Some(spec),
         }
     }
 }
 
 fn log_of_log(raw: &Tensor) -> Tensor {
     raw.squeeze_dim(-1).clamp_max(LOG_EXPECTATION_MAXIMUM)
-}
-
-fn log_of_ziln(raw: &Tensor, sigma_term: bool) -> Tensor {
-    let parts = Ziln::new(raw);
-    let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
-    if sigma_term {
-        log_mean += parts.sigma().square() * SIGMA_SQUARE;
-    }
-    log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM)
 }
 
 impl From<&HeadSpec> for Readout {

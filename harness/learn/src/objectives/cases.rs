@@ -2,8 +2,8 @@
 
 use super::{Batch, Label, Labels, Prediction, Setting, Term, TermKind};
 use crate::nets::{
-    BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, OrdinalKind, OrdinalSpec, OutcomeSummary,
-    Outputs, Readout,
+    BackboneKind, BucketSpec, CcOrSpec, Decoding, ExpLtvSpec, HeadSpec, OptDistSpec, OrdinalKind,
+    OrdinalSpec, OutcomeSummary, Outputs, Readout, TowersSpec, TwoStageSpec,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -38,7 +38,7 @@ fn outputs(head: &HeadSpec) -> &'static [&'static str] {
         HeadSpec::Log => &["log"],
         HeadSpec::Ziln { .. } => &["logit", "mu", "raw"],
         // They are drawn.
-        HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => &[],
+        HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) | HeadSpec::Towers(_) => &[],
     }
 }
 
@@ -159,6 +159,7 @@ pub(crate) fn registered() -> Vec<TermKind> {
         r#"{"cascade": {"reduction": "rows"}}"#,
         r#"{"distillation": {"shares": "training"}}"#,
         r#"{"bucket-residual": {"error": "squared"}}"#,
+        r#"{"buyers": {"error": "huber", "delta": 0.3}}"#,
         r#"{"sinkhorn": {"through-plan": true, "dummy": false, "debiased": true, "floor": false}}"#,
         r#"{"mmd": {"kernel": "linear"}}"#,
         r#"{"mmd": {"kernel": "linear-root"}}"#,
@@ -181,6 +182,15 @@ fn head_of(term: &TermKind) -> HeadSpec {
         | TermKind::BucketResidual(_)
         | TermKind::Whales(_) => HeadSpec::CcOr(CcOrSpec::default()),
         TermKind::Exceedance(_) => ordinal(OrdinalKind::Coral),
+        TermKind::Purchase(_) | TermKind::FocalPurchase(_) | TermKind::Buyers(_) => {
+            HeadSpec::Towers(TowersSpec::TwoStage(TwoStageSpec::default()))
+        }
+        TermKind::MixedZiln(_) | TermKind::WhaleDetection(_) => {
+            HeadSpec::Towers(TowersSpec::ExpLtv(ExpLtvSpec::default()))
+        }
+        TermKind::ChosenZiln(_) | TermKind::Alignment(_) | TermKind::Diversity(_) => {
+            HeadSpec::Towers(TowersSpec::OptDist(OptDistSpec::default()))
+        }
         TermKind::BucketLikelihood(_) => ordinal(OrdinalKind::Softmax),
         _ => HeadSpec::Ziln { sigma_term: true },
     }

@@ -13,14 +13,18 @@ mod cases;
 mod checks;
 mod closed_form;
 mod distillation;
+mod exp_ltv;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
 mod fixtures;
+mod focal;
 mod huber;
+mod hurdle;
 mod listwise;
 mod mmd;
 mod mse;
+mod opt_dist;
 mod poisson;
 mod propensity;
 mod ranking;
@@ -29,6 +33,8 @@ mod response_ranking;
 mod robinson;
 mod sinkhorn;
 mod targeted;
+#[cfg(test)]
+mod towers_checks;
 mod tweedie;
 mod unit;
 mod whales;
@@ -38,10 +44,13 @@ pub use batch::{Batch, Labels, Prediction};
 pub use bucket_residual::{BucketResidualSpec, ResidualError};
 pub use cascade::{BucketLikelihoodSpec, CascadeSpec, ExceedanceSpec, RiskSets};
 pub use distillation::{DistillationSpec, Shares};
+pub use exp_ltv::{MixedZilnSpec, WhaleDetectionSpec};
 pub use huber::HuberSpec;
+pub use hurdle::{BuyersError, BuyersSpec, FocalPurchaseSpec, PurchaseSpec};
 pub use listwise::{ListwiseSpec, Over};
 pub use mmd::MmdSpec;
 pub use mse::MseSpec;
+pub use opt_dist::{AlignmentSpec, ChosenZilnSpec, DiversitySpec};
 pub use propensity::PropensitySpec;
 pub use ranking::{Label, Link, PairWeight, RankingSpec, Reduction, Score};
 pub use registry::TermKind;
@@ -56,7 +65,7 @@ pub use ziln::{FocalZilnSpec, ZilnSpec};
 
 use crate::nets::{
     Abilities, Augmentation, Distillation, HeadSpec, NetworkSpec, OrdinalKind, OutcomeSummary, Residual,
-    Structure,
+    Structure, TowersSpec,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -151,10 +160,12 @@ impl Setting {
     fn needs_positive(&self, term: &str) -> anyhow::Result<()> {
         match self.head {
             HeadSpec::Ziln { .. } | HeadSpec::Log => Ok(()),
-            HeadSpec::Point | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => Err(input_error!(
-                "term '{term}' needs a head with a positive expectation (log, ziln); found a {} head",
-                self.head.name()
-            )),
+            HeadSpec::Point | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) | HeadSpec::Towers(_) => {
+                Err(input_error!(
+                    "term '{term}' needs a head with a positive expectation (log, ziln); found a {} head",
+                    self.head.name()
+                ))
+            }
         }
     }
 
@@ -163,7 +174,7 @@ impl Setting {
         let has = match &self.head {
             HeadSpec::CcOr(spec) => spec.structure == Structure::Cascade,
             HeadSpec::Ordinal(spec) => spec.kind == OrdinalKind::Corn,
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => false,
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Towers(_) => false,
         };
         self.needs_head(term, has, "a corn head, or a cc-or head with structure = \"cascade\"")
     }
@@ -172,7 +183,11 @@ impl Setting {
     fn needs_exceedances(&self, term: &str) -> anyhow::Result<()> {
         let has = match &self.head {
             HeadSpec::Ordinal(spec) => matches!(spec.kind, OrdinalKind::Coral | OrdinalKind::OrCnn),
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::CcOr(_) => false,
+            HeadSpec::Point
+            | HeadSpec::Log
+            | HeadSpec::Ziln { .. }
+            | HeadSpec::CcOr(_)
+            | HeadSpec::Towers(_) => false,
         };
         self.needs_head(term, has, "a coral or or-cnn head")
     }
@@ -182,7 +197,7 @@ impl Setting {
         let has = match &self.head {
             HeadSpec::CcOr(_) => true,
             HeadSpec::Ordinal(spec) => matches!(spec.kind, OrdinalKind::Corn | OrdinalKind::Softmax),
-            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => false,
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Towers(_) => false,
         };
         self.needs_head(term, has, "a corn, softmax or cc-or head")
     }
@@ -200,6 +215,37 @@ impl Setting {
     fn needs_whales(&self, term: &str) -> anyhow::Result<()> {
         let has = matches!(&self.head, HeadSpec::CcOr(spec) if spec.augmentation != Augmentation::None);
         self.needs_head(term, has, "a cc-or head with 'augmentation'")
+    }
+
+    fn needs_purchase(&self, term: &str) -> anyhow::Result<()> {
+        let has = self.towers().is_some_and(|spec| {
+            matches!(spec, TowersSpec::TwoStage(_) | TowersSpec::Mmoe(_) | TowersSpec::ExpLtv(_))
+        });
+        self.needs_head(term, has, "a two-stage, mmoe or exp-ltv head")
+    }
+
+    fn needs_hurdle(&self, term: &str) -> anyhow::Result<()> {
+        let has =
+            self.towers().is_some_and(|spec| matches!(spec, TowersSpec::TwoStage(_) | TowersSpec::Mmoe(_)));
+        self.needs_head(term, has, "a two-stage or mmoe head")
+    }
+
+    fn needs_exp_ltv(&self, term: &str) -> anyhow::Result<()> {
+        let has = matches!(self.towers(), Some(TowersSpec::ExpLtv(_)));
+        self.needs_head(term, has, "an exp-ltv head")
+    }
+
+    fn needs_opt_dist(&self, term: &str) -> anyhow::Result<()> {
+        let has = matches!(self.towers(), Some(TowersSpec::OptDist(_)));
+        self.needs_head(term, has, "an opt-dist head")
+    }
+
+    fn towers(&self) -> Option<&TowersSpec> {
+        match &self.head {
+            HeadSpec::Towers(spec) => Some(spec),
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } => None,
+            HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => None,
+        }
     }
 
     fn needs_head(&self, term: &str, has: bool, what: &str) -> anyhow::Result<()> {

@@ -62,6 +62,22 @@ registry! {
     BucketResidual(super::bucket_residual::BucketResidualSpec) = "bucket-residual",
     /// CC-OR-Net's second look at the top bucket.
     Whales(super::whales::WhalesSpec) = "whales",
+    /// Cross-entropy of the observed arm's purchase.
+    Purchase(super::hurdle::PurchaseSpec) = "purchase",
+    /// The same, focal.
+    FocalPurchase(super::hurdle::FocalPurchaseSpec) = "focal-purchase",
+    /// Error of what the observed arm's buyers spend.
+    Buyers(super::hurdle::BuyersSpec) = "buyers",
+    /// ExpLTV's likelihood of the observed arm.
+    MixedZiln(super::exp_ltv::MixedZilnSpec) = "mixed-ziln",
+    /// ExpLTV's detector of whales.
+    WhaleDetection(super::exp_ltv::WhaleDetectionSpec) = "whale-detection",
+    /// OptDist's likelihood of the observed arm.
+    ChosenZiln(super::opt_dist::ChosenZilnSpec) = "chosen-ziln",
+    /// What teaches OptDist's choice.
+    Alignment(super::opt_dist::AlignmentSpec) = "alignment",
+    /// What keeps OptDist's laws apart.
+    Diversity(super::opt_dist::DiversitySpec) = "diversity",
     /// Ranking of pairs by uplift.
     Ranking(super::ranking::RankingSpec) = "ranking",
     /// Wasserstein distance of the arms' representations.

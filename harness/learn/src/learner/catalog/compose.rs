@@ -1,6 +1,7 @@
 //! From a backbone and components, or an objective, to a method.
 
 use super::options::OrdinalOptions;
+use super::towers::answering;
 use super::{BackboneRow, Options, has};
 use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
@@ -51,6 +52,14 @@ pub enum HeadKey {
     Softmax,
     /// Buckets: CC-OR-Net's cascade and the value within.
     CcOr,
+    /// Towers: a purchase and what a buyer spends.
+    TwoStage,
+    /// Towers: the same on experts.
+    Mmoe,
+    /// Towers: laws of whales and of others.
+    ExpLtv,
+    /// Towers: several laws and a choice.
+    OptDist,
 }
 
 impl HeadKey {
@@ -65,6 +74,10 @@ impl HeadKey {
             HeadKey::OrCnn => "or-cnn",
             HeadKey::Softmax => "softmax",
             HeadKey::CcOr => "cc-or",
+            HeadKey::TwoStage => "two-stage",
+            HeadKey::Mmoe => "mmoe",
+            HeadKey::ExpLtv => "exp-ltv",
+            HeadKey::OptDist => "opt-dist",
         }
     }
 
@@ -81,6 +94,10 @@ impl HeadKey {
             HeadKey::Corn => ordinal(OrdinalKind::Corn),
             HeadKey::OrCnn => ordinal(OrdinalKind::OrCnn),
             HeadKey::Softmax => ordinal(OrdinalKind::Softmax),
+            HeadKey::TwoStage => answering(options.towers().two_stage(), question),
+            HeadKey::Mmoe => answering(options.towers().mmoe(), question),
+            HeadKey::ExpLtv => answering(options.towers().exp_ltv(), question),
+            HeadKey::OptDist => answering(options.towers().opt_dist(), question),
             HeadKey::CcOr => {
                 // What treatment adds is a difference of expectations.
                 let decoding = match question {
@@ -119,6 +136,9 @@ pub fn compose(
         HeadKey::Point | HeadKey::Log | HeadKey::Ziln => vec![outcome(&kind, components, ziln, options)],
         HeadKey::Coral | HeadKey::Corn | HeadKey::OrCnn | HeadKey::Softmax | HeadKey::CcOr => {
             bucket_terms(head, options)
+        }
+        HeadKey::TwoStage | HeadKey::Mmoe | HeadKey::ExpLtv | HeadKey::OptDist => {
+            options.towers().terms(head)
         }
     };
     objective.extend((backbone.terms)(options));
@@ -200,7 +220,8 @@ fn bucket_terms(head: HeadKey, options: &Options) -> Vec<TermSpec> {
         (HeadKey::Corn, _) => TermKind::Cascade(CascadeSpec { reduction: RiskSets::Pooled }),
         (HeadKey::CcOr, Structure::Cascade) => TermKind::Cascade(options.cascade.clone()),
         (HeadKey::CcOr, Structure::Softmax)
-        | (HeadKey::Point | HeadKey::Log | HeadKey::Ziln | HeadKey::Softmax, _) => {
+        | (HeadKey::Point | HeadKey::Log | HeadKey::Ziln | HeadKey::Softmax, _)
+        | (HeadKey::TwoStage | HeadKey::Mmoe | HeadKey::ExpLtv | HeadKey::OptDist, _) => {
             TermKind::BucketLikelihood(BucketLikelihoodSpec {})
         }
     };

@@ -1,5 +1,6 @@
 //! Options of the parts that a method may be composed of.
 
+use super::towers::{ExpLtvOptions, MmoeOptions, OptDistOptions, Towers, TwoStageOptions};
 use crate::learner::neural::Recalibration;
 use crate::nets::{
     BucketSpec, CcOrSpec, Decoding, EfinSpec, EuenSpec, GatePosition, SharedIndexSpec, UniteSpec,
@@ -68,6 +69,14 @@ pub struct Options {
     pub bucket_residual: BucketResidualSpec,
     /// Options of the loss of the top bucket.
     pub whales: WhalesSpec,
+    /// Options of the two-stage network.
+    pub two_stage: TwoStageOptions,
+    /// Options of MMOE with focal loss.
+    pub mmoe: MmoeOptions,
+    /// Options of ExpLTV.
+    pub exp_ltv: ExpLtvOptions,
+    /// Options of OptDist.
+    pub opt_dist: OptDistOptions,
     /// Options of the causal forest.
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
@@ -123,6 +132,10 @@ impl Default for Options {
             distillation: DistillationSpec::default(),
             bucket_residual: BucketResidualSpec::default(),
             whales: WhalesSpec::default(),
+            two_stage: TwoStageOptions::default(),
+            mmoe: MmoeOptions::default(),
+            exp_ltv: ExpLtvOptions::default(),
+            opt_dist: OptDistOptions::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),
@@ -132,6 +145,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Those of networks of towers.
+    pub(super) fn towers(&self) -> Towers<'_> {
+        Towers {
+            two_stage: &self.two_stage,
+            mmoe: &self.mmoe,
+            exp_ltv: &self.exp_ltv,
+            opt_dist: &self.opt_dist,
+        }
+    }
+
     /// Checks what no part checks itself.
     pub fn validate(&self) -> anyhow::Result<()> {
         for (key, weight) in [
@@ -142,6 +165,7 @@ impl Options {
         ] {
             not_negative(key, weight)?;
         }
+        self.towers().validate()?;
         self.rerum_unit.validate("rerum-unit")
     }
 }

@@ -205,9 +205,16 @@ impl NeuralSpec {
         Objective::new(&self.objective, &setting)?;
         match (self.recalibration, &self.network.head) {
             (Some(recalibration), HeadSpec::Ziln { .. }) => recalibration.check(&self.objective),
-            (Some(_), HeadSpec::Point | HeadSpec::Log | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_)) => Err(
-                input_error!("recalibration sets conversion probabilities right, which only a ziln head has"),
-            ),
+            (
+                Some(_),
+                HeadSpec::Point
+                | HeadSpec::Log
+                | HeadSpec::Ordinal(_)
+                | HeadSpec::CcOr(_)
+                | HeadSpec::Towers(_),
+            ) => Err(input_error!(
+                "recalibration sets conversion probabilities right, which only a ziln head has"
+            )),
             (None, _) => Ok(()),
         }
     }

@@ -197,9 +197,14 @@ mod tests {
 
     #[test]
     fn buckets_are_kept_and_are_those_of_the_head() {
-        for (key, components) in
-            [("cc-or-net", &[][..]), ("coral", &[]), ("corn", &[]), ("or-cnn", &[]), ("tarnet", &["cc-or"])]
-        {
+        for (key, components) in [
+            ("cc-or-net", &[][..]),
+            ("coral", &[]),
+            ("corn", &[]),
+            ("or-cnn", &[]),
+            ("exp-ltv", &[]),
+            ("tarnet", &["cc-or"]),
+        ] {
             let model = model(key, (16, 8), components);
             let saved = model.saved();
             let restored = again(&saved).unwrap();

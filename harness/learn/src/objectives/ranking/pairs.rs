@@ -48,12 +48,13 @@ impl Ranking {
     pub(super) fn new(spec: &RankingSpec, setting: &Setting) -> anyhow::Result<Self> {
         let instead = "set ranking.score = { uplift = { unit = \"training-sd\" } }";
         match (spec.score, &setting.head) {
-            (Score::LogRatio, HeadSpec::Point | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_)) => {
-                Err(input_error!(
-                    "ranking score 'log-ratio' needs a ziln or log head; found a {} head: add the component 'ziln' or {instead}",
-                    setting.head.name()
-                ))
-            }
+            (
+                Score::LogRatio,
+                HeadSpec::Point | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) | HeadSpec::Towers(_),
+            ) => Err(input_error!(
+                "ranking score 'log-ratio' needs a ziln or log head; found a {} head: add the component 'ziln' or {instead}",
+                setting.head.name()
+            )),
             (Score::Conversion, HeadSpec::Point | HeadSpec::Log) => Err(input_error!(
                 "ranking score 'conversion' needs a ziln head: add the component 'ziln' or {instead}"
             )),

@@ -10,9 +10,10 @@ use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
 
-const FIXTURES: [&str; 2] = [
+const FIXTURES: [&str; 3] = [
     include_str!("../../../../../fixtures/networks.json"),
     include_str!("../../../../../fixtures/buckets.json"),
+    include_str!("../../../../../fixtures/towers.json"),
 ];
 const BATCH: usize = 16;
 
@@ -98,13 +99,8 @@ fn assert_outputs(name: &str, outputs: &Outputs, expected: &Value) {
     }
 }
 
-/// Buckets of the rows, and raw outputs and expectations of the first batch.
-fn assert_buckets(
-    name: &str,
-    (network, found): (&Network, &Buckets),
-    outputs: &Outputs,
-    (fixtures, case): (&Value, &Value),
-) {
+/// Buckets of the rows.
+fn assert_buckets(name: &str, found: &Buckets, fixtures: &Value) {
     let expected: Buckets = serde_json::from_value(fixtures["buckets"].clone()).unwrap();
     let numbers = |buckets: &Buckets| {
         let all = [&buckets.thresholds, &buckets.means, &buckets.shares].map(Vec::clone).concat();
@@ -114,7 +110,10 @@ fn assert_buckets(
             .collect::<Vec<f32>>()
     };
     assert_close(&numbers(found), &numbers(&expected), 1e-6, &format!("{name}, buckets"));
-    let expected = &case["outputs"];
+}
+
+/// Raw outputs and expectations of the first batch.
+fn assert_said(name: &str, network: &Network, outputs: &Outputs, expected: &Value) {
     let arms = expected["raw"].as_array().unwrap().len();
     for (arm, raw) in [&outputs.control, &outputs.treated].into_iter().take(arms).enumerate() {
         assert_close(
@@ -130,6 +129,10 @@ fn assert_buckets(
             1e-4,
             &format!("{name}, expectation of arm {arm}"),
         );
+        if let Some(conversion) = expected.get("conversion") {
+            let said = values(&network.head().conversion(raw).unwrap());
+            assert_close(&said, &flat(&conversion[arm]), 1e-5, &format!("{name}, conversion of arm {arm}"));
+        }
     }
 }
 
@@ -189,11 +192,17 @@ fn are_those_of_pytorch(fixtures: &Value) {
             Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
         let initial = in_order(&network, &case["parameters"]);
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]);
+        if let Some(key) = fixtures["key"].as_u64() {
+            stack.counter = Counter::new(vec![key as u32], Device::Cpu);
+        }
         let weights = network.layout().views(&stack.parameters.detach());
         let first = device_rows.features.narrow(0, 0, BATCH as i64).unsqueeze(0);
         let outputs = network.forward(&weights, &first, &Pass::default());
-        match network.head().buckets() {
-            Some(buckets) => assert_buckets(name, (&network, buckets), &outputs, (fixtures, case)),
+        if let Some(buckets) = network.head().buckets() {
+            assert_buckets(name, buckets, fixtures);
+        }
+        match case["outputs"].get("expected") {
+            Some(_) => assert_said(name, &network, &outputs, &case["outputs"]),
             None => assert_outputs(name, &outputs, &case["outputs"]),
         }
         let part =
