@@ -94,10 +94,10 @@ impl HeadKey {
             HeadKey::Corn => ordinal(OrdinalKind::Corn),
             HeadKey::OrCnn => ordinal(OrdinalKind::OrCnn),
             HeadKey::Softmax => ordinal(OrdinalKind::Softmax),
-            HeadKey::TwoStage => answering(options.towers().two_stage(), question),
-            HeadKey::Mmoe => answering(options.towers().mmoe(), question),
-            HeadKey::ExpLtv => answering(options.towers().exp_ltv(), question),
-            HeadKey::OptDist => answering(options.towers().opt_dist(), question),
+            HeadKey::TwoStage => answering(options.towers().two_stage().head, question),
+            HeadKey::Mmoe => answering(options.towers().mmoe().head, question),
+            HeadKey::ExpLtv => answering(options.towers().exp_ltv().head, question),
+            HeadKey::OptDist => answering(options.towers().opt_dist().head, question),
             HeadKey::CcOr => {
                 // What treatment adds is a difference of expectations.
                 let decoding = match question {
@@ -137,9 +137,10 @@ pub fn compose(
         HeadKey::Coral | HeadKey::Corn | HeadKey::OrCnn | HeadKey::Softmax | HeadKey::CcOr => {
             bucket_terms(head, options)
         }
-        HeadKey::TwoStage | HeadKey::Mmoe | HeadKey::ExpLtv | HeadKey::OptDist => {
-            options.towers().terms(head)
-        }
+        HeadKey::TwoStage => options.towers().two_stage().terms,
+        HeadKey::Mmoe => options.towers().mmoe().terms,
+        HeadKey::ExpLtv => options.towers().exp_ltv().terms,
+        HeadKey::OptDist => options.towers().opt_dist().terms,
     };
     objective.extend((backbone.terms)(options));
     if has(components, "wr") {

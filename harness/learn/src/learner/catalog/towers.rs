@@ -1,6 +1,5 @@
 //! Two-stage, MMOE, ExpLTV and OptDist: from the options of each to its head and its losses.
 
-use super::HeadKey;
 use crate::nets::{
     Amount, BucketSpec, Decoding, Detector, ExpLtvSpec, HeadSpec, MmoeSpec, OptDistSpec, Selection,
     TowersSpec, TwoStageSpec,
@@ -144,81 +143,75 @@ impl Towers<'_> {
         ] {
             not_negative(key, weight)?;
         }
-        let named = |head: HeadKey, key: &str| {
+        let named = |made: Made, key: &str| {
             let own = |error: anyhow::Error| {
                 let error = format!("{error:#}");
                 let option = error.split_once('.').map_or("", |(_, option)| option);
                 input_error!("{key}.{option}")
             };
-            self.terms(head).iter().try_for_each(|term| term.term.validate()).map_err(own)
+            made.terms.iter().try_for_each(|term| term.term.validate()).map_err(own)
         };
-        named(HeadKey::Mmoe, "mmoe")?;
-        named(HeadKey::OptDist, "opt-dist")
+        named(self.mmoe(), "mmoe")?;
+        named(self.opt_dist(), "opt-dist")
     }
 
-    /// The head of two-stage.
-    pub(super) fn two_stage(self) -> TowersSpec {
-        TowersSpec::TwoStage(TwoStageSpec { amount: self.two_stage.amount })
+    /// Two-stage.
+    pub(super) fn two_stage(self) -> Made {
+        let TwoStageOptions { amount, amount_weight } = *self.two_stage;
+        let terms = [
+            (1.0, TermKind::Purchase(PurchaseSpec {})),
+            (amount_weight, TermKind::Buyers(BuyersSpec::default())),
+        ];
+        Made::new(TowersSpec::TwoStage(TwoStageSpec { amount }), terms)
     }
 
-    /// The head of MMOE.
-    pub(super) fn mmoe(self) -> TowersSpec {
-        let MmoeOptions { experts, widths, gates, amount, decoding, .. } = self.mmoe.clone();
-        TowersSpec::Mmoe(MmoeSpec { experts, widths, gates, amount, decoding })
+    /// MMOE.
+    pub(super) fn mmoe(self) -> Made {
+        let MmoeOptions { experts, widths, gates, amount, decoding, alpha, gamma, delta, .. } =
+            self.mmoe.clone();
+        let buyers = BuyersSpec { error: BuyersError::Huber, delta };
+        let terms = [
+            (self.mmoe.purchase_weight, TermKind::FocalPurchase(FocalPurchaseSpec { alpha, gamma })),
+            (self.mmoe.amount_weight, TermKind::Buyers(buyers)),
+        ];
+        Made::new(TowersSpec::Mmoe(MmoeSpec { experts, widths, gates, amount, decoding }), terms)
     }
 
-    /// The head of ExpLTV.
-    pub(super) fn exp_ltv(self) -> TowersSpec {
-        let ExpLtvOptions { buckets, detector, .. } = self.exp_ltv.clone();
-        TowersSpec::ExpLtv(ExpLtvSpec { buckets, detector })
+    /// ExpLTV.
+    pub(super) fn exp_ltv(self) -> Made {
+        let ExpLtvOptions { buckets, detector, value_weight, detection_weight, purchase_weight } =
+            self.exp_ltv.clone();
+        let terms = [
+            (value_weight, TermKind::MixedZiln(MixedZilnSpec {})),
+            (detection_weight, TermKind::WhaleDetection(WhaleDetectionSpec {})),
+            (purchase_weight, TermKind::Purchase(PurchaseSpec {})),
+        ];
+        Made::new(TowersSpec::ExpLtv(ExpLtvSpec { buckets, detector }), terms)
     }
 
-    /// The head of OptDist.
-    pub(super) fn opt_dist(self) -> TowersSpec {
-        let OptDistOptions { laws, selection, temperature, decoding, .. } = self.opt_dist.clone();
-        TowersSpec::OptDist(OptDistSpec { laws, selection, temperature, decoding })
+    /// OptDist.
+    pub(super) fn opt_dist(self) -> Made {
+        let OptDistOptions { laws, selection, temperature, decoding, gamma, divergence, .. } = *self.opt_dist;
+        let others = [
+            (self.opt_dist.alignment_weight, TermKind::Alignment(AlignmentSpec { gamma, divergence })),
+            (self.opt_dist.diversity_weight, TermKind::Diversity(DiversitySpec {})),
+        ];
+        let others = others.into_iter().filter(|(weight, _)| *weight > 0.0);
+        let terms = [(1.0, TermKind::ChosenZiln(ChosenZilnSpec {}))].into_iter().chain(others);
+        Made::new(TowersSpec::OptDist(OptDistSpec { laws, selection, temperature, decoding }), terms)
     }
+}
 
-    /// The losses of a head of towers; none of other heads.
-    pub(super) fn terms(self, head: HeadKey) -> Vec<TermSpec> {
-        let terms = match head {
-            HeadKey::TwoStage => vec![
-                (1.0, TermKind::Purchase(PurchaseSpec {})),
-                (self.two_stage.amount_weight, TermKind::Buyers(BuyersSpec::default())),
-            ],
-            HeadKey::Mmoe => {
-                let MmoeOptions { alpha, gamma, delta, purchase_weight, amount_weight, .. } =
-                    self.mmoe.clone();
-                let buyers = BuyersSpec { error: BuyersError::Huber, delta };
-                vec![
-                    (purchase_weight, TermKind::FocalPurchase(FocalPurchaseSpec { alpha, gamma })),
-                    (amount_weight, TermKind::Buyers(buyers)),
-                ]
-            }
-            HeadKey::ExpLtv => vec![
-                (self.exp_ltv.value_weight, TermKind::MixedZiln(MixedZilnSpec {})),
-                (self.exp_ltv.detection_weight, TermKind::WhaleDetection(WhaleDetectionSpec {})),
-                (self.exp_ltv.purchase_weight, TermKind::Purchase(PurchaseSpec {})),
-            ],
-            HeadKey::OptDist => {
-                let OptDistOptions { gamma, divergence, alignment_weight, diversity_weight, .. } =
-                    *self.opt_dist;
-                let alignment = TermKind::Alignment(AlignmentSpec { gamma, divergence });
-                let diversity = TermKind::Diversity(DiversitySpec {});
-                let others = [(alignment_weight, alignment), (diversity_weight, diversity)];
-                let others = others.into_iter().filter(|(weight, _)| *weight > 0.0);
-                [(1.0, TermKind::ChosenZiln(ChosenZilnSpec {}))].into_iter().chain(others).collect()
-            }
-            HeadKey::Point
-            | HeadKey::Log
-            | HeadKey::Ziln
-            | HeadKey::Coral
-            | HeadKey::Corn
-            | HeadKey::OrCnn
-            | HeadKey::Softmax
-            | HeadKey::CcOr => Vec::new(),
-        };
-        terms.into_iter().map(|(weight, term)| TermSpec::new(weight, term)).collect()
+/// A head of towers and its losses.
+pub(super) struct Made {
+    pub head: TowersSpec,
+    pub terms: Vec<TermSpec>,
+}
+
+impl Made {
+    fn new(head: TowersSpec, terms: impl IntoIterator<Item = (f64, TermKind)>) -> Self {
+        let terms = terms.into_iter().map(|(weight, term)| TermSpec::new(weight, term));
+        Self { head, terms: terms.collect() }
     }
 }
 
