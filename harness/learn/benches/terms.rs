@@ -15,8 +15,8 @@ use std::time::Instant;
 use tch::Tensor;
 use valor_base::seed::Seeds;
 use valor_learn::nets::{
-    Abilities, BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, Log1pSpec, MdmeSpec, OrdinalKind,
-    OrdinalSpec, OutcomeSummary, Outputs, Parts, Readout,
+    Abilities, BackboneKind, BucketSpec, CcOrSpec, Decoding, ExpLtvSpec, HeadSpec, Log1pSpec, MdmeSpec,
+    OptDistSpec, OrdinalKind, OrdinalSpec, OutcomeSummary, Outputs, Parts, Readout, TowersSpec, TwoStageSpec,
 };
 use valor_learn::objectives::{Batch, Labels, Prediction, Setting, TermKind};
 
@@ -90,7 +90,18 @@ fn heads() -> Vec<HeadSpec> {
     let of_buckets =
         [ordinal(OrdinalKind::Coral), ordinal(OrdinalKind::Softmax), HeadSpec::CcOr(CcOrSpec::default())];
     let others = [HeadSpec::Log1p(Log1pSpec::default()), HeadSpec::Mdme(MdmeSpec::default())];
-    [HeadSpec::Ziln { sigma_term: true }].into_iter().chain(of_buckets).chain(others).collect()
+    let of_towers = [
+        TowersSpec::TwoStage(TwoStageSpec::default()),
+        TowersSpec::ExpLtv(ExpLtvSpec::default()),
+        TowersSpec::OptDist(OptDistSpec::default()),
+    ];
+    let of_towers = of_towers.map(HeadSpec::Towers);
+    [HeadSpec::Ziln { sigma_term: true }]
+        .into_iter()
+        .chain(of_buckets)
+        .chain(of_towers)
+        .chain(others)
+        .collect()
 }
 
 /// As many buyers in every replicate, first.

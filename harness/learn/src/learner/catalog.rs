@@ -4,9 +4,11 @@ mod compose;
 mod options;
 #[cfg(test)]
 mod tests;
+mod towers;
 
 pub use compose::{HeadKey, ObjectiveSpec, compose, compose_objective};
 pub use options::{DeepFmOptions, MdmeOptions, Options, OrdinalOptions};
+pub use towers::{ExpLtvOptions, MmoeOptions, OptDistOptions, TwoStageOptions};
 
 use crate::learner::{MethodSpec, TreesSpec};
 use crate::nets::BackboneKind;
@@ -128,12 +130,16 @@ pub const BACKBONES: [BackboneRow; 10] = [
 ];
 
 /// Networks for rows of one arm.
-pub const ONE_ARM: [BackboneRow; 7] = [
+pub const ONE_ARM: [BackboneRow; 11] = [
     one_arm("mlp", "MLP", None),
     one_arm("coral", "CORAL", Some(HeadKey::Coral)),
     one_arm("corn", "CORN", Some(HeadKey::Corn)),
     one_arm("or-cnn", "OR-CNN", Some(HeadKey::OrCnn)),
     one_arm("cc-or-net", "CC-OR-Net", Some(HeadKey::CcOr)),
+    one_arm("two-stage", "Two-Stage", Some(HeadKey::TwoStage)),
+    one_arm("mmoe", "MMOE-FocalLoss", Some(HeadKey::Mmoe)),
+    one_arm("exp-ltv", "ExpLTV", Some(HeadKey::ExpLtv)),
+    one_arm("opt-dist", "OptDist", Some(HeadKey::OptDist)),
     one_arm("mdme", "MDME", Some(HeadKey::Mdme)),
     BackboneRow {
         kind: |options| BackboneKind::DeepFm(options.deep_fm.spec()),

@@ -7,6 +7,8 @@ pub mod neural;
 mod saved;
 mod scoring;
 mod status;
+#[cfg(test)]
+mod towers_tests;
 mod training;
 pub mod trees;
 pub mod tuned;

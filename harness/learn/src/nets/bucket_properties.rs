@@ -80,7 +80,8 @@ proptest! {
                 | HeadSpec::Point
                 | HeadSpec::Log
                 | HeadSpec::Ziln { .. }
-                | HeadSpec::Log1p(_) => law.most_likely(),
+                | HeadSpec::Log1p(_)
+                | HeadSpec::Towers(_) => law.most_likely(),
             };
             let (found, decided) = (places(&buckets.places(&said)), places(&decided));
             prop_assert_eq!(&found, &decided, "{:?}: {:?}", head, values(&said));

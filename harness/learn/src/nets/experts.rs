@@ -18,14 +18,14 @@ pub(super) struct Experts {
 }
 
 impl Experts {
-    /// As many experts, of such widths, as `spec` says.
-    pub(super) fn new(layout: &mut Layout, inputs: i64, spec: &UniteSpec) -> Self {
+    /// As many experts, of such widths, as `spec` says, called `name`.
+    pub(super) fn new(layout: &mut Layout, name: &str, inputs: i64, spec: &UniteSpec) -> Self {
         let (count, mut width) = (spec.experts as i64, inputs);
         let mut layers = Vec::with_capacity(spec.widths.len());
         for (index, &next) in spec.widths.iter().enumerate() {
             let (law, next) = (Init::FanIn(width), next as i64);
-            let weight = layout.add(format!("experts.{index}.weight"), &[count, width, next], law.clone());
-            let bias = layout.add(format!("experts.{index}.bias"), &[count, next], law);
+            let weight = layout.add(format!("{name}.{index}.weight"), &[count, width, next], law.clone());
+            let bias = layout.add(format!("{name}.{index}.bias"), &[count, next], law);
             layers.push((weight, bias));
             width = next;
         }

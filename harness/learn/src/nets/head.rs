@@ -14,6 +14,8 @@ pub const SIGMA_MAXIMUM: f64 = 3.0;
 pub(super) const LOG_EXPECTATION_MAXIMUM: f64 = 30.0;
 /// Factor of `sigma^2` in a log-normal's log-mean.
 pub(super) const SIGMA_SQUARE: f64 = 0.5;
+/// A log of a mean starts at no mean below this.
+pub(super) const SMALLEST_MEAN: f64 = 1e-6;
 /// Where the multiples of a score start: conversion logit or a single output, log-mean, log-scale.
 const OF_SCORE: [f32; 3] = [1.0, 0.7, 0.0];
 
@@ -98,6 +100,21 @@ impl Ziln {
 
     /// `sigma = clamp(softplus(raw) + 1e-4, 1e-4, 3)`
     pub fn sigma(&self) -> Tensor {
-        (steady::softplus(&self.raw_sigma) + SIGMA_MINIMUM).clamp(SIGMA_MINIMUM, SIGMA_MAXIMUM)
+        sigma_of(&self.raw_sigma)
     }
+}
+
+/// The scale that a raw output means.
+pub(super) fn sigma_of(raw: &Tensor) -> Tensor {
+    (steady::softplus(raw) + SIGMA_MINIMUM).clamp(SIGMA_MINIMUM, SIGMA_MAXIMUM)
+}
+
+/// `log E[y]` of the raw outputs `[S, B, 3]` of a zero-inflated log-normal law.
+pub(super) fn log_of_ziln(raw: &Tensor, sigma_term: bool) -> Tensor {
+    let parts = Ziln::new(raw);
+    let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
+    if sigma_term {
+        log_mean += parts.sigma().square() * SIGMA_SQUARE;
+    }
+    log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM)
 }

@@ -31,7 +31,7 @@ impl BucketLaw {
     }
 
     /// Of `K` scores: their softmax.
-    pub(super) fn of_scores(scores: &Tensor) -> Self {
+    pub(crate) fn of_scores(scores: &Tensor) -> Self {
         let scores = scores.unbind(-1);
         let most =
             scores.iter().skip(1).fold(scores[0].detach(), |most, score| most.maximum(&score.detach()));
@@ -63,6 +63,11 @@ impl BucketLaw {
         }
         logs.extend(above.map(|above| above.clamp_min(LEAST).log()));
         Self { logs }
+    }
+
+    /// `log P_k` of each bucket, `[S, B]`.
+    pub(crate) fn each(&self) -> &[Tensor] {
+        &self.logs
     }
 
     /// `log P_k`, `[S, B, K]`
@@ -111,14 +116,14 @@ impl BucketLaw {
     }
 
     /// `sum_k P_k v_k` with a value per bucket, each `[S, B]` or a number to all rows.
-    pub(super) fn expectation<'a>(&self, values: impl Iterator<Item = &'a Tensor>) -> Tensor {
+    pub(crate) fn expectation<'a>(&self, values: impl Iterator<Item = &'a Tensor>) -> Tensor {
         let parts = self.logs.iter().zip(values).map(|(logs, value)| logs.exp() * value);
         parts.reduce(|sum, more| sum + more).unwrap_or_else(|| self.logs[0].zeros_like())
     }
 }
 
 /// The value at each row's place, of a value per bucket.
-pub(super) fn chosen(places: &Tensor, values: &[Tensor]) -> Tensor {
+pub(crate) fn chosen(places: &Tensor, values: &[Tensor]) -> Tensor {
     let mut found = values[0].expand_as(places);
     for (bucket, value) in (0..).zip(values).skip(1) {
         let here = places.eq(bucket as i64);

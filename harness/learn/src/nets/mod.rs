@@ -37,6 +37,7 @@ mod steps;
 mod t_learner;
 mod tape;
 mod tarnet;
+mod towers;
 mod unit;
 mod unite;
 
@@ -45,6 +46,7 @@ pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Struct
 pub use counter::Counter;
 pub use deep_fm::DeepFmSpec;
 pub use law::BucketLaw;
+pub(crate) use law::chosen;
 pub use log1p::{Log1p, Log1pSpec};
 pub use mdme::{MdmeSaid, MdmeSpec, Scores};
 pub use network::Network;
@@ -53,6 +55,10 @@ pub use outputs::{Outputs, Parts};
 pub use parameters::{Layout, Weights};
 pub use readout::Readout;
 pub use steps::Steps;
+pub use towers::{
+    Amount, Choice, Detector, ExpLtvSpec, Hurdle, MmoeSpec, OptDistSpec, Routed, Selection, TowersSpec,
+    TwoStageSpec,
+};
 pub use unit::{NamedUnit, Unit};
 
 pub(crate) use unit::above_zero;
@@ -328,7 +334,7 @@ impl NetworkSpec {
         }
     }
 
-    /// Refuses a head of buckets on backbones whose heads are added up.
+    /// Refuses a head of buckets or towers on backbones whose heads are added up.
     fn check_head(&self) -> anyhow::Result<()> {
         if matches!(self.backbone, BackboneKind::DeepFm(_)) && self.head != HeadSpec::Point {
             let found = self.head.name();
@@ -421,6 +427,8 @@ pub enum HeadSpec {
     Ordinal(OrdinalSpec),
     /// The bucket of the outcome, and the value within it.
     CcOr(CcOrSpec),
+    /// What several towers say.
+    Towers(TowersSpec),
 }
 
 impl HeadSpec {
@@ -434,6 +442,7 @@ impl HeadSpec {
             HeadSpec::Mdme(_) => "mdme",
             HeadSpec::Ordinal(spec) => spec.kind.name(),
             HeadSpec::CcOr(_) => "cc-or",
+            HeadSpec::Towers(spec) => spec.name(),
         }
     }
 
@@ -444,6 +453,7 @@ impl HeadSpec {
             HeadSpec::Mdme(spec) => Some(spec.of_outcomes()),
             HeadSpec::Ordinal(spec) => Some(spec.buckets.clone()),
             HeadSpec::CcOr(spec) => Some(spec.buckets.clone()),
+            HeadSpec::Towers(spec) => spec.buckets().cloned(),
         }
     }
 
@@ -451,7 +461,11 @@ impl HeadSpec {
     pub fn converts(&self) -> bool {
         match self {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Log1p(_) => false,
-            HeadSpec::Ziln { .. } | HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
+            HeadSpec::Ziln { .. }
+            | HeadSpec::Mdme(_)
+            | HeadSpec::Ordinal(_)
+            | HeadSpec::CcOr(_)
+            | HeadSpec::Towers(_) => true,
         }
     }
 
@@ -459,7 +473,7 @@ impl HeadSpec {
     fn is_plain(&self) -> bool {
         match self {
             HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Log1p(_) => true,
-            HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => false,
+            HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) | HeadSpec::Towers(_) => false,
         }
     }
 
@@ -471,6 +485,7 @@ impl HeadSpec {
             HeadSpec::Mdme(spec) => spec.validate(),
             HeadSpec::Ordinal(spec) => spec.buckets.validate(spec.kind.name()),
             HeadSpec::CcOr(spec) => spec.validate(),
+            HeadSpec::Towers(spec) => spec.validate(),
         }
     }
 }
@@ -479,6 +494,12 @@ impl HeadSpec {
 fn logit_of(share: f64) -> f32 {
     let share = share.clamp(1e-4, 1.0 - 1e-4);
     (share / (1.0 - share)).ln() as f32
+}
+
+/// Where the outputs of a zero-inflated log-normal law start: the training rows'.
+fn ziln_start(summary: &OutcomeSummary) -> [f32; 3] {
+    let raw = summary.log_sd.clamp(0.05, head::SIGMA_MAXIMUM).exp_m1().ln();
+    [logit_of(summary.positive_share), summary.log_mean as f32, raw as f32]
 }
 
 /// Where the gate stands.

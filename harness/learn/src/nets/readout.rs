@@ -1,15 +1,15 @@
 //! How raw outputs are read: the head, and what it knows of the training rows.
 
 use super::cc_or::{Body, CcOrSaid};
-use super::head::{ArmHead, Head, LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_SQUARE, Ziln};
+use super::head::{ArmHead, Head, LOG_EXPECTATION_MAXIMUM, SMALLEST_MEAN, Ziln, log_of_ziln};
 use super::law::BucketLaw;
 use super::mdme::{self, MdmeSaid, MdmeSpec};
 use super::parameters::Layout;
-use super::{BucketSpec, Buckets, CcOrSpec, HeadSpec, Log1p, OrdinalSpec, OutcomeSummary, steady};
+use super::towers::{Known, TowersSpec};
+use super::{
+    BucketSpec, Buckets, CcOrSpec, HeadSpec, Log1p, OrdinalSpec, OutcomeSummary, steady, ziln_start,
+};
 use tch::Tensor;
-
-/// A log head starts at no mean below this.
-const SMALLEST_MEAN: f64 = 1e-6;
 
 /// A head, fitted: reads raw outputs `[S, B, k]` of an arm.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +28,7 @@ enum Fitted {
     Mdme(MdmeSpec, Buckets),
     Ordinal(OrdinalSpec, Buckets),
     CcOr(CcOrSpec, Buckets),
+    Towers(TowersSpec, Option<Buckets>),
 }
 
 impl Readout {
@@ -42,6 +43,7 @@ impl Readout {
             HeadSpec::Mdme(spec) => Fitted::Mdme(spec.clone(), buckets(&spec.of_outcomes())),
             HeadSpec::Ordinal(spec) => Fitted::Ordinal(spec.clone(), buckets(&spec.buckets)),
             HeadSpec::CcOr(spec) => Fitted::CcOr(spec.clone(), buckets(&spec.buckets)),
+            HeadSpec::Towers(spec) => Fitted::Towers(spec.clone(), spec.buckets().map(buckets)),
         };
         Self { spec: spec.clone(), fitted }
     }
@@ -58,6 +60,7 @@ impl Readout {
             Fitted::Mdme(_, buckets) | Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
                 Some(buckets)
             }
+            Fitted::Towers(_, buckets) => buckets.as_ref(),
         }
     }
 
@@ -67,17 +70,14 @@ impl Readout {
         match &self.fitted {
             Fitted::Point => vec![summary.mean as f32],
             Fitted::Log => vec![summary.mean.max(SMALLEST_MEAN).ln() as f32],
-            Fitted::Ziln { .. } => {
-                let sigma = summary.log_sd.clamp(0.05, SIGMA_MAXIMUM);
-                let raw = sigma.exp_m1().ln();
-                vec![super::logit_of(summary.positive_share), summary.log_mean as f32, raw as f32]
-            }
+            Fitted::Ziln { .. } => ziln_start(summary).to_vec(),
             Fitted::Log1p(head) => head.start(summary.positive_share, summary.log_mean),
             Fitted::Mdme(spec, _) => vec![0.0; spec.outputs()],
             Fitted::Ordinal(spec, buckets) => spec.kind.start(buckets),
             Fitted::CcOr(spec, buckets) => {
                 spec.parts(buckets).into_iter().flat_map(|(_, width)| vec![0.0; width]).collect()
             }
+            Fitted::Towers(spec, buckets) => spec.start(Known { summary, buckets: buckets.as_ref() }),
         }
     }
 
@@ -101,6 +101,9 @@ impl Readout {
             Fitted::Mdme(spec, buckets) => Box::new(mdme::Body::new(layout, name, shape, (spec, buckets))),
             Fitted::Ordinal(spec, buckets) => spec.head(layout, name, shape, buckets),
             Fitted::CcOr(spec, buckets) => Box::new(Body::new(layout, name, shape, (spec, buckets))),
+            Fitted::Towers(spec, buckets) => {
+                spec.head(layout, name, shape, Known { summary, buckets: buckets.as_ref() })
+            }
         }
     }
 
@@ -114,6 +117,7 @@ impl Readout {
     /// mdme:      as cc-or
     /// ordinal:   soft: sum_k P_k m_k                   hard: m of the bucket that is decided for;  m: training means
     /// cc-or:     the same of the value within each bucket
+    /// towers:    as each says
     /// ```
     pub fn expectation(&self, raw: &Tensor) -> Tensor {
         match &self.fitted {
@@ -124,15 +128,19 @@ impl Readout {
             Fitted::Mdme(spec, buckets) => MdmeSaid::new(spec, buckets, raw).expectation(),
             Fitted::Ordinal(spec, buckets) => spec.expectation(buckets, raw),
             Fitted::CcOr(spec, buckets) => CcOrSaid::new(spec, buckets, raw).expectation(),
+            Fitted::Towers(spec, _) => spec.expectation(raw),
         }
     }
 
     /// `log E[y]` of raw outputs, from heads that put out a positive expectation.
     pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log1p(_) | Fitted::Mdme(..) | Fitted::Ordinal(..) | Fitted::CcOr(..) => {
-                None
-            }
+            Fitted::Point
+            | Fitted::Log1p(_)
+            | Fitted::Mdme(..)
+            | Fitted::Ordinal(..)
+            | Fitted::CcOr(..)
+            | Fitted::Towers(..) => None,
             Fitted::Log => Some(log_of_log(raw)),
             Fitted::Ziln { sigma_term } => Some(log_of_ziln(raw, *sigma_term)),
         }
@@ -143,6 +151,7 @@ impl Readout {
         match &self.fitted {
             Fitted::Point | Fitted::Log | Fitted::Log1p(_) => None,
             Fitted::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
+            Fitted::Towers(spec, _) => Some(spec.conversion(raw)),
             Fitted::Mdme(_, buckets) | Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
                 let above = self.law(raw)?.survival().into_iter().next()?;
                 Some(if buckets.starts_with_zeros() { above } else { above.ones_like() })
@@ -153,7 +162,7 @@ impl Readout {
     /// The law of the bucket, from heads that have one.
     pub fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
         match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) => None,
+            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) | Fitted::Towers(..) => None,
             Fitted::Mdme(spec, buckets) => Some(MdmeSaid::new(spec, buckets, raw).law()),
             Fitted::Ordinal(spec, _) => Some(spec.kind.law(raw)),
             Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw).law()),
@@ -169,7 +178,8 @@ impl Readout {
             | Fitted::Ziln { .. }
             | Fitted::Log1p(_)
             | Fitted::Mdme(..)
-            | Fitted::Ordinal(..) => None,
+            | Fitted::Ordinal(..)
+            | Fitted::Towers(..) => None,
         }
     }
 
@@ -182,7 +192,8 @@ impl Readout {
             | Fitted::Ziln { .. }
             | Fitted::Log1p(_)
             | Fitted::Ordinal(..)
-            | Fitted::CcOr(..) => None,
+            | Fitted::CcOr(..)
+            | Fitted::Towers(..) => None,
         }
     }
 
@@ -195,6 +206,21 @@ impl Readout {
             | Fitted::Ziln { .. }
             | Fitted::Mdme(..)
             | Fitted::Ordinal(..)
+            | Fitted::CcOr(..)
+            | Fitted::Towers(..) => None,
+        }
+    }
+
+    /// The head of several towers.
+    pub fn towers(&self) -> Option<&TowersSpec> {
+        match &self.fitted {
+            Fitted::Towers(spec, _) => Some(spec),
+            Fitted::Point
+            | Fitted::Log
+            | Fitted::Ziln { .. }
+            | Fitted::Log1p(_)
+            | Fitted::Mdme(..)
+            | Fitted::Ordinal(..)
             | Fitted::CcOr(..) => None,
         }
     }
@@ -202,15 +228,6 @@ impl Readout {
 
 fn log_of_log(raw: &Tensor) -> Tensor {
     raw.squeeze_dim(-1).clamp_max(LOG_EXPECTATION_MAXIMUM)
-}
-
-fn log_of_ziln(raw: &Tensor, sigma_term: bool) -> Tensor {
-    let parts = Ziln::new(raw);
-    let mut log_mean = parts.logit.log_sigmoid() + &parts.mu;
-    if sigma_term {
-        log_mean += parts.sigma().square() * SIGMA_SQUARE;
-    }
-    log_mean.clamp_max(LOG_EXPECTATION_MAXIMUM)
 }
 
 impl From<&HeadSpec> for Readout {

@@ -7,8 +7,8 @@ use super::efin::SMALLEST_NORM;
 use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_SQUARE};
 use super::tarnet::SMALLEST_SQUARE;
 use super::{
-    Augmentation, BackboneKind, CcOrSpec, Decoding, DeepFmSpec, GatePosition, HeadSpec, MdmeSpec,
-    NetworkSpec, OrdinalKind, Residual, Structure, Unit, UniteSpec, ZERO,
+    Amount, Augmentation, BackboneKind, CcOrSpec, Decoding, DeepFmSpec, GatePosition, HeadSpec, MdmeSpec,
+    NetworkSpec, OrdinalKind, Residual, Structure, TowersSpec, Unit, UniteSpec, ZERO,
 };
 use serde::Serialize;
 use valor_base::question::Question;
@@ -118,6 +118,10 @@ enum Head {
     Mdme { distributions: usize, buckets: usize, decoding: Decoding, zero: f64 },
     Ordinal { law: OrdinalKind, decoding: Decoding, zero: f64 },
     CcOr { law: Structure, residual: Residual, whales: bool, decoding: Decoding, zero: f64 },
+    TwoStage { amount: Amount, largest: f64 },
+    Mmoe { amount: Amount, decoding: Decoding, largest: f64 },
+    ExpLtv { sigma: Sigma, sigma_square: f64, largest: f64 },
+    OptDist { laws: usize, decoding: Decoding, sigma: Sigma, sigma_square: f64, largest: f64 },
 }
 
 /// From the third raw output of a ziln head to sigma.
@@ -129,6 +133,10 @@ struct Sigma {
     least: f64,
     most: f64,
 }
+
+/// As networks have it.
+const SIGMA: Sigma =
+    Sigma { function: "softplus", plus: SIGMA_MINIMUM, least: SIGMA_MINIMUM, most: SIGMA_MAXIMUM };
 
 /// Name of the encoded columns.
 const INPUTS: &str = "x";
@@ -428,6 +436,9 @@ impl Writer<'_> {
         if let HeadSpec::Mdme(spec) = self.head {
             return self.mdme(spec, (head, name), of, hidden);
         }
+        if let HeadSpec::Towers(spec) = self.head {
+            return self.towers(spec, (&format!("head.{head}"), name), of, hidden);
+        }
         let of = self.layer_stack(&format!("hidden.{name}"), of, layers(&format!("head.{head}"), hidden));
         let place = |part: &str| format!("head.{head}.{part}");
         if let HeadSpec::CcOr(spec) = self.head {
@@ -439,6 +450,34 @@ impl Writer<'_> {
             false => Operation::Linear { of, layer: place("output") },
         };
         self.add(format!("raw.{name}"), operation)
+    }
+
+    /// What the towers of a head compute, and one after another their outputs.
+    fn towers(&mut self, spec: &TowersSpec, (place, name): (&str, &str), of: &str, hidden: usize) -> String {
+        let mmoe = match spec {
+            TowersSpec::Mmoe(spec) => Some(spec),
+            TowersSpec::TwoStage(_) | TowersSpec::ExpLtv(_) | TowersSpec::OptDist(_) => None,
+        };
+        let experts = mmoe.map(|spec| {
+            let layers = layers(&format!("{place}.experts"), spec.widths.len());
+            let (of, activation) = (of.to_string(), Activation::Elu);
+            self.add(format!("experts.{name}"), Operation::Experts { of, layers, activation })
+        });
+        let mut raw = Vec::new();
+        for tower in spec.names() {
+            let mut seen = of.to_string();
+            if let Some((experts, spec)) = experts.clone().zip(mmoe) {
+                let gate = layers(&format!("{place}.gate.{tower}"), spec.gates.len());
+                let of = self.layer_stack(&format!("gate.{name}.{tower}"), of, gate);
+                let layer = format!("{place}.gate.{tower}.shares");
+                seen = self.add(format!("mixed.{name}.{tower}"), Operation::Mix { of, experts, layer });
+            }
+            let own = layers(&format!("{place}.{tower}"), hidden);
+            let of = self.layer_stack(&format!("hidden.{name}.{tower}"), &seen, own);
+            let layer = format!("{place}.{tower}.output");
+            raw.push(self.add(format!("raw.{name}.{tower}"), Operation::Linear { of, layer }));
+        }
+        self.add(format!("raw.{name}"), Operation::Concatenate { of: raw })
     }
 
     /// What a cc-or head computes of its hidden layers.
@@ -484,18 +523,26 @@ impl Writer<'_> {
 }
 
 impl Head {
+    fn of_towers(head: &TowersSpec) -> Self {
+        let (sigma, sigma_square, largest) = (SIGMA, SIGMA_SQUARE, LOG_EXPECTATION_MAXIMUM);
+        match head {
+            TowersSpec::TwoStage(spec) => Head::TwoStage { amount: spec.amount, largest },
+            TowersSpec::Mmoe(spec) => Head::Mmoe { amount: spec.amount, decoding: spec.decoding, largest },
+            TowersSpec::ExpLtv(_) => Head::ExpLtv { sigma, sigma_square, largest },
+            TowersSpec::OptDist(spec) => {
+                let (laws, decoding) = (spec.laws, spec.decoding);
+                Head::OptDist { laws, decoding, sigma, sigma_square, largest }
+            }
+        }
+    }
+
     fn of(head: &HeadSpec) -> Self {
         match head {
             HeadSpec::Point => Head::Point,
             HeadSpec::Log => Head::Log { largest: LOG_EXPECTATION_MAXIMUM },
             HeadSpec::Ziln { sigma_term } => Head::Ziln {
                 outputs: ["logit", "mu", "raw-sigma"],
-                sigma: Sigma {
-                    function: "softplus",
-                    plus: SIGMA_MINIMUM,
-                    least: SIGMA_MINIMUM,
-                    most: SIGMA_MAXIMUM,
-                },
+                sigma: SIGMA,
                 sigma_square: if *sigma_term { SIGMA_SQUARE } else { 0.0 },
                 largest: LOG_EXPECTATION_MAXIMUM,
             },
@@ -515,6 +562,7 @@ impl Head {
                 decoding: spec.decoding,
                 zero: ZERO,
             },
+            HeadSpec::Towers(spec) => Head::of_towers(spec),
             HeadSpec::Ordinal(spec) => Head::Ordinal { law: spec.kind, decoding: spec.decoding, zero: ZERO },
         }
     }

@@ -32,7 +32,7 @@ impl Unite {
         start: (&HeadSpec, &OutcomeSummary),
     ) -> Self {
         let ((inputs, heads), (head, summary)) = (shape, start);
-        let experts = Experts::new(layout, inputs, spec);
+        let experts = Experts::new(layout, "experts", inputs, spec);
         let (tasks, sharing) = match head {
             HeadSpec::Point => (["marginal", "uplift", "propensity"], Sharing::Residual),
             HeadSpec::Log
@@ -40,7 +40,8 @@ impl Unite {
             | HeadSpec::Log1p(_)
             | HeadSpec::Mdme(_)
             | HeadSpec::Ordinal(_)
-            | HeadSpec::CcOr(_) => (["control", "treated", "propensity"], Sharing::Trunk),
+            | HeadSpec::CcOr(_)
+            | HeadSpec::Towers(_) => (["control", "treated", "propensity"], Sharing::Trunk),
         };
         let mixtures =
             tasks.map(|task| Linear::new(layout, &format!("mixture.{task}"), inputs, spec.experts as i64));
@@ -84,7 +85,7 @@ impl Backbone for Unite {
 }
 
 /// The experts `[S E, B, width]` mixed by the shares `[S, B, E]` of each task: `[S, B, width]` each.
-fn mixtures(weights: &Weights, experts: &Tensor, shares: &[Tensor]) -> Vec<Tensor> {
+pub(super) fn mixtures(weights: &Weights, experts: &Tensor, shares: &[Tensor]) -> Vec<Tensor> {
     let (shape, of_shares) = (experts.size(), shares[0].size());
     let mix = Mix {
         replicates: of_shares[0] as usize,

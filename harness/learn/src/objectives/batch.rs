@@ -1,6 +1,9 @@
 //! What a term sees: the labels of a batch and what the network says of it.
 
-use crate::nets::{BucketLaw, Buckets, CcOrSaid, Counter, Log1p, MdmeSaid, Outputs, Parts, Readout};
+use crate::nets::{
+    BucketLaw, Buckets, CcOrSaid, Choice, Counter, Detector, Hurdle, Log1p, MdmeSaid, Outputs, Parts,
+    Readout, Routed, TowersSpec,
+};
 use tch::{Kind, Tensor};
 
 /// Label columns of all rows, `[rows, COLUMNS]`: gathered with the features, one lookup per batch.
@@ -122,6 +125,30 @@ impl<'a> Prediction<'a> {
     /// The law of the observed arm's bucket.
     pub fn observed_law(&self, batch: &Batch) -> BucketLaw {
         self.head.law(&self.observed(batch)).expect("terms that need it check the head when built")
+    }
+
+    /// Logit of the observed arm's purchase, `[S, B]`, from heads that have a tower for it.
+    pub fn purchase(&self, batch: &Batch) -> Tensor {
+        self.towers().purchase(&self.observed(batch)).expect("terms that need it check the head when built")
+    }
+
+    /// Purchase and amount of the observed arm.
+    pub fn hurdle(&self, batch: &Batch) -> Hurdle {
+        self.towers().hurdle(&self.observed(batch)).expect("terms that need it check the head when built")
+    }
+
+    /// ExpLTV's law of the observed arm, and whom its detector counts.
+    pub fn routed(&self, batch: &Batch) -> (Routed, Detector) {
+        self.towers().routed(&self.observed(batch)).expect("terms that need it check the head when built")
+    }
+
+    /// What an OptDist head's raw outputs are.
+    pub fn choice(&self, raw: &Tensor) -> Choice<'a> {
+        self.towers().choice(raw).expect("terms that need it check the head when built")
+    }
+
+    fn towers(&self) -> &'a TowersSpec {
+        self.head.towers().expect("terms that need it check the head when built")
     }
 
     /// `log E[y]` of the observed arm, `[S, B]`, from heads whose expectation is positive.

@@ -2,8 +2,8 @@
 
 use super::{Batch, Label, Labels, Prediction, Setting, Term, TermKind};
 use crate::nets::{
-    Abilities, BackboneKind, BucketSpec, CcOrSpec, Decoding, HeadSpec, Log1pSpec, MdmeSpec, OrdinalKind,
-    OrdinalSpec, OutcomeSummary, Outputs, Parts, Readout,
+    Abilities, BackboneKind, BucketSpec, CcOrSpec, Decoding, ExpLtvSpec, HeadSpec, Log1pSpec, MdmeSpec,
+    OptDistSpec, OrdinalKind, OrdinalSpec, OutcomeSummary, Outputs, Parts, Readout, TowersSpec, TwoStageSpec,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
@@ -38,7 +38,11 @@ fn outputs(head: &HeadSpec) -> &'static [&'static str] {
         HeadSpec::Log => &["log"],
         HeadSpec::Ziln { .. } => &["logit", "mu", "raw"],
         // They are drawn.
-        HeadSpec::Log1p(_) | HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => &[],
+        HeadSpec::Log1p(_)
+        | HeadSpec::Mdme(_)
+        | HeadSpec::Ordinal(_)
+        | HeadSpec::CcOr(_)
+        | HeadSpec::Towers(_) => &[],
     }
 }
 
@@ -167,6 +171,7 @@ pub(crate) fn registered() -> Vec<TermKind> {
         r#"{"bucket-residual": {"error": "squared"}}"#,
         r#"{"sub-distributions": {"distillation": 0.0, "order": 0.5}}"#,
         r#"{"parts": {"balanced": "rows"}}"#,
+        r#"{"buyers": {"error": "huber", "delta": 0.3}}"#,
         r#"{"sinkhorn": {"through-plan": true, "dummy": false, "debiased": true, "floor": false}}"#,
         r#"{"mmd": {"kernel": "linear"}}"#,
         r#"{"mmd": {"kernel": "linear-root"}}"#,
@@ -191,6 +196,15 @@ fn head_of(term: &TermKind) -> HeadSpec {
         TermKind::Log1p(_) => HeadSpec::Log1p(Log1pSpec::default()),
         TermKind::SubDistributions(_) => HeadSpec::Mdme(MdmeSpec::default()),
         TermKind::Exceedance(_) => ordinal(OrdinalKind::Coral),
+        TermKind::Purchase(_) | TermKind::FocalPurchase(_) | TermKind::Buyers(_) => {
+            HeadSpec::Towers(TowersSpec::TwoStage(TwoStageSpec::default()))
+        }
+        TermKind::MixedZiln(_) | TermKind::WhaleDetection(_) => {
+            HeadSpec::Towers(TowersSpec::ExpLtv(ExpLtvSpec::default()))
+        }
+        TermKind::ChosenZiln(_) | TermKind::Alignment(_) | TermKind::Diversity(_) => {
+            HeadSpec::Towers(TowersSpec::OptDist(OptDistSpec::default()))
+        }
         TermKind::BucketLikelihood(_) => ordinal(OrdinalKind::Softmax),
         _ => HeadSpec::Ziln { sigma_term: true },
     }

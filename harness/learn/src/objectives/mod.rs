@@ -13,15 +13,19 @@ mod cases;
 mod checks;
 mod closed_form;
 mod distillation;
+mod exp_ltv;
 #[cfg(test)]
 mod findings;
 #[cfg(test)]
 mod fixtures;
+mod focal;
 mod huber;
+mod hurdle;
 mod listwise;
 mod log1p;
 mod mmd;
 mod mse;
+mod opt_dist;
 mod parts;
 mod poisson;
 mod propensity;
@@ -32,6 +36,8 @@ mod robinson;
 mod sinkhorn;
 mod sub_distributions;
 mod targeted;
+#[cfg(test)]
+mod towers_checks;
 mod tweedie;
 mod unit;
 mod whales;
@@ -42,11 +48,14 @@ pub use batch::{Batch, Labels, Prediction};
 pub use bucket_residual::{BucketResidualSpec, ResidualError};
 pub use cascade::{BucketLikelihoodSpec, CascadeSpec, ExceedanceSpec, RiskSets};
 pub use distillation::{DistillationSpec, Shares};
+pub use exp_ltv::{MixedZilnSpec, WhaleDetectionSpec};
 pub use huber::HuberSpec;
+pub use hurdle::{BuyersError, BuyersSpec, FocalPurchaseSpec, PurchaseSpec};
 pub use listwise::{ListwiseSpec, Over};
 pub use log1p::Log1pErrorSpec;
 pub use mmd::MmdSpec;
 pub use mse::MseSpec;
+pub use opt_dist::{AlignmentSpec, ChosenZilnSpec, DiversitySpec};
 pub use parts::{Balanced, PartsSpec};
 pub use propensity::PropensitySpec;
 pub use ranking::{Label, Link, PairWeight, RankingSpec, Reduction, Score};
@@ -62,7 +71,7 @@ pub use ziln::{FocalZilnSpec, ZilnSpec};
 
 use crate::nets::{
     Abilities, Augmentation, Distillation, HeadSpec, NetworkSpec, OrdinalKind, OutcomeSummary, Residual,
-    Structure,
+    Structure, TowersSpec,
 };
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -161,7 +170,8 @@ impl Setting {
             | HeadSpec::Log1p(_)
             | HeadSpec::Mdme(_)
             | HeadSpec::Ordinal(_)
-            | HeadSpec::CcOr(_) => Err(input_error!(
+            | HeadSpec::CcOr(_)
+            | HeadSpec::Towers(_) => Err(input_error!(
                 "term '{term}' needs a head with a positive expectation (log, ziln); found a {} head",
                 self.head.name()
             )),
@@ -177,7 +187,8 @@ impl Setting {
             | HeadSpec::Log
             | HeadSpec::Ziln { .. }
             | HeadSpec::Log1p(_)
-            | HeadSpec::Mdme(_) => false,
+            | HeadSpec::Mdme(_)
+            | HeadSpec::Towers(_) => false,
         };
         self.needs_head(term, has, "a corn head, or a cc-or head with structure = \"cascade\"")
     }
@@ -191,7 +202,8 @@ impl Setting {
             | HeadSpec::Ziln { .. }
             | HeadSpec::Log1p(_)
             | HeadSpec::Mdme(_)
-            | HeadSpec::CcOr(_) => false,
+            | HeadSpec::CcOr(_)
+            | HeadSpec::Towers(_) => false,
         };
         self.needs_head(term, has, "a coral or or-cnn head")
     }
@@ -205,7 +217,8 @@ impl Setting {
             | HeadSpec::Log
             | HeadSpec::Ziln { .. }
             | HeadSpec::Log1p(_)
-            | HeadSpec::Mdme(_) => false,
+            | HeadSpec::Mdme(_)
+            | HeadSpec::Towers(_) => false,
         };
         self.needs_head(term, has, "a corn, softmax or cc-or head")
     }
@@ -231,6 +244,37 @@ impl Setting {
 
     fn needs_mdme(&self, term: &str) -> anyhow::Result<()> {
         self.needs_head(term, matches!(self.head, HeadSpec::Mdme(_)), "an mdme head")
+    }
+
+    fn needs_purchase(&self, term: &str) -> anyhow::Result<()> {
+        let has = self.towers().is_some_and(|spec| {
+            matches!(spec, TowersSpec::TwoStage(_) | TowersSpec::Mmoe(_) | TowersSpec::ExpLtv(_))
+        });
+        self.needs_head(term, has, "a two-stage, mmoe or exp-ltv head")
+    }
+
+    fn needs_hurdle(&self, term: &str) -> anyhow::Result<()> {
+        let has =
+            self.towers().is_some_and(|spec| matches!(spec, TowersSpec::TwoStage(_) | TowersSpec::Mmoe(_)));
+        self.needs_head(term, has, "a two-stage or mmoe head")
+    }
+
+    fn needs_exp_ltv(&self, term: &str) -> anyhow::Result<()> {
+        let has = matches!(self.towers(), Some(TowersSpec::ExpLtv(_)));
+        self.needs_head(term, has, "an exp-ltv head")
+    }
+
+    fn needs_opt_dist(&self, term: &str) -> anyhow::Result<()> {
+        let has = matches!(self.towers(), Some(TowersSpec::OptDist(_)));
+        self.needs_head(term, has, "an opt-dist head")
+    }
+
+    fn towers(&self) -> Option<&TowersSpec> {
+        match &self.head {
+            HeadSpec::Towers(spec) => Some(spec),
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Ziln { .. } | HeadSpec::Log1p(_) => None,
+            HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => None,
+        }
     }
 
     fn needs_head(&self, term: &str, has: bool, what: &str) -> anyhow::Result<()> {

@@ -68,6 +68,22 @@ registry! {
     SubDistributions(super::sub_distributions::SubDistributionsSpec) = "sub-distributions",
     /// Errors of a DeepFM's parts.
     Parts(super::parts::PartsSpec) = "parts",
+    /// Cross-entropy of the observed arm's purchase.
+    Purchase(super::hurdle::PurchaseSpec) = "purchase",
+    /// The same, focal.
+    FocalPurchase(super::hurdle::FocalPurchaseSpec) = "focal-purchase",
+    /// Error of what the observed arm's buyers spend.
+    Buyers(super::hurdle::BuyersSpec) = "buyers",
+    /// ExpLTV's likelihood of the observed arm.
+    MixedZiln(super::exp_ltv::MixedZilnSpec) = "mixed-ziln",
+    /// ExpLTV's detector of whales.
+    WhaleDetection(super::exp_ltv::WhaleDetectionSpec) = "whale-detection",
+    /// OptDist's likelihood of the observed arm.
+    ChosenZiln(super::opt_dist::ChosenZilnSpec) = "chosen-ziln",
+    /// What teaches OptDist's choice.
+    Alignment(super::opt_dist::AlignmentSpec) = "alignment",
+    /// What keeps OptDist's laws apart.
+    Diversity(super::opt_dist::DiversitySpec) = "diversity",
     /// Ranking of pairs by uplift.
     Ranking(super::ranking::RankingSpec) = "ranking",
     /// Wasserstein distance of the arms' representations.

@@ -1,5 +1,6 @@
 //! The second look at the top bucket.
 
+use super::focal::focal;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -67,9 +68,7 @@ impl Term for WhalesSpec {
         };
         let relative = (value - &batch.outcome).abs() / (&batch.outcome + LEAST);
         let toward = logit * (&is_whale * 2.0 - 1.0);
-        let balance = &is_whale * (2.0 * self.alpha - 1.0) + (1.0 - self.alpha);
-        let easy = ((-&toward).log_sigmoid() * self.gamma).exp();
-        let focal = -balance * easy * toward.log_sigmoid();
+        let focal = focal(&toward, &is_whale, self.alpha, self.gamma);
         let errors = is_whale * relative + focal * self.confidence;
         let rows = counted.sum_dim_intlist(-1i64, false, None);
         (counted * errors).sum_dim_intlist(-1i64, false, None) / rows.clamp_min(1.0)

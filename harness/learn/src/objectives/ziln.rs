@@ -1,5 +1,6 @@
 //! Zero-inflated log-normal losses, with and without a focal conversion part.
 
+use super::focal::focal;
 use super::{Batch, Prediction, Setting, Term, TermOptions};
 use crate::nets::head::Ziln;
 use serde::{Deserialize, Serialize};
@@ -33,8 +34,7 @@ impl TermOptions for ZilnSpec {
 impl Term for ZilnSpec {
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let parts = Ziln::new(&prediction.observed(batch));
-        let conversion = -toward_label(&parts, batch).log_sigmoid();
-        (conversion + revenue(&parts, batch)).mean_dim(-1, false, None)
+        likelihood(&parts, batch).mean_dim(-1, false, None)
     }
 
     fn needs_both_arms(&self) -> bool {
@@ -84,9 +84,7 @@ impl Term for FocalZilnSpec {
     fn loss(&self, batch: &Batch, prediction: &Prediction) -> Tensor {
         let parts = Ziln::new(&prediction.observed(batch));
         let toward = toward_label(&parts, batch);
-        let balance = &batch.positive * (2.0 * self.alpha - 1.0) + (1.0 - self.alpha);
-        let discount = ((-&toward).log_sigmoid() * self.gamma).exp();
-        let conversion = -balance * discount * toward.log_sigmoid();
+        let conversion = focal(&toward, &batch.positive, self.alpha, self.gamma);
         (conversion + revenue(&parts, batch)).mean_dim(-1, false, None)
     }
 
@@ -101,8 +99,18 @@ fn toward_label(parts: &Ziln, batch: &Batch) -> Tensor {
     &parts.logit * (&batch.positive * 2.0 - 1.0)
 }
 
+/// The negative log-likelihood of each row, `[S, B]`.
+pub(super) fn likelihood(parts: &Ziln, batch: &Batch) -> Tensor {
+    let conversion = -toward_label(parts, batch).log_sigmoid();
+    conversion + revenue(parts, batch)
+}
+
 fn revenue(parts: &Ziln, batch: &Batch) -> Tensor {
-    let sigma = parts.sigma();
-    let standardised = (&batch.log_outcome - &parts.mu) / &sigma;
+    log_normal(&parts.mu, &parts.sigma(), batch)
+}
+
+/// The part of buyers, `[S, B]`: 0 of others.
+pub(super) fn log_normal(mu: &Tensor, sigma: &Tensor, batch: &Batch) -> Tensor {
+    let standardised = (&batch.log_outcome - mu) / sigma;
     &batch.positive * (standardised.square() * 0.5 + sigma.log() + LOG_SQRT_TWO_PI)
 }

@@ -89,9 +89,12 @@ name = "customers"
 value-sim = {}
 
 [grid]
-backbones = ["mlp"]
+backbones = ["mlp", "two-stage", "mmoe", "exp-ltv", "opt-dist"]
 components = [[]]
 "#;
+
+/// Keys of `[model]` that only methods for such rows use.
+const OF_VALUE: &[&str] = &["two-stage", "mmoe", "exp-ltv", "opt-dist"];
 
 /// Where a key is allowed: a claim of its kind, of those above.
 fn place_of(place: &str, key: &str) -> String {
@@ -341,10 +344,11 @@ fn every_default_in_the_reference_is_that_of_the_code() {
     for row in rows(&read("docs/reference/experiments.md")) {
         let Some((_, place)) = TABLES.iter().find(|(head, _)| *head == row.head) else { continue };
         let Some(default) = &row.default else { continue };
-        let file = if place.ends_with("value-sim") { &worth } else { &uplift };
         let keys = keys_of(&row.key);
         for (key, default) in keys.iter().zip(values(default, keys.len())) {
             let Some(default) = default else { continue };
+            let of_value = *place == "model" && OF_VALUE.iter().any(|head| about(head, key));
+            let file = if of_value || place.ends_with("value-sim") { &worth } else { &uplift };
             let place = place_of(place, key);
             let path = if place.is_empty() { key.clone() } else { format!("{place}.{key}") };
             check_default(file, &path, &default);
@@ -383,8 +387,20 @@ fn every_option_of_a_term_stands_in_the_reference_with_its_default() {
         ))
     };
     // The usual heads, and those of buckets, which some terms need.
-    let heads = ["coral", "corn", "or-cnn", "softmax", "cc-or", "log1p", "mdme"]
-        .map(|head| format!("head = \"{head}\"\n"));
+    let heads = [
+        "coral",
+        "corn",
+        "or-cnn",
+        "softmax",
+        "cc-or",
+        "log1p",
+        "mdme",
+        "two-stage",
+        "mmoe",
+        "exp-ltv",
+        "opt-dist",
+    ]
+    .map(|head| format!("head = \"{head}\"\n"));
     let parts = File::new(
         "[[dataset]]\nname = \"value\"\nvalue-sim = {}\n[grid]\nbackbones = [\"deep-fm\"]\nobjectives = [\"one\"]\n\
          [[objective]]\nname = \"one\"\nterms = [{ mse = {} }]\n",

@@ -308,6 +308,48 @@ fn methods_of_buckets_run_and_their_models_score_what_their_runs_predicted() {
 }
 
 #[test]
+fn methods_of_towers_run_and_their_models_score_what_their_runs_predicted() {
+    let workspace = workspace();
+    let text = fs::read_to_string(workspace.path(FILE)).unwrap();
+    let (above, _) = text.split_once("[[claim]]").unwrap();
+    let text = above.replace(
+        "backbones = [\"mlp\"]\ncomponents = [[], [\"ziln\"]]",
+        "backbones = [\"two-stage\", \"mmoe\", \"exp-ltv\", \"opt-dist\"]\ncomponents = [[]]",
+    );
+    workspace.write(FILE, text.replace("baseline = \"MLP\"", "baseline = \"Two-Stage\""));
+    let progress = workspace.succeed(&format!("run {ASKED} --set seeds=1"));
+    assert!(progress.contains("4/4 runs recorded"), "{progress}");
+    let plan = workspace.succeed(&format!("plan {ASKED} --set seeds=1 --json"));
+    let plan = serde_json::from_str::<serde_json::Value>(&plan).unwrap();
+    let reader = Store::new(&workspace.path("results")).reader().unwrap();
+    for run in plan["runs"].as_array().unwrap() {
+        let run = reader.run(run["id"].as_str().unwrap()).unwrap().unwrap();
+        let losses: Vec<f64> = run.record.epochs.iter().map(|epoch| epoch.total.unwrap()).collect();
+        assert!(losses.last() < losses.first(), "{}: {losses:?}", run.record.spec.slug());
+        let Arms::One(conversion) = run.predictions.unwrap().conversion.unwrap() else { panic!() };
+        assert!(conversion.iter().all(|share| (0.0..=1.0).contains(share)));
+        let gini = run.record.metrics["gini"].value.unwrap();
+        assert!(gini > 0.3, "{}: gini {gini}", run.record.spec.slug());
+    }
+    for method in ["MMOE-FocalLoss", "ExpLTV", "OptDist"] {
+        let mut fit = workspace.command(&format!("fit {FILE} --seed 42 --out model.safetensors"));
+        assert!(fit.args(["--method", method]).status().unwrap().success());
+        let told =
+            workspace.succeed("score model.safetensors experiments/value_smoke.csv --out scored.csv --json");
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
+        assert!(scored.lines().next().unwrap().ends_with("value,conversion"), "{method}");
+        let run = reader.run(told["model"].as_str().unwrap()).unwrap().unwrap();
+        let expected = run.predictions.unwrap().score;
+        for (row, expected) in run.rows.row.iter().zip(expected) {
+            let line = scored.lines().nth(*row as usize + 1).unwrap();
+            let found: f32 = line.split(',').nth(5).unwrap().parse().unwrap();
+            assert_eq!(found.to_bits(), expected.to_bits(), "{method}, row {row}");
+        }
+    }
+}
+
+#[test]
 fn outcomes_that_give_no_buckets_are_refused() {
     let workspace = workspace();
     with_buckets(&workspace);

@@ -1,6 +1,7 @@
 //! From a backbone and components, or an objective, to a method.
 
 use super::options::OrdinalOptions;
+use super::towers::answering;
 use super::{BackboneRow, CHOOSING, Options, has};
 use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
@@ -56,6 +57,14 @@ pub enum HeadKey {
     Softmax,
     /// Buckets: CC-OR-Net's cascade and the value within.
     CcOr,
+    /// Towers: a purchase and what a buyer spends.
+    TwoStage,
+    /// Towers: the same on experts.
+    Mmoe,
+    /// Towers: laws of whales and of others.
+    ExpLtv,
+    /// Towers: several laws and a choice.
+    OptDist,
 }
 
 impl HeadKey {
@@ -72,6 +81,10 @@ impl HeadKey {
             HeadKey::OrCnn => "or-cnn",
             HeadKey::Softmax => "softmax",
             HeadKey::CcOr => "cc-or",
+            HeadKey::TwoStage => "two-stage",
+            HeadKey::Mmoe => "mmoe",
+            HeadKey::ExpLtv => "exp-ltv",
+            HeadKey::OptDist => "opt-dist",
         }
     }
 
@@ -93,6 +106,10 @@ impl HeadKey {
             HeadKey::Corn => ordinal(OrdinalKind::Corn),
             HeadKey::OrCnn => ordinal(OrdinalKind::OrCnn),
             HeadKey::Softmax => ordinal(OrdinalKind::Softmax),
+            HeadKey::TwoStage => answering(options.towers().two_stage().head, question),
+            HeadKey::Mmoe => answering(options.towers().mmoe().head, question),
+            HeadKey::ExpLtv => answering(options.towers().exp_ltv().head, question),
+            HeadKey::OptDist => answering(options.towers().opt_dist().head, question),
             HeadKey::CcOr => {
                 let decoding = decoding(options.cc_or.decoding, question);
                 HeadSpec::CcOr(CcOrSpec { decoding, ..options.cc_or.clone() }.used())
@@ -144,6 +161,10 @@ pub fn compose(
         HeadKey::Coral | HeadKey::Corn | HeadKey::OrCnn | HeadKey::Softmax | HeadKey::CcOr => {
             bucket_terms(head, options)
         }
+        HeadKey::TwoStage => options.towers().two_stage().terms,
+        HeadKey::Mmoe => options.towers().mmoe().terms,
+        HeadKey::ExpLtv => options.towers().exp_ltv().terms,
+        HeadKey::OptDist => options.towers().opt_dist().terms,
     };
     objective.extend((backbone.terms)(options));
     if has(components, "wr") {
@@ -226,7 +247,10 @@ fn bucket_terms(head: HeadKey, options: &Options) -> Vec<TermSpec> {
         | (
             HeadKey::Point | HeadKey::Log | HeadKey::Ziln | HeadKey::Log1p | HeadKey::Mdme | HeadKey::Softmax,
             _,
-        ) => TermKind::BucketLikelihood(BucketLikelihoodSpec {}),
+        )
+        | (HeadKey::TwoStage | HeadKey::Mmoe | HeadKey::ExpLtv | HeadKey::OptDist, _) => {
+            TermKind::BucketLikelihood(BucketLikelihoodSpec {})
+        }
     };
     let mut terms = vec![law];
     if head == HeadKey::CcOr {

@@ -1,5 +1,6 @@
 //! Options of the parts that a method may be composed of.
 
+use super::towers::{ExpLtvOptions, MmoeOptions, OptDistOptions, Towers, TwoStageOptions};
 use crate::learner::neural::Recalibration;
 use crate::nets::{
     BucketSpec, CcOrSpec, Decoding, DeepFmSpec, EfinSpec, EuenSpec, GatePosition, Log1pSpec, MdmeSpec,
@@ -81,6 +82,14 @@ pub struct Options {
     pub deep_fm: DeepFmOptions,
     /// Options of the losses of DeepFM's parts.
     pub parts: PartsSpec,
+    /// Options of the two-stage network.
+    pub two_stage: TwoStageOptions,
+    /// Options of MMOE with focal loss.
+    pub mmoe: MmoeOptions,
+    /// Options of ExpLTV.
+    pub exp_ltv: ExpLtvOptions,
+    /// Options of OptDist.
+    pub opt_dist: OptDistOptions,
     /// Options of the causal forest.
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
@@ -196,6 +205,10 @@ impl Default for Options {
             sub_distributions: SubDistributionsSpec::default(),
             deep_fm: DeepFmOptions::default(),
             parts: PartsSpec::default(),
+            two_stage: TwoStageOptions::default(),
+            mmoe: MmoeOptions::default(),
+            exp_ltv: ExpLtvOptions::default(),
+            opt_dist: OptDistOptions::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),
@@ -205,6 +218,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Those of networks of towers.
+    pub(super) fn towers(&self) -> Towers<'_> {
+        Towers {
+            two_stage: &self.two_stage,
+            mmoe: &self.mmoe,
+            exp_ltv: &self.exp_ltv,
+            opt_dist: &self.opt_dist,
+        }
+    }
+
     /// Checks what no part checks itself.
     pub fn validate(&self) -> anyhow::Result<()> {
         for (key, weight) in [
@@ -217,6 +240,7 @@ impl Options {
         }
         let own = [("mdme.widths", &self.mdme.widths), ("deep-fm.widths", &self.deep_fm.widths)];
         own.into_iter().try_for_each(|(key, list)| widths(key, list.as_deref().unwrap_or_default()))?;
+        self.towers().validate()?;
         self.rerum_unit.validate("rerum-unit")
     }
 }

@@ -143,6 +143,47 @@ fn losses_of_long_tails_choose_the_head_and_rows_of_their_own_bring_theirs() {
 }
 
 #[test]
+fn heads_of_towers_bring_their_losses() {
+    let made = |key: &str, text: &str| {
+        let options: Options = serde_json::from_str(text).unwrap();
+        let MethodSpec::Neural(spec) = spec(key, &[], &options).unwrap() else { panic!() };
+        spec
+    };
+    let weighted = |key: &str, text: &str| {
+        let spec = made(key, text);
+        let terms = spec.objective.iter().map(|term| format!("{} {}", term.weight, term.term.name()));
+        terms.collect::<Vec<String>>().join(", ")
+    };
+    assert_eq!(weighted("two-stage", "{}"), "1 purchase, 1 buyers");
+    assert_eq!(weighted("mmoe", "{}"), "0.3 focal-purchase, 0.7 buyers");
+    assert_eq!(weighted("exp-ltv", "{}"), "10 mixed-ziln, 1 whale-detection, 1 purchase");
+    assert_eq!(weighted("opt-dist", "{}"), "1 chosen-ziln, 1 alignment");
+    let authors =
+        r#"{"opt-dist": {"alignment-weight": 0.1, "diversity-weight": 0.05, "selection": "argmax"}}"#;
+    assert_eq!(weighted("opt-dist", authors), "1 chosen-ziln, 0.1 alignment, 0.05 diversity");
+    // What a method does not use changes no identity of it.
+    assert_eq!(made("two-stage", authors), made("two-stage", "{}"));
+    for (key, options, words) in [
+        ("mmoe", r#"{"mmoe": {"widths": []}}"#, "model.mmoe.widths: the list is empty"),
+        ("mmoe", r#"{"mmoe": {"alpha": 0.0}}"#, "model.mmoe.alpha: found 0"),
+        ("opt-dist", r#"{"opt-dist": {"laws": 1}}"#, "model.opt-dist.laws"),
+        ("opt-dist", r#"{"opt-dist": {"temperature": 0.0}}"#, "model.opt-dist.temperature: found 0"),
+        ("exp-ltv", r#"{"exp-ltv": {"value-weight": -1.0}}"#, "model.exp-ltv.value-weight: found -1"),
+        (
+            "exp-ltv",
+            r#"{"exp-ltv": {"buckets": {"quantiles": [2.0]}}}"#,
+            "model.exp-ltv.buckets.quantiles: found 2",
+        ),
+    ] {
+        let options: Options = serde_json::from_str(options).unwrap();
+        let error = spec(key, &[], &options).unwrap_err().to_string();
+        assert!(error.contains(words), "{error}");
+    }
+    let error = spec("opt-dist", &["ziln"], &Options::default()).unwrap_err().to_string();
+    assert!(error.contains("opt-dist has a opt-dist head of its own: leave 'ziln' out"), "{error}");
+}
+
+#[test]
 fn arms_are_compared_by_expectations() {
     let decoding = |key: &str, list: &[&str]| {
         let MethodSpec::Neural(spec) = spec(key, list, &Options::default()).unwrap() else { panic!() };

@@ -212,7 +212,8 @@ impl NeuralSpec {
                 | HeadSpec::Log1p(_)
                 | HeadSpec::Mdme(_)
                 | HeadSpec::Ordinal(_)
-                | HeadSpec::CcOr(_),
+                | HeadSpec::CcOr(_)
+                | HeadSpec::Towers(_),
             ) => Err(input_error!(
                 "recalibration sets conversion probabilities right, which only a ziln head has"
             )),

@@ -204,6 +204,7 @@ mod tests {
             ("coral", &[]),
             ("corn", &[]),
             ("or-cnn", &[]),
+            ("exp-ltv", &[]),
             ("tarnet", &["cc-or"]),
         ] {
             let model = model(key, (16, 8), components);

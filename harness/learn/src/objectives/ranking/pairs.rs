@@ -54,7 +54,8 @@ impl Ranking {
                 | HeadSpec::Log1p(_)
                 | HeadSpec::Mdme(_)
                 | HeadSpec::Ordinal(_)
-                | HeadSpec::CcOr(_),
+                | HeadSpec::CcOr(_)
+                | HeadSpec::Towers(_),
             ) => Err(input_error!(
                 "ranking score 'log-ratio' needs a ziln or log head; found a {} head: add the component 'ziln' or {instead}",
                 setting.head.name()

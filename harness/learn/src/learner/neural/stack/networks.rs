@@ -11,10 +11,11 @@ use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
 
-const FIXTURES: [&str; 3] = [
+const FIXTURES: [&str; 4] = [
     include_str!("../../../../../fixtures/networks.json"),
     include_str!("../../../../../fixtures/buckets.json"),
     include_str!("../../../../../fixtures/values.json"),
+    include_str!("../../../../../fixtures/towers.json"),
 ];
 const BATCH: usize = 16;
 
@@ -134,6 +135,10 @@ fn assert_said(name: &str, network: &Network, outputs: &Outputs, expected: &Valu
             1e-4,
             &format!("{name}, expectation of arm {arm}"),
         );
+        if let Some(conversion) = expected.get("conversion") {
+            let said = values(&network.head().conversion(raw).unwrap());
+            assert_close(&said, &flat(&conversion[arm]), 1e-5, &format!("{name}, conversion of arm {arm}"));
+        }
     }
 }
 
@@ -193,6 +198,9 @@ fn are_those_of_pytorch(fixtures: &Value) {
             Stack::new(&network, &objective, &spec.training, (network_seeds(&[1], 1), Device::Cpu));
         let initial = in_order(&network, &case["parameters"]);
         stack.parameters = Tensor::from_slice(&initial).view([1, -1]);
+        if let Some(key) = fixtures["key"].as_u64() {
+            stack.counter = Counter::new(vec![key as u32], Device::Cpu);
+        }
         let weights = network.layout().views(&stack.parameters.detach());
         let first = device_rows.features.narrow(0, 0, BATCH as i64).unsqueeze(0);
         let outputs = network.forward(&weights, &first, &Pass::default());
