@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod device;
 mod examiner;
 pub mod neural;
+mod purchases;
 mod saved;
 mod scoring;
 mod status;
@@ -15,6 +16,7 @@ mod units;
 
 pub use examiner::{Examiner, Nobody};
 pub use neural::NeuralSpec;
+pub use purchases::{PurchaseSteps, PurchasesSpec};
 pub use saved::{Parameter, SavedModel, TrainedSpec, Values};
 pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
@@ -42,6 +44,8 @@ pub enum MethodSpec {
     Trees(TreesSpec),
     /// The best of several, for each seed.
     Tuned(TunedSpec),
+    /// A law of purchases.
+    Purchases(PurchasesSpec),
 }
 
 impl MethodSpec {
@@ -51,6 +55,7 @@ impl MethodSpec {
             MethodSpec::Neural(spec) => spec.slug(),
             MethodSpec::Trees(spec) => spec.slug(),
             MethodSpec::Tuned(spec) => spec.slug(),
+            MethodSpec::Purchases(spec) => spec.slug(),
         }
     }
 
@@ -58,7 +63,8 @@ impl MethodSpec {
     pub fn question(&self) -> Question {
         match self {
             MethodSpec::Neural(spec) => spec.network.backbone.question(),
-            MethodSpec::Trees(_) => Question::Uplift,
+            MethodSpec::Trees(spec) => spec.question(),
+            MethodSpec::Purchases(_) => Question::Value,
             MethodSpec::Tuned(spec) => {
                 let first = spec.candidates.first();
                 first.map_or(Question::Uplift, |candidate| candidate.network.backbone.question())
@@ -70,7 +76,7 @@ impl MethodSpec {
     pub fn encoding(&self) -> Encoding {
         match self {
             MethodSpec::Neural(_) | MethodSpec::Tuned(_) => Encoding::Standard,
-            MethodSpec::Trees(_) => Encoding::Plain,
+            MethodSpec::Trees(_) | MethodSpec::Purchases(_) => Encoding::Plain,
         }
     }
 }
@@ -79,6 +85,8 @@ impl MethodSpec {
 pub struct Task<'a> {
     /// Encoded features of all rows.
     pub features: &'a Matrix,
+    /// Names of their columns; before rows are encoded those of the raw features. Only laws of purchases look at them.
+    pub columns: &'a [String],
     /// What their columns hold.
     pub kinds: &'a [ColumnKind],
     /// Who was treated; absent where there is no treatment.
@@ -268,6 +276,7 @@ pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
         MethodSpec::Neural(spec) => neural::check(spec, task),
         MethodSpec::Trees(spec) => trees::check(spec, task),
         MethodSpec::Tuned(spec) => tuned::check(spec, task),
+        MethodSpec::Purchases(spec) => purchases::check(spec, task),
     }
 }
 
@@ -280,6 +289,7 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Sco
     match &saved.spec {
         TrainedSpec::Network(spec) => Ok(Box::new(neural::restore(spec, saved, device)?)),
         TrainedSpec::Trees(spec) => trees::restore(spec, saved),
+        TrainedSpec::Purchases(spec) => purchases::restore(spec, saved),
     }
 }
 
@@ -301,5 +311,6 @@ pub fn fit_and_examine(
         MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context, examiner),
         MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context, examiner),
         MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context, examiner),
+        MethodSpec::Purchases(spec) => purchases::fit(spec, task, seeds, context),
     }
 }

@@ -8,7 +8,8 @@ use crate::objectives::{
     BucketResidualSpec, CascadeSpec, DistillationSpec, FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec,
     SinkhornSpec, Unit, WhalesSpec,
 };
-use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
+use crate::purchases::BgNbdSpec;
+use crate::trees::{CausalForestSpec, GbdtSpec, TweedieSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
 use serde::{Deserialize, Serialize};
 use valor_base::error::not_negative;
 
@@ -76,6 +77,12 @@ pub struct Options {
     pub ziln_gbdt: ZilnGbdtSpec,
     /// Options of the uplift-tree.
     pub uplift_tree: UpliftTreeSpec,
+    /// Options of boosted trees for rows of one arm, whatever their loss.
+    pub gbdt: GbdtSpec,
+    /// Options of Tweedie's deviance of boosted trees.
+    pub gbdt_tweedie: TweedieSpec,
+    /// Options of BG/NBD with Gamma-Gamma.
+    pub bg_nbd: BgNbdSpec,
 }
 
 /// Options of CORAL, CORN, OR-CNN and a softmax of buckets.
@@ -127,6 +134,9 @@ impl Default for Options {
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),
             uplift_tree: UpliftTreeSpec::default(),
+            gbdt: GbdtSpec::default(),
+            gbdt_tweedie: TweedieSpec::default(),
+            bg_nbd: BgNbdSpec::default(),
         }
     }
 }
