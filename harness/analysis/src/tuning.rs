@@ -104,7 +104,7 @@ fn untuned(evidence: &Evidence) -> Vec<String> {
     let methods = evidence.experiment.methods.iter();
     let methods = methods.filter(|method| match &method.spec {
         MethodSpec::Tuned(_) => false,
-        MethodSpec::Neural(_) | MethodSpec::Trees(_) => true,
+        MethodSpec::Neural(_) | MethodSpec::Trees(_) | MethodSpec::Purchases(_) => true,
     });
     methods.map(|method| method.name.clone()).collect()
 }
@@ -113,7 +113,7 @@ fn tuned(evidence: &Evidence, cell: &CellEvidence, asked: &Tuning) -> Option<Tun
     let method = &evidence.experiment.methods[cell.method];
     let spec = match &method.spec {
         MethodSpec::Tuned(spec) => spec,
-        MethodSpec::Neural(_) | MethodSpec::Trees(_) => return None,
+        MethodSpec::Neural(_) | MethodSpec::Trees(_) | MethodSpec::Purchases(_) => return None,
     };
     let finished = cell.runs.iter().filter_map(|run| match &run.outcome {
         Outcome::Found { record, .. } if matches!(record.status, Status::Finished { .. }) => {

@@ -132,6 +132,7 @@ impl Rows {
         let task = Task {
             features: &self.features,
             kinds: &[],
+            columns: &[],
             treatment: Some(&self.treatment),
             outcome: &self.outcome,
             origin: None,

@@ -7,6 +7,8 @@ pub mod nets;
 pub mod objectives;
 pub mod trees;
 
+pub mod purchases;
+
 pub mod evaluation;
 
 pub mod learner;

@@ -118,7 +118,7 @@ pub struct Part<'a> {
 
 impl Part<'_> {
     fn account(&self, row: usize) -> Account {
-        let (uplift, features) = (self.found.uplift[row], self.found.rows.columns);
+        let (uplift, features) = (self.found.score[row], self.found.rows.columns);
         let contributions = self.found.contributions[row * features..(row + 1) * features].to_vec();
         Account { id: (self.ids)(row), uplift, cells: (self.cells)(row), contributions }
     }
@@ -190,8 +190,8 @@ impl Digest {
             self.tally(part.found.rows.row(row), contributions);
             self.draw(part, row);
             self.rank(part, row);
-            self.uplift += part.found.uplift[row];
-            self.above += usize::from(part.found.uplift[row] > 0.0);
+            self.uplift += part.found.score[row];
+            self.above += usize::from(part.found.score[row] > 0.0);
             self.rows += 1;
         }
         if self.asked.is_empty() {
@@ -227,19 +227,22 @@ impl Digest {
         Ok(())
     }
 
-    /// The asked accounts in the asked order, else the ends of the ranking, highest first; with a heading.
-    pub fn accounts(&self) -> Vec<(&'static str, Vec<&Account>)> {
+    /// The asked accounts in the asked order, else the ends of the ranking by what is called `score`, highest first; with a heading.
+    pub fn accounts(&self, score: &str) -> Vec<(String, Vec<&Account>)> {
         if !self.asked.is_empty() {
             let mut found: Vec<&(usize, Option<Account>)> = self.asked.values().collect();
             found.sort_by_key(|(place, _)| *place);
             return vec![(
-                "Accounts asked for",
+                "Accounts asked for".to_string(),
                 found.iter().filter_map(|(_, found)| found.as_ref()).collect(),
             )];
         }
         // Of few rows each is shown once.
         let lowest = self.lowest.iter().take(self.rows.saturating_sub(self.highest.len()));
-        vec![("Highest uplift", self.highest.iter().collect()), ("Lowest uplift", lowest.collect::<Vec<_>>())]
+        vec![
+            (format!("Highest {score}"), self.highest.iter().collect()),
+            (format!("Lowest {score}"), lowest.collect::<Vec<_>>()),
+        ]
     }
 
     fn tally(&mut self, row: &[f32], contributions: &[f64]) {
@@ -265,7 +268,7 @@ impl Digest {
 
     /// Among equal uplifts the first row stays.
     fn rank(&mut self, part: &Part, row: usize) {
-        let uplift = part.found.uplift[row];
+        let uplift = part.found.score[row];
         for (ends, sign) in [(&mut self.highest, 1.0), (&mut self.lowest, -1.0)] {
             let place = ends.partition_point(|account| sign * account.uplift >= sign * uplift);
             if place < ENDS {

@@ -10,9 +10,10 @@ pub use compose::{HeadKey, ObjectiveSpec, compose, compose_objective};
 pub use options::{DeepFmOptions, MdmeOptions, Options, OrdinalOptions};
 pub use towers::{ExpLtvOptions, MmoeOptions, OptDistOptions, TwoStageOptions};
 
-use crate::learner::{MethodSpec, TreesSpec};
+use crate::learner::{MethodSpec, PurchasesSpec, TreesSpec};
 use crate::nets::BackboneKind;
 use crate::objectives::{PropensitySpec, TargetedSpec, TermKind, TermSpec};
+use crate::trees::{ValueGbdtSpec, ValueLoss};
 use valor_base::error::choices;
 use valor_base::input_error;
 use valor_base::question::Question;
@@ -162,7 +163,7 @@ pub struct TreesRow {
     spec: fn(&Options) -> TreesSpec,
 }
 
-/// All methods of trees.
+/// All methods of trees for rows with a treatment.
 pub const TREES: [TreesRow; 4] = [
     TreesRow {
         key: "causal-forest",
@@ -186,18 +187,59 @@ pub const TREES: [TreesRow; 4] = [
     },
 ];
 
+/// Methods of trees for rows of one arm.
+pub const ONE_ARM_TREES: [TreesRow; 3] = [
+    TreesRow { key: "gbdt", name: "GBDT", spec: |options| gbdt(options, ValueLoss::Squared) },
+    TreesRow {
+        key: "gbdt-tweedie",
+        name: "GBDT (Tweedie)",
+        spec: |options| gbdt(options, ValueLoss::Tweedie(options.gbdt_tweedie.clone())),
+    },
+    TreesRow {
+        key: "gbdt-two-stage",
+        name: "GBDT (two-stage)",
+        spec: |options| gbdt(options, ValueLoss::TwoStage),
+    },
+];
+
+fn gbdt(options: &Options, loss: ValueLoss) -> TreesSpec {
+    TreesSpec::Gbdt(ValueGbdtSpec { loss, trees: options.gbdt.clone() })
+}
+
+/// A law of purchases as files spell it.
+pub struct PurchasesRow {
+    /// Key in experiment files, where a backbone's stands.
+    pub key: &'static str,
+    /// Name in tables.
+    pub name: &'static str,
+    /// What it is.
+    spec: fn(&Options) -> PurchasesSpec,
+}
+
+/// All laws of purchases, for rows of one arm.
+pub const PURCHASES: [PurchasesRow; 1] = [PurchasesRow {
+    key: "bg-nbd",
+    name: "BG/NBD + Gamma-Gamma",
+    spec: |options| PurchasesSpec::BgNbd(options.bg_nbd.clone()),
+}];
+
 /// What a key among backbones stands for.
 pub enum Row {
     /// A network, which takes components and objectives.
     Network(&'static BackboneRow),
     /// Trees, which take neither.
     Trees(&'static TreesRow),
+    /// A law of purchases, which takes neither.
+    Purchases(&'static PurchasesRow),
 }
 
 /// The row called `key`.
 pub fn row(key: &str) -> anyhow::Result<Row> {
-    if let Some(row) = TREES.iter().find(|row| row.key == key) {
+    if let Some(row) = TREES.iter().chain(&ONE_ARM_TREES).find(|row| row.key == key) {
         return Ok(Row::Trees(row));
+    }
+    if let Some(row) = PURCHASES.iter().find(|row| row.key == key) {
+        return Ok(Row::Purchases(row));
     }
     backbone(key).map(Row::Network)
 }
@@ -219,6 +261,19 @@ impl TreesRow {
         let spec = (self.spec)(options);
         spec.validate().map_err(|error| input_error!("model.{error:#}"))?;
         Ok(MethodSpec::Trees(spec))
+    }
+}
+
+impl PurchasesRow {
+    /// The method with its options.
+    ///
+    /// # Errors
+    ///
+    /// Input errors that name the key under `model`.
+    pub fn method(&self, options: &Options) -> anyhow::Result<MethodSpec> {
+        let spec = (self.spec)(options);
+        spec.validate().map_err(|error| input_error!("model.{error:#}"))?;
+        Ok(MethodSpec::Purchases(spec))
     }
 }
 
@@ -304,13 +359,17 @@ fn has(components: &[String], name: &str) -> bool {
     components.iter().any(|component| component == name)
 }
 
-/// Keys of the networks and trees that answer a question.
+/// Keys of the networks, trees and laws that answer a question.
 pub fn keys(question: Question) -> Vec<&'static str> {
     match question {
         Question::Uplift => {
             BACKBONES.iter().map(|row| row.key).chain(TREES.iter().map(|row| row.key)).collect()
         }
-        Question::Value => ONE_ARM.iter().map(|row| row.key).collect(),
+        Question::Value => {
+            let networks = ONE_ARM.iter().map(|row| row.key);
+            let others = ONE_ARM_TREES.iter().map(|row| row.key).chain(PURCHASES.iter().map(|row| row.key));
+            networks.chain(others).collect()
+        }
     }
 }
 

@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod device;
 mod examiner;
 pub mod neural;
+mod purchases;
 mod saved;
 mod scoring;
 mod status;
@@ -17,6 +18,7 @@ mod units;
 
 pub use examiner::{Examiner, Nobody};
 pub use neural::NeuralSpec;
+pub use purchases::{PurchaseSteps, PurchasesSpec};
 pub use saved::{Parameter, SavedModel, TrainedSpec, Values};
 pub use status::{Divergence, LastFinite, Status};
 pub use tch::Device;
@@ -44,6 +46,8 @@ pub enum MethodSpec {
     Trees(TreesSpec),
     /// The best of several, for each seed.
     Tuned(TunedSpec),
+    /// A law of purchases.
+    Purchases(PurchasesSpec),
 }
 
 impl MethodSpec {
@@ -53,6 +57,7 @@ impl MethodSpec {
             MethodSpec::Neural(spec) => spec.slug(),
             MethodSpec::Trees(spec) => spec.slug(),
             MethodSpec::Tuned(spec) => spec.slug(),
+            MethodSpec::Purchases(spec) => spec.slug(),
         }
     }
 
@@ -60,7 +65,8 @@ impl MethodSpec {
     pub fn question(&self) -> Question {
         match self {
             MethodSpec::Neural(spec) => spec.network.backbone.question(),
-            MethodSpec::Trees(_) => Question::Uplift,
+            MethodSpec::Trees(spec) => spec.question(),
+            MethodSpec::Purchases(_) => Question::Value,
             MethodSpec::Tuned(spec) => {
                 let first = spec.candidates.first();
                 first.map_or(Question::Uplift, |candidate| candidate.network.backbone.question())
@@ -72,7 +78,7 @@ impl MethodSpec {
     pub fn encoding(&self) -> Encoding {
         match self {
             MethodSpec::Neural(_) | MethodSpec::Tuned(_) => Encoding::Standard,
-            MethodSpec::Trees(_) => Encoding::Plain,
+            MethodSpec::Trees(_) | MethodSpec::Purchases(_) => Encoding::Plain,
         }
     }
 }
@@ -81,6 +87,8 @@ impl MethodSpec {
 pub struct Task<'a> {
     /// Encoded features of all rows.
     pub features: &'a Matrix,
+    /// Names of their columns; before rows are encoded those of the raw features. Only laws of purchases look at them.
+    pub columns: &'a [String],
     /// What their columns hold.
     pub kinds: &'a [ColumnKind],
     /// Who was treated; absent where there is no treatment.
@@ -270,6 +278,7 @@ pub fn check(spec: &MethodSpec, task: &Task) -> anyhow::Result<()> {
         MethodSpec::Neural(spec) => neural::check(spec, task),
         MethodSpec::Trees(spec) => trees::check(spec, task),
         MethodSpec::Tuned(spec) => tuned::check(spec, task),
+        MethodSpec::Purchases(spec) => purchases::check(spec, task),
     }
 }
 
@@ -282,6 +291,7 @@ pub fn restore(saved: &SavedModel, device: Device) -> anyhow::Result<Box<dyn Sco
     match &saved.spec {
         TrainedSpec::Network(spec) => Ok(Box::new(neural::restore(spec, saved, device)?)),
         TrainedSpec::Trees(spec) => trees::restore(spec, saved),
+        TrainedSpec::Purchases(spec) => purchases::restore(spec, saved),
     }
 }
 
@@ -303,5 +313,6 @@ pub fn fit_and_examine(
         MethodSpec::Neural(spec) => neural::fit(spec, task, seeds, context, examiner),
         MethodSpec::Trees(spec) => trees::fit(spec, task, seeds, context, examiner),
         MethodSpec::Tuned(spec) => tuned::fit(spec, task, seeds, context, examiner),
+        MethodSpec::Purchases(spec) => purchases::fit(spec, task, seeds, context),
     }
 }

@@ -1,6 +1,7 @@
 //! How a saved model scores, written into its file: for readers who have the file and docs/reference/models.md alone.
 
 use super::TrainedSpec;
+use super::purchases::PurchaseSteps;
 use super::trees::TreeSteps;
 use crate::nets::Steps;
 use anyhow::{Context, ensure};
@@ -34,6 +35,7 @@ enum EncodingSteps {
 enum ModelSteps {
     Network(Steps),
     Trees(TreeSteps),
+    Purchases(PurchaseSteps),
 }
 
 impl TrainedSpec {
@@ -41,7 +43,7 @@ impl TrainedSpec {
     pub fn encoding(&self) -> Encoding {
         match self {
             TrainedSpec::Network(_) => Encoding::Standard,
-            TrainedSpec::Trees(_) => Encoding::Plain,
+            TrainedSpec::Trees(_) | TrainedSpec::Purchases(_) => Encoding::Plain,
         }
     }
 
@@ -60,6 +62,7 @@ impl TrainedSpec {
                 ModelSteps::Network(spec.network.steps().averaged(spec.training.members))
             }
             TrainedSpec::Trees(spec) => ModelSteps::Trees(spec.steps()),
+            TrainedSpec::Purchases(spec) => ModelSteps::Purchases(spec.steps()),
         };
         Ok(serde_json::to_value(Scoring { encoding, steps })?)
     }
@@ -137,7 +140,9 @@ mod tests {
                 match catalog::compose(row, &names, &options, &TrainingSpec::default()) {
                     Ok(MethodSpec::Neural(spec)) => Some(TrainedSpec::Network(spec)),
                     // UniTE's point form has nothing to gate.
-                    Ok(MethodSpec::Trees(_) | MethodSpec::Tuned(_)) | Err(_) => None,
+                    Ok(MethodSpec::Trees(_) | MethodSpec::Tuned(_) | MethodSpec::Purchases(_)) | Err(_) => {
+                        None
+                    }
                 }
             })
         })

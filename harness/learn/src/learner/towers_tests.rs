@@ -43,6 +43,7 @@ impl Customers {
         Task {
             features: &self.features,
             kinds: &self.kinds,
+            columns: &[],
             treatment: None,
             outcome,
             origin: None,

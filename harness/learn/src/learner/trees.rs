@@ -3,6 +3,7 @@
 mod causal_forest;
 pub mod explain;
 mod facts;
+mod gbdt;
 mod grown;
 mod saved;
 mod steps;
@@ -20,8 +21,8 @@ use super::{
 };
 use crate::evaluation::Predictions;
 use crate::trees::{
-    CausalForest, CausalForestSpec, Place, Rounds, Rows, UpliftTree, UpliftTreeSpec, ZilnForest,
-    ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec,
+    CausalForest, CausalForestSpec, Place, Rounds, Rows, UpliftTree, UpliftTreeSpec, ValueGbdt,
+    ValueGbdtSpec, ZilnForest, ZilnForestSpec, ZilnGbdt, ZilnGbdtSpec,
 };
 use grown::{Answer, Grown};
 use rayon::prelude::*;
@@ -47,6 +48,8 @@ pub enum TreesSpec {
     ZilnGbdt(ZilnGbdtSpec),
     /// One small honest tree to decide by.
     UpliftTree(UpliftTreeSpec),
+    /// Boosted trees for rows of one arm.
+    Gbdt(ValueGbdtSpec),
 }
 
 impl TreesSpec {
@@ -57,6 +60,27 @@ impl TreesSpec {
             TreesSpec::CausalForest(_) => "causal-forest".to_string(),
             TreesSpec::ZilnGbdt(_) => "ziln-gbdt".to_string(),
             TreesSpec::UpliftTree(_) => "uplift-tree".to_string(),
+            TreesSpec::Gbdt(spec) => spec.key().to_string(),
+        }
+    }
+
+    /// What they answer.
+    pub fn question(&self) -> Question {
+        match self {
+            TreesSpec::ZilnForest(_)
+            | TreesSpec::CausalForest(_)
+            | TreesSpec::ZilnGbdt(_)
+            | TreesSpec::UpliftTree(_) => Question::Uplift,
+            TreesSpec::Gbdt(_) => Question::Value,
+        }
+    }
+
+    /// What the loss of a round is called; nothing where there are no rounds.
+    fn loss(&self) -> &'static str {
+        match self {
+            TreesSpec::ZilnForest(_) | TreesSpec::CausalForest(_) | TreesSpec::UpliftTree(_) => "",
+            TreesSpec::ZilnGbdt(_) => "ziln",
+            TreesSpec::Gbdt(spec) => spec.loss.name(),
         }
     }
 
@@ -67,6 +91,7 @@ impl TreesSpec {
             TreesSpec::CausalForest(spec) => spec.validate(),
             TreesSpec::ZilnGbdt(spec) => spec.validate(),
             TreesSpec::UpliftTree(spec) => spec.validate(),
+            TreesSpec::Gbdt(spec) => spec.validate(),
         }
     }
 }
@@ -80,15 +105,29 @@ pub fn check(spec: &TreesSpec, task: &Task) -> anyhow::Result<()> {
         TreesSpec::ZilnForest(_) => task.refuse_negative_outcomes(task.train, "a ziln-forest"),
         TreesSpec::CausalForest(_) => Ok(()),
         TreesSpec::UpliftTree(_) => task.refuse_negative_outcomes(task.train, "an uplift-tree"),
-        TreesSpec::ZilnGbdt(spec) => {
-            if spec.patience > 0 && task.validation.is_empty() {
-                return Err(input_error!(
-                    "model.ziln-gbdt.patience: early stopping needs validation rows; set split.validation above 0"
-                ));
+        TreesSpec::Gbdt(spec) => {
+            needs_validation("gbdt", spec.trees.patience, task)?;
+            if spec.takes_negative() {
+                return Ok(());
             }
+            let who = format!("a {}", spec.key());
+            task.refuse_negative_outcomes(task.train, &who)?;
+            task.refuse_negative_outcomes(task.validation, &who)
+        }
+        TreesSpec::ZilnGbdt(spec) => {
+            needs_validation("ziln-gbdt", spec.patience, task)?;
             task.refuse_negative_outcomes(task.train, "a ziln-gbdt")?;
             task.refuse_negative_outcomes(task.validation, "a ziln-gbdt")
         }
+    }
+}
+
+fn needs_validation(key: &str, patience: usize, task: &Task) -> anyhow::Result<()> {
+    match patience > 0 && task.validation.is_empty() {
+        true => Err(input_error!(
+            "model.{key}.patience: early stopping needs validation rows; set split.validation above 0"
+        )),
+        false => Ok(()),
     }
 }
 
@@ -104,7 +143,7 @@ pub fn fit(
     let (mut replicates, mut first) = (Vec::new(), None);
     for (turn, &seed) in seeds.iter().enumerate() {
         let (forest, rounds) = Forest::grow(spec, task, &Seeds::new(seed).child(&spec.slug()));
-        let epochs = epochs(&rounds);
+        let epochs = epochs(spec.loss(), &rounds);
         replicates.push(Replicate {
             status: Status::Finished { epochs: epochs.len(), kept_epoch: forest.grown.rounds() },
             epochs,
@@ -122,11 +161,11 @@ pub fn fit(
 }
 
 /// Rounds of boosting as epochs; a forest has none.
-fn epochs(rounds: &Rounds) -> Vec<EpochLoss> {
+fn epochs(term: &str, rounds: &Rounds) -> Vec<EpochLoss> {
     let epoch = |(round, loss): (usize, &f64)| EpochLoss {
         epoch: round + 1,
         total: Some(*loss),
-        terms: BTreeMap::from([("ziln".to_string(), Some(*loss))]),
+        terms: BTreeMap::from([(term.to_string(), Some(*loss))]),
         validation: rounds.validation.get(round).copied(),
         watched: None,
     };
@@ -165,6 +204,10 @@ fn grown(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn Grown>>
             saved::check_count(saved, "uplift-tree", 1, 0)?;
             Box::new(uplift_tree::restore(spec, saved)?)
         }
+        TreesSpec::Gbdt(spec) => {
+            saved::check_count(saved, spec.key(), spec.stages().len(), 2)?;
+            Box::new(gbdt::restore(spec, saved)?)
+        }
     })
 }
 
@@ -196,37 +239,47 @@ impl Forest {
                 Box::new(model)
             }
             TreesSpec::UpliftTree(spec) => Box::new(UpliftTree::fit(spec, &rows, task.propensity(), seeds)),
+            TreesSpec::Gbdt(spec) => {
+                let (model, found) = ValueGbdt::fit(spec, &rows, task.validation);
+                rounds = found;
+                Box::new(model)
+            }
         };
         (Self { spec: spec.clone(), inputs: task.features.columns, grown }, rounds)
     }
 
     /// What the forest says of so many rows.
     fn ask<'r>(&self, rows: usize, row: impl Fn(usize) -> &'r [f32] + Sync) -> Predictions {
-        let mut answers = vec![Answer::default(); rows];
-        answers.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, answers)| {
-            let first = chunk * CHUNK;
-            let rows: Vec<&[f32]> = (first..first + answers.len()).map(&row).collect();
-            answers.copy_from_slice(&self.grown.answers(&rows));
-        });
-        let column = |value: fn(&Answer) -> f64| answers.iter().map(|answer| value(answer) as f32).collect();
-        Predictions {
-            score: column(|answer| answer.uplift),
-            expected: Arms::Two {
-                control: column(|answer| answer.expected[0]),
-                treated: column(|answer| answer.expected[1]),
-            },
-            conversion: self.grown.converts().then(|| Arms::Two {
-                control: column(|answer| answer.conversion[0]),
-                treated: column(|answer| answer.conversion[1]),
-            }),
+        let chunks = (0..rows.div_ceil(CHUNK)).into_par_iter();
+        let answers: Vec<Vec<Answer>> = chunks
+            .map(|chunk| {
+                let first = chunk * CHUNK;
+                let rows: Vec<&[f32]> = (first..rows.min(first + CHUNK)).map(&row).collect();
+                self.grown.answers(&rows)
+            })
+            .collect();
+        let mut said = Predictions::none(self.grown.question());
+        said.conversion = self.grown.converts().then(|| said.expected.clone());
+        for answer in answers.into_iter().flatten() {
+            said.score.push(answer.score as f32);
+            push(&mut said.expected, answer.expected);
+            said.conversion.as_mut().into_iter().for_each(|columns| push(columns, answer.conversion));
         }
+        said
+    }
+}
+
+/// Adds a row to the columns of its arms.
+fn push(columns: &mut Arms<Vec<f32>>, values: Arms<f64>) {
+    if let Some(pairs) = columns.as_mut().zip(values) {
+        pairs.map(|(column, value)| column.push(value as f32));
     }
 }
 
 impl Scorer for Forest {
     fn score(&self, rows: &Matrix) -> Vec<f32> {
         let rows: Vec<&[f32]> = (0..rows.rows).map(|row| rows.row(row)).collect();
-        self.grown.uplifts(&rows).into_iter().map(|uplift| uplift as f32).collect()
+        self.grown.scores(&rows).into_iter().map(|score| score as f32).collect()
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
@@ -234,7 +287,7 @@ impl Scorer for Forest {
     }
 
     fn question(&self) -> Question {
-        Question::Uplift
+        self.grown.question()
     }
 
     fn converts(&self) -> bool {

@@ -46,6 +46,7 @@ impl Accounts {
         Task {
             features: &self.features,
             kinds: &self.kinds,
+            columns: &[],
             treatment: Some(&self.treatment),
             outcome,
             origin: None,
@@ -154,7 +155,9 @@ fn outcomes_that_32_bits_cannot_hold_are_refused_by_row() {
             MethodSpec::Neural(_) => {
                 assert!(refused(&spec, &shifted).contains("subtract a constant"), "{name}");
             }
-            MethodSpec::Trees(_) | MethodSpec::Tuned(_) => check(&spec, &accounts.task(&shifted)).unwrap(),
+            MethodSpec::Trees(_) | MethodSpec::Tuned(_) | MethodSpec::Purchases(_) => {
+                check(&spec, &accounts.task(&shifted)).unwrap()
+            }
         }
     }
 }

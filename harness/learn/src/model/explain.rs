@@ -1,6 +1,7 @@
 //! What a model of trees says of raw rows, feature by feature.
 
 use super::Model;
+use crate::learner::catalog;
 use crate::learner::explain::Explainer;
 use anyhow::ensure;
 use rayon::prelude::*;
@@ -17,9 +18,9 @@ pub struct Explained<'a> {
 
 /// What was found of some rows.
 pub struct Explanations {
-    /// `tau_hat(x)`, outcome units; what `score` rounds.
-    pub uplift: Vec<f64>,
-    /// Rows by features; with the base a row adds up to its uplift.
+    /// `tau_hat(x)`, or of one arm the value, outcome units; what `valor score` rounds.
+    pub score: Vec<f64>,
+    /// Rows by features; with the base a row adds up to its score.
     pub contributions: Vec<f64>,
     /// The rows as the trees see them, one column per feature: NaN where missing, codes of levels.
     pub rows: Matrix,
@@ -48,9 +49,11 @@ impl Model {
         let (saved, encoder) = (self.saved()?, &self.about.encoder);
         let trees = Explainer::of(&saved)?.ok_or_else(|| {
             input_error!(
-                "the model is a network ({}), whose uplift has no contributions of features; allowed are models of trees: {}",
+                "the model is {} ({}), whose {} has no contributions of features; allowed are models of trees: {}",
+                self.about.model.kind(),
                 self.about.model.slug(),
-                crate::learner::catalog::TREES.map(|row| row.key).join(", ")
+                self.about.model.question().score(),
+                catalog::TREES.iter().chain(&catalog::ONE_ARM_TREES).map(|row| row.key).collect::<Vec<_>>().join(", ")
             )
         })?;
         ensure!(encoder.kinds().len() == encoder.features().count(), "the encoder is not one of trees");
@@ -69,7 +72,7 @@ impl Explained<'_> {
         self.encoder.categorical().zip(self.encoder.unseen(rows))
     }
 
-    /// Uplift and contributions of raw rows. Of the dataset it looks at the features alone.
+    /// Scores and contributions of raw rows. Of the dataset it looks at the features alone.
     ///
     /// # Errors
     ///
@@ -79,11 +82,11 @@ impl Explained<'_> {
         let rows = self.encoder.encode_rows(rows, &all)?;
         let one = |row: usize| {
             let row = rows.row(row);
-            (self.trees.uplift(row), self.trees.contributions(row))
+            (self.trees.score(row), self.trees.contributions(row))
         };
-        let (uplift, contributions): (Vec<f64>, Vec<Vec<f64>>) =
+        let (score, contributions): (Vec<f64>, Vec<Vec<f64>>) =
             (0..rows.rows).into_par_iter().map(one).unzip();
-        Ok(Explanations { uplift, contributions: contributions.concat(), rows })
+        Ok(Explanations { score, contributions: contributions.concat(), rows })
     }
 
     /// The cells of a raw row, feature by feature.

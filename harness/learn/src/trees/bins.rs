@@ -80,11 +80,20 @@ pub(super) fn level_bin(code: f32) -> u8 {
 
 /// Edges between bins, ascending. Each lies below the least value of the bin above it.
 fn edges(values: &[f32], most: usize) -> Vec<f32> {
-    let mut sorted: Vec<f32> = values.iter().copied().filter(|value| !value.is_nan()).collect();
-    sorted.sort_unstable_by(f32::total_cmp);
+    let sorted = ascending(values);
     let changes: Vec<usize> = (1..sorted.len()).filter(|&place| sorted[place - 1] < sorted[place]).collect();
     let chosen = if changes.len() < most { changes } else { quantiles(&changes, sorted.len(), most) };
     chosen.into_iter().map(|place| between(sorted[place - 1], sorted[place])).collect()
+}
+
+/// Values that are no gaps in the order of `f32::total_cmp`: sorted as whole numbers, which is several times as fast.
+fn ascending(values: &[f32]) -> Vec<f32> {
+    // The sign turned and, of negative numbers, all other bits: the bits are then in the order of the numbers.
+    let turned = |bits: i32| bits ^ (((bits >> 31) as u32) >> 1) as i32;
+    let known = values.iter().filter(|value| !value.is_nan());
+    let mut keys: Vec<i32> = known.map(|value| turned(value.to_bits() as i32)).collect();
+    keys.sort_unstable();
+    keys.into_iter().map(|key| f32::from_bits(turned(key) as u32)).collect()
 }
 
 /// Of the places where sorted values change, those next above the quantiles.
@@ -127,6 +136,27 @@ mod tests {
         let values: Vec<f32> = (0..1000).map(|value| (value * 7 % 1000) as f32).collect();
         let found = column(&values, 5);
         assert_eq!(found.edges, [199.5, 399.5, 599.5, 799.5]);
+    }
+
+    #[test]
+    fn whole_numbers_sort_as_the_numbers_do() {
+        let wild = [
+            0.0,
+            -0.0,
+            1.0,
+            -1.0,
+            f32::INFINITY,
+            f32::NEG_INFINITY,
+            f32::MIN_POSITIVE,
+            -3e38,
+            1e-45,
+            f32::NAN,
+            -7.5,
+        ];
+        let mut sorted: Vec<f32> = wild.into_iter().filter(|value| !value.is_nan()).collect();
+        sorted.sort_by(f32::total_cmp);
+        let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect::<Vec<_>>();
+        assert_eq!(bits(ascending(&wild)), bits(sorted));
     }
 
     #[test]

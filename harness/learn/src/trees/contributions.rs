@@ -1,9 +1,11 @@
-//! What each feature contributes to an account's uplift.
+//! What each feature contributes to an account's uplift, or to what a row of one arm is worth.
 
 use super::boosting::{Law, Margins, PARAMETERS};
 use super::causal::Averages;
 use super::causal_forest::CausalForest;
+use super::gbdt::ValueGbdt;
 use super::shap::{Explained, Shap, gauss_legendre};
+use super::slopes::Link;
 use super::uplift_tree::{UpliftLeaf, UpliftTree};
 use super::ziln_forest::ZilnForest;
 use super::ziln_gbdt::ZilnGbdt;
@@ -23,8 +25,8 @@ const PLACES: [usize; 4] = [16, 64, 256, 1024];
 /// ```
 ///
 /// Where uplift is itself additive (ziln-forest), `c_i = phi_i`. Elsewhere `c_i` are the prices of Aumann and Shapley along the
-/// straight path of the additive quantities: the six parameters of a ziln-gbdt, the sums of a causal forest. Source: Aumann and
-/// Shapley 1974; Lundberg et al. 2018 for the additive part.
+/// straight path of the additive quantities: the six parameters of a ziln-gbdt, the sums of a causal forest, the stages of boosted trees for
+/// one arm, whose value stands in the place of uplift. Source: Aumann and Shapley 1974; Lundberg et al. 2018 for the additive part.
 pub struct Contributions {
     shap: Shap,
     uplift: Uplift,
@@ -38,6 +40,8 @@ enum Uplift {
     Boosted { start: [f64; PARAMETERS] },
     /// Of sums over trees: how many say something, means of `t~, y~, t~^2, t~ y~`.
     Causal,
+    /// Of what is added to the start of each stage, how it is read, and the unit of all.
+    Stages { scale: f64, stages: Vec<(Link, f64)> },
 }
 
 impl Contributions {
@@ -74,6 +78,27 @@ impl Contributions {
             values: tree.leaves.iter().map(|leaf| leaf.step.concat()).collect(),
         });
         Self { shap: Shap::new(columns, trees), uplift: Uplift::Boosted { start: model.start } }
+    }
+
+    /// Of boosted trees for rows of one arm: contributions to the value.
+    pub fn of_value_gbdt(model: &ValueGbdt, columns: usize) -> Self {
+        let count = model.stages.len();
+        let trees = model.stages.iter().enumerate().flat_map(|(stage, of)| {
+            of.trees.iter().map(move |tree| Explained {
+                tree: &tree.tree,
+                covers: tree.leaves.iter().map(|leaf| leaf.rows).collect(),
+                values: tree
+                    .leaves
+                    .iter()
+                    .map(|leaf| {
+                        (0..count).map(|other| if other == stage { leaf.step } else { 0.0 }).collect()
+                    })
+                    .collect(),
+            })
+        });
+        let stages = model.stages.iter().map(|stage| (stage.link, stage.start)).collect();
+        let uplift = Uplift::Stages { scale: model.scale, stages };
+        Self { shap: Shap::new(columns, trees), uplift }
     }
 
     /// Of a causal forest.
@@ -171,6 +196,7 @@ impl Uplift {
                 Some(averages) => averages.effect().0,
                 None => 0.0,
             },
+            Uplift::Stages { scale, stages } => factors(stages, at).product::<f64>() * scale,
         }
     }
 
@@ -192,8 +218,23 @@ impl Uplift {
                 }
                 None => vec![0.0; at.len()],
             },
+            Uplift::Stages { scale, stages } => {
+                let others = |stage: usize| {
+                    let others = factors(stages, at).enumerate().filter(move |(other, _)| *other != stage);
+                    others.map(|(_, factor)| factor).product::<f64>()
+                };
+                let slope = |(stage, ((link, start), at)): (usize, (&(Link, f64), &f64))| {
+                    scale * link.slope(start + at) * others(stage)
+                };
+                stages.iter().zip(at).enumerate().map(slope).collect()
+            }
         }
     }
+}
+
+/// What stages say where so much is added to the start of each.
+fn factors<'a>(stages: &'a [(Link, f64)], at: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+    stages.iter().zip(at).map(|((link, start), at)| link.of(start + at))
 }
 
 fn margins(start: &[f64; PARAMETERS], at: &[f64]) -> Margins {
@@ -288,11 +329,17 @@ mod tests {
     /// Prices by a fine sum along the path, with slopes by finite differences.
     #[test]
     fn prices_are_those_of_the_path() {
-        let uplifts = [Uplift::Boosted { start: [-0.5, 1.0, -0.3] }, Uplift::Causal];
-        let bases = [vec![0.1, -0.2, 0.05, 0.2, 0.3, -0.1], vec![10.0, 0.4, 3.0, 2.6, 1.9]];
+        let stages = vec![(Link::Sigmoid, -0.4), (Link::Identity, 1.5)];
+        let uplifts = [
+            Uplift::Boosted { start: [-0.5, 1.0, -0.3] },
+            Uplift::Causal,
+            Uplift::Stages { scale: 3.0, stages },
+        ];
+        let bases = [vec![0.1, -0.2, 0.05, 0.2, 0.3, -0.1], vec![10.0, 0.4, 3.0, 2.6, 1.9], vec![0.2, -0.5]];
         let parts = [
             vec![vec![0.3, 0.1, 0.0, -0.2, 0.4, 0.1], vec![-0.6, 0.2, 0.1, 0.5, -0.3, 0.2]],
             vec![vec![0.0, 0.3, 1.0, 0.2, 0.9], vec![-1.0, -0.2, 2.0, -0.4, 1.5]],
+            vec![vec![0.7, 0.0], vec![-0.3, 1.1]],
         ];
         for ((uplift, base), parts) in uplifts.into_iter().zip(bases).zip(parts) {
             let parts: Vec<&[f64]> = parts.iter().map(Vec::as_slice).collect();

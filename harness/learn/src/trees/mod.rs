@@ -17,13 +17,18 @@ mod columns;
 mod contributions;
 #[cfg(test)]
 mod fixtures;
+mod gbdt;
+#[cfg(test)]
+mod gbdt_tests;
 mod grow;
+mod histogram;
 mod nuisance;
 #[cfg(test)]
 mod python_shap_tests;
 mod regression;
 mod rows;
 mod shap;
+mod slopes;
 mod tree;
 mod uplift_tree;
 #[cfg(test)]
@@ -45,11 +50,16 @@ pub use causal_forest::{CausalForest, CausalLeaf, CausalTree, Effect};
 pub use causal_spec::{CausalForestSpec, NuisanceSpec, Preset};
 pub use columns::{Columns, NamedColumns};
 pub use contributions::Contributions;
+pub use gbdt::{
+    GbdtSpec, GbdtTweedieSpec, SaidValue, Stage, ValueGbdt, ValueGbdtSpec, ValueLeaf, ValueLoss, ValueTree,
+};
 pub use grow::Cuts;
+pub use histogram::LEAST_INFORMATION;
 pub use nuisance::{Nuisances, OVERLAP};
 pub use regression::RegressionForest;
 pub use rows::{Rows, Said};
 pub use shap::{Explained, Shap};
+pub use slopes::{Link, MARGIN};
 pub use tree::{FlatTree, LevelSet, Place, Predicate, Split, Tree};
 pub use uplift_tree::{UpliftLeaf, UpliftTree, UpliftTreeSpec};
 pub use welch::Arm;

@@ -109,6 +109,27 @@ pub struct Rounds {
     pub validation: Vec<f64>,
 }
 
+impl Rounds {
+    /// The round with the least loss of the validation rows, the first among equals.
+    pub(super) fn best(&self) -> usize {
+        best(&self.validation)
+    }
+
+    /// Adds the losses of another stage; of a stage that stopped earlier the last ones count on.
+    pub(super) fn add(&mut self, other: Self) {
+        for (sums, losses) in [(&mut self.train, other.train), (&mut self.validation, other.validation)] {
+            let rounds = sums.len().max(losses.len());
+            if let (Some(&last), true) = (sums.last(), sums.len() < rounds) {
+                sums.resize(rounds, last);
+            }
+            sums.resize(rounds, 0.0);
+            let last = losses.last().copied().unwrap_or_default();
+            let losses = losses.into_iter().chain(std::iter::repeat(last));
+            sums.iter_mut().zip(losses).for_each(|(sum, loss)| *sum += loss);
+        }
+    }
+}
+
 impl ZilnGbdt {
     /// Boosts on the training rows; `validation` rows decide when to stop.
     pub fn fit(spec: &ZilnGbdtSpec, rows: &Rows, validation: &[u32], seeds: &Seeds) -> (Self, Rounds) {

@@ -4,8 +4,8 @@ use super::NamedMethod;
 use super::names::{missing, unique};
 use super::wire::{ExcludeWire, GridWire, MethodWire, Wire};
 use valor_base::input_error;
-use valor_learn::learner::TrainingSpec;
-use valor_learn::learner::catalog::{self, ObjectiveSpec, Options, Row, TreesRow};
+use valor_learn::learner::catalog::{self, ObjectiveSpec, Options, Row};
+use valor_learn::learner::{MethodSpec, TrainingSpec};
 
 /// What a method is trained with beside its backbone.
 enum Recipe<'a> {
@@ -102,7 +102,14 @@ fn method(
 ) -> anyhow::Result<NamedMethod> {
     let row = match catalog::row(backbone)? {
         Row::Network(row) => row,
-        Row::Trees(row) => return forest(row, &recipe, settings.0),
+        Row::Trees(row) => {
+            let named = Alone { key: row.key, name: row.name, what: "is made of trees" };
+            return named.method(&recipe, row.method(settings.0));
+        }
+        Row::Purchases(row) => {
+            let named = Alone { key: row.key, name: row.name, what: "is a law of purchases" };
+            return named.method(&recipe, row.method(settings.0));
+        }
     };
     let (name, components, spec) = match recipe {
         Recipe::Components(components) => {
@@ -120,21 +127,25 @@ fn method(
     Ok(NamedMethod { name, backbone: backbone.to_string(), components, spec })
 }
 
-/// Trees, which are composed of nothing else.
-fn forest(row: &TreesRow, recipe: &Recipe, options: &Options) -> anyhow::Result<NamedMethod> {
-    let alone = matches!(recipe, Recipe::Components(components) if components.is_empty());
-    if !alone {
-        return Err(input_error!(
-            "'{}' is made of trees and takes neither components nor objectives: list it with components = [] or in a \
-             [[method]] of its own",
-            row.key
-        ));
+/// What is composed of nothing else.
+struct Alone {
+    key: &'static str,
+    name: &'static str,
+    /// `is made of trees`.
+    what: &'static str,
+}
+
+impl Alone {
+    fn method(&self, recipe: &Recipe, spec: anyhow::Result<MethodSpec>) -> anyhow::Result<NamedMethod> {
+        let Self { key, name, what } = self;
+        let alone = matches!(recipe, Recipe::Components(components) if components.is_empty());
+        if !alone {
+            return Err(input_error!(
+                "'{key}' {what} and takes neither components nor objectives: list it with components = [] or in a \
+                 [[method]] of its own"
+            ));
+        }
+        let spec = spec.map_err(|error| input_error!("{name}: {error:#}"))?;
+        Ok(NamedMethod { name: name.to_string(), backbone: key.to_string(), components: Vec::new(), spec })
     }
-    let spec = row.method(options).map_err(|error| input_error!("{}: {error:#}", row.name))?;
-    Ok(NamedMethod {
-        name: row.name.to_string(),
-        backbone: row.key.to_string(),
-        components: Vec::new(),
-        spec,
-    })
 }

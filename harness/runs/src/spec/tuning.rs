@@ -154,7 +154,7 @@ impl Tuning {
             experiment.methods.iter().filter_map(|method| match &method.spec {
                 MethodSpec::Neural(spec) => Some(spec),
                 MethodSpec::Tuned(tuned) => tuned.candidates.first(),
-                MethodSpec::Trees(_) => None,
+                MethodSpec::Trees(_) | MethodSpec::Purchases(_) => None,
             })
         };
         let Some(key) = self.ranges.keys().find(|key| specs().all(|spec| key.get(spec).is_none())) else {

@@ -16,6 +16,8 @@ pub struct Prepared {
     encoder: Encoder,
     kinds: Vec<ColumnKind>,
     features: Matrix,
+    /// Names of the encoded columns; before rows are encoded those of the raw features.
+    names: Vec<String>,
     split: Split,
     /// Identity of the rows that models are judged on.
     pub evaluation_id: String,
@@ -47,6 +49,7 @@ impl Prepared {
         prepared.encoder = encoder;
         prepared.dataset.notes.extend(pooled);
         prepared.kinds = prepared.encoder.kinds();
+        prepared.names = prepared.encoder.names();
         prepared.features = prepared.encoder.encode(&prepared.dataset)?;
         prepared.estimate_propensity(encoding)?;
         // The raw values are not needed any more, and they are as large as the encoded ones.
@@ -64,7 +67,8 @@ impl Prepared {
         };
         let (encoder, kinds, features) = Default::default();
         let (dataset, split, evaluation_id) = (parted.dataset, parted.split, Self::evaluation_id(job)?);
-        Ok(Self { evaluation_id, dataset, encoder, kinds, features, split, evaluation })
+        let names = dataset.features.iter().map(|feature| feature.name.clone()).collect();
+        Ok(Self { evaluation_id, dataset, encoder, kinds, features, names, split, evaluation })
     }
 
     /// Identity of the rows that models are judged on: fresh ones are the same however rows are parted and however many are
@@ -111,6 +115,7 @@ impl Prepared {
         Task {
             features: &self.features,
             kinds: &self.kinds,
+            columns: &self.names,
             treatment: self.dataset.treatment.as_ref(),
             outcome: &self.dataset.outcome,
             origin: self.dataset.origin.as_deref(),

@@ -1,4 +1,4 @@
-//! `valor explain`: what each feature contributes to each account's uplift, as tables and a page; single trees as text.
+//! `valor explain`: what each feature contributes to each account's uplift or value, as tables and a page; single trees as text.
 
 mod folder;
 mod rows;
@@ -94,7 +94,7 @@ fn rows(
     let reading = arguments.reading.over(&model.about.dialect);
     let stream = Stream::open(data, reading, encoder.numeric().collect(), encoder.categorical().collect())?;
     let ids = Ids::find(arguments.id.as_deref(), data, stream.schema())?;
-    let schema = rows::schema(&ids, &arguments.prefix, &features)?;
+    let schema = rows::schema(&ids, explained.trees.question(), &arguments.prefix, &features)?;
     let asked = asked(arguments)?;
     for file in rows::FILES {
         if same(data, &out.join(file)) {
@@ -152,6 +152,7 @@ fn render(
     let page = explain::About {
         method: &about.model.slug(),
         attribution: explained.trees.attribution(),
+        question: explained.trees.question(),
         data: &data.file_name().unwrap_or_default().to_string_lossy(),
         id: &about.id,
         ids: &work.ids.words(),

@@ -324,11 +324,18 @@ fn every_backbone_and_method_of_trees_stands_in_documents_and_fixtures() {
             "no fixture of networks has a case of {key}"
         );
     }
-    for row in &catalog::TREES {
+    for row in catalog::TREES.iter().chain(&catalog::ONE_ARM_TREES) {
         let key = row.key;
         assert!(trees.contains(&format!("\n## {key}\n")), "docs/methods/trees.md: no section {key}");
         assert!(reference.contains(&format!("`\"{key}\"`")), "docs/reference/experiments.md lacks {key}");
         assert!(models.contains(&format!("({key})")), "docs/reference/models.md: no answer of {key}");
+    }
+    let ltv = read("docs/methods/ltv.md");
+    for row in &catalog::PURCHASES {
+        let (key, name) = (row.key, row.name);
+        assert!(ltv.contains(&format!("key `{key}`, in tables {name}")), "docs/methods/ltv.md lacks {key}");
+        assert!(reference.contains(&format!("`\"{key}\"`")), "docs/reference/experiments.md lacks {key}");
+        assert!(models.contains(&format!("Of a {key}: ")), "docs/reference/models.md: no answer of {key}");
     }
 }
 

@@ -292,3 +292,123 @@ fn the_recipe_of_criteo_runs_on_files_of_its_form() {
         assert_eq!(record["rows"]["test"], 160, "the latest 40 %");
     }
 }
+
+/// What is learned from purchases alone, and boosted trees, on rows of a log.
+const OF_PURCHASES: &str = r#"
+seeds = [1]
+
+[[dataset]]
+name = "customers"
+
+[dataset.table]
+path = "../rows.csv"
+outcome = "label_30"
+numeric = ["tenure", "recency", "frequency", "spend", "first_spend", "spend_mean"]
+
+[split]
+test = 0.3
+validation = 0.2
+
+[model]
+bg-nbd.horizon = 30
+gbdt = { rounds = 30, patience = 5, leaf-rows = 5 }
+
+[grid]
+backbones = ["bg-nbd", "gbdt", "gbdt-tweedie", "gbdt-two-stage"]
+components = [[]]
+"#;
+
+#[test]
+fn laws_of_purchases_and_boosted_trees_learn_from_rows_of_a_log_and_score_raw_ones() {
+    let workspace = workspace();
+    workspace.succeed(&format!("{PREPARE} --cutoff 2024-03-15,2024-04-15 --horizon 30 --out rows.csv"));
+    workspace.write("experiments/small.toml", OF_PURCHASES);
+    workspace.succeed("run experiments/small.toml --results results");
+    let records = workspace.records("results");
+    assert_eq!(records.len(), 4);
+    let names = ["BG/NBD + Gamma-Gamma", "GBDT", "GBDT (Tweedie)", "GBDT (two-stage)"];
+    for (place, name) in names.into_iter().enumerate() {
+        let words = "fit experiments/small.toml --seed 1 --out model.safetensors --method";
+        let output = workspace.command(words).arg(name).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        workspace.succeed("score model.safetensors rows.csv --out scored.csv");
+        let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
+        let header = scored.lines().next().unwrap();
+        assert!(header.contains(",value"), "{name}: {header}");
+        assert_eq!(header.contains(",conversion"), place == 0 || place == 3, "{name}: {header}");
+        assert!(!scored.contains("NaN") && !scored.contains("inf"), "{name}");
+        if place > 0 {
+            workspace.succeed("explain model.safetensors rows.csv --out why");
+            let page = fs::read_to_string(workspace.path("why/index.html")).unwrap();
+            let words = ["What accounts are worth", "Highest value", "raises value"];
+            assert!(words.iter().all(|words| page.contains(words)), "{name}");
+            assert!(!page.contains("raises uplift") && !page.contains("persuad"), "{name}");
+            let table = fs::read_to_string(workspace.path("why/contributions.csv")).unwrap();
+            assert!(table.starts_with("row,value,base,tenure,"), "{}", table.lines().next().unwrap());
+            workspace.succeed("explain model.safetensors --tree 1");
+        } else {
+            let parts = ["a law of purchases (bg-nbd)", "whose value has no contributions", "gbdt-two-stage"];
+            workspace.refuse("explain model.safetensors rows.csv --out why", &parts);
+        }
+    }
+    // A scored row is answered whatever it holds.
+    let rows = "tenure,recency,frequency,spend,first_spend,spend_mean\n90,200,3,9,1,3\n,,,,,\n90,90,1,5,5,5\n-4,-4,-4,-4,-4,-4\n";
+    workspace.write("strange.csv", rows);
+    let output = workspace
+        .command("fit experiments/small.toml --seed 1 --out model.safetensors --method")
+        .arg(names[0])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    workspace.succeed("score model.safetensors strange.csv --out scored.csv");
+    let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
+    assert!(scored.lines().count() == 5 && !scored.contains("NaN"), "{scored}");
+}
+
+#[test]
+fn rows_that_no_law_of_purchases_can_have_are_refused_by_row_and_column() {
+    let workspace = Workspace::new();
+    let experiment = OF_PURCHASES
+        .replace("\"gbdt\", \"gbdt-tweedie\", \"gbdt-two-stage\"", "")
+        .replace("bg-nbd\", ]", "bg-nbd\"]");
+    workspace.write("experiments/small.toml", &experiment);
+    let line = |row: usize, frequency: i64, recency: i64| {
+        let spend = 10 * frequency + (row as i64 % 3);
+        format!("90,{recency},{frequency},{spend},10,10,{}\n", row % 4)
+    };
+    let header = "tenure,recency,frequency,spend,first_spend,spend_mean,label_30\n";
+    let refused = |frequency: &dyn Fn(usize) -> i64, recency: &dyn Fn(usize) -> i64, parts: &[&str]| {
+        let rows: String = (0..40).map(|row| line(row, frequency(row), recency(row))).collect();
+        workspace.write("rows.csv", format!("{header}{rows}"));
+        let output = workspace
+            .command("fit experiments/small.toml --seed 1 --out model.safetensors --method")
+            .arg("BG/NBD + Gamma-Gamma")
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+        assert!(!workspace.path("model.safetensors").exists());
+    };
+    let (some, early) = (|row: usize| 1 + (row as i64 % 4), |row: usize| if row % 4 == 0 { 90 } else { 20 });
+    refused(&|_| 1, &|_| 90, &["in none of", "purchase after the first"]);
+    refused(&|_| 3, &|_| 20, &["there are 2 purchases after the first"]);
+    refused(&|row| if row == 6 { -2 } else { some(row) }, &early, &["row 7, column 'frequency': found -2"]);
+    refused(
+        &some,
+        &|row| if row == 5 { 95 } else { early(row) },
+        &["row 6, column 'recency': found 95", "age, 90"],
+    );
+    refused(&some, &|_| 20, &["column 'recency': found 20", "--window"]);
+    workspace.write("experiments/small.toml", experiment.replace("\"tenure\", ", ""));
+    refused(&some, &early, &["'tenure' (model.bg-nbd.age) is not among the rows' features"]);
+    let fixed = experiment
+        .replace("\"tenure\", ", "")
+        .replace("bg-nbd.horizon = 30", "bg-nbd = { horizon = 30, age = 90 }");
+    workspace.write("experiments/small.toml", fixed);
+    let rows: String = (0..40).map(|row| line(row, some(row), early(row))).collect();
+    workspace.write("rows.csv", format!("{header}{rows}"));
+    let words = "fit experiments/small.toml --seed 1 --out model.safetensors --method";
+    let output = workspace.command(words).arg("BG/NBD + Gamma-Gamma").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+}

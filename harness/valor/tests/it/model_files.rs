@@ -62,7 +62,8 @@ fn who_reads_the_file_and_the_page_scores_the_same() {
 fn every_backbone_and_every_kind_of_trees_is_among_the_models_that_others_read() {
     let names = kept_models();
     let networks = catalog::BACKBONES.iter().chain(&catalog::ONE_ARM).map(|row| row.key);
-    for key in networks.chain(catalog::TREES.iter().map(|row| row.key)) {
+    let trees = catalog::TREES.iter().chain(&catalog::ONE_ARM_TREES).map(|row| row.key);
+    for key in networks.chain(trees).chain(catalog::PURCHASES.iter().map(|row| row.key)) {
         assert!(names.iter().any(|name| name == key), "{key}: {names:?}");
     }
     let abouts = names.iter().map(|name| {

@@ -91,10 +91,19 @@ value-sim = {}
 [grid]
 backbones = ["mlp", "two-stage", "mmoe", "exp-ltv", "opt-dist"]
 components = [[]]
+
+[[method]]
+backbone = "gbdt"
+
+[[method]]
+backbone = "gbdt-tweedie"
+
+[[method]]
+backbone = "bg-nbd"
 "#;
 
-/// Keys of `[model]` that only methods for such rows use.
-const OF_VALUE: &[&str] = &["two-stage", "mmoe", "exp-ltv", "opt-dist"];
+/// Keys below `model` that only methods for rows without a treatment use.
+const OF_VALUE: &[&str] = &["two-stage", "mmoe", "exp-ltv", "opt-dist", "gbdt", "bg-nbd"];
 
 /// Where a key is allowed: a claim of its kind, of those above.
 fn place_of(place: &str, key: &str) -> String {

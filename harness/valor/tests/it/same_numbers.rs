@@ -117,6 +117,7 @@ fn stack(method: &MethodSpec, seeds: &[u64]) -> Vec<Replicate> {
     let task = Task {
         features: &features,
         kinds: &[],
+        columns: &[],
         treatment: rows.treatment.as_ref(),
         outcome: &rows.outcome,
         origin: None,

@@ -10,7 +10,10 @@ use crate::objectives::{
     BucketResidualSpec, CascadeSpec, DistillationSpec, FocalZilnSpec, MmdSpec, PartsSpec, RankingSpec,
     RobinsonSpec, SinkhornSpec, SubDistributionsSpec, TweedieSpec, Unit, WhalesSpec,
 };
-use crate::trees::{CausalForestSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec};
+use crate::purchases::BgNbdSpec;
+use crate::trees::{
+    CausalForestSpec, GbdtSpec, GbdtTweedieSpec, UpliftTreeSpec, ZilnForestSpec, ZilnGbdtSpec,
+};
 use serde::{Deserialize, Serialize};
 use valor_base::error::not_negative;
 
@@ -98,6 +101,12 @@ pub struct Options {
     pub ziln_gbdt: ZilnGbdtSpec,
     /// Options of the uplift-tree.
     pub uplift_tree: UpliftTreeSpec,
+    /// Options of boosted trees for rows of one arm, whatever their loss.
+    pub gbdt: GbdtSpec,
+    /// Options of Tweedie's deviance of boosted trees.
+    pub gbdt_tweedie: GbdtTweedieSpec,
+    /// Options of BG/NBD with Gamma-Gamma.
+    pub bg_nbd: BgNbdSpec,
 }
 
 /// Options of CORAL, CORN, OR-CNN and a softmax of buckets.
@@ -213,6 +222,9 @@ impl Default for Options {
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),
             uplift_tree: UpliftTreeSpec::default(),
+            gbdt: GbdtSpec::default(),
+            gbdt_tweedie: GbdtTweedieSpec::default(),
+            bg_nbd: BgNbdSpec::default(),
         }
     }
 }

@@ -139,7 +139,7 @@ mod tests {
     fn network(saved: &mut SavedModel) -> &mut NeuralSpec {
         match &mut saved.spec {
             TrainedSpec::Network(spec) => spec,
-            TrainedSpec::Trees(_) => panic!(),
+            TrainedSpec::Trees(_) | TrainedSpec::Purchases(_) => panic!(),
         }
     }
 

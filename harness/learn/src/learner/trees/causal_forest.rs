@@ -1,7 +1,7 @@
 //! A causal forest: what it says, how it is saved and restored.
 
 use super::facts::{Attribution, LeafFacts};
-use super::grown::{Answer, Grown};
+use super::grown::{Answer, Grown, two};
 use super::saved::{EFFECT, OUTCOME, SHARE, TREATMENT, double, group, trees};
 use crate::learner::{Parameter, SavedModel, Values};
 use crate::trees::{
@@ -21,13 +21,13 @@ impl Grown for CausalForest {
     /// m = e E_1 + (1 - e) E_0, so the effect parts the marginal outcome by the propensity.
     fn answers(&self, rows: &[&[f32]]) -> Vec<Answer> {
         let answer = |(uplift, (outcome, share)): (f64, (f64, f64))| {
-            let expected = [outcome - share * uplift, outcome + (1.0 - share) * uplift];
-            Answer { uplift, expected, conversion: [0.0; 2] }
+            let expected = two([outcome - share * uplift, outcome + (1.0 - share) * uplift]);
+            Answer { score: uplift, expected, conversion: two([0.0; 2]) }
         };
         self.effects(rows).into_iter().zip(self.nuisances.predict_all(rows)).map(answer).collect()
     }
 
-    fn uplifts(&self, rows: &[&[f32]]) -> Vec<f64> {
+    fn scores(&self, rows: &[&[f32]]) -> Vec<f64> {
         self.effects(rows)
     }
 

@@ -5,6 +5,7 @@ pub use super::facts::{Attribution, Fact, LeafFacts};
 use super::{Forest, TreesSpec};
 use crate::learner::{SavedModel, TrainedSpec};
 use crate::trees::{Contributions, Tree};
+use valor_base::question::Question;
 
 /// Trees that explain themselves.
 pub struct Explainer {
@@ -51,14 +52,19 @@ impl Explainer {
         self.contributions.base()
     }
 
-    /// One number per feature; with the base they add up to the uplift.
+    /// What the trees answer.
+    pub fn question(&self) -> Question {
+        self.forest.grown.question()
+    }
+
+    /// One number per feature; with the base they add up to the score.
     pub fn contributions(&self, row: &[f32]) -> Vec<f64> {
         self.contributions.of(row)
     }
 
-    /// What the trees say of a row, outcome units.
-    pub fn uplift(&self, row: &[f32]) -> f64 {
-        self.forest.grown.uplifts(&[row])[0]
+    /// What the trees say of a row, outcome units: its uplift, or of one arm its value.
+    pub fn score(&self, row: &[f32]) -> f64 {
+        self.forest.grown.scores(&[row])[0]
     }
 
     /// Whether it is one tree to decide by.

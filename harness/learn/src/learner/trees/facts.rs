@@ -3,9 +3,9 @@
 /// How contributions of features are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Attribution {
-    /// Uplift is additive over trees: exact Shapley values along their paths.
+    /// Uplift, or the value of one arm, is additive over trees: exact Shapley values along their paths.
     Shapley,
-    /// Uplift is a function of what is additive: prices along a straight path.
+    /// It is a function of what is additive: prices along a straight path.
     AumannShapley,
 }
 
@@ -24,7 +24,7 @@ impl Attribution {
 pub struct LeafFacts {
     /// Rows that it was estimated on.
     pub rows: f64,
-    /// What it says of uplift, outcome units; nothing where leaves say something else.
+    /// What it says of uplift, outcome units; nothing where leaves say something else, as for rows of one arm.
     pub uplift: Option<f64>,
     /// Its 95 % interval, where there is one.
     pub interval: Option<(f64, f64)>,
@@ -43,4 +43,6 @@ pub enum Fact {
     Expected([f64; 2]),
     /// What is added to a parameter under control and treatment.
     Step(&'static str, [f64; 2]),
+    /// What is added to a sum where there is one arm.
+    OneStep(&'static str, f64),
 }

@@ -3,18 +3,24 @@
 use super::facts::{Attribution, LeafFacts};
 use crate::learner::Parameter;
 use crate::trees::{Contributions, Said, Tree};
+use valor_base::question::{Arms, Question};
 
 /// Grown trees. Each kind stands in a file of its own, with how it is saved and restored.
 pub(super) trait Grown: Send + Sync {
-    /// The trees that decide the uplift.
+    /// What it answers.
+    fn question(&self) -> Question {
+        Question::Uplift
+    }
+
+    /// The trees that decide the score.
     fn trees(&self) -> Vec<&Tree>;
 
     /// What is said of rows. A row's values depend neither on its place nor on the other rows.
     fn answers(&self, rows: &[&[f32]]) -> Vec<Answer>;
 
-    /// The uplifts alone, where they can be had for less. The same bits.
-    fn uplifts(&self, rows: &[&[f32]]) -> Vec<f64> {
-        self.answers(rows).iter().map(|answer| answer.uplift).collect()
+    /// The scores alone, where they can be had for less. The same bits.
+    fn scores(&self, rows: &[&[f32]]) -> Vec<f64> {
+        self.answers(rows).iter().map(|answer| answer.score).collect()
     }
 
     /// Whether answers have conversions.
@@ -46,16 +52,22 @@ pub(super) trait Grown: Send + Sync {
 }
 
 /// What is said of a row, outcome units.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(super) struct Answer {
-    pub(super) uplift: f64,
-    /// Under control and treatment.
-    pub(super) expected: [f64; 2],
-    pub(super) conversion: [f64; 2],
+    /// Uplift, or what a row of one arm is worth.
+    pub(super) score: f64,
+    pub(super) expected: Arms<f64>,
+    /// 0 where there is none.
+    pub(super) conversion: Arms<f64>,
+}
+
+/// Of control and treated.
+pub(super) fn two([control, treated]: [f64; 2]) -> Arms<f64> {
+    Arms::Two { control, treated }
 }
 
 impl From<Said> for Answer {
     fn from(said: Said) -> Self {
-        Self { uplift: said.uplift(), expected: said.expected, conversion: said.conversion }
+        Self { score: said.uplift(), expected: two(said.expected), conversion: two(said.conversion) }
     }
 }

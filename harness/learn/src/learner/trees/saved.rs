@@ -20,7 +20,9 @@ pub(super) const TREES: &str = "trees";
 pub(super) const EFFECT: &str = "effect";
 pub(super) const OUTCOME: &str = "outcome";
 pub(super) const TREATMENT: &str = "treatment";
-/// What the rows of a ziln-gbdt start from.
+/// Outcome units in one unit of boosted trees for one arm.
+pub(super) const SCALE: &str = "scale";
+/// What the rows of boosted trees start from.
 pub(super) const START: &str = "start";
 /// Mean propensity of a causal forest's training rows.
 pub(super) const SHARE: &str = "share";

@@ -3,8 +3,8 @@
 //! Names and equations stand in docs/reference/models.md, Trees. Every constant comes from where the trees take it.
 
 use super::TreesSpec;
-use super::saved::{EFFECT, OUTCOME, SHARE, START, TREATMENT, TREES};
-use crate::trees::{LOG_SIGMA, LOGIT, MOST_BINS, OVERLAP, ROUNDING};
+use super::saved::{EFFECT, OUTCOME, SCALE, SHARE, START, TREATMENT, TREES};
+use crate::trees::{LOG_SIGMA, LOGIT, Link, MARGIN, MOST_BINS, OVERLAP, ROUNDING};
 use serde::Serialize;
 
 /// What the numbers of the tensors are, and how they become an answer.
@@ -55,6 +55,15 @@ enum Answer {
     },
     /// What the leaf says.
     Leaf { of: &'static str },
+    /// Of one arm: a product of sums over trees, each read by a function.
+    Product { stages: Vec<StageSteps>, start: &'static str, scale: &'static str, margin: Range },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct StageSteps {
+    of: &'static str,
+    function: Link,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -99,6 +108,7 @@ const UPLIFT_LEAF: [&str; 10] = [
     "error.treated",
     "effective-rows.treated",
 ];
+const VALUE_LEAF: [&str; 2] = ["rows", "step"];
 const CAUSAL_LEAF: [&str; 5] = ["rows", "t", "y", "tt", "ty"];
 const REGRESSION_LEAF: [&str; 1] = ["mean"];
 
@@ -132,6 +142,13 @@ impl TreesSpec {
                     sigma_square: SIGMA_SQUARE,
                 };
                 (vec![group(TREES, &BOOSTED_LEAF)], answer)
+            }
+            TreesSpec::Gbdt(spec) => {
+                let stages = spec.stages();
+                let groups = stages.iter().map(|(name, _)| group(name, &VALUE_LEAF)).collect();
+                let stages = stages.into_iter().map(|(of, function)| StageSteps { of, function }).collect();
+                let margin = Range { least: -MARGIN, most: MARGIN };
+                (groups, Answer::Product { stages, start: START, scale: SCALE, margin })
             }
             TreesSpec::UpliftTree(_) => (vec![group(TREES, &UPLIFT_LEAF)], Answer::Leaf { of: TREES }),
         };

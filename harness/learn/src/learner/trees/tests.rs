@@ -2,7 +2,8 @@
 
 use super::explain::Explainer;
 use super::*;
-use crate::learner::{Device, Nobody, Values};
+use crate::learner::catalog;
+use crate::learner::{Device, MethodSpec, Nobody, Values};
 use rand::Rng;
 use valor_data::Treatment;
 use valor_data::encode::ColumnKind;
@@ -45,6 +46,7 @@ impl Planted {
         Task {
             features: &self.features,
             kinds: &self.kinds,
+            columns: &[],
             treatment: Some(&self.treatment),
             outcome: &self.outcome,
             origin: None,
@@ -127,7 +129,7 @@ fn contributions_add_up_whatever_the_method() {
         let mut sizes = [0.0; 3];
         for row in 0..300 {
             let row = planted.features.row(row);
-            let (found, uplift) = (explainer.contributions(row), explainer.uplift(row));
+            let (found, uplift) = (explainer.contributions(row), explainer.score(row));
             let sum = explainer.base() + found.iter().sum::<f64>();
             assert!((sum - uplift).abs() <= 1e-9 * uplift.abs().max(1.0), "{spec:?}: {sum} is not {uplift}");
             sizes.iter_mut().zip(&found).for_each(|(size, found)| *size += found.abs());
@@ -204,7 +206,7 @@ fn hard_rows_give_finite_answers_that_explain_themselves() {
             for row in 0..20 {
                 let row = planted.features.row(row);
                 let sum = explainer.base() + explainer.contributions(row).iter().sum::<f64>();
-                let uplift = explainer.uplift(row);
+                let uplift = explainer.score(row);
                 assert!((sum - uplift).abs() <= 1e-9 * uplift.abs().max(1.0), "{}, {name}", spec.slug());
             }
         }
@@ -256,6 +258,7 @@ fn trees_that_are_not_those_of_the_spec_are_refused_by_name() {
             TreesSpec::CausalForest(spec) => spec.depth = 1,
             TreesSpec::ZilnGbdt(spec) => spec.depth = 1,
             TreesSpec::UpliftTree(spec) => spec.depth = 0,
+            TreesSpec::Gbdt(spec) => spec.trees.depth = 1,
         });
         assert!(shallow.contains("tree 1 of '") && shallow.contains("levels of splits"), "{shallow}");
         let mut deep = saved.clone();
@@ -269,5 +272,87 @@ fn trees_that_are_not_those_of_the_spec_are_refused_by_name() {
         nodes.copy_within(2..4, place * 6 + 2);
         let error = format!("{:#}", again(&deep).map(drop).unwrap_err());
         assert!(error.contains("is not whole"), "{error}");
+    }
+}
+
+/// Every loss for rows of one arm.
+fn one_arm() -> Vec<TreesSpec> {
+    let mut options = catalog::Options::default();
+    options.gbdt.rounds = 40;
+    let spec = |row: &catalog::TreesRow| match row.method(&options).unwrap() {
+        MethodSpec::Trees(spec) => spec,
+        MethodSpec::Neural(_) | MethodSpec::Tuned(_) | MethodSpec::Purchases(_) => panic!("trees"),
+    };
+    catalog::ONE_ARM_TREES.iter().map(spec).collect()
+}
+
+#[test]
+fn trees_of_one_arm_find_what_is_planted_and_are_restored_with_the_same_bits() {
+    let mut planted = Planted::new();
+    planted.treatment.assigned.fill(true);
+    let task = Task { treatment: None, ..planted.task() };
+    for spec in one_arm() {
+        let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
+        let fitted = fit(&spec, &task, &[1, 2], context, &mut Nobody).unwrap();
+        assert_eq!(fitted.replicates[0].predictions, fitted.replicates[1].predictions, "no seed is used");
+        let said = fitted.replicates[0].predictions.clone().unwrap();
+        assert_eq!(said.question(), Question::Value);
+        assert_eq!(said.conversion.is_some(), spec.slug() == "gbdt-two-stage");
+        assert_eq!(said.expected, Arms::One(said.score.clone()));
+        let mean = |above: bool, of: &dyn Fn(usize) -> f64| {
+            let rows: Vec<usize> =
+                (0..2000).filter(|&row| (planted.features.row(row)[0] > 0.0) == above).collect();
+            rows.iter().map(|&row| of(row)).sum::<f64>() / rows.len() as f64
+        };
+        for above in [true, false] {
+            let (found, known) =
+                (mean(above, &|row| f64::from(said.score[row])), mean(above, &|row| planted.outcome[row]));
+            assert!((found / known - 1.0).abs() < 0.1, "{}: {found}, {known}", spec.slug());
+        }
+        let epochs = &fitted.replicates[0].epochs;
+        assert!(epochs.len() == 40 && epochs[39].total < epochs[0].total);
+        let saved = fitted.scorer.saved();
+        let restored = again(&saved).unwrap();
+        assert_eq!(restored.predictions(&planted.features), said);
+        assert_eq!(restored.score(&planted.features), said.score);
+        assert_eq!((restored.saved(), restored.question()), (saved.clone(), Question::Value));
+        let explainer = Explainer::of(&saved).unwrap().unwrap();
+        for row in 0..200 {
+            let row = planted.features.row(row);
+            let sum = explainer.base() + explainer.contributions(row).iter().sum::<f64>();
+            let value = explainer.score(row);
+            assert!((sum - value).abs() <= 1e-9 * value.abs().max(1.0), "{}: {sum}, {value}", spec.slug());
+        }
+        assert!(explainer.listing(explainer.trees() - 1).is_some());
+        let mut other = saved.clone();
+        other.parameters.retain(|parameter| parameter.name != "scale");
+        assert!(again(&other).is_err());
+        let message = check(&spec, &Task { outcome: &[-1.0; 2000], ..task_of(&planted) }).map(drop);
+        assert_eq!(message.is_err(), spec.slug() != "gbdt", "outcomes below 0");
+    }
+}
+
+fn task_of(planted: &Planted) -> Task<'_> {
+    Task { treatment: None, ..planted.task() }
+}
+
+#[test]
+fn hard_rows_of_one_arm_give_finite_values_that_explain_themselves() {
+    for spec in one_arm() {
+        for (name, planted) in hard() {
+            let forest = Forest::grow(&spec, &task_of(&planted), &Seeds::new(1)).0;
+            let said = forest.predictions(&planted.features);
+            let all = said.clone().into_columns();
+            assert!(all.into_iter().flatten().all(|value| value.is_finite()), "{}, {name}", spec.slug());
+            let saved = forest.saved();
+            assert_eq!(again(&saved).unwrap().score(&planted.features), said.score, "{name}");
+            let explainer = Explainer::of(&saved).unwrap().unwrap();
+            for row in 0..20 {
+                let row = planted.features.row(row);
+                let sum = explainer.base() + explainer.contributions(row).iter().sum::<f64>();
+                let value = explainer.score(row);
+                assert!((sum - value).abs() <= 1e-9 * value.abs().max(1.0), "{}, {name}", spec.slug());
+            }
+        }
     }
 }

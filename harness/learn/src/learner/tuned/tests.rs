@@ -37,6 +37,7 @@ impl Planted {
         Task {
             features: &self.features,
             kinds: &[],
+            columns: &[],
             treatment: Some(&self.treatment),
             outcome: &self.outcome,
             origin: None,

@@ -12,13 +12,13 @@ use std::path::Path;
 use std::sync::Arc;
 use valor_analysis::explain::{Digest, Feature, Part};
 use valor_base::input_error;
+use valor_base::question::Question;
 use valor_data::table::stream::{Chunk, Stream};
 use valor_io::table::{Format, as_text};
 use valor_learn::model::{Explained, Explanations};
 
 /// What is written.
 pub(super) const FILES: [&str; 3] = ["contributions.csv", "contributions.parquet", "index.html"];
-const UPLIFT: &str = "uplift";
 const BASE: &str = "base";
 const ROW: &str = "row";
 
@@ -65,13 +65,18 @@ impl Ids {
 }
 
 /// The columns of the tables. Refuses names that would stand twice.
-pub(super) fn schema(ids: &Ids, prefix: &str, features: &[Feature]) -> anyhow::Result<SchemaRef> {
+pub(super) fn schema(
+    ids: &Ids,
+    question: Question,
+    prefix: &str,
+    features: &[Feature],
+) -> anyhow::Result<SchemaRef> {
     let number = |name: String| Field::new(name, DataType::Float64, false);
     let id = ids.field.name();
-    if id == UPLIFT || id == BASE {
+    if id == question.score() || id == BASE {
         return Err(input_error!("--id {id}: the table has a column '{id}' of its own"));
     }
-    let mut fields = vec![ids.field.clone(), number(UPLIFT.to_string()), number(BASE.to_string())];
+    let mut fields = vec![ids.field.clone(), number(question.score().to_string()), number(BASE.to_string())];
     for feature in features {
         let name = format!("{prefix}{}", feature.name);
         if fields.iter().any(|field| *field.name() == name) {
@@ -157,8 +162,8 @@ impl<'a> Work<'a> {
             Arc::new(Float64Array::from_iter_values(values)) as ArrayRef
         };
         let columns = (0..features).map(column);
-        let uplift = Arc::new(Float64Array::from(found.uplift.clone())) as ArrayRef;
-        let columns = [ids, uplift, Arc::new(base)].into_iter().chain(columns).collect();
+        let score = Arc::new(Float64Array::from(found.score.clone())) as ArrayRef;
+        let columns = [ids, score, Arc::new(base)].into_iter().chain(columns).collect();
         RecordBatch::try_new(self.schema.clone(), columns).context("the contributions do not fit the rows")
     }
 }

@@ -7,6 +7,7 @@ use crate::report::explain::{Names, tree_svg, tree_text};
 use std::io::Write;
 use valor_analysis::explain::Feature;
 use valor_base::input_error;
+use valor_base::question::Question;
 use valor_learn::model::Explained;
 use valor_page::amount::Unit;
 
@@ -30,7 +31,11 @@ pub(super) fn print(
     let text = tree_text::draw(&listing, &names, &unit, arguments.depth);
     let leaves = listing.leaves.len();
     let many = if leaves == 1 { "leaf" } else { "leaves" };
-    println!("{spec}, tree {number} of {count}, {leaves} {many}; arrows lead from control to treated");
+    let arrows = match explained.trees.question() {
+        Question::Uplift => "; arrows lead from control to treated",
+        Question::Value => "",
+    };
+    println!("{spec}, tree {number} of {count}, {leaves} {many}{arrows}");
     println!("{}", text.trim_end());
     if let Some(out) = &arguments.out {
         let folder = Folder::new(out)?;

@@ -96,6 +96,7 @@ pub(super) fn facts(leaf: &LeafFacts, amount: &dyn Fn(f64) -> String) -> Vec<Str
         Fact::Expected([control, treated]) => {
             format!("mean spend {} \u{2192} {}", amount(*control), amount(*treated))
         }
+        Fact::OneStep(name, step) => format!("{name} {}", plain_signed(*step)),
         Fact::Step(name, [control, treated]) => {
             let step = |value: f64| plain_signed(value);
             format!("{name} {} control, {} treated", step(*control), step(*treated))

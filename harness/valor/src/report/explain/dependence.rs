@@ -1,7 +1,7 @@
 //! How one feature's contribution depends on its value.
 
 use super::account::plain;
-use super::summary::AXIS;
+use super::summary::axis;
 use valor_analysis::explain::{Account, Feature};
 use valor_data::encode::FeatureSummary;
 use valor_learn::model::Cell;
@@ -23,15 +23,24 @@ const BOTTOM: f64 = 42.0;
 /// Room for dots without a value.
 const GAP: f64 = 46.0;
 
-/// The plot of a feature, and how many dots lie beyond its axes.
-pub(super) fn draw(feature: &Feature, sample: &[Account], place: usize, unit: &Unit) -> (String, usize) {
+/// The plot of a feature, with the unit and the name of what it contributes to, and how many dots lie beyond its axes.
+pub(super) fn draw(
+    feature: &Feature,
+    sample: &[Account],
+    place: usize,
+    amounts: (&Unit, &str),
+) -> (String, usize) {
     match feature.known() {
-        FeatureSummary::Levels(levels) => by_level(feature, levels, (sample, place), unit),
-        FeatureSummary::Number { .. } => by_value(feature, (sample, place), unit),
+        FeatureSummary::Levels(levels) => by_level(feature, levels, (sample, place), amounts),
+        FeatureSummary::Number { .. } => by_value(feature, (sample, place), amounts),
     }
 }
 
-fn by_value(feature: &Feature, (sample, place): (&[Account], usize), unit: &Unit) -> (String, usize) {
+fn by_value(
+    feature: &Feature,
+    (sample, place): (&[Account], usize),
+    (unit, score): (&Unit, &str),
+) -> (String, usize) {
     let (mut there, mut gaps) = (Vec::new(), Vec::new());
     for account in sample {
         let contribution = account.contributions[place];
@@ -56,7 +65,7 @@ fn by_value(feature: &Feature, (sample, place): (&[Account], usize), unit: &Unit
     canvas.dots("v0", &there.iter().map(|(value, found)| (x.at(*value), y.at(*found))).collect::<Vec<_>>());
     let beyond = there.iter().filter(|(value, found)| x.misses(*value) || y.misses(*found)).count()
         + gaps.iter().filter(|gap| y.misses(**gap)).count();
-    let description = format!("Contribution to uplift by value, a sample of {} accounts.", sample.len());
+    let description = format!("Contribution to {score} by value, a sample of {} accounts.", sample.len());
     (canvas.finish(&feature.readable(), &description), beyond)
 }
 
@@ -93,7 +102,7 @@ fn by_level(
     feature: &Feature,
     levels: &[String],
     (sample, place): (&[Account], usize),
-    unit: &Unit,
+    (unit, score): (&Unit, &str),
 ) -> (String, usize) {
     let of = |chosen: &dyn Fn(&Cell) -> bool, class: &'static str| -> Vec<(f64, &'static str)> {
         let accounts = sample.iter().filter(|account| chosen(&account.cells[place]));
@@ -114,9 +123,9 @@ fn by_level(
     if !missing.is_empty() {
         rows.push(Row { label: "missing".to_string(), dots: missing });
     }
-    let description = format!("Contribution to uplift by level, a sample of {} accounts.", sample.len());
+    let description = format!("Contribution to {score} by level, a sample of {} accounts.", sample.len());
     let title = &feature.readable();
-    swarm::draw(&rows, unit, swarm::NARROW, &Caption { title, description: &description, axis: AXIS })
+    swarm::draw(&rows, unit, swarm::NARROW, &Caption { title, description: &description, axis: &axis(score) })
 }
 
 #[cfg(test)]
@@ -132,10 +141,10 @@ mod tests {
         let feature = Feature::new("usage_share", FeatureSummary::Number { mean: 0.0, sd: 1.0 });
         let mut sample: Vec<Account> =
             (0..50).map(|value| account(Cell::Number(value as f32), f64::from(value - 25))).collect();
-        let (svg, beyond) = draw(&feature, &sample, 0, &Unit::default());
+        let (svg, beyond) = draw(&feature, &sample, 0, (&Unit::default(), "uplift"));
         assert!(!svg.contains("missing") && svg.contains("usage share") && beyond == 0);
         sample.push(account(Cell::Missing, 4.0));
-        let (svg, _) = draw(&feature, &sample, 0, &Unit::default());
+        let (svg, _) = draw(&feature, &sample, 0, (&Unit::default(), "uplift"));
         assert!(svg.contains(">missing<") && svg.matches("h0").count() == 51, "{svg}");
     }
 
@@ -150,7 +159,7 @@ mod tests {
         let levels: Vec<String> = (0..12).map(|level| format!("level {level}")).collect();
         let feature = Feature::new("region", FeatureSummary::Levels(&levels));
         let accounts = (0..12).flat_map(|code| (0..20 - code).map(move |_| account(Cell::Level(code), 1.0)));
-        let (svg, _) = draw(&feature, &accounts.collect::<Vec<_>>(), 0, &Unit::default());
+        let (svg, _) = draw(&feature, &accounts.collect::<Vec<_>>(), 0, (&Unit::default(), "uplift"));
         assert!(svg.contains("level 6") && !svg.contains("level 7") && svg.contains("5 others"), "{svg}");
     }
 }

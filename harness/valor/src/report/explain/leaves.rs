@@ -57,7 +57,7 @@ fn row(leaf: &LeafFacts, path: Vec<String>, unit: &Unit, places: usize) -> LeafR
             Fact::Rows(pair) => arms = pair.map(|rows| format::count(rows.round() as usize)),
             Fact::Conversion(pair) => conversion = pair.map(|share| format!("{:.1} %", 100.0 * share)),
             Fact::Expected(pair) => spend = pair.map(|mean| unit.amount(mean, places)),
-            Fact::Step(..) => {}
+            Fact::Step(..) | Fact::OneStep(..) => {}
         }
     }
     LeafRow {

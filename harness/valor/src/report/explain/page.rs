@@ -1,4 +1,4 @@
-//! The page: what raises and lowers uplift, with plots, and accounts in plain sentences.
+//! The page: what raises and lowers uplift, or what accounts of one arm are worth, with plots, and accounts in plain sentences.
 
 use super::account::Story;
 use super::branch::Names;
@@ -7,6 +7,7 @@ use super::{dependence, summary, tree_svg};
 use anyhow::Result;
 use serde::Serialize;
 use valor_analysis::explain::{Account, Digest, Direction, FeatureView, features};
+use valor_base::question::Question;
 use valor_learn::learner::explain::{Attribution, Listing};
 use valor_page::amount::{Unit, decimals};
 use valor_page::format;
@@ -29,6 +30,8 @@ pub(crate) struct About<'a> {
     pub attribution: Attribution,
     /// The file whose rows are explained.
     pub data: &'a str,
+    /// What the model answers.
+    pub question: Question,
     /// Identity of the model's run.
     pub id: &'a str,
     /// What the ids of accounts are: a column, or row numbers.
@@ -67,7 +70,7 @@ struct TreePage {
 
 #[derive(Serialize)]
 struct Group {
-    heading: &'static str,
+    heading: String,
     stories: Vec<Story>,
 }
 
@@ -79,7 +82,11 @@ struct Page<'a> {
     answer: Vec<String>,
     method: &'a str,
     attribution: &'a str,
-    /// Whether contributions add up to the uplift.
+    /// What accounts are ranked by: uplift or value.
+    score: &'static str,
+    /// Whether there is one arm, so that nobody is contacted.
+    one_arm: bool,
+    /// Whether contributions add up to the score without more.
     additive: bool,
     data: &'a str,
     id: &'a str,
@@ -105,12 +112,13 @@ struct Page<'a> {
 pub(crate) fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<String> {
     let views = features(digest);
     let moved: Vec<&FeatureView> = views.iter().filter(|view| view.mean_absolute > 0.0).collect();
-    let rows = feature_rows(&moved, unit);
+    let rows = feature_rows(about.question, &moved, unit);
     let leading: Vec<FeatureView> = moved.iter().take(SUMMARY).map(|view| (*view).clone()).collect();
-    let (plotted, beyond) = summary::draw(&leading, &digest.features, &digest.sample, unit);
+    let score = about.question.score();
+    let (plotted, beyond) = summary::draw(&leading, digest, unit, score);
     let plot = |view: &FeatureView| {
         let feature = &digest.features[view.place];
-        let (svg, beyond) = dependence::draw(feature, &digest.sample, view.place, unit);
+        let (svg, beyond) = dependence::draw(feature, &digest.sample, view.place, (unit, score));
         Plot { name: feature.readable(), svg, beyond }
     };
     let tree = about.tree.map(|listing| {
@@ -122,9 +130,11 @@ pub(crate) fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<Stri
     });
     let page = Page {
         style: format!("{STYLE}{EXPLAIN_STYLE}"),
-        answer: answer(digest, &rows, unit),
+        answer: answer(about.question, digest, &rows, unit),
         method: about.method,
         attribution: about.attribution.name(),
+        score: about.question.score(),
+        one_arm: about.question == Question::Value,
         additive: about.attribution == Attribution::Shapley,
         data: about.data,
         id: about.id,
@@ -145,15 +155,21 @@ pub(crate) fn render(about: &About, digest: &Digest, unit: &Unit) -> Result<Stri
     fill("explain.html", &page)
 }
 
-/// Whom contacting pays, and what moves it most.
-fn answer(digest: &Digest, rows: &[FeatureRow], unit: &Unit) -> Vec<String> {
+/// Whom contacting pays, or what accounts are worth, and what moves it most.
+fn answer(question: Question, digest: &Digest, rows: &[FeatureRow], unit: &Unit) -> Vec<String> {
     let mean = digest.mean_uplift();
-    let mut found = vec![format!(
-        "Of {} accounts {:.0} % are expected to spend more if they are contacted; on average contacting changes spending by {}.",
-        format::count(digest.rows),
-        100.0 * digest.share_above(),
-        unit.signed(mean, decimals([mean]))
-    )];
+    let accounts = format::count(digest.rows);
+    let mut found = vec![match question {
+        Question::Uplift => format!(
+            "Of {accounts} accounts {:.0} % are expected to spend more if they are contacted; on average contacting changes spending by {}.",
+            100.0 * digest.share_above(),
+            unit.signed(mean, decimals([mean]))
+        ),
+        Question::Value => format!(
+            "{accounts} accounts are expected to be worth {} on average.",
+            unit.amount(mean, decimals([mean]))
+        ),
+    }];
     let named = |row: &FeatureRow| format!("{} (by {} on average, {})", row.name, row.mean, row.direction);
     let named: Vec<String> = rows.iter().take(NAMED).map(named).collect();
     found.push(match named.as_slice() {
@@ -166,16 +182,16 @@ fn answer(digest: &Digest, rows: &[FeatureRow], unit: &Unit) -> Vec<String> {
 fn facts(about: &About, digest: &Digest, unit: &Unit) -> Vec<(String, String)> {
     let mean = digest.mean_uplift();
     let places = decimals([mean, about.base]);
-    let share = 100.0 * digest.share_above();
+    let (share, score) = (100.0 * digest.share_above(), about.question.score());
     vec![
         ("accounts".to_string(), format::count(digest.rows)),
-        ("mean uplift".to_string(), unit.signed(mean, places)),
-        ("uplift above 0".to_string(), format!("{share:.0} %")),
+        (format!("mean {score}"), unit.signed(mean, places)),
+        (format!("{score} above 0"), format!("{share:.0} %")),
         ("all accounts start from".to_string(), unit.signed(about.base, places)),
     ]
 }
 
-fn feature_rows(views: &[&FeatureView], unit: &Unit) -> Vec<FeatureRow> {
+fn feature_rows(question: Question, views: &[&FeatureView], unit: &Unit) -> Vec<FeatureRow> {
     let largest = views.first().map_or(1.0, |view| view.mean_absolute);
     let amounts =
         views.iter().flat_map(|view| view.effects.iter().map(|(_, mean)| *mean).chain([view.mean_absolute]));
@@ -184,7 +200,7 @@ fn feature_rows(views: &[&FeatureView], unit: &Unit) -> Vec<FeatureRow> {
         name: view.name.replace('_', " "),
         mean: unit.amount(view.mean_absolute, places),
         share: 100.0 * view.mean_absolute / largest,
-        direction: words(view.direction),
+        direction: words(question, view.direction),
         class: class(view.direction),
         effects: view
             .effects
@@ -195,13 +211,15 @@ fn feature_rows(views: &[&FeatureView], unit: &Unit) -> Vec<FeatureRow> {
     views.iter().map(row).collect()
 }
 
-fn words(direction: Direction) -> &'static str {
-    match direction {
-        Direction::Raises => "the higher, the more persuadable",
-        Direction::Lowers => "the higher, the less persuadable",
-        Direction::Mixed => "no single direction",
-        Direction::Levels => "depends on the level",
-        Direction::None => "does nothing",
+fn words(question: Question, direction: Direction) -> &'static str {
+    match (direction, question) {
+        (Direction::Raises, Question::Uplift) => "the higher, the more persuadable",
+        (Direction::Lowers, Question::Uplift) => "the higher, the less persuadable",
+        (Direction::Raises, Question::Value) => "the higher, the more valuable",
+        (Direction::Lowers, Question::Value) => "the higher, the less valuable",
+        (Direction::Mixed, _) => "no single direction",
+        (Direction::Levels, _) => "depends on the level",
+        (Direction::None, _) => "does nothing",
     }
 }
 
@@ -214,8 +232,9 @@ fn class(direction: Direction) -> &'static str {
 }
 
 fn groups(about: &About, digest: &Digest, unit: &Unit) -> Vec<Group> {
-    let accounts = digest.accounts().into_iter().filter(|(_, accounts)| !accounts.is_empty());
-    let group = |(heading, accounts): (&'static str, Vec<&Account>)| Group {
+    let accounts =
+        digest.accounts(about.question.score()).into_iter().filter(|(_, accounts)| !accounts.is_empty());
+    let group = |(heading, accounts): (String, Vec<&Account>)| Group {
         heading,
         stories: accounts
             .iter()

@@ -1,22 +1,20 @@
 //! The summary plot: a row of dots per feature, where each dot is an account.
 
-use valor_analysis::explain::{Account, Feature, FeatureView, Standing, standings};
+use valor_analysis::explain::{Digest, FeatureView, Standing, standings};
 use valor_page::amount::Unit;
 use valor_page::swarm::{self, Caption, Row};
 
 /// Colours between low and high values.
 const SHADES: [&str; 7] = ["v0", "v1", "v2", "v3", "v4", "v5", "v6"];
 
-/// What an axis of contributions says.
-pub(super) const AXIS: &str = "lowers uplift \u{2190} \u{2192} raises uplift";
+/// What an axis of contributions to a score says.
+pub(super) fn axis(score: &str) -> String {
+    format!("lowers {score} \u{2190} \u{2192} raises {score}")
+}
 
 /// The plot of the leading features, and how many dots lie beyond its axis.
-pub(super) fn draw(
-    views: &[FeatureView],
-    features: &[Feature],
-    sample: &[Account],
-    unit: &Unit,
-) -> (String, usize) {
+pub(super) fn draw(views: &[FeatureView], digest: &Digest, unit: &Unit, score: &str) -> (String, usize) {
+    let Digest { features, sample, .. } = digest;
     let rows = views.iter().map(|view| {
         let feature = &features[view.place];
         let dots = sample.iter().zip(standings(feature, sample, view.place));
@@ -26,7 +24,7 @@ pub(super) fn draw(
     let rows: Vec<Row> = rows.collect();
     let description = format!("One dot per account of a sample of {}, one row per feature.", sample.len());
     let title = "Contributions of the leading features";
-    swarm::draw(&rows, unit, swarm::WIDE, &Caption { title, description: &description, axis: AXIS })
+    swarm::draw(&rows, unit, swarm::WIDE, &Caption { title, description: &description, axis: &axis(score) })
 }
 
 /// What colours a dot.

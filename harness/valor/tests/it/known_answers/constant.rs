@@ -69,6 +69,7 @@ fn errors(count: usize) -> Vec<(String, f64)> {
     let task = Task {
         features: &features,
         kinds: &[],
+        columns: &[],
         treatment: None,
         outcome: &rows.outcome,
         origin: None,

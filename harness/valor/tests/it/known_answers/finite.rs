@@ -25,6 +25,7 @@ fn two_hundred_steps_end_in_numbers_or_in_a_recorded_divergence() {
     let task = Task {
         features: &features,
         kinds: &[],
+        columns: &[],
         treatment: Some(&treatment),
         outcome: &dataset.outcome,
         origin: None,

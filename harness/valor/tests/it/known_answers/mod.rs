@@ -53,6 +53,7 @@ impl Rows {
         Task {
             features: &self.features,
             kinds: &[],
+            columns: &[],
             treatment: Some(&self.treatment),
             outcome: &self.outcome,
             origin: None,

@@ -40,6 +40,7 @@ fn training_on_expectations_reaches_the_oracle() {
     let task = Task {
         features: &features,
         kinds: &[],
+        columns: &[],
         treatment: Some(&treatment),
         outcome: &outcome,
         origin: None,

@@ -50,6 +50,7 @@ impl Rows48 {
         Task {
             features: &self.features,
             kinds: &[],
+            columns: &[],
             treatment: Some(&self.treatment),
             outcome: &self.outcome,
             origin: None,
@@ -173,7 +174,9 @@ fn method(backbone: &str, components: &[&str], training: TrainingSpec) -> Neural
     let row = catalog::backbone(backbone).unwrap();
     match catalog::compose(row, &components, &options, &training).unwrap() {
         MethodSpec::Neural(spec) => spec,
-        MethodSpec::Trees(_) | MethodSpec::Tuned(_) => panic!("nothing is tuned here"),
+        MethodSpec::Trees(_) | MethodSpec::Tuned(_) | MethodSpec::Purchases(_) => {
+            panic!("nothing is tuned here")
+        }
     }
 }
 
