@@ -219,6 +219,7 @@ impl Forest {
                 control: column(|answer| answer.conversion[0]),
                 treated: column(|answer| answer.conversion[1]),
             }),
+            ..Predictions::none(Question::Uplift)
         }
     }
 }

@@ -36,7 +36,7 @@ mod tape;
 mod tarnet;
 mod unite;
 
-pub use buckets::{BucketSpec, Buckets, ZERO};
+pub use buckets::{Amounts, BucketRows, BucketSpec, Buckets, ZERO};
 pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
 pub use law::BucketLaw;
@@ -44,7 +44,7 @@ pub use network::Network;
 pub use ordinal::{Decoding, OrdinalKind, OrdinalSpec};
 pub use outputs::Outputs;
 pub use parameters::{Layout, Weights};
-pub use readout::Readout;
+pub use readout::{AmountLaw, Readout};
 pub use steps::Steps;
 
 use seen::Seen;
@@ -413,6 +413,14 @@ impl HeadSpec {
 
     /// Whether it says `P(y > 0)`.
     pub fn converts(&self) -> bool {
+        match self {
+            HeadSpec::Point | HeadSpec::Log => false,
+            HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
+        }
+    }
+
+    /// Whether it has a law of the outcome: how likely each amount is.
+    pub fn has_law(&self) -> bool {
         match self {
             HeadSpec::Point | HeadSpec::Log => false,
             HeadSpec::Ziln { .. } | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,

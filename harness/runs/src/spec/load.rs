@@ -3,8 +3,8 @@
 use super::claim::{self, Known};
 use super::error::ExperimentError;
 use super::names::{missing, unique};
-use super::wire::{self, EvaluationWire, SeedsWire, Wire};
-use super::{Decision, Experiment, MoreSeeds, NamedData, NamedMethod, Tuning, methods};
+use super::wire::{self, SeedsWire, SegmentWire, Wire};
+use super::{Decision, Experiment, MoreSeeds, NamedData, NamedMethod, Segmentation, Tuning, methods};
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use valor_base::error::did_you_mean;
 use valor_base::input_error;
 use valor_base::question::Question;
+use valor_data::segments::check_cuts;
 use valor_learn::learner::catalog;
 use valor_learn::learner::tuned::Criterion;
 use valor_stats::metrics;
@@ -84,9 +85,12 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         baseline: baseline(&wire, &methods)?,
         methods,
         split: wire.split.resolve(wire.evaluation),
+        prediction_interval: prediction_interval(&wire)?,
         seeds: seeds(wire.seeds.clone())?,
         more: MoreSeeds::default(),
         interval: wire.interval.unwrap_or_default(),
+        segments: segments(&wire)?,
+        reference: wire.reference.as_ref().map(|reference| reference.column.clone()),
         decision: Decision::silent(&metrics),
         metrics,
         tuning: None,
@@ -144,6 +148,16 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
         if let Some(rows) = wire.rows {
             spec = spec.with_rows(rows);
         }
+        if dataset.evaluation.is_some_and(|own| own.rows.is_none() && own.interval.is_none()) {
+            return Err(input_error!(
+                "dataset '{name}': evaluation: found no 'rows'; allowed is a number of fresh rows"
+            ));
+        }
+        if dataset.evaluation.is_some_and(|own| own.interval.is_some()) {
+            return Err(input_error!(
+                "dataset '{name}': evaluation.interval: allowed is one level for all datasets, under [evaluation]"
+            ));
+        }
         let evaluation = dataset.evaluation.or(wire.evaluation);
         let evaluation = wire.split.resolve(evaluation).test;
         let fault = spec.validate().and_then(|()| spec.check_evaluation(evaluation));
@@ -158,12 +172,42 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
 fn check_share(wire: &Wire) -> anyhow::Result<()> {
     let Some(share) = wire.split.test else { return Ok(()) };
     let fresh = wire.dataset.iter().map(|dataset| dataset.evaluation.or(wire.evaluation));
-    match fresh.collect::<Option<Vec<EvaluationWire>>>().as_deref() {
-        Some([EvaluationWire { rows }, ..]) => Err(input_error!(
+    let fresh = fresh.map(|evaluation| evaluation.and_then(|found| found.rows));
+    match fresh.collect::<Option<Vec<usize>>>().as_deref() {
+        Some([rows, ..]) => Err(input_error!(
             "split.test = {share} beside evaluation.rows = {rows}: all rows are learned from and models are judged on fresh ones, so \
              that nothing is held out; allowed is one of the two (each in a profile of its own, where both are wanted)"
         )),
         Some([]) | None => Ok(()),
+    }
+}
+
+/// Groups of test rows, each with a name of its own and cuts that increase.
+fn segments(wire: &Wire) -> anyhow::Result<Vec<Segmentation>> {
+    let name = |one: &SegmentWire| one.name.clone().unwrap_or_else(|| one.column.clone());
+    unique("segment", wire.segment.iter().map(name))?;
+    let segmentation = |one: &SegmentWire| {
+        let name = name(one);
+        check_cuts(&one.cuts).map_err(|error| input_error!("segment '{name}': cuts: {error}"))?;
+        Ok(Segmentation { name, column: one.column.clone(), cuts: one.cuts.clone() })
+    };
+    wire.segment.iter().map(segmentation).collect()
+}
+
+/// The level of the intervals that methods are asked for.
+fn prediction_interval(wire: &Wire) -> anyhow::Result<Option<f64>> {
+    let Some(evaluation) = wire.evaluation else { return Ok(None) };
+    let Some(level) = evaluation.interval else {
+        return match evaluation.rows {
+            Some(_) => Ok(None),
+            None => Err(input_error!(
+                "evaluation: found neither 'rows' nor 'interval'; allowed is one of them or both"
+            )),
+        };
+    };
+    match level > 0.0 && level < 1.0 {
+        true => Ok(Some(level)),
+        false => Err(input_error!("evaluation.interval: found {level}; allowed are levels inside (0, 1)")),
     }
 }
 

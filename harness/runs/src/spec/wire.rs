@@ -39,6 +39,9 @@ pub(super) struct Wire {
     #[serde(default)]
     pub split: SplitWire,
     pub evaluation: Option<EvaluationWire>,
+    #[serde(default)]
+    pub segment: Vec<SegmentWire>,
+    pub reference: Option<ReferenceWire>,
     /// What methods start from (`inherit`).
     #[expect(dead_code, reason = "read as a table, checked here")]
     pub training: Option<TrainingSpec>,
@@ -97,11 +100,14 @@ pub(super) struct SplitWire {
     pub per_seed: Option<bool>,
 }
 
-/// Fresh rows to be judged on.
-#[derive(Clone, Copy, Debug, Deserialize)]
+/// What models are judged on and asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EvaluationWire {
-    pub rows: usize,
+    /// Fresh rows to be judged on, so many.
+    pub rows: Option<usize>,
+    /// Level of the intervals that methods predict.
+    pub interval: Option<f64>,
 }
 
 impl SplitWire {
@@ -110,7 +116,7 @@ impl SplitWire {
         let usual = SplitSpec::default();
         let share = self.test.map_or(usual.test, Evaluation::Share);
         SplitSpec {
-            test: evaluation.map_or(share, EvaluationWire::resolve),
+            test: evaluation.and_then(EvaluationWire::fresh).unwrap_or(share),
             validation: self.validation.unwrap_or(usual.validation),
             by: self.by,
             stratify: self.stratify,
@@ -122,9 +128,26 @@ impl SplitWire {
 }
 
 impl EvaluationWire {
-    pub(super) fn resolve(self) -> Evaluation {
-        Evaluation::Fresh { rows: self.rows }
+    pub(super) fn fresh(self) -> Option<Evaluation> {
+        self.rows.map(|rows| Evaluation::Fresh { rows })
     }
+}
+
+/// Groups of test rows that every method is judged on apart.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SegmentWire {
+    pub name: Option<String>,
+    pub column: String,
+    #[serde(default)]
+    pub cuts: Vec<f64>,
+}
+
+/// A ranking that needs no method.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReferenceWire {
+    pub column: String,
 }
 
 /// Backbones times components and objectives, less exclusions.

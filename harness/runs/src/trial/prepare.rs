@@ -17,6 +17,8 @@ pub struct Prepared {
     kinds: Vec<ColumnKind>,
     features: Matrix,
     split: Split,
+    /// Level of the intervals that are asked for.
+    interval: Option<f64>,
     /// Identity of the rows that models are judged on.
     pub evaluation_id: String,
     /// The rows that models are judged on.
@@ -64,7 +66,8 @@ impl Prepared {
         };
         let (encoder, kinds, features) = Default::default();
         let (dataset, split, evaluation_id) = (parted.dataset, parted.split, Self::evaluation_id(job)?);
-        Ok(Self { evaluation_id, dataset, encoder, kinds, features, split, evaluation })
+        let interval = job.interval;
+        Ok(Self { evaluation_id, dataset, encoder, kinds, features, split, interval, evaluation })
     }
 
     /// Identity of the rows that models are judged on: fresh ones are the same however rows are parted and however many are
@@ -117,6 +120,8 @@ impl Prepared {
             train: &self.split.train,
             validation: &self.split.validation,
             test: &self.split.test,
+            time: self.dataset.time.as_deref(),
+            interval: self.interval,
         }
     }
 
@@ -176,6 +181,7 @@ mod tests {
             data: DataSpec::Table(toml::from_str(&table).unwrap()),
             split: SplitSpec::default(),
             method,
+            interval: None,
             seeds: vec![1],
             root: root.to_path_buf(),
             device: "cpu".to_string(),

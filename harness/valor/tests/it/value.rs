@@ -227,7 +227,15 @@ fn methods_of_buckets_run_and_their_models_score_what_their_runs_predicted() {
         assert!(fit.args(["--method", method]).status().unwrap().success());
         workspace.succeed("score model.safetensors experiments/value_smoke.csv --out scored.csv");
         let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
-        assert!(scored.lines().next().unwrap().ends_with("value,conversion"), "{method}");
+        let header = scored.lines().next().unwrap();
+        assert!(header.ends_with(",value,conversion,bucket1,bucket2,bucket3,bucket4"), "{method}: {header}");
+        for line in scored.lines().skip(1) {
+            let cells: Vec<f64> = line.rsplit(',').take(5).map(|cell| cell.parse().unwrap()).collect();
+            assert!(cells.iter().all(|share| (0.0..=1.0).contains(share)), "{method}: {line}");
+            assert!((cells[..4].iter().sum::<f64>() - 1.0).abs() < 1e-5, "{method}: {line}");
+            // The last of the reversed cells is the conversion, before it the share of zeros.
+            assert!((cells[4] + cells[3] - 1.0).abs() < 1e-5, "{method}: {line}");
+        }
         assert!(!scored.to_lowercase().contains("nan"), "{method}");
     }
 }

@@ -51,6 +51,8 @@ impl Planted {
             train: &self.rows,
             validation: &[],
             test: &self.rows,
+            time: None,
+            interval: None,
         }
     }
 }
@@ -195,7 +197,7 @@ fn hard_rows_give_finite_answers_that_explain_themselves() {
         for (name, planted) in hard() {
             let forest = Forest::grow(&spec, &planted.task(), &Seeds::new(1)).0;
             let said = forest.predictions(&planted.features);
-            let all = said.clone().into_columns();
+            let all = said.clone().into_scores();
             assert!(all.into_iter().flatten().all(|value| value.is_finite()), "{}, {name}", spec.slug());
             assert!(forest.gains().unwrap().shares.iter().all(|share| share.is_finite()), "{name}");
             let saved = forest.saved();

@@ -58,6 +58,8 @@ impl Rows {
             train: &self.all,
             validation: &[],
             test: &self.all,
+            time: None,
+            interval: None,
         }
     }
 }
