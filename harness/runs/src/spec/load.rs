@@ -3,7 +3,7 @@
 use super::claim::{self, Known};
 use super::error::ExperimentError;
 use super::names::{missing, unique};
-use super::wire::{self, SeedsWire, SegmentWire, Wire};
+use super::wire::{self, EvaluationWire, FreshWire, SeedsWire, SegmentWire, Wire};
 use super::{Decision, Experiment, MoreSeeds, NamedData, NamedMethod, Segmentation, Tuning, methods};
 use anyhow::Context;
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         datasets: datasets(&wire)?,
         baseline: baseline(&wire, &methods)?,
         methods,
-        split: wire.split.resolve(wire.evaluation),
+        split: wire.split.resolve(fresh(&wire)),
         prediction_interval: prediction_interval(&wire)?,
         seeds: seeds(wire.seeds.clone())?,
         more: MoreSeeds::default(),
@@ -148,17 +148,7 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
         if let Some(rows) = wire.rows {
             spec = spec.with_rows(rows);
         }
-        if dataset.evaluation.is_some_and(|own| own.rows.is_none() && own.interval.is_none()) {
-            return Err(input_error!(
-                "dataset '{name}': evaluation: found no 'rows'; allowed is a number of fresh rows"
-            ));
-        }
-        if dataset.evaluation.is_some_and(|own| own.interval.is_some()) {
-            return Err(input_error!(
-                "dataset '{name}': evaluation.interval: allowed is one level for all datasets, under [evaluation]"
-            ));
-        }
-        let evaluation = dataset.evaluation.or(wire.evaluation);
+        let evaluation = dataset.evaluation.or(fresh(wire));
         let evaluation = wire.split.resolve(evaluation).test;
         let fault = spec.validate().and_then(|()| spec.check_evaluation(evaluation));
         fault.map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
@@ -168,13 +158,17 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
     Ok(datasets)
 }
 
+/// Fresh rows that the file asks for, of datasets that ask for none of their own.
+fn fresh(wire: &Wire) -> Option<FreshWire> {
+    wire.evaluation.and_then(EvaluationWire::fresh)
+}
+
 /// Refuses a share to be held out where no dataset of the file is judged on one.
 fn check_share(wire: &Wire) -> anyhow::Result<()> {
     let Some(share) = wire.split.test else { return Ok(()) };
-    let fresh = wire.dataset.iter().map(|dataset| dataset.evaluation.or(wire.evaluation));
-    let fresh = fresh.map(|evaluation| evaluation.and_then(|found| found.rows));
-    match fresh.collect::<Option<Vec<usize>>>().as_deref() {
-        Some([rows, ..]) => Err(input_error!(
+    let fresh = wire.dataset.iter().map(|dataset| dataset.evaluation.or(fresh(wire)));
+    match fresh.collect::<Option<Vec<FreshWire>>>().as_deref() {
+        Some([FreshWire { rows }, ..]) => Err(input_error!(
             "split.test = {share} beside evaluation.rows = {rows}: all rows are learned from and models are judged on fresh ones, so \
              that nothing is held out; allowed is one of the two (each in a profile of its own, where both are wanted)"
         )),

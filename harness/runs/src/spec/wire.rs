@@ -84,7 +84,7 @@ pub(super) struct DatasetWire {
     pub valor_release: Option<ValorReleaseSpec>,
     pub value_sim: Option<ValueSimSpec>,
     pub table: Option<TableSpec>,
-    pub evaluation: Option<EvaluationWire>,
+    pub evaluation: Option<FreshWire>,
 }
 
 /// How rows are parted; what is absent is as usual.
@@ -100,6 +100,13 @@ pub(super) struct SplitWire {
     pub per_seed: Option<bool>,
 }
 
+/// Fresh rows to be judged on, of one dataset.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FreshWire {
+    pub rows: usize,
+}
+
 /// What models are judged on and asked for.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -112,11 +119,11 @@ pub(super) struct EvaluationWire {
 
 impl SplitWire {
     /// The split of an experiment that says this beside it.
-    pub(super) fn resolve(&self, evaluation: Option<EvaluationWire>) -> SplitSpec {
+    pub(super) fn resolve(&self, fresh: Option<FreshWire>) -> SplitSpec {
         let usual = SplitSpec::default();
         let share = self.test.map_or(usual.test, Evaluation::Share);
         SplitSpec {
-            test: evaluation.and_then(EvaluationWire::fresh).unwrap_or(share),
+            test: fresh.map_or(share, |fresh| Evaluation::Fresh { rows: fresh.rows }),
             validation: self.validation.unwrap_or(usual.validation),
             by: self.by,
             stratify: self.stratify,
@@ -128,8 +135,8 @@ impl SplitWire {
 }
 
 impl EvaluationWire {
-    pub(super) fn fresh(self) -> Option<Evaluation> {
-        self.rows.map(|rows| Evaluation::Fresh { rows })
+    pub(super) fn fresh(self) -> Option<FreshWire> {
+        self.rows.map(|rows| FreshWire { rows })
     }
 }
 

@@ -3,6 +3,7 @@
 use super::cohort::total_interval;
 use super::defined::{Undefined, Value};
 use super::means::Means;
+use super::row_intervals::RankedIntervals;
 use super::scored::RankedRows;
 use super::value::Positions;
 
@@ -10,31 +11,6 @@ use super::value::Positions;
 const COHORTS: usize = 50;
 /// Fewest rows of a cohort, on average.
 const COHORT: usize = 20;
-
-/// Prediction intervals of rows, and the mean and standard deviation of their laws. Outcome units; one entry per row.
-#[derive(Clone, Copy, Debug)]
-pub struct RowIntervals<'a> {
-    /// Probability that the law gives an interval, in (0, 1).
-    pub level: f64,
-    /// Lower ends.
-    pub low: &'a [f64],
-    /// Upper ends.
-    pub high: &'a [f64],
-    /// Means.
-    pub mean: &'a [f64],
-    /// Standard deviations.
-    pub sd: &'a [f64],
-}
-
-/// The same by rank.
-#[derive(Clone, Debug)]
-pub(super) struct RankedIntervals {
-    pub(super) level: f64,
-    pub(super) low: Vec<f64>,
-    pub(super) high: Vec<f64>,
-    pub(super) mean: Vec<f64>,
-    pub(super) sd: Vec<f64>,
-}
 
 fn intervals(prepared: &RankedRows) -> Result<&RankedIntervals, Undefined> {
     prepared.intervals.as_ref().ok_or_else(|| Undefined::new("the model predicted no intervals"))
@@ -117,7 +93,8 @@ pub(super) fn coverage_total(positions: &Positions) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{RankedRows, ScoredRows, find};
+    use super::super::row_intervals::RowIntervals;
+    use super::super::{ScoredRows, find};
     use super::*;
 
     fn value(name: &str, outcome: &[f64], [low, high, mean, sd]: [&[f64]; 4]) -> Value {

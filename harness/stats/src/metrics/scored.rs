@@ -1,8 +1,8 @@
 //! What a model is judged on: checked, then brought into ranked order once.
 
 use super::buckets::Buckets;
-use super::intervals::{RankedIntervals, RowIntervals};
 use super::ranking::Ranking;
+use super::row_intervals::{RankedIntervals, RowIntervals};
 use super::sweep::{Step, Sweep};
 use std::sync::OnceLock;
 use valor_base::input_error;
@@ -200,13 +200,7 @@ impl RankedRows {
             predicted_value: gather(judged.predicted_value),
             expected: gather(judged.expected),
             buckets: judged.buckets.cloned(),
-            intervals: judged.intervals.map(|found| RankedIntervals {
-                level: found.level,
-                low: ranking.gather(found.low),
-                high: ranking.gather(found.high),
-                mean: ranking.gather(found.mean),
-                sd: ranking.gather(found.sd),
-            }),
+            intervals: judged.intervals.map(|found| RankedIntervals::new(&found, &ranking)),
             treatment,
             outcome,
             origin,
