@@ -266,6 +266,14 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
             catalog::keys(dataset.spec.question()).join(", ")
         ));
     }
+    if let Some(level) = experiment.prediction_interval
+        && !experiment.methods.iter().any(|method| method.spec.has_intervals())
+    {
+        return Err(input_error!(
+            "evaluation.interval = {level}: no method of this file gives intervals; allowed with one for rows without a treatment that \
+             has a head of buckets, or a ziln head and training.members = 1"
+        ));
+    }
     let claimed = experiment.claims.iter().flat_map(super::Claim::metrics).map(|metric| ("claim", metric));
     let decided = experiment.decision.metrics.iter().map(|metric| ("decision.metrics", metric));
     let tuned = experiment.tuning.iter().filter_map(|tuning| match &tuning.metric {

@@ -363,6 +363,10 @@ fn groups_and_levels_that_mean_nothing_are_refused() {
     with_groups(&workspace);
     let refused = |set: &str, parts: &[&str]| workspace.refuse(&format!("plan {ASKED} --set {set}"), parts);
     refused("evaluation.interval=1.5", &["evaluation.interval: found 1.5", "inside (0, 1)"]);
+    refused(
+        "grid.components=[[]] --set claim=[]",
+        &["evaluation.interval = 0.8: no method of this file gives intervals"],
+    );
     refused("evaluation={}", &["neither 'rows' nor 'interval'"]);
     refused("dataset.0.evaluation.interval=0.9", &["unknown key 'interval'"]);
     refused("segment.1.cuts=[5,5]", &["segment 'tenure'", "found 5 after 5"]);

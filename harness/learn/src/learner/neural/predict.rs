@@ -140,7 +140,8 @@ impl Model {
             let count = CHUNK / spacing;
             let values = (0..count * self.inputs).map(|place| (place as f32 * 0.737).sin() * 2.0);
             let rows = self.on_device(&values.collect::<Vec<f32>>(), count);
-            let (spacing, detail) = (*spacing, Detail::Law);
+            // What decides for expectations decides for the law, which is made of the same outputs.
+            let (spacing, detail) = (*spacing, Detail::Expectations);
             let whole = self.spaced(0, &rows, (spacing, detail));
             self.spaced(0, &rows.narrow(0, 1, count as i64 - 1), (spacing, detail)).is_end_of(&whole)
         };
