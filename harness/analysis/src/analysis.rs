@@ -18,6 +18,7 @@ use super::metric::MetricView;
 use super::paper::{self, PaperView};
 use super::resample::{EstimationPlan, Resamples, Visits};
 use super::sample::Sample;
+use super::segments::{SegmentationView, segmentations};
 use super::totals::Totals;
 use super::tuning::TuningView;
 use super::until::{Numbers, Sequence, until_decided};
@@ -67,6 +68,10 @@ pub struct Analysis {
     pub metrics: Vec<MetricView>,
     /// One per dataset.
     pub blocks: Vec<Block>,
+    /// The column that is a reference ranking, where the experiment names one.
+    pub reference: Option<String>,
+    /// Methods on groups of the test rows, where the experiment asks for any.
+    pub segmentations: Vec<SegmentationView>,
     /// Every method over all datasets, where there are several.
     pub averages: Vec<AverageView>,
     /// Every method against the baseline: by dataset, then averaged over datasets if there are several.
@@ -147,6 +152,8 @@ impl Analysis {
             averages: averages(&blocks, &metrics),
             metrics,
             machine: Machine::new(evidence),
+            reference: asked.reference.clone(),
+            segmentations: segmentations(evidence, &plan),
             blocks,
             contrasts: decided.contrasts,
             left_out: decided.left_out,

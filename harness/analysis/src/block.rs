@@ -129,10 +129,11 @@ impl Block {
         let evaluations = evidence.evaluations(dataset);
         let splits: Vec<Judgement> =
             evaluations.iter().map(|(id, rows)| judgement(evidence, dataset, id, rows)).collect();
-        let (references, refused) = match references(name, &splits, plan) {
+        let (references, refused) = match references(evidence, dataset, &splits, plan) {
             Ok(references) => (references, None),
             Err(error) => (References::default(), Some(format!("No reference rankings: {error:#}."))),
         };
+        let refused = refused.into_iter().chain(unreferenced(evidence, dataset));
         let found = evidence.records().find(|(cell, _)| cell.dataset == dataset);
         Self {
             dataset: name.clone(),
@@ -167,7 +168,38 @@ fn drawn(question: Question, cells: Vec<CellAnalysis>, references: References) -
     }
 }
 
-fn judgement<'a>(
+/// What a reader should know of the column that is a reference ranking, where the experiment names one.
+fn unreferenced(evidence: &Evidence, dataset: usize) -> Option<String> {
+    let name = evidence.experiment.reference.as_ref()?;
+    let rows = evidence.evaluations(dataset).into_values().next()?;
+    match column(evidence, dataset, rows) {
+        Ok(None) => None,
+        Ok(Some((_, 0))) => None,
+        Ok(Some((_, missing))) => {
+            Some(format!("Reference '{name}': {missing} test rows have no number there, which counts as 0."))
+        }
+        Err(reason) => Some(format!("No reference by '{name}': {reason}.")),
+    }
+}
+
+/// The numbers of the column that the experiment names as a reference, a missing one as 0, and how many are; nothing where none is
+/// named.
+fn column(
+    evidence: &Evidence,
+    dataset: usize,
+    rows: &EvaluationRows,
+) -> Result<Option<(Vec<f64>, usize)>, String> {
+    let (Some(name), Some(columns)) = (&evidence.experiment.reference, evidence.columns.get(dataset)) else {
+        return Ok(None);
+    };
+    let mut numbers = columns.get(name)?.numbers(&rows.row).map_err(|error| format!("{error:#}"))?;
+    let gaps = numbers.iter().filter(|number| number.is_nan()).count();
+    numbers.iter_mut().filter(|number| number.is_nan()).for_each(|number| *number = 0.0);
+    Ok(Some((numbers, gaps)))
+}
+
+/// What references of a dataset are judged on: the rows with this id.
+pub(crate) fn judgement<'a>(
     evidence: &'a Evidence,
     dataset: usize,
     id: &str,
@@ -184,7 +216,8 @@ fn judgement<'a>(
     let of_rows =
         evidence.records().filter(|(cell, record)| cell.dataset == dataset && record.evaluation == id);
     let buckets = of_rows.filter_map(|(_, record)| record.buckets.as_ref()).next();
-    Judgement { rows, buckets, baseline: baseline.collect() }
+    let column = column(evidence, dataset, rows).ok().flatten().map(|(numbers, _)| numbers);
+    Judgement { rows, buckets, baseline: baseline.collect(), column }
 }
 
 impl TestRows {

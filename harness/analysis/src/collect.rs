@@ -1,11 +1,12 @@
 //! From an experiment and the store to the evidence of a report.
 
-use super::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
+use super::evidence::{CellEvidence, Evidence, Outcome, RunEvidence, TestColumns};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use valor_data::segments::ColumnSource;
 use valor_runs::record::{EvaluationRows, Failure, FailureClass};
-use valor_runs::spec::{Cell, Experiment, PlannedRun};
+use valor_runs::spec::{self, Cell, Experiment, NamedData, PlannedRun};
 use valor_runs::store::{Reader, Store};
 
 /// The rows of each found run, by evaluation id.
@@ -61,8 +62,32 @@ pub fn collect(experiment: &Experiment, store: &Store, command: &str) -> anyhow:
         }
     }
     let evaluations = rows.into_iter().map(|(id, rows)| (id, Arc::unwrap_or_clone(rows))).collect();
+    let columns = columns(experiment, &cells);
     let (experiment, command) = (experiment.clone(), command.to_string());
-    Ok(Evidence { experiment, cells, further, evaluations, notes, command, beside: None })
+    Ok(Evidence { experiment, cells, further, evaluations, notes, columns, command, beside: None })
+}
+
+/// Columns that segments and the reference ask for, of datasets of which a run is recorded. The rows are read or drawn again: a run
+/// keeps what models said of them, not what they saw.
+fn columns(experiment: &Experiment, cells: &[CellEvidence]) -> Vec<TestColumns> {
+    let segments = experiment.segments.iter().map(|one| (one.column.as_str(), !one.cuts.is_empty()));
+    let wanted: BTreeMap<&str, bool> =
+        segments.chain(experiment.reference.as_deref().map(|name| (name, true))).collect();
+    let of_dataset = |(number, data): (usize, &NamedData)| {
+        let recorded = cells.iter().any(|cell| cell.dataset == number && cell.records().next().is_some());
+        if wanted.is_empty() || !recorded {
+            return TestColumns::default();
+        }
+        let source = ColumnSource::open(&data.spec, data.evaluation, &spec::root(&experiment.path));
+        let column = |(name, numbers): (&&str, &bool)| {
+            let found = source.as_ref().map_err(|error| format!("{error:#}"));
+            let found =
+                found.and_then(|source| source.column(name, *numbers).map_err(|error| format!("{error:#}")));
+            (name.to_string(), found)
+        };
+        TestColumns(wanted.iter().map(column).collect())
+    };
+    experiment.datasets.iter().enumerate().map(of_dataset).collect()
 }
 
 fn outcome(store: &Store, reader: &Reader, id: &str) -> (Outcome, Option<(String, Arc<EvaluationRows>)>) {

@@ -2,6 +2,7 @@
 
 use super::totals::{DatasetTotals, Totals};
 use std::collections::BTreeMap;
+use valor_data::segments::SegmentColumn;
 use valor_runs::record::{EvaluationRows, Failure, Predictions, Record};
 use valor_runs::spec::Experiment;
 
@@ -18,6 +19,8 @@ pub struct Evidence {
     pub evaluations: BTreeMap<String, EvaluationRows>,
     /// Notes of each dataset, in the experiment's order: dropped rows, stand-ins.
     pub notes: Vec<Vec<String>>,
+    /// Columns of the rows that models are judged on, by dataset, as far as segments and the reference ask for them.
+    pub columns: Vec<TestColumns>,
     /// The command that makes this report again.
     pub command: String,
     /// The same of another profile that is shown beside it.
@@ -47,6 +50,24 @@ impl Evidence {
     pub fn totals(&self, dataset: usize) -> DatasetTotals {
         let name = &self.experiment.datasets[dataset].name;
         DatasetTotals::of(name, self.evaluations(dataset).values().copied())
+    }
+}
+
+/// Columns of the rows that models of a dataset are judged on, by name, or why one is not there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TestColumns(pub BTreeMap<String, Result<SegmentColumn, String>>);
+
+impl TestColumns {
+    /// The column called so.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not there.
+    pub fn get(&self, name: &str) -> Result<&SegmentColumn, String> {
+        match self.0.get(name) {
+            Some(found) => found.as_ref().map_err(String::clone),
+            None => Err("no run is recorded".to_string()),
+        }
     }
 }
 

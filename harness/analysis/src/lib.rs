@@ -39,6 +39,8 @@ pub mod metric;
 
 pub mod block;
 
+pub mod segments;
+
 pub mod linear_contrast;
 
 pub mod decided;

@@ -4,8 +4,9 @@ use super::cell::ReferenceView;
 use super::curve::{Line, average, curves};
 use super::estimate::MetricEstimate;
 use super::estimate::mean;
+use super::evidence::Evidence;
 use super::resample::{EstimationPlan, NO_COMMON_ROWS, row_interval};
-use super::shown::{DRAWN, Judgement, RANDOM, RANKERS, curve_kinds, rankers};
+use super::shown::{COLUMN, DRAWN, Judgement, RANDOM, RANKERS, curve_kinds, rankers};
 use anyhow::Result;
 use std::collections::BTreeMap;
 use valor_base::question::Question;
@@ -28,7 +29,13 @@ pub struct References {
 }
 
 /// Judges the references on every split of a dataset; several splits are averaged.
-pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) -> Result<References> {
+pub fn references(
+    evidence: &Evidence,
+    dataset: usize,
+    splits: &[Judgement],
+    plan: &EstimationPlan,
+) -> Result<References> {
+    let (asked, dataset) = (&evidence.experiment, &evidence.experiment.datasets[dataset].name);
     let metrics = plan.registered();
     let mut ranked = splits.iter().map(rankers).collect::<Result<Vec<_>>>()?;
     let random = splits.iter().map(|split| random(split.rows, &metrics, plan)).collect::<Result<Vec<_>>>()?;
@@ -44,10 +51,14 @@ pub fn references(dataset: &str, splits: &[Judgement], plan: &EstimationPlan) ->
             }
             _ => fixed(&models, &metrics, plan),
         };
-        found.views.push(ReferenceView { dataset: dataset.to_string(), ranker: name.to_string(), metrics });
+        let ranker = match (name, &asked.reference) {
+            (COLUMN, Some(column)) => column.clone(),
+            (_, _) => name.to_string(),
+        };
+        found.views.push(ReferenceView { dataset: dataset.clone(), ranker: ranker.clone(), metrics });
         let drawn = if DRAWN.contains(&name) { curve_kinds(question) } else { &[] };
         for kind in drawn {
-            let line = Line { name: name.to_string(), values: average(&curves(&models, kind.of)) };
+            let line = Line { name: ranker.clone(), values: average(&curves(&models, kind.of)) };
             found.curves.entry(kind.title).or_default().push(line);
         }
     }

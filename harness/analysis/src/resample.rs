@@ -31,6 +31,8 @@ pub struct Resamples {
 
 /// Resamples unless rows and runs are too many.
 const RESAMPLES: u64 = 2_000;
+/// So many times fewer visits of rows are left to groups of rows.
+const SEGMENTED: u64 = 4;
 /// Fewest resamples.
 const FEWEST: u64 = 200;
 /// Rows that all resamples of all runs may visit.
@@ -103,6 +105,13 @@ impl EstimationPlan {
         let bootstrap =
             RowBootstrap { resamples: resamples(visits), seeds: Seeds::new(0).child("row-bootstrap") };
         Self { names, table, over_seeds, law, bootstrap, drawn: Arc::default(), linear: Arc::default() }
+    }
+
+    /// The same for groups of the rows, with draws of its own and fewer of them: every grouping visits all rows once more.
+    #[must_use]
+    pub fn of_segments(&self, visits: Visits) -> Self {
+        let fewer = Visits { all: visits.all.saturating_mul(SEGMENTED), ..visits };
+        Self::new(self.names.clone(), self.table.clone(), self.over_seeds, fewer)
     }
 
     /// The linear draws of so many rows, likewise.

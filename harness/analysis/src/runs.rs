@@ -19,6 +19,8 @@ pub(crate) struct FinishedRuns<'a> {
     pub seeds: SeedCounts,
     /// Predictions on their rows.
     pub models: Vec<RankedRows>,
+    /// Whether they are judged on all rows that their records speak of.
+    whole: bool,
 }
 
 /// A finished run with what it was judged on.
@@ -51,7 +53,35 @@ impl<'a> FinishedRuns<'a> {
     /// These, with what became of the others.
     pub(crate) fn new(runs: Vec<FinishedRun<'a>>, seeds: SeedCounts) -> Self {
         let prepared = |run: FinishedRun<'a>| (run.seed, run.record, prepare(&run));
-        let found: Vec<_> = runs.into_par_iter().map(prepared).collect();
+        Self::gathered(runs.into_par_iter().map(prepared).collect(), seeds)
+    }
+
+    /// Those of a cell, judged on some of their rows alone: on `places` of the rows with an id.
+    pub(crate) fn on(
+        evidence: &'a Evidence,
+        cell: &'a CellEvidence,
+        places: &BTreeMap<&str, Vec<u32>>,
+    ) -> Self {
+        let run = |run: &'a RunEvidence| match &run.outcome {
+            Outcome::Found { record, predictions } if matches!(record.status, Status::Finished { .. }) => {
+                Some((run.seed, record.as_ref(), predictions.as_ref()))
+            }
+            Outcome::Found { .. } | Outcome::Failed(_) | Outcome::Missing => None,
+        };
+        let runs: Vec<_> = cell.runs.iter().filter_map(run).collect();
+        let seeds = counts(cell, runs.len());
+        let judged = |(seed, record, predictions): (u64, &'a Record, Option<&Predictions>)| {
+            let places = places.get(record.evaluation.as_str());
+            let rows = evidence.evaluations.get(&record.evaluation).zip(places);
+            let rows = rows.map(|(rows, places)| rows.select(places));
+            let predictions = predictions.zip(places).map(|(said, places)| said.select(places));
+            let (predictions, rows) = (predictions.as_ref(), rows.as_ref());
+            (seed, record, prepare(&FinishedRun { seed, record, predictions, rows }))
+        };
+        Self { whole: false, ..Self::gathered(runs.into_par_iter().map(judged).collect(), seeds) }
+    }
+
+    fn gathered(found: Vec<(u64, &'a Record, Defined<RankedRows>)>, seeds: SeedCounts) -> Self {
         let mut models = Vec::new();
         let mut keep = |model: RankedRows| {
             models.push(model);
@@ -59,7 +89,7 @@ impl<'a> FinishedRuns<'a> {
         };
         let finished =
             found.into_iter().map(|(seed, record, model)| (seed, record, model.map(&mut keep))).collect();
-        Self { finished, seeds, models }
+        Self { finished, seeds, models, whole: true }
     }
 
     /// What they are paired by.
@@ -118,7 +148,7 @@ impl<'a> FinishedRuns<'a> {
 
     /// As recorded; a metric that is newer than the record is computed from the stored predictions.
     fn value(&self, record: &Record, model: &Defined<usize>, name: &str) -> Defined<f64> {
-        if let Some(recorded) = record.metrics.get(name) {
+        if let Some(recorded) = record.metrics.get(name).filter(|_| self.whole) {
             let reason = || Undefined(recorded.reason.clone().unwrap_or_else(|| "undefined".to_string()));
             return recorded.value.filter(|value| value.is_finite()).ok_or_else(reason);
         }

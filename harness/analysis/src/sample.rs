@@ -4,7 +4,7 @@
 use super::evidence::{CellEvidence, Evidence, Outcome, RunEvidence};
 use rand::Rng;
 use std::collections::BTreeMap;
-use valor_base::question::Arms;
+use valor_base::question::{Arms, Question};
 use valor_base::seed::Seeds;
 use valor_data::DataSpec;
 use valor_data::Treatment;
@@ -64,6 +64,7 @@ impl Sample {
             further: Vec::new(),
             evaluations: BTreeMap::new(),
             notes: vec![vec!["A note on these rows.".to_string()]; self.datasets.len()],
+            columns: Vec::new(),
             command: "valor report experiments/sample.toml --profile quick".to_string(),
             beside: None,
         };
@@ -90,6 +91,9 @@ impl Sample {
             evaluation: Default::default(),
         };
         Experiment {
+            prediction_interval: None,
+            segments: Vec::new(),
+            reference: None,
             name: "sample".to_string(),
             path: "experiments/sample.toml".into(),
             profile: "quick".to_string(),
@@ -142,6 +146,7 @@ impl Sample {
             data: evidence.experiment.datasets[dataset].spec.clone(),
             split: evidence.experiment.split.clone(),
             method: self::method(),
+            interval: None,
             seed,
         };
         let id = format!("{dataset:04x}{method:04x}{seed:08x}");
@@ -342,7 +347,8 @@ fn predict(rows: &EvaluationRows, noise: f64, seeds: &Seeds) -> Predictions {
         controls.push(control as f32);
         treated.push((control + uplift) as f32);
     }
-    Predictions { score, expected: Arms::Two { control: controls, treated }, conversion: None }
+    let expected = Arms::Two { control: controls, treated };
+    Predictions { score, expected, ..Predictions::none(Question::Uplift) }
 }
 
 fn judge(

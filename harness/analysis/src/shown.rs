@@ -60,13 +60,15 @@ pub const PROGNOSTIC: &str = "prognostic";
 /// The same as the baseline method expects it, where the truth is not known.
 pub const FITTED: &str = "prognostic (fitted)";
 const LOG_RATIO: &str = "log-ratio";
+/// The ranking by the column that the experiment names, such as what was spent last; the page calls it as the column is called.
+pub const COLUMN: &str = "column";
 /// The ranking by the true effect; of rows without a treatment by what they are truly worth.
 pub const ORACLE: &str = "oracle";
 
 /// In the order of the table: from knowing nothing to knowing everything.
-pub const RANKERS: [&str; 6] = [RANDOM, MEAN, PROGNOSTIC, FITTED, LOG_RATIO, ORACLE];
+pub const RANKERS: [&str; 7] = [RANDOM, MEAN, COLUMN, PROGNOSTIC, FITTED, LOG_RATIO, ORACLE];
 
-/// Those whose curves are drawn: that of [`MEAN`] is that of [`RANDOM`].
+/// Those whose curves are drawn: that of [`MEAN`] is that of [`RANDOM`], and that of a column stands in the table alone.
 pub const DRAWN: [&str; 5] = [RANDOM, PROGNOSTIC, FITTED, LOG_RATIO, ORACLE];
 
 /// Test rows of a dataset with what the baseline method said of them, a prediction per seed.
@@ -77,6 +79,8 @@ pub struct Judgement<'a> {
     pub buckets: Option<&'a Buckets>,
     /// The baseline method's predictions.
     pub baseline: Vec<&'a Predictions>,
+    /// Numbers of the column that the experiment names, a missing one as 0.
+    pub column: Option<Vec<f64>>,
 }
 
 impl Judgement<'_> {
@@ -105,6 +109,13 @@ pub fn rankers(split: &Judgement) -> Result<BTreeMap<&'static str, RankedRows>> 
     }
     if let Some(buckets) = split.buckets {
         found.insert(MEAN, said(&vec![buckets.mean; rows.outcome.len()])?);
+    }
+    if let Some(column) = &split.column {
+        let ranked = match rows.question() {
+            Question::Value => said(column)?,
+            Question::Uplift => plain(column)?,
+        };
+        found.insert(COLUMN, ranked);
     }
     let two = rows.expected.as_ref().and_then(Arms::two);
     if let Some((control, treated)) = two {

@@ -15,6 +15,7 @@ pub mod memory;
 mod parted;
 pub mod production_sim;
 pub mod propensity;
+pub mod segments;
 pub mod split;
 pub mod table;
 pub mod valor_release;

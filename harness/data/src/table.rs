@@ -122,7 +122,7 @@ pub struct TableSpec {
 pub struct Scored {
     /// A score per row.
     pub score: Vec<f64>,
-    /// The rows, without features.
+    /// The rows, with the features that the spec names, which may be none.
     pub rows: Dataset,
 }
 

@@ -139,6 +139,8 @@ impl Rows {
             train: &self.train,
             validation: &[],
             test: &self.train[..1],
+            time: None,
+            interval: None,
         };
         let seeds: Vec<u64> = (0..replicates as u64).collect();
         let mut times = Vec::new();

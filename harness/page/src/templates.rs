@@ -45,6 +45,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     template!("learning.html"),
     template!("losses.html"),
     template!("importance.html"),
+    template!("segments.html"),
     template!("failures.html"),
     template!("claims.html"),
     template!("cost.html"),

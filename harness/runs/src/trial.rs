@@ -33,6 +33,8 @@ pub struct Job {
     pub split: SplitSpec,
     /// What learns from them.
     pub method: MethodSpec,
+    /// Level of the intervals that are predicted, where any are asked for and the method gives them.
+    pub interval: Option<f64>,
     /// One replicate each, trained together.
     pub seeds: Vec<u64>,
     /// Folder that data paths start from.
@@ -86,6 +88,7 @@ impl Job {
             data: data.spec.clone(),
             split: experiment.split_of(data),
             method: experiment.method(cell).spec.clone(),
+            interval: experiment.interval_of(cell),
             seeds,
             root: spec::root(&experiment.path),
             device: place.device.clone(),
@@ -95,12 +98,13 @@ impl Job {
 
     /// The spec of one of its runs.
     pub fn run(&self, seed: u64) -> RunSpec {
-        RunSpec::new(&self.data, &self.split, &self.method, seed)
+        let interval = self.interval;
+        RunSpec { interval, ..RunSpec::new(&self.data, &self.split, &self.method, seed) }
     }
 
     /// The rows, from the cache where they are there.
     fn prepare<'c>(&self, cache: &'c mut Cache) -> anyhow::Result<&'c Prepared> {
-        let key = format!("{}, {:?}", Prepared::key(self)?, self.method.encoding());
+        let key = format!("{}, {:?}, {:?}", Prepared::key(self)?, self.method.encoding(), self.interval);
         if cache.key != key || cache.prepared.is_none() {
             *cache = Cache::default();
             cache.prepared = Some(Prepared::load(self)?);

@@ -269,6 +269,8 @@ impl<'a> Collector<'a> {
         self.check_rows()?;
         self.note_dropped();
         self.check_arms("")?;
+        let features = std::mem::take(&mut self.features).finish(&self.columns);
+        (self.dataset.features, self.dataset.numeric) = features;
         Ok(Scored { score: self.scores, rows: self.dataset })
     }
 

@@ -3,7 +3,7 @@
 use super::{EvaluationRows, Predictions};
 use std::collections::BTreeMap;
 use valor_base::question::Arms;
-use valor_stats::metrics::{self, Buckets, MetricValue, RankedRows, ScoredRows};
+use valor_stats::metrics::{self, Buckets, MetricValue, RankedRows, RowIntervals, ScoredRows};
 
 /// Every metric of the rows' question, by name. `buckets` are those of the rows that the model learned from.
 ///
@@ -36,6 +36,17 @@ pub fn prepare(
     anyhow::ensure!(asked == answered, "predictions of {answered} for rows that are asked for {asked}");
     let (score, expected) = (wide(&predictions.score), predictions.expected.as_ref().map(wide));
     let judged = rows.judged(&score);
+    let intervals = predictions.intervals.as_ref();
+    let columns = intervals
+        .map(|found| found.columns().map(|column| column.iter().map(|&end| f64::from(end)).collect()));
+    let columns: Option<[Vec<f64>; 4]> = columns;
+    let intervals = intervals.zip(columns.as_ref()).map(|(found, [low, high, mean, sd])| RowIntervals {
+        level: found.level,
+        low,
+        high,
+        mean,
+        sd,
+    });
     RankedRows::new(&match &expected {
         Arms::Two { control, treated } => ScoredRows {
             predicted_uplift: Some(&score),
@@ -43,6 +54,6 @@ pub fn prepare(
             predicted_treated: Some(treated),
             ..judged
         },
-        Arms::One(expected) => ScoredRows { predicted_value: Some(expected), buckets, ..judged },
+        Arms::One(expected) => ScoredRows { predicted_value: Some(expected), buckets, intervals, ..judged },
     })
 }

@@ -27,7 +27,7 @@ pub use trees::TreesSpec;
 pub use trees::explain;
 pub use tuned::TunedSpec;
 
-use crate::evaluation::Predictions;
+use crate::evaluation::{BucketEdges, Predictions};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::input_error;
@@ -74,6 +74,15 @@ impl MethodSpec {
         }
     }
 
+    /// Whether it gives intervals of what a row is worth.
+    pub fn has_intervals(&self) -> bool {
+        match self {
+            MethodSpec::Neural(spec) => spec.has_intervals(),
+            MethodSpec::Trees(_) | MethodSpec::Purchases(_) => false,
+            MethodSpec::Tuned(spec) => spec.candidates.iter().all(NeuralSpec::has_intervals),
+        }
+    }
+
     /// Which numbers it sees.
     pub fn encoding(&self) -> Encoding {
         match self {
@@ -103,6 +112,10 @@ pub struct Task<'a> {
     pub validation: &'a [u32],
     /// Rows to predict.
     pub test: &'a [u32],
+    /// Times of all rows, where they have any: heads of buckets may be asked to look at the latest.
+    pub time: Option<&'a [f64]>,
+    /// Level of the intervals that are predicted, in (0, 1), where any are asked for; only heads with a law give them.
+    pub interval: Option<f64>,
 }
 
 impl<'a> Task<'a> {
@@ -220,7 +233,8 @@ pub trait Scorer {
     /// What each row is ranked by, outcome units, as fast as it goes.
     fn score(&self, rows: &Matrix) -> Vec<f32>;
 
-    /// All that the model says of each row. A row's values depend neither on its place nor on the other rows.
+    /// All that the model says of each row, the law of its outcome with it where the model has one. A row's values depend neither
+    /// on its place nor on the other rows.
     fn predictions(&self, rows: &Matrix) -> Predictions;
 
     /// What it answers.
@@ -228,6 +242,16 @@ pub trait Scorer {
 
     /// Whether predictions have conversions.
     fn converts(&self) -> bool;
+
+    /// Whether intervals of what a row is worth can be made of predictions.
+    fn has_intervals(&self) -> bool {
+        false
+    }
+
+    /// Where the buckets end that predictions have shares of, where they have any. Outcome units.
+    fn buckets(&self) -> Option<BucketEdges> {
+        None
+    }
 
     /// What the splits on each column gained; nothing where nothing is split.
     fn gains(&self) -> Option<SplitGains>;

@@ -50,6 +50,8 @@ impl Customers {
             train: &self.all,
             validation: &[],
             test: &self.all,
+            time: None,
+            interval: None,
         }
     }
 }

@@ -53,6 +53,8 @@ impl Accounts {
             train: &self.train,
             validation: &self.validation,
             test: &self.validation,
+            time: None,
+            interval: None,
         }
     }
 }

@@ -7,7 +7,7 @@ mod tests;
 
 pub use explain::{Cell, Explained, Explanations};
 
-use crate::evaluation::Predictions;
+use crate::evaluation::{BucketEdges, Predictions, ScoreColumns};
 use crate::learner::neural::Maps;
 use crate::learner::{self, Device, Parameter, SavedModel, Scorer, Status, TrainedSpec};
 use crate::nets::Buckets;
@@ -167,9 +167,24 @@ impl Model {
 }
 
 impl Ready<'_> {
-    /// Names of the scores, in the order of [`Predictions`].
-    pub fn scores(&self) -> &'static [&'static str] {
-        Predictions::names(self.scorer.question(), self.scorer.converts())
+    /// Which scores it gives.
+    pub fn scores(&self) -> ScoreColumns {
+        ScoreColumns {
+            question: self.scorer.question(),
+            converts: self.scorer.converts(),
+            buckets: self.scorer.buckets().map_or(0, |edges| edges.count()),
+            intervals: false,
+        }
+    }
+
+    /// Whether it gives intervals of what a row is worth.
+    pub fn has_intervals(&self) -> bool {
+        self.scorer.has_intervals()
+    }
+
+    /// Where the buckets end that it gives shares of, where it gives any. Outcome units.
+    pub fn buckets(&self) -> Option<BucketEdges> {
+        self.scorer.buckets()
     }
 
     /// For each categorical column the number of cells with a level that the training rows lack.

@@ -72,7 +72,7 @@ fn a_model_survives_its_file() {
     assert_eq!(Model::from_bytes("m", &bytes).unwrap().to_bytes().unwrap(), bytes, "the same bytes again");
     let ready = model();
     let ready = ready.ready(Device::Cpu).unwrap();
-    assert_eq!(ready.scores(), ["uplift", "expected_control", "expected_treated"]);
+    assert_eq!(ready.scores().names(), ["uplift", "expected_control", "expected_treated"]);
     let feature = Feature { name: "x".into(), kind: FeatureKind::Numeric { column: 0 } };
     let numeric = Matrix { rows: 2, columns: 1, values: vec![0.1, f32::NAN] };
     let scores = ready.score(&Dataset { features: vec![feature], numeric, ..Dataset::default() }).unwrap();

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use tch::Kind;
 
 fn heads(decoding: Decoding, quantiles: &[f64]) -> Vec<HeadSpec> {
-    let buckets = BucketSpec { quantiles: quantiles.to_vec() };
+    let buckets = BucketSpec { quantiles: quantiles.to_vec(), ..BucketSpec::default() };
     let kinds = [OrdinalKind::Coral, OrdinalKind::Corn, OrdinalKind::OrCnn, OrdinalKind::Softmax];
     let ordinal = |kind| HeadSpec::Ordinal(OrdinalSpec { kind, buckets: buckets.clone(), decoding });
     let mut heads: Vec<HeadSpec> = kinds.map(ordinal).into();
@@ -27,7 +27,7 @@ fn heads(decoding: Decoding, quantiles: &[f64]) -> Vec<HeadSpec> {
 }
 
 fn fitted(head: &HeadSpec, outcomes: &[f64]) -> Option<Readout> {
-    let buckets = Some(head.buckets()?.fit(outcomes.iter().copied()).ok()?);
+    let buckets = Some(head.buckets()?.fit(BucketRows { outcome: outcomes, time: None, scale: 1.0 }).ok()?);
     Some(Readout::new(head, &OutcomeSummary { buckets, ..OutcomeSummary::default() }))
 }
 

@@ -18,18 +18,46 @@ const MOST: usize = 64;
 /// the last        y > tau_{K-1}                        open
 /// ```
 ///
-/// `K` is two more than there are quantiles.
+/// `K` is two more than there are quantiles, or amounts. Rows are those that are learned from, or the latest of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BucketSpec {
     /// Quantiles of the training outcomes above zero; increasing, each inside (0, 1). May be none: zeros and all others.
     pub quantiles: Vec<f64>,
+    /// Share of the training rows, the latest by time, whose quantiles these are; inside (0, 1). Absent: of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<f64>,
+    /// Where outcomes above zero are parted, in outcome units, in the place of quantiles; they increase, each above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thresholds: Option<Amounts>,
+}
+
+/// Amounts in outcome units.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "expected a list of amounts; thresholds that are learned are not there (docs/methods/ltv.md#buckets says why)"
+)]
+pub enum Amounts {
+    /// As they stand.
+    Fixed(Vec<f64>),
 }
 
 impl Default for BucketSpec {
     fn default() -> Self {
-        Self { quantiles: vec![0.5, 0.75] }
+        Self { quantiles: vec![0.5, 0.75], window: None, thresholds: None }
     }
+}
+
+/// Training rows as buckets are fitted to them: outcomes in the network's unit.
+#[derive(Clone, Copy, Debug)]
+pub struct BucketRows<'a> {
+    /// Outcomes.
+    pub outcome: &'a [f64],
+    /// Times of the same rows, where they have any.
+    pub time: Option<&'a [f64]>,
+    /// Outcome units in one unit of these.
+    pub scale: f64,
 }
 
 impl BucketSpec {
@@ -46,30 +74,85 @@ impl BucketSpec {
         if let Some(found) = self.quantiles.iter().find(|share| !(**share > 0.0 && **share < 1.0)) {
             return Err(input_error!("{key}: found {found}; must be inside (0, 1)"));
         }
-        match self.quantiles.is_sorted_by(|a, b| a < b) {
+        if !self.quantiles.is_sorted_by(|a, b| a < b) {
+            return Err(input_error!("{key}: found {:?}; must increase", self.quantiles));
+        }
+        self.validate_others(head)
+    }
+
+    fn validate_others(&self, head: &str) -> anyhow::Result<()> {
+        if let Some(window) = self.window.filter(|window| !(*window > 0.0 && *window < 1.0)) {
+            return Err(input_error!("{head}.buckets.window: found {window}; must be inside (0, 1)"));
+        }
+        let Some(Amounts::Fixed(amounts)) = &self.thresholds else { return Ok(()) };
+        let key = format!("{head}.buckets.thresholds");
+        if self.window.is_some() {
+            return Err(input_error!(
+                "{key} beside {head}.buckets.window: amounts are of no rows; allowed is one of the two"
+            ));
+        }
+        if amounts.len() > MOST - 2 {
+            return Err(input_error!("{key}: found {}; allowed are at most {}", amounts.len(), MOST - 2));
+        }
+        if let Some(found) = amounts.iter().find(|amount| !(**amount > 0.0 && amount.is_finite())) {
+            return Err(input_error!("{key}: found {found}; allowed are amounts above 0, in outcome units"));
+        }
+        match amounts.is_sorted_by(|a, b| a < b) {
             true => Ok(()),
-            false => Err(input_error!("{key}: found {:?}; must increase", self.quantiles)),
+            false => Err(input_error!("{key}: found {amounts:?}; must increase")),
         }
     }
 
-    /// Buckets of these training outcomes, in the network's unit. A threshold that parts off no row is left out: quantiles that
-    /// coincide, or that are the largest outcome, or the zeros where there are none.
+    /// Most buckets that it gives.
+    pub fn most(&self) -> usize {
+        2 + match &self.thresholds {
+            Some(Amounts::Fixed(amounts)) => amounts.len(),
+            None => self.quantiles.len(),
+        }
+    }
+
+    /// Upper ends of the buckets above the zeros, in the network's unit.
     ///
     /// # Errors
     ///
-    /// Input errors where all outcomes are in one bucket.
-    pub fn fit(&self, outcomes: impl Iterator<Item = f64>) -> anyhow::Result<Buckets> {
+    /// Input errors: a window of rows without times, or without an outcome above 0.
+    fn wanted(&self, rows: BucketRows) -> anyhow::Result<Vec<f64>> {
+        if let Some(Amounts::Fixed(amounts)) = &self.thresholds {
+            return Ok(amounts.iter().map(|amount| amount / rows.scale).collect());
+        }
+        let mut positive: Vec<f64> = match self.window {
+            None => rows.outcome.to_vec(),
+            Some(window) => latest(rows, window)?,
+        };
+        positive.retain(|outcome| single(*outcome) > ZERO);
+        positive.iter_mut().for_each(|outcome| *outcome = single(*outcome));
+        positive.sort_by(f64::total_cmp);
+        if let (true, Some(window)) = (positive.is_empty(), self.window) {
+            return Err(input_error!(
+                "buckets.window = {window}: among the latest training rows no outcome is above 0"
+            ));
+        }
+        Ok(self.quantiles.iter().map(|&share| quantile(&positive, share)).collect())
+    }
+
+    /// Buckets of these training rows. A threshold that parts off no row is left out: those that coincide, or that are the largest
+    /// outcome or above it, or the zeros where there are none. Means and shares are those of all training rows, whatever the window.
+    ///
+    /// # Errors
+    ///
+    /// Input errors where all outcomes are in one bucket, and of a window.
+    pub fn fit(&self, rows: BucketRows) -> anyhow::Result<Buckets> {
         // As networks see them, so that a row is in the same bucket for both.
-        let mut sorted: Vec<f64> = outcomes.map(|outcome| f64::from(outcome as f32)).collect();
+        let mut sorted: Vec<f64> = rows.outcome.iter().copied().map(single).collect();
         sorted.sort_by(f64::total_cmp);
         let above = sorted.partition_point(|outcome| *outcome <= ZERO);
         let positive = &sorted[above..];
         if positive.is_empty() {
             return Err(input_error!("buckets need outcomes above 0; among the training rows there is none"));
         }
-        let wanted = self.quantiles.iter().map(|&share| quantile(positive, share));
+        let wanted = self.wanted(rows)?;
         let mut thresholds: Vec<f64> = Vec::new();
-        for threshold in std::iter::once(ZERO).chain(wanted).map(|threshold| f64::from(threshold as f32)) {
+        for threshold in std::iter::once(ZERO).chain(wanted).map(single) {
             let up_to = |threshold: f64| sorted.partition_point(|outcome| *outcome <= threshold);
             let before = thresholds.last().map_or(0, |&last| up_to(last));
             if (before + 1..sorted.len()).contains(&up_to(threshold)) {
@@ -87,11 +170,31 @@ impl BucketSpec {
 
     /// Buckets of outcomes 0, 1, 2 and so on: where no rows are known yet.
     pub(crate) fn stand_in(&self) -> Buckets {
-        let last = self.quantiles.len() + 1;
+        let last = self.most() - 1;
         let thresholds = (0..last).map(|threshold| if threshold == 0 { ZERO } else { threshold as f64 });
         let outcomes: Vec<f64> = (0..=last).map(|outcome| outcome as f64).collect();
         Buckets::of(thresholds.map(|threshold| f64::from(threshold as f32)).collect(), &outcomes, 1.0)
     }
+}
+
+/// As networks see it.
+fn single(outcome: f64) -> f64 {
+    f64::from(outcome as f32)
+}
+
+/// Outcomes of the latest rows, a share of all; with the last of them all of the same time.
+fn latest(rows: BucketRows, window: f64) -> anyhow::Result<Vec<f64>> {
+    let Some(times) = rows.time else {
+        return Err(input_error!(
+            "buckets.window = {window}: the rows have no times; allowed where the data have 'time'"
+        ));
+    };
+    let mut ascending = times.to_vec();
+    ascending.sort_by(f64::total_cmp);
+    let count = (window * ascending.len() as f64).ceil() as usize;
+    let first = ascending[ascending.len() - count.clamp(1, ascending.len())];
+    let late = rows.outcome.iter().zip(times).filter(|(_, time)| **time >= first);
+    Ok(late.map(|(outcome, _)| *outcome).collect())
 }
 
 /// Buckets of outcomes in the network's unit: what a head is fitted to before it is trained, and a model keeps.
@@ -215,7 +318,63 @@ mod tests {
     use tch::Device;
 
     fn fit(quantiles: &[f64], outcomes: &[f64]) -> anyhow::Result<Buckets> {
-        BucketSpec { quantiles: quantiles.to_vec() }.fit(outcomes.iter().copied())
+        BucketSpec { quantiles: quantiles.to_vec(), ..BucketSpec::default() }.fit(rows(outcomes, None))
+    }
+
+    fn rows<'a>(outcome: &'a [f64], time: Option<&'a [f64]>) -> BucketRows<'a> {
+        BucketRows { outcome, time, scale: 2.0 }
+    }
+
+    #[test]
+    fn a_window_takes_quantiles_of_the_latest_rows_and_shares_of_all() {
+        let outcomes = [1.0, 2.0, 3.0, 4.0, 10.0, 20.0, 0.0, 30.0];
+        let times = [0.0, 1.0, 2.0, 3.0, 7.0, 6.0, 5.0, 4.0];
+        let spec = BucketSpec { quantiles: vec![0.5], window: Some(0.5), ..BucketSpec::default() };
+        let found = spec.fit(rows(&outcomes, Some(&times))).unwrap();
+        assert_eq!(found.thresholds, [single(1e-6), 20.0]);
+        assert_eq!(found.shares, [1.0 / 8.0, 6.0 / 8.0, 1.0 / 8.0]);
+        // All rows of the first time that is in are in.
+        let found = spec.fit(rows(&outcomes, Some(&[0.0; 8]))).unwrap();
+        assert_eq!(found, fit(&[0.5], &outcomes).unwrap());
+        let error = spec.fit(rows(&outcomes, None)).unwrap_err().to_string();
+        assert!(error.contains("the rows have no times"), "{error}");
+        let late_zeros = [5.0, 6.0, 7.0, 8.0, 0.0, 0.0, 0.0, 0.0];
+        let error = spec.fit(rows(&late_zeros, Some(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]))).unwrap_err();
+        assert!(
+            error.to_string().contains("among the latest training rows no outcome is above 0"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn amounts_are_in_outcome_units_and_part_off_rows_or_are_left_out() {
+        let with = |amounts: &[f64]| BucketSpec {
+            thresholds: Some(Amounts::Fixed(amounts.to_vec())),
+            ..BucketSpec::default()
+        };
+        let found = with(&[4.0, 8.0, 1e6]).fit(rows(&[0.0, 1.0, 3.0, 5.0], None)).unwrap();
+        assert_eq!(found.thresholds, [single(1e-6), 2.0, 4.0]);
+        assert_eq!(with(&[4.0]).most(), 3);
+        assert_eq!(
+            serde_json::to_value(BucketSpec::default()).unwrap(),
+            serde_json::json!({ "quantiles": [0.5, 0.75] })
+        );
+        let learned =
+            serde_json::from_str::<BucketSpec>("{\"thresholds\": \"learned\"}").unwrap_err().to_string();
+        assert!(learned.contains("thresholds that are learned are not there"), "{learned}");
+        for (spec, words) in [
+            (with(&[0.0]), "cc-or.buckets.thresholds: found 0; allowed are amounts above 0"),
+            (with(&[5.0, 5.0]), "must increase"),
+            (with(&[1.0; 63]), "at most 62"),
+            (
+                BucketSpec { window: Some(1.0), ..BucketSpec::default() },
+                "cc-or.buckets.window: found 1; must be inside (0, 1)",
+            ),
+            (BucketSpec { window: Some(0.5), ..with(&[1.0]) }, "allowed is one of the two"),
+        ] {
+            let error = spec.validate("cc-or").unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]
@@ -263,7 +422,8 @@ mod tests {
             (vec![0.5, 0.5], "must increase"),
             (vec![0.5; 63], "at most 62"),
         ] {
-            let error = BucketSpec { quantiles }.validate("cc-or").unwrap_err().to_string();
+            let error =
+                BucketSpec { quantiles, ..BucketSpec::default() }.validate("cc-or").unwrap_err().to_string();
             assert!(error.starts_with("cc-or.buckets.quantiles: ") && error.contains(words), "{error}");
         }
     }

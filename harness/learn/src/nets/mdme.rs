@@ -49,7 +49,10 @@ impl MdmeSpec {
     /// Zeros, and quantiles of the rest.
     pub(super) fn of_outcomes(&self) -> BucketSpec {
         let all = self.distributions * self.buckets;
-        BucketSpec { quantiles: (1..all).map(|place| place as f64 / all as f64).collect() }
+        BucketSpec {
+            quantiles: (1..all).map(|place| place as f64 / all as f64).collect(),
+            ..BucketSpec::default()
+        }
     }
 
     /// Which buckets are in each sub-distribution, in order, that of the zeros first where there are any. Buckets that are left, because
@@ -253,7 +256,7 @@ impl<'a> MdmeSaid<'a> {
     }
 
     /// The value in each bucket, `[S, B]` each: `l + (u - l) sigmoid(w)`, inside the bucket; 0 of the zeros.
-    fn values(&self) -> Vec<Tensor> {
+    pub(super) fn values(&self) -> Vec<Tensor> {
         let ends = self.buckets.ends();
         let mut values = Vec::new();
         for (place, group) in self.groups.iter().enumerate() {
@@ -283,9 +286,12 @@ impl<'a> MdmeSaid<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::nets::BucketRows;
 
     fn groups(spec: &MdmeSpec, outcomes: &[f64]) -> Vec<Range<usize>> {
-        spec.groups(&spec.of_outcomes().fit(outcomes.iter().copied()).unwrap())
+        spec.groups(
+            &spec.of_outcomes().fit(BucketRows { outcome: &outcomes, time: None, scale: 1.0 }).unwrap(),
+        )
     }
 
     #[test]
@@ -308,7 +314,8 @@ mod tests {
         let spec = MdmeSpec { decoding: Decoding::Soft, ..MdmeSpec::default() };
         for first in [0, 1] {
             let outcomes: Vec<f64> = (first..61).map(|row| f64::from(row * row) / 7.0).collect();
-            let buckets = spec.of_outcomes().fit(outcomes.iter().copied()).unwrap();
+            let buckets =
+                spec.of_outcomes().fit(BucketRows { outcome: &outcomes, time: None, scale: 1.0 }).unwrap();
             let start = spec.start(&buckets).concat();
             assert_eq!(start.len(), spec.outputs());
             let raw = Tensor::from_slice(&start).view([1, 1, -1]);

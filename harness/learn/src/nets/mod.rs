@@ -41,7 +41,7 @@ mod towers;
 mod unit;
 mod unite;
 
-pub use buckets::{BucketSpec, Buckets, ZERO};
+pub use buckets::{Amounts, BucketRows, BucketSpec, Buckets, ZERO};
 pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
 pub use deep_fm::DeepFmSpec;
@@ -53,7 +53,7 @@ pub use network::Network;
 pub use ordinal::{Decoding, OrdinalKind, OrdinalSpec};
 pub use outputs::{Outputs, Parts};
 pub use parameters::{Layout, Weights};
-pub use readout::Readout;
+pub use readout::{AmountLaw, Readout};
 pub use steps::Steps;
 pub use towers::{
     Amount, Choice, Detector, ExpLtvSpec, Hurdle, MmoeSpec, OptDistSpec, Routed, Selection, TowersSpec,
@@ -466,6 +466,14 @@ impl HeadSpec {
             | HeadSpec::Ordinal(_)
             | HeadSpec::CcOr(_)
             | HeadSpec::Towers(_) => true,
+        }
+    }
+
+    /// Whether it has a law of the outcome: how likely each amount is.
+    pub fn has_law(&self) -> bool {
+        match self {
+            HeadSpec::Point | HeadSpec::Log | HeadSpec::Log1p(_) | HeadSpec::Towers(_) => false,
+            HeadSpec::Ziln { .. } | HeadSpec::Mdme(_) | HeadSpec::Ordinal(_) | HeadSpec::CcOr(_) => true,
         }
     }
 

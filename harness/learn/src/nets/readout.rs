@@ -18,6 +18,24 @@ pub struct Readout {
     fitted: Fitted,
 }
 
+/// What a head knows of outcomes beyond their expectation, in the network's unit.
+pub enum AmountLaw {
+    /// Zero, or log-normal: mean and standard deviation of the log of what is above zero, each `[S, B]`.
+    ZeroInflated {
+        /// `mu`
+        mu: Tensor,
+        /// `sigma`
+        sigma: Tensor,
+    },
+    /// In buckets, each `[S, B, K]`.
+    Buckets {
+        /// `P_k`
+        shares: Tensor,
+        /// `P_k v_k`, `v_k` the mean within the bucket.
+        amounts: Tensor,
+    },
+}
+
 /// Heads with what they need of the training rows.
 #[derive(Clone, Debug, PartialEq)]
 enum Fitted {
@@ -166,6 +184,34 @@ impl Readout {
             Fitted::Mdme(spec, buckets) => Some(MdmeSaid::new(spec, buckets, raw).law()),
             Fitted::Ordinal(spec, _) => Some(spec.kind.law(raw)),
             Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw).law()),
+        }
+    }
+
+    /// What the head knows of an outcome beyond its expectation, where it has a law of amounts; in the network's unit.
+    pub fn amounts(&self, raw: &Tensor) -> Option<AmountLaw> {
+        match &self.fitted {
+            Fitted::Point | Fitted::Log | Fitted::Log1p(_) | Fitted::Towers(..) => None,
+            Fitted::Mdme(spec, buckets) => {
+                let said = MdmeSaid::new(spec, buckets, raw);
+                let shares = said.law().probabilities();
+                let amounts = &shares * Tensor::stack(&said.values(), -1);
+                Some(AmountLaw::Buckets { shares, amounts })
+            }
+            Fitted::Ziln { .. } => {
+                let parts = Ziln::new(raw);
+                Some(AmountLaw::ZeroInflated { sigma: parts.sigma(), mu: parts.mu })
+            }
+            Fitted::Ordinal(spec, buckets) => {
+                let shares = spec.kind.law(raw).probabilities();
+                let amounts = &shares * buckets.row(raw, &buckets.means);
+                Some(AmountLaw::Buckets { shares, amounts })
+            }
+            Fitted::CcOr(spec, buckets) => {
+                let said = CcOrSaid::new(spec, buckets, raw);
+                let shares = said.law().probabilities();
+                let amounts = &shares * Tensor::stack(&said.values(), -1);
+                Some(AmountLaw::Buckets { shares, amounts })
+            }
         }
     }
 

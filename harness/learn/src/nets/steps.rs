@@ -491,7 +491,7 @@ impl Writer<'_> {
         let of = hidden.clone();
         let law = match spec.structure {
             Structure::Cascade => {
-                let gates = (0..=spec.buckets.quantiles.len()).map(|gate| place(&format!("gate.{gate}")));
+                let gates = (0..spec.buckets.most() - 1).map(|gate| place(&format!("gate.{gate}")));
                 Operation::Exceedances { of, layers: gates.collect(), feed: spec.feed }
             }
             Structure::Softmax => Operation::Linear { of, layer: place("scores") },

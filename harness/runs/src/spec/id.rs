@@ -1,11 +1,9 @@
 //! Identity: the hash of a run's filled-in spec.
 
-use super::{RunSpec, SCIENCE_VERSION};
+use super::RunSpec;
 use serde::Serialize;
 use serde_json::Value;
 use valor_data::DataSpec;
-use valor_data::split::SplitSpec;
-use valor_learn::learner::MethodSpec;
 
 impl RunSpec {
     /// The run's identity: 16 hex digits of BLAKE3 over the canonical JSON of the spec.
@@ -13,13 +11,13 @@ impl RunSpec {
     /// Keys are sorted here, so the order of maps and of fields never matters. A file's path is left out: its
     /// content hash stands in the spec.
     pub fn id(&self) -> String {
-        CellIdentity::of(self, &self.data.identity()).id(self.seed)
+        CellIdentity::new(self).id(self.seed)
     }
 
     /// What `id` would be whatever a data file holds: the same for runs of one cell and seed before and after the file
     /// changed.
     pub fn id_of_any_content(&self) -> String {
-        CellIdentity::of(self, &self.data.any_content()).id(self.seed)
+        CellIdentity::of_any_content(self).id(self.seed)
     }
 }
 
@@ -32,31 +30,30 @@ pub struct CellIdentity {
 }
 
 impl CellIdentity {
-    /// The identity of a cell in this version of the science.
-    pub fn new(data: &DataSpec, split: &SplitSpec, method: &MethodSpec) -> Self {
-        Self::hashed(SCIENCE_VERSION, &data.identity(), split, method)
+    /// The identity of a run's cell.
+    pub fn new(run: &RunSpec) -> Self {
+        Self::hashed(run, &run.data.identity())
     }
 
     /// The same whatever a data file holds.
-    pub fn of_any_content(data: &DataSpec, split: &SplitSpec, method: &MethodSpec) -> Self {
-        Self::hashed(SCIENCE_VERSION, &data.any_content(), split, method)
+    pub fn of_any_content(run: &RunSpec) -> Self {
+        Self::hashed(run, &run.data.any_content())
     }
 
-    fn of(run: &RunSpec, data: &DataSpec) -> Self {
-        Self::hashed(run.science, data, &run.split, &run.method)
-    }
-
-    /// Sorted keys: data, method, science, then the seed, then split.
-    fn hashed(science: u32, data: &DataSpec, split: &SplitSpec, method: &MethodSpec) -> Self {
+    /// Sorted keys: data, interval where there is one, method, science, then the seed, then split.
+    fn hashed(run: &RunSpec, data: &DataSpec) -> Self {
         let mut text = String::from("{");
         entry("data", data, &mut text);
-        entry("method", method, &mut text);
-        entry("science", &science, &mut text);
+        if let Some(level) = run.interval {
+            entry("interval", &level, &mut text);
+        }
+        entry("method", &run.method, &mut text);
+        entry("science", &run.science, &mut text);
         text.push_str("\"seed\":");
         let mut before = blake3::Hasher::new();
         before.update(text.as_bytes());
         let mut after = String::from(",");
-        entry("split", split, &mut after);
+        entry("split", &run.split, &mut after);
         after.push('}');
         Self { before, after }
     }
@@ -142,6 +139,7 @@ fn quoted(key: &str) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+    use valor_data::split::SplitSpec;
     use valor_learn::learner::TrainingSpec;
     use valor_learn::learner::catalog::{self, Options};
 
@@ -152,9 +150,9 @@ mod tests {
         let components = ["ziln", "wr"].map(str::to_string);
         let method = catalog::compose(backbone, &components, &Options::default(), &TrainingSpec::default());
         let (method, split) = (method.unwrap(), SplitSpec::default());
-        let cell = CellIdentity::new(&data, &split, &method);
-        for seed in [0, 42, u64::MAX] {
-            let run = RunSpec::new(&data, &split, &method, seed);
+        for (seed, interval) in [(0, None), (42, None), (u64::MAX, None), (42, Some(0.9))] {
+            let run = RunSpec { interval, ..RunSpec::new(&data, &split, &method, seed) };
+            let cell = CellIdentity::new(&RunSpec { seed: 7, ..run.clone() });
             let whole = hash(&serde_json::to_value(&run).unwrap());
             assert_eq!((cell.id(seed), run.id()), (whole.clone(), whole));
         }

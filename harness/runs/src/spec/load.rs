@@ -4,8 +4,8 @@ use super::claim::{self, Known};
 use super::claim_wire::ClaimWire;
 use super::error::ExperimentError;
 use super::names::{missing, unique};
-use super::wire::{self, EvaluationWire, SeedsWire, Wire};
-use super::{Decision, Experiment, MoreSeeds, NamedData, NamedMethod, Tuning, methods};
+use super::wire::{self, EvaluationWire, FreshWire, SeedsWire, SegmentWire, Wire};
+use super::{Decision, Experiment, MoreSeeds, NamedData, NamedMethod, Segmentation, Tuning, methods};
 use anyhow::Context;
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use valor_base::error::did_you_mean;
 use valor_base::input_error;
 use valor_base::question::Question;
+use valor_data::segments::check_cuts;
 use valor_learn::learner::catalog;
 use valor_learn::learner::tuned::Criterion;
 use valor_stats::metrics;
@@ -84,10 +85,13 @@ fn resolve(path: &Path, profile: Option<&str>, wire: Wire) -> anyhow::Result<Exp
         datasets: datasets(&wire)?,
         baseline: baseline(&wire, &methods)?,
         methods,
-        split: wire.split.resolve(wire.evaluation),
+        split: wire.split.resolve(fresh(&wire)),
+        prediction_interval: prediction_interval(&wire)?,
         seeds: seeds(wire.seeds.clone())?,
         more: MoreSeeds::default(),
         interval: wire.interval.unwrap_or_default(),
+        segments: segments(&wire)?,
+        reference: wire.reference.as_ref().map(|reference| reference.column.clone()),
         decision: Decision::silent(&metrics),
         metrics,
         tuning: None,
@@ -150,7 +154,7 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
         if let Some(rows) = wire.rows {
             spec = spec.with_rows(rows);
         }
-        let evaluation = dataset.evaluation.or(wire.evaluation);
+        let evaluation = dataset.evaluation.or(fresh(wire));
         let evaluation = wire.split.resolve(evaluation).test;
         let fault = spec.validate().and_then(|()| spec.check_evaluation(evaluation));
         fault.map_err(|error| input_error!("dataset '{name}': {error:#}"))?;
@@ -160,16 +164,50 @@ fn datasets(wire: &Wire) -> anyhow::Result<Vec<NamedData>> {
     Ok(datasets)
 }
 
+/// Fresh rows that the file asks for, of datasets that ask for none of their own.
+fn fresh(wire: &Wire) -> Option<FreshWire> {
+    wire.evaluation.and_then(EvaluationWire::fresh)
+}
+
 /// Refuses a share to be held out where no dataset of the file is judged on one.
 fn check_share(wire: &Wire) -> anyhow::Result<()> {
     let Some(share) = wire.split.test else { return Ok(()) };
-    let fresh = wire.dataset.iter().map(|dataset| dataset.evaluation.or(wire.evaluation));
-    match fresh.collect::<Option<Vec<EvaluationWire>>>().as_deref() {
-        Some([EvaluationWire { rows }, ..]) => Err(input_error!(
+    let fresh = wire.dataset.iter().map(|dataset| dataset.evaluation.or(fresh(wire)));
+    match fresh.collect::<Option<Vec<FreshWire>>>().as_deref() {
+        Some([FreshWire { rows }, ..]) => Err(input_error!(
             "split.test = {share} beside evaluation.rows = {rows}: all rows are learned from and models are judged on fresh ones, so \
              that nothing is held out; allowed is one of the two (each in a profile of its own, where both are wanted)"
         )),
         Some([]) | None => Ok(()),
+    }
+}
+
+/// Groups of test rows, each with a name of its own and cuts that increase.
+fn segments(wire: &Wire) -> anyhow::Result<Vec<Segmentation>> {
+    let name = |one: &SegmentWire| one.name.clone().unwrap_or_else(|| one.column.clone());
+    unique("segment", wire.segment.iter().map(name))?;
+    let segmentation = |one: &SegmentWire| {
+        let name = name(one);
+        check_cuts(&one.cuts).map_err(|error| input_error!("segment '{name}': cuts: {error}"))?;
+        Ok(Segmentation { name, column: one.column.clone(), cuts: one.cuts.clone() })
+    };
+    wire.segment.iter().map(segmentation).collect()
+}
+
+/// The level of the intervals that methods are asked for.
+fn prediction_interval(wire: &Wire) -> anyhow::Result<Option<f64>> {
+    let Some(evaluation) = wire.evaluation else { return Ok(None) };
+    let Some(level) = evaluation.interval else {
+        return match evaluation.rows {
+            Some(_) => Ok(None),
+            None => Err(input_error!(
+                "evaluation: found neither 'rows' nor 'interval'; allowed is one of them or both"
+            )),
+        };
+    };
+    match level > 0.0 && level < 1.0 {
+        true => Ok(Some(level)),
+        false => Err(input_error!("evaluation.interval: found {level}; allowed are levels inside (0, 1)")),
     }
 }
 
@@ -232,6 +270,14 @@ fn check_questions(experiment: &Experiment) -> anyhow::Result<()> {
             dataset.spec.question().rows(),
             question.rows(),
             catalog::keys(dataset.spec.question()).join(", ")
+        ));
+    }
+    if let Some(level) = experiment.prediction_interval
+        && !experiment.methods.iter().any(|method| method.spec.has_intervals())
+    {
+        return Err(input_error!(
+            "evaluation.interval = {level}: no method of this file gives intervals; allowed with one for rows without a treatment that \
+             has a head of buckets, or a ziln head and training.members = 1"
         ));
     }
     let claimed = experiment.claims.iter().flat_map(super::Claim::metrics).map(|metric| ("claim", metric));

@@ -53,6 +53,9 @@ pub struct RunSpec {
     pub split: SplitSpec,
     /// What learns from them.
     pub method: MethodSpec,
+    /// Level of the intervals that are predicted, in (0, 1), where the experiment asks for any and the method gives them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<f64>,
     /// Initialisation and batch order.
     pub seed: u64,
 }
@@ -61,7 +64,7 @@ impl RunSpec {
     /// A run of this version of the science.
     pub fn new(data: &DataSpec, split: &SplitSpec, method: &MethodSpec, seed: u64) -> Self {
         let (data, split, method) = (data.clone(), split.clone(), method.clone());
-        Self { science: SCIENCE_VERSION, data, split, method, seed }
+        Self { science: SCIENCE_VERSION, data, split, method, interval: None, seed }
     }
 }
 
@@ -84,6 +87,8 @@ pub struct Experiment {
     pub methods: Vec<NamedMethod>,
     /// One split per experiment, but for what a dataset says of the rows to be judged on (`Experiment::split_of`).
     pub split: SplitSpec,
+    /// Level of the intervals that methods predict where they can, in (0, 1).
+    pub prediction_interval: Option<f64>,
     /// Seeds of every cell.
     pub seeds: Vec<u64>,
     /// Seeds that cells have beyond these.
@@ -94,6 +99,10 @@ pub struct Experiment {
     pub metrics: Vec<String>,
     /// Name of the method that others are compared with.
     pub baseline: String,
+    /// Groups of test rows that methods are judged on apart.
+    pub segments: Vec<Segmentation>,
+    /// The column whose numbers are a reference ranking.
+    pub reference: Option<String>,
     /// The search that every method went through; nothing where methods stand as they are.
     pub tuning: Option<Tuning>,
     /// What verdicts rest on.
@@ -104,6 +113,17 @@ pub struct Experiment {
     pub paper: Option<PaperTable>,
     /// The profile whose answers stand beside these.
     pub beside: Option<String>,
+}
+
+/// Groups of test rows by what stands in a column of theirs, on which every method is judged apart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segmentation {
+    /// For the reader.
+    pub name: String,
+    /// A feature, the column of times, or any other column of a table.
+    pub column: String,
+    /// Where numbers are parted; they increase. None: quartiles of numbers, levels of texts.
+    pub cuts: Vec<f64>,
 }
 
 /// A table of results in the paper.
@@ -160,7 +180,13 @@ impl Experiment {
     /// The run of one cell with one seed.
     pub fn run(&self, cell: Cell, seed: u64) -> RunSpec {
         let data = self.dataset(cell);
-        RunSpec::new(&data.spec, &self.split_of(data), &self.method(cell).spec, seed)
+        let run = RunSpec::new(&data.spec, &self.split_of(data), &self.method(cell).spec, seed);
+        RunSpec { interval: self.interval_of(cell), ..run }
+    }
+
+    /// Level of the intervals that a cell's runs predict: what a method does not give is not in its spec.
+    pub fn interval_of(&self, cell: Cell) -> Option<f64> {
+        self.prediction_interval.filter(|_| self.method(cell).spec.has_intervals())
     }
 
     /// All cells in the order of the table: dataset by dataset.
@@ -212,18 +238,12 @@ impl Experiment {
 
     /// All runs in the order of the table, a cell's seeds together. Everything that goes over cells times seeds goes over this.
     pub fn runs(&self) -> Vec<PlannedRun> {
-        self.planned(|cell| {
-            let data = self.dataset(cell);
-            CellIdentity::new(&data.spec, &self.split_of(data), &self.method(cell).spec)
-        })
+        self.planned(|cell| CellIdentity::new(&self.run(cell, 0)))
     }
 
     /// The same runs with the ids that they would have whatever a data file holds.
     pub fn runs_of_any_content(&self) -> Vec<PlannedRun> {
-        self.planned(|cell| {
-            let data = self.dataset(cell);
-            CellIdentity::of_any_content(&data.spec, &self.split_of(data), &self.method(cell).spec)
-        })
+        self.planned(|cell| CellIdentity::of_any_content(&self.run(cell, 0)))
     }
 
     fn planned(&self, identity: impl Fn(Cell) -> CellIdentity + Sync) -> Vec<PlannedRun> {

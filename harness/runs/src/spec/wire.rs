@@ -39,6 +39,9 @@ pub(super) struct Wire {
     #[serde(default)]
     pub split: SplitWire,
     pub evaluation: Option<EvaluationWire>,
+    #[serde(default)]
+    pub segment: Vec<SegmentWire>,
+    pub reference: Option<ReferenceWire>,
     /// What methods start from (`inherit`).
     #[expect(dead_code, reason = "read as a table, checked here")]
     pub training: Option<TrainingSpec>,
@@ -81,7 +84,7 @@ pub(super) struct DatasetWire {
     pub valor_release: Option<ValorReleaseSpec>,
     pub value_sim: Option<ValueSimSpec>,
     pub table: Option<TableSpec>,
-    pub evaluation: Option<EvaluationWire>,
+    pub evaluation: Option<FreshWire>,
 }
 
 /// How rows are parted; what is absent is as usual.
@@ -97,20 +100,30 @@ pub(super) struct SplitWire {
     pub per_seed: Option<bool>,
 }
 
-/// Fresh rows to be judged on.
+/// Fresh rows to be judged on, of one dataset.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct EvaluationWire {
+pub(super) struct FreshWire {
     pub rows: usize,
+}
+
+/// What models are judged on and asked for.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EvaluationWire {
+    /// Fresh rows to be judged on, so many.
+    pub rows: Option<usize>,
+    /// Level of the intervals that methods predict.
+    pub interval: Option<f64>,
 }
 
 impl SplitWire {
     /// The split of an experiment that says this beside it.
-    pub(super) fn resolve(&self, evaluation: Option<EvaluationWire>) -> SplitSpec {
+    pub(super) fn resolve(&self, fresh: Option<FreshWire>) -> SplitSpec {
         let usual = SplitSpec::default();
         let share = self.test.map_or(usual.test, Evaluation::Share);
         SplitSpec {
-            test: evaluation.map_or(share, EvaluationWire::resolve),
+            test: fresh.map_or(share, |fresh| Evaluation::Fresh { rows: fresh.rows }),
             validation: self.validation.unwrap_or(usual.validation),
             by: self.by,
             stratify: self.stratify,
@@ -122,9 +135,26 @@ impl SplitWire {
 }
 
 impl EvaluationWire {
-    pub(super) fn resolve(self) -> Evaluation {
-        Evaluation::Fresh { rows: self.rows }
+    pub(super) fn fresh(self) -> Option<FreshWire> {
+        self.rows.map(|rows| FreshWire { rows })
     }
+}
+
+/// Groups of test rows that every method is judged on apart.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SegmentWire {
+    pub name: Option<String>,
+    pub column: String,
+    #[serde(default)]
+    pub cuts: Vec<f64>,
+}
+
+/// A ranking that needs no method.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReferenceWire {
+    pub column: String,
 }
 
 /// Backbones times components and objectives, less exclusions.

@@ -19,12 +19,12 @@ pub fn encode_predictions(found: &Predictions) -> anyhow::Result<Vec<u8>> {
     encode(found.columns().into_iter().map(|(name, values)| (name, column(values))).collect())
 }
 
-/// Decodes predictions for so many rows.
+/// Decodes predictions for so many rows. `level` is that of their intervals, where they were asked for.
 ///
 /// # Errors
 ///
 /// Where the bytes are not what was written: another number of rows, missing values or values that are not finite included.
-pub fn decode_predictions(bytes: Vec<u8>, rows: usize) -> anyhow::Result<Predictions> {
+pub fn decode_predictions(bytes: Vec<u8>, rows: usize, level: Option<f64>) -> anyhow::Result<Predictions> {
     guarded(|| {
         let table = Table::decode(bytes, |found| {
             ensure!(found == rows, "it has {found} predictions for {rows} rows");
@@ -32,7 +32,7 @@ pub fn decode_predictions(bytes: Vec<u8>, rows: usize) -> anyhow::Result<Predict
         })?;
         let [uplift, value] = [Question::Uplift, Question::Value];
         let question = if table.has(value.score()) { value } else { uplift };
-        Predictions::from_columns(question, |name| table.optional(name, Table::singles))
+        Predictions::from_columns(question, level, |name| table.optional(name, Table::singles))
     })
 }
 
@@ -177,6 +177,7 @@ mod tests {
             score: column(0.0),
             expected: Arms::Two { control: column(3.0), treated: column(4.5) },
             conversion: Some(Arms::Two { control: vec![0.25; count], treated: vec![0.5; count] }),
+            ..Predictions::none(Question::Uplift)
         }
     }
 
@@ -197,21 +198,21 @@ mod tests {
     fn what_is_written_is_read() {
         for count in [0, 1, 2, 50, 30_000] {
             let found = predictions(count);
-            assert_eq!(decode_predictions(encode_predictions(&found).unwrap(), count).unwrap(), found);
+            assert_eq!(decode_predictions(encode_predictions(&found).unwrap(), count, None).unwrap(), found);
             let two = rows(count as u32);
             let one = EvaluationRows { treatment: None, effect: None, ..two.clone() };
             for rows in [two, one] {
                 assert_eq!(decode_evaluation(encode_evaluation(&rows).unwrap()).unwrap(), rows);
             }
             let value = Predictions::new(Arms::One(vec![1.5; count]), Some(Arms::One(vec![0.5; count])));
-            assert_eq!(decode_predictions(encode_predictions(&value).unwrap(), count).unwrap(), value);
+            assert_eq!(decode_predictions(encode_predictions(&value).unwrap(), count, None).unwrap(), value);
         }
     }
 
     #[test]
     fn what_was_not_written_is_refused_by_what_is_wrong_with_it() {
         let refused = |found: &Predictions, count: usize| {
-            format!("{:#}", decode_predictions(encode_predictions(found).unwrap(), count).unwrap_err())
+            format!("{:#}", decode_predictions(encode_predictions(found).unwrap(), count, None).unwrap_err())
         };
         assert!(refused(&predictions(3), 4).contains("3 predictions for 4 rows"));
         let mut wild = predictions(3);
@@ -228,10 +229,11 @@ mod tests {
             ("expected_treated", null),
         ]);
         assert!(
-            format!("{:#}", decode_predictions(file.unwrap(), 2).unwrap_err()).contains("missing values")
+            format!("{:#}", decode_predictions(file.unwrap(), 2, None).unwrap_err())
+                .contains("missing values")
         );
         assert!(decode_evaluation(b"garbage".to_vec()).is_err());
-        let other = decode_predictions(encode_evaluation(&rows(3)).unwrap(), 3).unwrap_err();
+        let other = decode_predictions(encode_evaluation(&rows(3)).unwrap(), 3, None).unwrap_err();
         assert!(format!("{other:#}").contains("'uplift' is missing"));
     }
 
@@ -243,7 +245,7 @@ mod tests {
         }
         let count = pages::check(&file).unwrap_or(0);
         assert!(count <= 8 * file.len(), "{count} rows in {} bytes", file.len());
-        let _ = decode_predictions(file.clone(), 50);
+        let _ = decode_predictions(file.clone(), 50, Some(0.9));
         let _ = decode_evaluation(file);
     }
 

@@ -28,13 +28,14 @@ const ID: usize = 16;
 const LONGEST: usize = 120;
 
 /// Files of a report, beside its figures.
-pub const REPORT_FILES: [&str; 9] = [
+pub const REPORT_FILES: [&str; 10] = [
     "index.html",
     "summary.json",
     "table.md",
     "table.tex",
     "table.csv",
     "contrasts.csv",
+    "segments.csv",
     "paper.tex",
     "predictions.csv",
     "predictions.parquet",

@@ -157,7 +157,7 @@ impl<'e> Folder<'e> {
         let path = entry.folder.join(layout::RECORD);
         let (said, found) = (record.rows.test, rows.row.len());
         ensure!(said == found, "{}: it was judged on {said} rows; found {found}", path.display());
-        let decode = |bytes| columns::decode_predictions(bytes, found);
+        let decode = |bytes| columns::decode_predictions(bytes, found, record.spec.interval);
         let path = entry.folder.join(layout::PREDICTIONS);
         let predictions =
             predictions.map(decode).transpose().with_context(|| format!("{}", path.display()))?;

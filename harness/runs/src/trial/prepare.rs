@@ -19,6 +19,8 @@ pub struct Prepared {
     /// Names of the encoded columns; before rows are encoded those of the raw features.
     names: Vec<String>,
     split: Split,
+    /// Level of the intervals that are asked for.
+    interval: Option<f64>,
     /// Identity of the rows that models are judged on.
     pub evaluation_id: String,
     /// The rows that models are judged on.
@@ -68,7 +70,8 @@ impl Prepared {
         let (encoder, kinds, features) = Default::default();
         let (dataset, split, evaluation_id) = (parted.dataset, parted.split, Self::evaluation_id(job)?);
         let names = dataset.features.iter().map(|feature| feature.name.clone()).collect();
-        Ok(Self { evaluation_id, dataset, encoder, kinds, features, names, split, evaluation })
+        let interval = job.interval;
+        Ok(Self { evaluation_id, dataset, encoder, kinds, features, names, split, interval, evaluation })
     }
 
     /// Identity of the rows that models are judged on: fresh ones are the same however rows are parted and however many are
@@ -122,6 +125,8 @@ impl Prepared {
             train: &self.split.train,
             validation: &self.split.validation,
             test: &self.split.test,
+            time: self.dataset.time.as_deref(),
+            interval: self.interval,
         }
     }
 
@@ -181,6 +186,7 @@ mod tests {
             data: DataSpec::Table(toml::from_str(&table).unwrap()),
             split: SplitSpec::default(),
             method,
+            interval: None,
             seeds: vec![1],
             root: root.to_path_buf(),
             device: "cpu".to_string(),

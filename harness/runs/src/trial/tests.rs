@@ -38,6 +38,7 @@ fn job(root: &Path, method: MethodSpec) -> Job {
          propensity = 0.5\nnumeric = {NUMERIC:?}\ncategorical = {CATEGORICAL:?}\n"
     );
     Job {
+        interval: None,
         data: DataSpec::Table(toml::from_str(&table).unwrap()),
         split: toml::from_str("test = 0.2").unwrap(),
         method,

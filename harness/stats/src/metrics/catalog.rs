@@ -3,7 +3,9 @@
 use super::buckets::Bucket;
 use super::metric::Direction::{self, Higher, Lower, Neither, One, Zero};
 use super::metric::{Compute, Metric, Total};
-use super::{amounts, binned, causalml, devriendt, rank, rerum, sklift, sweep, truth, value, value_pairs};
+use super::{
+    amounts, binned, causalml, devriendt, intervals, rank, rerum, sklift, sweep, truth, value, value_pairs,
+};
 
 const VALOR: &str = "VALOR (Guduguntla et al. 2026), released code";
 const PAPER: &str = "VALOR (Guduguntla et al. 2026), appendix A";
@@ -161,6 +163,10 @@ pub(super) const METRICS: &[Metric] = &[
     row("recall.top@5", "the same among the ceil(n/20) rows by score", RATIO, Higher, CC_OR, Compute::Positions(value::recall_top_at_5)),
     row("recall.p99", "share of the ceil(n/100) rows with the largest positive outcomes that are among as many by score", RATIO, Higher, CC_OR, Compute::Positions(value::recall_percent)),
     row("recall.p99@5", "the same among the ceil(n/20) rows by score", RATIO, Higher, CC_OR, Compute::Positions(value::recall_percent_at_5)),
+    row("coverage", "share of rows with low <= y <= high, the interval that was predicted", RATIO, Neither, HERE, Compute::ValueMeans(intervals::coverage)),
+    row("coverage.gap", "coverage less the level of the intervals", RATIO, Zero, HERE, Compute::ValueMeans(intervals::coverage_gap)),
+    row("coverage.total", "share of 50 cohorts (every fiftieth row by score) whose total lies in the interval of their total", RATIO, Neither, HERE, Compute::Positions(intervals::coverage_total)),
+    row("interval.width", "mean (high - low) / mean y", RATIO, Lower, HERE, Compute::ValueMeans(intervals::width)),
 ];
 
 const fn row(

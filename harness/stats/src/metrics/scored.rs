@@ -2,6 +2,7 @@
 
 use super::buckets::Buckets;
 use super::ranking::Ranking;
+use super::row_intervals::{RankedIntervals, RowIntervals};
 use super::sweep::{Step, Sweep};
 use std::sync::OnceLock;
 use valor_base::input_error;
@@ -39,6 +40,8 @@ pub struct ScoredRows<'a> {
     pub expected: Option<&'a [f64]>,
     /// Where outcomes are parted, of the rows that were learned from.
     pub buckets: Option<&'a Buckets>,
+    /// The model's intervals of what rows are worth, where it gave any.
+    pub intervals: Option<RowIntervals<'a>>,
 }
 
 impl<'a> ScoredRows<'a> {
@@ -62,6 +65,7 @@ impl<'a> ScoredRows<'a> {
             predicted_value: predicted,
             expected: None,
             buckets: None,
+            intervals: None,
         }
     }
 
@@ -97,6 +101,11 @@ impl<'a> ScoredRows<'a> {
             column.map_or(Ok(()), |column| check_column(name, column, rows))?;
             check_size(name, column.unwrap_or_default())?;
         }
+        self.intervals.map_or(Ok(()), |found| {
+            let columns =
+                [("low", found.low), ("high", found.high), ("law_mean", found.mean), ("law_sd", found.sd)];
+            columns.into_iter().try_for_each(|(name, column)| check_column(name, column, rows))
+        })?;
         check_propensity(self.propensity.unwrap_or_default())
     }
 
@@ -137,6 +146,7 @@ pub struct RankedRows {
     pub(super) predicted_value: Option<Vec<f64>>,
     pub(super) expected: Option<Vec<f64>>,
     pub(super) buckets: Option<Buckets>,
+    pub(super) intervals: Option<RankedIntervals>,
     /// What each row adds to the arms as observed.
     pub(super) observed: Vec<Step>,
     pub(super) observed_sweep: Sweep,
@@ -190,6 +200,7 @@ impl RankedRows {
             predicted_value: gather(judged.predicted_value),
             expected: gather(judged.expected),
             buckets: judged.buckets.cloned(),
+            intervals: judged.intervals.map(|found| RankedIntervals::new(&found, &ranking)),
             treatment,
             outcome,
             origin,

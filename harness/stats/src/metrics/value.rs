@@ -32,6 +32,11 @@ impl<'a> Positions<'a> {
         Self::weighted(prepared, vec![1.0; prepared.rows()])
     }
 
+    /// The rows and how often each counts, by rank.
+    pub(super) fn rows(&self) -> (&'a RankedRows, &[f64]) {
+        (self.prepared, &self.weights)
+    }
+
     /// Rows count `weights` times, by rank.
     pub(super) fn weighted(prepared: &'a RankedRows, weights: Vec<f64>) -> Self {
         let total = weights.iter().sum();

@@ -1,7 +1,7 @@
 //! Distributions behind tests and intervals: normal, Student t, chi-squared, and the chance that a t-test finds a difference.
 
 use super::anytime::{self, Looks};
-use crate::metrics::Undefined;
+use crate::metrics::{self, Undefined};
 use statrs::distribution::{ChiSquared, ContinuousCDF, Normal, StudentsT};
 use statrs::function::gamma::ln_gamma;
 
@@ -35,7 +35,7 @@ pub(super) fn t_below(t: f64, freedom: f64) -> Result<f64, Undefined> {
 
 /// Quantile of the standard normal law.
 pub(super) fn normal_quantile(probability: f64) -> f64 {
-    Normal::standard().inverse_cdf(probability)
+    metrics::normal_quantile(probability)
 }
 
 /// Standard errors of test rows that an interval at a level reaches.

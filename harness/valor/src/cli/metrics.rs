@@ -10,6 +10,7 @@ use valor_base::error::shown;
 use valor_base::input_error;
 use valor_base::question::{Arms, Question};
 use valor_data::Dataset;
+use valor_data::segments::{SegmentColumn, check_cuts, unjudged};
 use valor_data::table::{self, Propensity, Scored, TableSpec};
 use valor_stats::metrics::{Buckets, Direction, Metric, MetricValue, ScoredRows, Summary, summary};
 use valor_stats::stats::AverageEffect;
@@ -52,6 +53,10 @@ pub(super) struct Arguments {
     /// the third quartile of the file's own positive outcomes
     #[arg(long, value_name = "AMOUNTS", value_delimiter = ',', conflicts_with = "treatment")]
     pub thresholds: Vec<f64>,
+    /// Judges groups of rows as well: by the levels of a column, by the quartiles of one of numbers, or by ranges up to the given cuts
+    /// (`tenure:0,90,365`)
+    #[arg(long, value_name = "COL[:CUTS]")]
+    pub by: Vec<String>,
     /// Prints one JSON object instead of a table
     #[arg(long)]
     pub json: bool,
@@ -90,6 +95,42 @@ struct Found {
     mean_outcome: f64,
     /// Absent where there is a treatment.
     parted: Option<Parted>,
+    /// Groups of the rows, by column.
+    by: Vec<By>,
+}
+
+/// Groups of the rows by one column.
+#[derive(Debug)]
+struct By {
+    column: String,
+    groups: Vec<Group>,
+}
+
+/// A group of rows.
+#[derive(Debug)]
+struct Group {
+    segment: String,
+    rows: usize,
+    /// What is found of them, or why they are not judged.
+    found: std::result::Result<Found, String>,
+}
+
+/// A column to group by, and where its numbers are cut.
+struct Asked<'a> {
+    column: &'a str,
+    cuts: Vec<f64>,
+}
+
+impl<'a> Asked<'a> {
+    /// `column`, or `column:cuts`.
+    fn new(text: &'a str) -> Result<Self> {
+        let numbers =
+            |cuts: &str| cuts.split(',').map(|cut| cut.trim().parse().ok()).collect::<Option<Vec<f64>>>();
+        let cut = text.rsplit_once(':').and_then(|(column, cuts)| Some((column, numbers(cuts)?)));
+        let (column, cuts) = cut.unwrap_or((text, Vec::new()));
+        check_cuts(&cuts).map_err(|error| input_error!("--by {text}: {error}"))?;
+        Ok(Self { column, cuts })
+    }
 }
 
 /// How outcomes are parted.
@@ -140,17 +181,116 @@ impl Parted {
 }
 
 fn judge(arguments: &Arguments) -> Result<Found> {
-    let Scored { score, rows } = table::load_scored(&spec(arguments)?, &arguments.score)?;
-    let parted = match rows.question() {
+    let asked: Vec<Asked> = arguments.by.iter().map(|text| Asked::new(text)).collect::<Result<_>>()?;
+    let mut spec = spec(arguments)?;
+    for Asked { column, .. } in &asked {
+        if !spec.categorical.iter().any(|known| known == column) {
+            spec.categorical.push(column.to_string());
+        }
+    }
+    let scored = table::load_scored(&spec, &arguments.score)?;
+    let parted = match scored.rows.question() {
         Question::Uplift => None,
-        Question::Value => Some(Parted::new(arguments, &rows)?),
+        Question::Value => Some(Parted::new(arguments, &scored.rows)?),
     };
-    let judged = match &rows.treatment {
+    let refuse = |error| input_error!("{}: {error}", arguments.scores.display());
+    let whole = found(&judged(&scored, parted.as_ref())).map_err(refuse)?;
+    let by = asked.iter().map(|asked| By::new(arguments, asked, &scored, parted.as_ref()));
+    let by = by.collect::<Result<_>>()?;
+    Ok(Found { parted, by, ..whole })
+}
+
+impl By {
+    fn new(arguments: &Arguments, asked: &Asked, scored: &Scored, parted: Option<&Parted>) -> Result<Self> {
+        let (file, name) = (arguments.scores.display(), asked.column);
+        let refuse = |error| input_error!("{file}: column '{}': {error}", shown(name));
+        let column = SegmentColumn::of(&scored.rows, name).unwrap_or(SegmentColumn::Numbers(Vec::new()));
+        let column = column.as_numbers(!asked.cuts.is_empty());
+        let all: Vec<u32> = (0..scored.score.len() as u32).collect();
+        let grouping = column.grouping(&asked.cuts, &all).map_err(refuse)?;
+        let parts = grouping.names().into_iter().zip(column.parted(&grouping, &all));
+        let group = |(segment, places): (String, Vec<u32>)| {
+            let rows = scored.rows.select(&places);
+            let score = places.iter().map(|place| scored.score[*place as usize]).collect();
+            let treated = rows.treatment.as_ref().map(|treatment| treatment.assigned.as_slice());
+            let unjudged = unjudged(&rows.outcome, treated);
+            let some = Scored { score, rows };
+            // Buckets are those of all rows, so that groups can be compared.
+            let judge = || found(&judged(&some, parted)).map_err(|error| format!("{error:#}"));
+            Group { segment, rows: places.len(), found: unjudged.map_or_else(judge, Err) }
+        };
+        Ok(Self { column: name.to_string(), groups: parts.map(group).collect() })
+    }
+
+    /// A column per group, and below why others have none.
+    fn text(&self) -> String {
+        let judged: Vec<(&Group, &Found)> =
+            self.groups.iter().filter_map(|group| Some((group, group.found.as_ref().ok()?))).collect();
+        let mut lines: Vec<(String, Vec<String>)> = vec![
+            (String::new(), judged.iter().map(|(group, _)| group.segment.clone()).collect()),
+            ("rows".to_string(), judged.iter().map(|(group, _)| group.rows.to_string()).collect()),
+            (
+                "mean outcome".to_string(),
+                judged.iter().map(|(_, found)| format!("{:.6}", found.mean_outcome)).collect(),
+            ),
+        ];
+        let entries = judged.first().map(|(_, found)| found.summary.entries.as_slice()).unwrap_or_default();
+        for (place, (metric, _)) in entries.iter().enumerate() {
+            let value = |found: &Found| found.summary.entries.get(place).and_then(|(_, found)| found.value);
+            let cell = |(_, found): &(&Group, &Found)| {
+                value(found).map_or("-".to_string(), |value| format!("{value:.6}"))
+            };
+            lines.push((metric.name.to_string(), judged.iter().map(cell).collect()));
+        }
+        let known = |cells: &[String]| cells.iter().any(|cell| cell != "-");
+        lines.retain(|(_, cells)| known(cells));
+        let width = |cells: &mut dyn Iterator<Item = &String>| {
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let first = width(&mut lines.iter().map(|(name, _)| name));
+        let widths: Vec<usize> = (0..judged.len())
+            .map(|column| width(&mut lines.iter().map(|(_, cells)| &cells[column])))
+            .collect();
+        let line = |(name, cells): &(String, Vec<String>)| {
+            let cells = cells.iter().zip(&widths).map(|(cell, width)| format!("  {cell:>width$}"));
+            format!("{name:first$}{}\n", cells.collect::<String>())
+        };
+        let refused = self
+            .groups
+            .iter()
+            .filter_map(|group| Some(format!("{}: {}\n", group.segment, group.found.as_ref().err()?)));
+        let table: String = if judged.is_empty() { String::new() } else { lines.iter().map(line).collect() };
+        format!("\nby {}\n{table}{}", self.column, refused.collect::<String>())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let group = |group: &Group| {
+            let mut object = serde_json::Map::new();
+            object.insert("segment".to_string(), serde_json::json!(group.segment));
+            object.insert("rows".to_string(), serde_json::json!(group.rows));
+            match &group.found {
+                Ok(found) => {
+                    if let serde_json::Value::Object(rest) = json(found) {
+                        object.extend(rest);
+                    }
+                }
+                Err(reason) => drop(object.insert("reason".to_string(), serde_json::json!(reason))),
+            }
+            serde_json::Value::Object(object)
+        };
+        serde_json::json!({ "column": self.column, "groups": self.groups.iter().map(group).collect::<Vec<_>>() })
+    }
+}
+
+/// Scores beside what happened.
+fn judged<'a>(scored: &'a Scored, parted: Option<&'a Parted>) -> ScoredRows<'a> {
+    let Scored { score, rows } = scored;
+    match &rows.treatment {
         Some(treatment) => ScoredRows {
             effect: rows.truth.as_ref().and_then(|truth| truth.effect.as_deref()),
-            predicted_uplift: Some(&score),
+            predicted_uplift: Some(score),
             propensity: treatment.propensity.as_deref(),
-            ..ScoredRows::new(&score, &treatment.assigned, &rows.outcome)
+            ..ScoredRows::new(score, &treatment.assigned, &rows.outcome)
         },
         None => ScoredRows {
             expected: rows
@@ -159,12 +299,10 @@ fn judge(arguments: &Arguments) -> Result<Found> {
                 .and_then(|truth| truth.expected.as_ref())
                 .and_then(Arms::only)
                 .map(Vec::as_slice),
-            buckets: parted.as_ref().map(|parted| &parted.buckets),
-            ..ScoredRows::of_values(&score, &rows.outcome, Some(&score))
+            buckets: parted.map(|parted| &parted.buckets),
+            ..ScoredRows::of_values(score, &rows.outcome, Some(score))
         },
-    };
-    let found = found(&judged).map_err(|error| input_error!("{}: {error}", arguments.scores.display()))?;
-    Ok(Found { parted, ..found })
+    }
 }
 
 /// The file as a table that declares no features.
@@ -200,7 +338,7 @@ fn found(judged: &ScoredRows) -> Result<Found> {
     let (average, rows) = (average.transpose()?, judged.outcome.len());
     let mean_outcome = judged.outcome.iter().sum::<f64>() / rows as f64;
     let totals = DatasetTotals::of_rows("the file", judged);
-    Ok(Found { summary, average, totals, rows, mean_outcome, parted: None })
+    Ok(Found { summary, average, totals, rows, mean_outcome, parted: None, by: Vec::new() })
 }
 
 impl Found {
@@ -263,6 +401,9 @@ fn json(found: &Found) -> serde_json::Value {
     if let serde_json::Value::Object(rest) = found.summary.to_json() {
         object.extend(rest);
     }
+    if !found.by.is_empty() {
+        object.insert("by".to_string(), found.by.iter().map(By::json).collect());
+    }
     serde_json::Value::Object(object)
 }
 
@@ -295,7 +436,9 @@ fn table(found: &Found) -> String {
             (None, reason) => writeln!(undefined, "{name:width$}  {}", reason.as_deref().unwrap_or("")),
         };
     }
-    if undefined.is_empty() { defined } else { format!("{defined}\nundefined:\n{undefined}") }
+    let undefined = if undefined.is_empty() { undefined } else { format!("\nundefined:\n{undefined}") };
+    let by: String = found.by.iter().map(By::text).collect();
+    format!("{defined}{by}{undefined}")
 }
 
 #[cfg(test)]
@@ -323,6 +466,7 @@ mod tests {
             propensity: None,
             expected: None,
             thresholds: vec![],
+            by: vec![],
             json: false,
             reading: ReadingArguments::default(),
         }
@@ -375,6 +519,82 @@ mod tests {
         let (defined, undefined) = text.split_once("\nundefined:\n").unwrap();
         assert!(defined.contains("\ngini ") && !undefined.contains("\ngini "), "{text}");
         assert!(undefined.contains("what rows are truly worth is not known"), "{text}");
+    }
+
+    /// 240 rows: of a tenure, of a kind, and some of a kind that hardly occurs.
+    fn many() -> String {
+        let row = |row: u32| {
+            let kind = if row < 3 {
+                "rare"
+            } else if row.is_multiple_of(2) {
+                "old"
+            } else {
+                "new"
+            };
+            let spent = if kind == "new" && row < 120 { 0 } else { row % 7 };
+            format!("{},{},{spent},{kind},{}\n", row % 11, u8::from(row % 3 == 0), row * 4)
+        };
+        format!("s,t,y,kind,tenure\n{}", (0..240).map(row).collect::<String>())
+    }
+
+    #[test]
+    fn groups_of_rows_are_judged_apart_by_levels_and_by_cuts() {
+        let file = file(many().as_bytes(), ".csv");
+        let by = vec!["kind".to_string(), "tenure:240,480".to_string(), "tenure".to_string()];
+        for treatment in [None, Some("t".to_string())] {
+            let worth = treatment.is_none();
+            let found = judge(&Arguments { treatment, by: by.clone(), ..arguments(&file) }).unwrap();
+            let object = json(&found);
+            let groups = |place: usize| object["by"][place]["groups"].as_array().unwrap().clone();
+            let names = |place: usize| -> Vec<String> {
+                groups(place).iter().map(|group| group["segment"].as_str().unwrap().to_string()).collect()
+            };
+            assert_eq!(names(0), ["new", "old", "rare"]);
+            assert_eq!(names(1), ["up to 240", "240 to 480", "above 480"]);
+            assert_eq!(names(2).len(), 4);
+            let rare = &groups(0)[2];
+            assert_eq!(rare["reason"], "3 rows; at least 50 are needed");
+            let rows: u64 = groups(1).iter().map(|group| group["rows"].as_u64().unwrap()).sum();
+            assert_eq!(rows, 240);
+            let metric = if worth { "gini" } else { "auuc" };
+            assert!(groups(0)[0][metric].is_f64() && groups(0)[1][metric].is_f64(), "{object:#}");
+            assert_ne!(groups(0)[0][metric], groups(0)[1][metric]);
+            let text = table(&found);
+            assert!(
+                text.contains("\nby kind\n") && text.contains("rare: 3 rows; at least 50 are needed"),
+                "{text}"
+            );
+        }
+        // By hand: the group's rows alone, in a file of their own, but for the buckets of all rows.
+        let alone: String = many()
+            .lines()
+            .filter(|line| !line.contains("rare") && !line.contains("new"))
+            .fold(String::new(), |text, line| text + line + "\n");
+        let alone = self::file(alone.as_bytes(), ".csv");
+        let alone = json(&judge(&Arguments { treatment: None, ..arguments(&alone) }).unwrap());
+        let whole = Arguments { treatment: None, by: vec!["kind".to_string()], ..arguments(&file) };
+        let group = json(&judge(&whole).unwrap())["by"][0]["groups"][1].clone();
+        for name in ["gini", "spearman", "nmae", "nrmse", "calibration"] {
+            assert_eq!(group[name], alone[name], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_grouped_is_refused_by_name() {
+        let bytes = many();
+        let refused =
+            |by: &str| message(bytes.as_bytes(), ".csv", |arguments| arguments.by = vec![by.to_string()]);
+        assert!(
+            refused("tenur").contains("no column 'tenur'; did you mean 'tenure'?"),
+            "{}",
+            refused("tenur")
+        );
+        assert!(refused("kind:1,2").contains("column 'kind': it holds texts, which cannot be cut"));
+        assert!(
+            refused("tenure:5,5").starts_with("--by tenure:5,5: found 5 after 5"),
+            "{}",
+            refused("tenure:5,5")
+        );
     }
 
     #[test]

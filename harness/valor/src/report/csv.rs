@@ -92,6 +92,67 @@ pub(super) fn render(analysis: &Analysis) -> Result<Vec<u8>> {
     table.finish()
 }
 
+const SEGMENTS: [&str; 20] = [
+    "dataset",
+    "segmentation",
+    "column",
+    "segment",
+    "rows",
+    "zeros",
+    "kind",
+    "method",
+    "metric",
+    "mean",
+    "sd",
+    "ci_low",
+    "ci_high",
+    "ci_method",
+    "ci_rows_low",
+    "ci_rows_high",
+    "ci_rows_method",
+    "ci_rows_resamples",
+    "values",
+    "reason",
+];
+
+/// Methods on groups of test rows as CSV. A group without numbers is one line with its reason.
+pub(super) fn segments(analysis: &Analysis) -> Result<Vec<u8>> {
+    let mut table = Table::new(&SEGMENTS)?;
+    for view in &analysis.segmentations {
+        let start = [(&view.dataset).into(), (&view.name).into(), (&view.column).into()];
+        let groups = match &view.segments {
+            Ok(groups) => groups.as_slice(),
+            Err(reason) => {
+                table.line(start.into_iter().chain(unknown(16)).chain([reason.into()]))?;
+                continue;
+            }
+        };
+        for group in groups {
+            let group_fields = || {
+                let start = [(&view.dataset).into(), (&view.name).into(), (&view.column).into()];
+                start.into_iter().chain([(&group.segment).into(), group.rows.into(), group.zeros.into()])
+            };
+            if let Some(reason) = &group.reason {
+                table.line(group_fields().chain(unknown(13)).chain([reason.into()]))?;
+            }
+            let methods = group.methods.iter().map(|found| ("method", &found.method, &found.metrics));
+            let references = group.references.iter().map(|row| ("reference", &row.ranker, &row.metrics));
+            for (kind, name, metrics) in methods.chain(references) {
+                for (metric, estimate) in metrics {
+                    let absent = reason(&estimate.mean).map(str::to_string);
+                    let named = [kind.into(), name.into()];
+                    table.line(group_fields().chain(named).chain(numbers(metric, estimate, absent)))?;
+                }
+            }
+        }
+    }
+    table.finish()
+}
+
+fn unknown<'a>(count: usize) -> impl Iterator<Item = Field<'a>> {
+    std::iter::repeat_with(|| Field::Empty).take(count)
+}
+
 /// The contrasts as CSV.
 pub(super) fn contrasts(analysis: &Analysis) -> Result<Vec<u8>> {
     let mut table = Table::new(&CONTRASTS)?;

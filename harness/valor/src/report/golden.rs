@@ -111,6 +111,8 @@ fn analysis() -> Analysis {
     ];
     let random = MetricEstimate { mean: Ok(-0.00001), sd: Some(0.02), ..estimate(&[0.0]) };
     Analysis {
+        reference: None,
+        segmentations: Vec::new(),
         averages: Vec::new(),
         contrasts: compared(&cells),
         experiment: "tiny".to_string(),

@@ -10,6 +10,7 @@ use super::headline::HeadlineText;
 use super::importance::ImportancePage;
 use super::metric_names::printed;
 use super::paper::PaperText;
+use super::segments::SegmentPage;
 use super::table::{Table, TableBlock};
 use super::tuning::{REMARK, TuningText};
 use anyhow::Result;
@@ -61,6 +62,7 @@ struct Page<'a> {
     nothing: bool,
     tuning_remark: &'static str,
     importance: Vec<ImportancePage>,
+    segments: Vec<SegmentPage>,
     /// Whether seeds have test rows of their own.
     own_splits: bool,
     has_truth: bool,
@@ -107,6 +109,7 @@ pub(super) fn render(analysis: &Analysis, table: &Table, differences: &Differenc
         nothing: analysis.is_of_nothing(),
         tuning_remark: REMARK,
         importance: ImportancePage::all(analysis)?,
+        segments: SegmentPage::all(analysis),
         own_splits: analysis.blocks.iter().any(|block| block.test.is_some_and(|test| test.splits > 1)),
         has_truth: analysis.blocks.iter().any(Block::has_oracle),
         compares: analysis.asks == Question::Uplift,

@@ -24,6 +24,7 @@ mod paper;
 mod predictions;
 #[cfg(test)]
 mod robust;
+mod segments;
 mod summary;
 mod table;
 #[cfg(test)]
@@ -58,6 +59,8 @@ pub(crate) struct Written {
     pub tables: [PathBuf; 3],
     /// The differences from the baseline as CSV.
     pub contrasts: PathBuf,
+    /// Methods on groups of test rows as CSV, where the experiment asks for any.
+    pub segments: Option<PathBuf>,
     /// Our figures in the layout of the paper's table as LaTeX, where the experiment names one.
     pub paper: Option<PathBuf>,
     /// What every model said of every test row, where that was asked for.
@@ -78,7 +81,7 @@ pub(crate) struct Extras {
 }
 
 /// Writes `index.html`, `summary.json`, `table.md`, `table.tex`, `table.csv`, `contrasts.csv` and, where the experiment
-/// names a table of the paper, `paper.tex` into `out`, with what `extras` asks for: all of it or nothing. A report that was there
+/// names a table of the paper, `paper.tex`, where it names groups of rows, `segments.csv` into `out`, with what `extras` asks for: all of it or nothing. A report that was there
 /// is replaced whole.
 ///
 /// # Errors
@@ -101,6 +104,9 @@ pub(crate) fn write(evidence: &Evidence, out: &Path, extras: &Extras) -> Result<
             folder.write("table.csv", &csv::render(&analysis)?)?,
         ],
         contrasts: folder.write("contrasts.csv", &csv::contrasts(&analysis)?)?,
+        segments: (!analysis.segmentations.is_empty())
+            .then(|| folder.write("segments.csv", &csv::segments(&analysis)?))
+            .transpose()?,
         paper: analysis
             .paper
             .as_ref()

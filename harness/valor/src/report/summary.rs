@@ -16,6 +16,7 @@ use valor_analysis::importance::ImportanceView;
 use valor_analysis::learning::Learning;
 use valor_analysis::machine::Machine;
 use valor_analysis::paper::PaperView;
+use valor_analysis::segments::{SegmentView, SegmentationView};
 use valor_analysis::times::Times;
 use valor_analysis::tuning::TuningView;
 use valor_analysis::{Analysis, Block, MetricView};
@@ -51,6 +52,8 @@ struct Summary<'a> {
     datasets: Vec<Dataset<'a>>,
     cells: Vec<Cell<'a>>,
     reference: Vec<Reference<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    segments: Vec<SegmentationSummary<'a>>,
     contrasts: Vec<Contrast<'a>>,
     left_out: Vec<Contrast<'a>>,
     within_backbone: Vec<Contrast<'a>>,
@@ -87,6 +90,7 @@ impl<'a> Summary<'a> {
                 .flat_map(|block| &block.references)
                 .map(Reference::new)
                 .collect(),
+            segments: analysis.segmentations.iter().map(SegmentationSummary::new).collect(),
             contrasts: analysis.contrasts.iter().map(Contrast::new).collect(),
             left_out: analysis.left_out.iter().map(Contrast::new).collect(),
             within_backbone: analysis.within.iter().map(Contrast::new).collect(),
@@ -95,6 +99,58 @@ impl<'a> Summary<'a> {
             paper: analysis.paper.as_ref(),
             beside: analysis.beside.as_ref(),
             measured: &analysis.machine,
+        }
+    }
+}
+
+/// Groups of a dataset's test rows by one column.
+#[derive(Serialize)]
+struct SegmentationSummary<'a> {
+    dataset: &'a str,
+    name: &'a str,
+    column: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    groups: Vec<SegmentSummary<'a>>,
+}
+
+#[derive(Serialize)]
+struct SegmentSummary<'a> {
+    segment: &'a str,
+    rows: usize,
+    zeros: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    methods: Vec<SegmentMethodSummary<'a>>,
+    reference: Vec<Reference<'a>>,
+}
+
+#[derive(Serialize)]
+struct SegmentMethodSummary<'a> {
+    method: &'a str,
+    metrics: BTreeMap<&'a str, Metric<'a>>,
+}
+
+impl<'a> SegmentationSummary<'a> {
+    fn new(view: &'a SegmentationView) -> Self {
+        let group = |segment: &'a SegmentView| SegmentSummary {
+            segment: &segment.segment,
+            rows: segment.rows,
+            zeros: segment.zeros,
+            reason: segment.reason.as_deref(),
+            methods: segment
+                .methods
+                .iter()
+                .map(|found| SegmentMethodSummary { method: &found.method, metrics: metrics(&found.metrics) })
+                .collect(),
+            reference: segment.references.iter().map(Reference::new).collect(),
+        };
+        Self {
+            dataset: &view.dataset,
+            name: &view.name,
+            column: &view.column,
+            reason: view.segments.as_ref().err().map(String::as_str),
+            groups: view.segments.iter().flatten().map(group).collect(),
         }
     }
 }

@@ -113,9 +113,7 @@ struct Names {
 impl Tex<'_> {
     fn names(&self) -> Names {
         let methods = self.analysis.headline.kinds.iter().flat_map(|kind| &kind.methods);
-        let names = methods
-            .map(name)
-            .chain(references(self.analysis.asks).iter().map(|(_, called)| called.to_string()));
+        let names = methods.map(name).chain(references(self.analysis).into_iter().map(|(_, called)| called));
         let widest = names.map(|name| name.chars().count()).max().unwrap_or(0) as f64 * LETTER;
         Names { width: widest.min(NAMES), broken: widest > NAMES }
     }
@@ -267,7 +265,7 @@ impl Tex<'_> {
         for place in kind.ranked() {
             text += &self.method(kind, &kind.methods[place], metrics, names);
         }
-        let references: String = references(self.analysis.asks)
+        let references: String = references(self.analysis)
             .iter()
             .filter_map(|(ranker, called)| reference(kind, ranker, called, metrics))
             .collect();

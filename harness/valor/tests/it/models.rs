@@ -81,7 +81,7 @@ fn assert_as_run(workspace: &Workspace, method: &str, data: &str) {
     let rows = &run.rows.row;
     assert_eq!(rows.len(), 120);
     let expected = run.predictions.unwrap();
-    let expected = expected.into_columns();
+    let expected = expected.into_scores();
     assert_eq!(found.len(), expected.len(), "{method}");
     for ((found, expected), name) in found.iter().zip(expected).zip(SCORES) {
         let found: Vec<u32> = rows.iter().map(|&row| found[row as usize]).collect();
@@ -172,6 +172,7 @@ fn a_model_in_memory_and_in_its_file_score_the_same() {
     let experiment = valor_runs::spec::load(&workspace.path("experiments/small.toml"), None, &[]).unwrap();
     let data: DataSpec = experiment.datasets[0].spec.clone();
     let job = Job {
+        interval: None,
         data: data.clone(),
         split: experiment.split.clone(),
         method: experiment.methods[1].spec.clone(),

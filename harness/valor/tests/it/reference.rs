@@ -55,6 +55,12 @@ backbone = "ziln-gbdt"
 [[method]]
 backbone = "uplift-tree"
 
+[[segment]]
+column = "age"
+
+[reference]
+column = "age"
+
 [[claim]]
 id = "components"
 text = "All is better than nothing."
@@ -294,6 +300,8 @@ const TABLES: &[(&str, &str)] = &[
     ("key of `[[objective]]`", "objective.0"),
     ("key of `[[method]]`", "method.0"),
     ("key of `[[claim]]`", "claim.0"),
+    ("key of `[[segment]]`", "segment.0"),
+    ("key of `[reference]`", "reference"),
     ("key of `[tuning]`", "tuning"),
     ("key of `[decision]`", "decision"),
     ("key", ""),

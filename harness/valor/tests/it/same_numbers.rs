@@ -124,6 +124,8 @@ fn stack(method: &MethodSpec, seeds: &[u64]) -> Vec<Replicate> {
         train: &train,
         validation: &[],
         test: &test,
+        time: None,
+        interval: None,
     };
     let context = Context { device: Device::Cpu, progress: &mut |_, _| {} };
     fit(method, &task, seeds, context).unwrap().replicates

@@ -193,7 +193,7 @@ fn files_of_a_run_that_are_not_what_was_written_are_a_row_and_trained_again() {
     mends("a link", linked, "is a link");
     let reversed = |workspace: &Workspace, run: &str| {
         let bytes = fs::read(workspace.path(&file(run))).unwrap();
-        let mut found = valor_runs::store::columns::decode_predictions(bytes, 120).unwrap();
+        let mut found = valor_runs::store::columns::decode_predictions(bytes, 120, None).unwrap();
         found.score.reverse();
         workspace.write(&file(run), valor_runs::store::columns::encode_predictions(&found).unwrap());
     };

@@ -302,7 +302,15 @@ fn methods_of_buckets_run_and_their_models_score_what_their_runs_predicted() {
         assert!(fit.args(["--method", method]).status().unwrap().success());
         workspace.succeed("score model.safetensors experiments/value_smoke.csv --out scored.csv");
         let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
-        assert!(scored.lines().next().unwrap().ends_with("value,conversion"), "{method}");
+        let header = scored.lines().next().unwrap();
+        assert!(header.ends_with(",value,conversion,bucket1,bucket2,bucket3,bucket4"), "{method}: {header}");
+        for line in scored.lines().skip(1) {
+            let cells: Vec<f64> = line.rsplit(',').take(5).map(|cell| cell.parse().unwrap()).collect();
+            assert!(cells.iter().all(|share| (0.0..=1.0).contains(share)), "{method}: {line}");
+            assert!((cells[..4].iter().sum::<f64>() - 1.0).abs() < 1e-5, "{method}: {line}");
+            // The last of the reversed cells is the conversion, before it the share of zeros.
+            assert!((cells[4] + cells[3] - 1.0).abs() < 1e-5, "{method}: {line}");
+        }
         assert!(!scored.to_lowercase().contains("nan"), "{method}");
     }
 }
@@ -376,4 +384,175 @@ fn outcomes_that_give_no_buckets_are_refused() {
     assert!(with("0", 1).contains("no outcome is positive"), "{}", with("0", 1));
     assert!(with("7", 1).contains("the cc-or head: buckets need outcomes that differ"), "{}", with("7", 1));
     assert!(with("-1", 2).contains("the cc-or head needs outcomes of 0 or more"), "{}", with("-1", 2));
+}
+
+/// Groups of rows by a text, by cuts of a number and by a column that is not there, a reference by a column, and intervals.
+fn with_groups(workspace: &Workspace) {
+    let text = fs::read_to_string(workspace.path(FILE)).unwrap();
+    let asked = "[evaluation]\ninterval = 0.8\n\n[reference]\ncolumn = \"visits\"\n\n\
+                 [[segment]]\ncolumn = \"channel\"\n\n[[segment]]\nname = \"tenure\"\ncolumn = \"age\"\ncuts = [0, 1000]\n\n\
+                 [[segment]]\ncolumn = \"gone\"\n\n[[dataset]]";
+    workspace.write(FILE, text.replacen("[[dataset]]", asked, 1).into_bytes());
+}
+
+#[test]
+fn groups_of_rows_a_reference_by_column_and_intervals_are_reported() {
+    let workspace = workspace();
+    let plan = |set: &str| -> Vec<String> {
+        let plan = workspace.succeed(&format!("plan {ASKED}{set} --json"));
+        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+        plan["runs"].as_array().unwrap().iter().map(|run| run["id"].as_str().unwrap().to_string()).collect()
+    };
+    let before = plan("");
+    with_groups(&workspace);
+    let after = plan("");
+    // Two seeds of a method without a law, then two of one with it.
+    assert_eq!(before[..2], after[..2]);
+    assert!(
+        before[2..].iter().zip(&after[2..]).all(|(before, after)| before != after),
+        "{before:?} {after:?}"
+    );
+    workspace.succeed(&format!("run {ASKED}"));
+    workspace.succeed(&format!("report {ASKED} --out reports"));
+    let summary = json(&workspace.path("reports/summary.json"));
+    let segments = summary["segments"].as_array().unwrap();
+    let names: Vec<&str> = segments.iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["channel", "tenure", "gone"]);
+    let judged =
+        segments[0]["groups"].as_array().unwrap().iter().filter(|group| group.get("reason").is_none());
+    for group in judged {
+        let methods = group["methods"].as_array().unwrap();
+        assert_eq!(methods.len(), 2, "{group:#}");
+        for metric in ["gini", "spearman", "nmae"] {
+            let found = &methods[0]["metrics"][metric];
+            assert!(found["mean"].is_f64() && found["ci_both"]["low"].is_f64(), "{metric}: {found:#}");
+        }
+        assert!(methods[0]["metrics"]["bucket.accuracy"]["mean"].is_f64());
+        let rankers: Vec<&str> = group["reference"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["ranker"].as_str().unwrap())
+            .collect();
+        assert_eq!(rankers, ["random", "mean", "visits"]);
+    }
+    let rows: u64 =
+        segments[1]["groups"].as_array().unwrap().iter().map(|group| group["rows"].as_u64().unwrap()).sum();
+    assert_eq!(rows, 240);
+    let last = segments[1]["groups"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|group| group["segment"] == "above 1000")
+        .unwrap();
+    assert_eq!(last["reason"], "0 rows; at least 50 are needed");
+    assert!(segments[2]["reason"].as_str().unwrap().contains("no column 'gone'"), "{:#}", segments[2]);
+    let reference =
+        summary["reference"].as_array().unwrap().iter().find(|row| row["ranker"] == "visits").unwrap();
+    assert!(reference["metrics"]["gini"]["mean"].is_f64(), "{reference:#}");
+
+    let value = |method: &str, metric: &str| {
+        let cells = summary["cells"].as_array().unwrap();
+        let cell = cells.iter().find(|cell| cell["method"] == method).unwrap();
+        cell["metrics"][metric].clone()
+    };
+    let coverage = value("MLP +ziln", "coverage")["mean"].as_f64().unwrap();
+    assert!((0.5..=1.0).contains(&coverage), "{coverage}");
+    assert!(value("MLP +ziln", "coverage.total")["mean"].is_f64());
+    assert!(value("MLP +ziln", "interval.width")["mean"].as_f64().unwrap() > 0.0);
+    assert_eq!(value("MLP", "coverage")["reason"], "the model predicted no intervals");
+
+    let page = fs::read_to_string(workspace.path("reports/index.html")).unwrap();
+    for word in ["Groups of rows", "ranking by visits", "by tenure (column age)", "not judged, 0 rows"] {
+        assert!(page.contains(word), "{word}");
+    }
+    let csv = fs::read_to_string(workspace.path("reports/segments.csv")).unwrap();
+    assert!(
+        csv.starts_with("dataset,segmentation,column,segment,rows,zeros,kind,method,metric,mean,"),
+        "{csv}"
+    );
+    assert!(csv.contains(",reference,visits,gini,"), "{csv}");
+}
+
+#[test]
+fn groups_and_levels_that_mean_nothing_are_refused() {
+    let workspace = workspace();
+    with_groups(&workspace);
+    let refused = |set: &str, parts: &[&str]| workspace.refuse(&format!("plan {ASKED} --set {set}"), parts);
+    refused("evaluation.interval=1.5", &["evaluation.interval: found 1.5", "inside (0, 1)"]);
+    refused(
+        "grid.components=[[]] --set claim=[]",
+        &["evaluation.interval = 0.8: no method of this file gives intervals"],
+    );
+    refused("evaluation={}", &["neither 'rows' nor 'interval'"]);
+    refused("dataset.0.evaluation.interval=0.9", &["unknown key 'interval'"]);
+    refused("segment.1.cuts=[5,5]", &["segment 'tenure'", "found 5 after 5"]);
+    refused("segment.1.name=\"channel\"", &["segment: 'channel' stands there twice"]);
+}
+
+#[test]
+fn scores_have_intervals_where_they_are_asked_for_and_there_is_a_law() {
+    let workspace = workspace();
+    with_buckets(&workspace);
+    let fit = |method: &str, file: &str| {
+        let mut fit = workspace
+            .command(&format!("fit {FILE} --seed 42 --set training.epochs=3 --out model.safetensors"));
+        assert!(fit.args(["--method", method]).status().unwrap().success());
+        workspace.succeed(&format!(
+            "score model.safetensors experiments/value_smoke.csv --interval 0.9 --out {file} --json"
+        ))
+    };
+    for method in ["CORAL", "CC-OR-Net"] {
+        let told: serde_json::Value = serde_json::from_str(&fit(method, "scored.csv")).unwrap();
+        assert_eq!(told["buckets"].as_array().unwrap().len(), 4, "{told:#}");
+        assert!(told["buckets"][0]["above"].is_null() && told["buckets"][3]["up_to"].is_null());
+        let total = |key: &str| told["total"][key].as_f64().unwrap();
+        assert!(total("low") < total("mean") && total("mean") < total("high"), "{told:#}");
+        let scored = fs::read_to_string(workspace.path("scored.csv")).unwrap();
+        assert!(scored.lines().next().unwrap().ends_with("bucket4,value_low,value_high"), "{method}");
+        for line in scored.lines().skip(1) {
+            let cells: Vec<f64> = line.rsplit(',').take(2).map(|cell| cell.parse().unwrap()).collect();
+            assert!(0.0 <= cells[1] && cells[1] <= cells[0] && cells[0].is_finite(), "{method}: {line}");
+        }
+        // The same columns with others beside them.
+        workspace.succeed("score model.safetensors experiments/value_smoke.csv --out plain.csv");
+        let plain = fs::read_to_string(workspace.path("plain.csv")).unwrap();
+        for (plain, wide) in plain.lines().zip(scored.lines()) {
+            assert!(wide.starts_with(&format!("{plain},")), "{method}: {plain} {wide}");
+        }
+    }
+    let mut fit =
+        workspace.command(&format!("fit {FILE} --seed 42 --set training.epochs=1 --out point.safetensors"));
+    assert!(fit.args(["--method", "MLP"]).status().unwrap().success());
+    let score = "score point.safetensors experiments/value_smoke.csv --out no.csv --interval";
+    workspace.refuse(&format!("{score} 0.9"), &["has no law of what a row is worth"]);
+    workspace.refuse(&format!("{score} 1"), &["--interval 1", "inside (0, 1)"]);
+}
+
+#[test]
+fn thresholds_come_from_a_window_or_from_the_user() {
+    let workspace = workspace();
+    with_buckets(&workspace);
+    let text = fs::read_to_string(workspace.path(FILE)).unwrap();
+    let named = |name: &str, option: &str| {
+        format!("\n[[method]]\nname = \"{name}\"\nbackbone = \"cc-or-net\"\nmodel.cc-or.buckets.{option}\n")
+    };
+    workspace
+        .write(FILE, text + &named("fixed", "thresholds = [5.0, 20.0]") + &named("window", "window = 0.25"));
+    let fit = |method: &str, set: &str| {
+        let mut fit = workspace
+            .command(&format!("fit {FILE} --seed 42 --set training.epochs=1{set} --out model.safetensors"));
+        fit.args(["--method", method]).output().unwrap()
+    };
+    assert!(fit("fixed", "").status.success());
+    let told =
+        workspace.succeed("score model.safetensors experiments/value_smoke.csv --out scored.csv --json");
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    let upper = |bucket: usize| told["buckets"][bucket]["up_to"].as_f64().unwrap();
+    assert!((upper(1) / 5.0 - 1.0).abs() < 1e-6 && (upper(2) / 20.0 - 1.0).abs() < 1e-6, "{told:#}");
+    let refused = fit("window", "");
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{told}");
+    assert!(told.contains("buckets.window = 0.25: the rows have no times"), "{told}");
+    assert!(fit("window", " --set dataset.0.table.time=\"age\"").status.success());
 }

@@ -19,7 +19,7 @@ use super::{Context, Divergence, Examiner, Fitted, LastFinite, Replicate, Status
 use crate::evaluation::Predictions;
 use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
-use predict::Model;
+use predict::{Detail, Model};
 use recalibration::Map;
 use rows::DeviceRows;
 use serde::{Deserialize, Serialize};
@@ -98,7 +98,7 @@ pub(super) fn train(
     let logs = members::together(logs, spec.training.members);
     let model = Model::new((spec, task.features.columns), network, parameters, scale);
     let maps = maps(spec, task, &model, &rows, seeds.len());
-    let predictions = predict(&model, &maps, &rows.features, (task.test, seeds.len()));
+    let predictions = said_of_test(&model, &maps, &rows.features, (task, seeds.len()));
     let replicates = logs.into_iter().zip(predictions).zip(0..).map(|((log, predictions), replicate)| {
         let finite = predictions.score.iter().all(|score| score.is_finite());
         let status = if finite { log.status } else { log.status.with_wild_predictions(log.last) };
@@ -140,7 +140,7 @@ impl<'a> Watched<'a> {
         }
         let replicates = parameters.size()[0] as usize / self.model.members();
         self.model.set_parameters(parameters.detach());
-        let said = self.model.predict(self.features, asked, replicates);
+        let said = self.model.predict(self.features, asked, (replicates, Detail::Expectations));
         let finite = |said: &Predictions| said.score.iter().all(|score| score.is_finite());
         said.iter().map(|said| finite(said).then(|| self.examiner.judge(said)).flatten()).collect()
     }
@@ -148,8 +148,23 @@ impl<'a> Watched<'a> {
 
 /// What so many replicates say of rows, with their conversion probabilities set right.
 fn predict(model: &Model, maps: &[Maps], features: &Tensor, rows: (&[u32], usize)) -> Vec<Predictions> {
-    let mut predictions = model.predict(features, rows.0, rows.1);
+    let mut predictions = model.predict(features, rows.0, (rows.1, Detail::Expectations));
     predictions.iter_mut().zip(maps).for_each(|(predictions, maps)| maps.apply(predictions));
+    predictions
+}
+
+/// What so many replicates say of the test rows, with the intervals that are asked for.
+fn said_of_test(model: &Model, maps: &[Maps], features: &Tensor, rows: (&Task, usize)) -> Vec<Predictions> {
+    let (task, replicates) = rows;
+    let Some(level) = task.interval else {
+        return predict(model, maps, features, (task.test, replicates));
+    };
+    let mut predictions = model.predict(features, task.test, (replicates, Detail::Law));
+    predictions.iter_mut().zip(maps).for_each(|(predictions, maps)| maps.apply(predictions));
+    for predictions in &mut predictions {
+        predictions.add_intervals(level);
+        predictions.law = None;
+    }
     predictions
 }
 
@@ -166,7 +181,7 @@ fn maps(spec: &NeuralSpec, task: &Task, model: &Model, rows: &DeviceRows, replic
             vec![Maps(maps); replicates]
         }
         (Some(Recalibration::Isotonic), _) => {
-            let found = model.predict(&rows.features, task.train, replicates);
+            let found = model.predict(&rows.features, task.train, (replicates, Detail::Expectations));
             found.iter().map(|predictions| isotonic_maps(task, predictions)).collect()
         }
     }
@@ -197,6 +212,14 @@ impl NeuralSpec {
         let gate = self.network.gate.map(|_| "gate");
         let terms = self.objective.iter().map(|term| term.term.name());
         [backbone].into_iter().chain(gate).chain(terms).collect::<Vec<_>>().join("-")
+    }
+
+    /// Whether it gives intervals of what a row is worth: a head with a law, of rows without a treatment. Of several networks together
+    /// the law is known where shares of buckets are averaged.
+    pub fn has_intervals(&self) -> bool {
+        let head = &self.network.head;
+        let known = head.has_law() && (self.training.members == 1 || head.buckets().is_some());
+        known && self.network.backbone.question() == Question::Value
     }
 
     /// Whether the network has what every term and the recalibration need; asked before any row is loaded.

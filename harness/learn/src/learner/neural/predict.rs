@@ -2,9 +2,9 @@
 
 use super::members;
 use super::recalibration::Maps;
-use crate::evaluation::Predictions;
+use crate::evaluation::{BucketEdges, OutcomeLaw, Predictions};
 use crate::learner::{NeuralSpec, Parameter, SavedModel, Scorer, SplitGains, TrainedSpec, Values};
-use crate::nets::{Network, Pass, Weights};
+use crate::nets::{AmountLaw, Network, Pass, Weights};
 use std::cell::OnceCell;
 use tch::{Device, Tensor};
 use valor_base::question::{Arms, Question};
@@ -31,6 +31,17 @@ pub struct Model {
 struct Chunk {
     expected: Arms<Tensor>,
     conversion: Option<Arms<Tensor>>,
+    /// Where it is asked for and known, in the network's unit.
+    law: Option<Arms<AmountLaw>>,
+}
+
+/// How much is said of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Expectations and conversions.
+    Expectations,
+    /// The law of the outcome as well, where the head has one.
+    Law,
 }
 
 impl Model {
@@ -53,11 +64,16 @@ impl Model {
 
     /// Predictions of every replicate before maps for the given rows of `features` (`[N, d]`): the bits that a saved
     /// model gives a row wherever it stands.
-    pub fn predict(&self, features: &Tensor, rows: &[u32], replicates: usize) -> Vec<Predictions> {
+    pub fn predict(
+        &self,
+        features: &Tensor,
+        rows: &[u32],
+        (replicates, detail): (usize, Detail),
+    ) -> Vec<Predictions> {
         let rows: Vec<i64> = rows.iter().map(|&row| i64::from(row)).collect();
         let rows = features.index_select(0, &Tensor::from_slice(&rows).to_device(features.device()));
         let spacing = self.spacing();
-        (0..replicates as i64).map(|replicate| self.spaced(replicate, &rows, spacing)).collect()
+        (0..replicates as i64).map(|replicate| self.spaced(replicate, &rows, (spacing, detail))).collect()
     }
 
     /// Networks of each replicate.
@@ -82,7 +98,7 @@ impl Model {
 
     /// Predictions of one replicate before maps for rows `[n, d]`, which stand `spacing` apart in tensors of always `CHUNK`
     /// rows: libtorch computes a few rows by other code than many, and rounds differently.
-    fn spaced(&self, replicate: i64, rows: &Tensor, spacing: usize) -> Predictions {
+    fn spaced(&self, replicate: i64, rows: &Tensor, (spacing, detail): (usize, Detail)) -> Predictions {
         let _guard = tch::no_grad_guard();
         let weights = self.weights(replicate);
         let (mut found, count) = (Predictions::none(self.question()), rows.size()[0]);
@@ -91,7 +107,8 @@ impl Model {
             let length = part.size()[0] as usize;
             let slab = rows.new_zeros([CHUNK as i64, self.inputs as i64], (rows.kind(), rows.device()));
             slab.slice(0, 0, (length * spacing) as i64, spacing as i64).copy_(&part);
-            self.chunk(&weights, &slab).every(spacing, length).append(&mut found);
+            let said = self.chunk(&weights, &slab, detail).every(spacing, length);
+            found.append(said.predictions(self));
         }
         found
     }
@@ -123,8 +140,10 @@ impl Model {
             let count = CHUNK / spacing;
             let values = (0..count * self.inputs).map(|place| (place as f32 * 0.737).sin() * 2.0);
             let rows = self.on_device(&values.collect::<Vec<f32>>(), count);
-            let whole = self.spaced(0, &rows, *spacing);
-            self.spaced(0, &rows.narrow(0, 1, count as i64 - 1), *spacing).is_end_of(&whole)
+            // What decides for expectations decides for the law, which is made of the same outputs.
+            let (spacing, detail) = (*spacing, Detail::Expectations);
+            let whole = self.spaced(0, &rows, (spacing, detail));
+            self.spaced(0, &rows.narrow(0, 1, count as i64 - 1), (spacing, detail)).is_end_of(&whole)
         };
         [1, 4].into_iter().find(steady).unwrap_or(16)
     }
@@ -135,10 +154,10 @@ impl Model {
     }
 
     /// What a replicate's networks say of features `[rows, d]` on average.
-    fn chunk(&self, weights: &[Weights], features: &Tensor) -> Chunk {
-        let mut sum = self.member(&weights[0], features);
+    fn chunk(&self, weights: &[Weights], features: &Tensor, detail: Detail) -> Chunk {
+        let mut sum = self.member(&weights[0], features, detail);
         for weights in &weights[1..] {
-            sum.add(&self.member(weights, features));
+            sum.add(&self.member(weights, features, detail));
         }
         if weights.len() > 1 {
             sum.divide(weights.len() as f64);
@@ -147,18 +166,61 @@ impl Model {
     }
 
     /// What one network says of features `[rows, d]`.
-    fn member(&self, weights: &Weights, features: &Tensor) -> Chunk {
+    fn member(&self, weights: &Weights, features: &Tensor, detail: Detail) -> Chunk {
         let outputs = self.network.forward(weights, &features.unsqueeze(0), &Pass::default());
         let head = self.network.head();
         let raw = match self.network.question() {
             Question::Uplift => Arms::Two { control: outputs.control, treated: outputs.treated },
             Question::Value => Arms::One(outputs.control),
         };
+        let law = match (detail, self.has_law()) {
+            (Detail::Law, true) => raw.as_ref().map(|raw| head.amounts(raw)).transpose(),
+            (Detail::Law, false) | (Detail::Expectations, _) => None,
+        };
         Chunk {
             expected: raw.as_ref().map(|raw| head.expectation(raw) * self.outcome_scale),
             conversion: raw.as_ref().map(|raw| head.conversion(raw)).transpose(),
+            law,
         }
     }
+
+    /// Whether the law of an outcome is known: that of several networks is where shares of buckets are averaged.
+    fn has_law(&self) -> bool {
+        let head = self.network.head();
+        head.spec().has_law() && (self.members() == 1 || head.buckets().is_some())
+    }
+
+    /// Where the buckets end, in outcome units.
+    fn edges(&self) -> Option<BucketEdges> {
+        let buckets = self.network.head().buckets()?;
+        let upper = buckets.thresholds.iter().map(|threshold| threshold * self.outcome_scale).collect();
+        Some(BucketEdges { upper, zeros: buckets.starts_with_zeros() })
+    }
+
+    /// A law in outcome units.
+    fn outcome_law(&self, law: &AmountLaw) -> Option<OutcomeLaw> {
+        match law {
+            AmountLaw::ZeroInflated { mu, sigma } => Some(OutcomeLaw::ZeroInflated {
+                mu: values(&(mu + self.outcome_scale.ln())),
+                sigma: values(sigma),
+            }),
+            AmountLaw::Buckets { shares, amounts } => {
+                let means = amounts / shares.clamp_min(f64::from(f32::MIN_POSITIVE)) * self.outcome_scale;
+                let columns = |table: &Tensor| table.unbind(-1).iter().map(values).collect();
+                Some(OutcomeLaw::Buckets {
+                    edges: self.edges()?,
+                    shares: columns(shares),
+                    means: columns(&means),
+                })
+            }
+        }
+    }
+}
+
+/// The only replicate's values, `[1, rows]`.
+fn values(tensor: &Tensor) -> Vec<f32> {
+    let row = tensor.get(0).contiguous().to_device(Device::Cpu);
+    Vec::try_from(row).unwrap_or_default()
 }
 
 impl Chunk {
@@ -169,6 +231,7 @@ impl Chunk {
         Self {
             expected: self.expected.as_ref().map(take),
             conversion: self.conversion.as_ref().map(|conversion| conversion.as_ref().map(take)),
+            law: self.law.as_ref().map(|law| law.as_ref().map(|law| every(law, take))),
         }
     }
 
@@ -185,22 +248,54 @@ impl Chunk {
         if let (Some(sums), Some(more)) = (&mut self.conversion, &other.conversion) {
             both(sums, more);
         }
+        let laws = self
+            .law
+            .as_mut()
+            .zip(other.law.as_ref())
+            .and_then(|(sums, more)| sums.as_mut().zip(more.as_ref()));
+        for (sums, more) in laws.into_iter().flat_map(Arms::into_vec) {
+            columns(sums).into_iter().zip(parts(more)).for_each(add);
+        }
     }
 
     fn divide(&mut self, by: f64) {
         let columns = self.expected.as_mut().into_vec().into_iter();
         let conversion = self.conversion.as_mut().map(|arms| arms.as_mut().into_vec()).into_iter().flatten();
-        columns.chain(conversion).for_each(|column| *column /= by);
+        let laws = self.law.as_mut().map(|law| law.as_mut().into_vec()).into_iter().flatten();
+        columns.chain(conversion).chain(laws.flat_map(self::columns)).for_each(|column| *column /= by);
     }
 
-    fn append(&self, to: &mut Predictions) {
-        let values = |tensor: &Tensor| -> Vec<f32> {
-            let row = tensor.get(0).contiguous().to_device(Device::Cpu);
-            Vec::try_from(row).unwrap_or_default()
-        };
+    fn predictions(&self, model: &Model) -> Predictions {
         let columns = |arms: &Arms<Tensor>| arms.as_ref().map(values);
-        let found = Predictions::new(columns(&self.expected), self.conversion.as_ref().map(columns));
-        to.append(found);
+        let law = self.law.as_ref().map(|law| law.as_ref().map(|law| model.outcome_law(law)));
+        Predictions {
+            law: law.and_then(Arms::transpose),
+            ..Predictions::new(columns(&self.expected), self.conversion.as_ref().map(columns))
+        }
+    }
+}
+
+/// The same of some rows.
+fn every(law: &AmountLaw, take: impl Fn(&Tensor) -> Tensor) -> AmountLaw {
+    match law {
+        AmountLaw::ZeroInflated { mu, sigma } => AmountLaw::ZeroInflated { mu: take(mu), sigma: take(sigma) },
+        AmountLaw::Buckets { shares, amounts } => {
+            AmountLaw::Buckets { shares: take(shares), amounts: take(amounts) }
+        }
+    }
+}
+
+fn columns(law: &mut AmountLaw) -> [&mut Tensor; 2] {
+    match law {
+        AmountLaw::ZeroInflated { mu, sigma } => [mu, sigma],
+        AmountLaw::Buckets { shares, amounts } => [shares, amounts],
+    }
+}
+
+fn parts(law: &AmountLaw) -> [&Tensor; 2] {
+    match law {
+        AmountLaw::ZeroInflated { mu, sigma } => [mu, sigma],
+        AmountLaw::Buckets { shares, amounts } => [shares, amounts],
     }
 }
 
@@ -208,8 +303,8 @@ impl Scorer for Model {
     fn score(&self, rows: &Matrix) -> Vec<f32> {
         let _guard = tch::no_grad_guard();
         let weights = self.weights(0);
-        let mut found = Predictions::none(self.question());
-        self.chunk(&weights, &self.on_device(&rows.values, rows.rows)).append(&mut found);
+        let said = self.chunk(&weights, &self.on_device(&rows.values, rows.rows), Detail::Expectations);
+        let mut found = said.predictions(self);
         if let Some(maps) = &self.maps {
             maps.apply(&mut found);
         }
@@ -217,7 +312,8 @@ impl Scorer for Model {
     }
 
     fn predictions(&self, rows: &Matrix) -> Predictions {
-        let mut found = self.spaced(0, &self.on_device(&rows.values, rows.rows), self.spacing());
+        let rows = self.on_device(&rows.values, rows.rows);
+        let mut found = self.spaced(0, &rows, (self.spacing(), Detail::Law));
         if let Some(maps) = &self.maps {
             maps.apply(&mut found);
         }
@@ -234,6 +330,14 @@ impl Scorer for Model {
 
     fn converts(&self) -> bool {
         self.network.head().spec().converts()
+    }
+
+    fn has_intervals(&self) -> bool {
+        self.spec.has_intervals()
+    }
+
+    fn buckets(&self) -> Option<BucketEdges> {
+        self.edges()
     }
 
     fn saved(&self) -> SavedModel {

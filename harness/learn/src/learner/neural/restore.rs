@@ -67,7 +67,7 @@ fn check_buckets(spec: &NeuralSpec, buckets: Option<&Buckets>) -> anyhow::Result
         (Some(_), None) => anyhow::bail!("the buckets are missing"),
         (Some(spec), Some(buckets)) => {
             buckets.check()?;
-            let most = spec.quantiles.len() + 2;
+            let most = spec.most();
             ensure!(buckets.count() <= most, "there are {} buckets; the method has {most}", buckets.count());
             Ok(())
         }

@@ -2,7 +2,7 @@
 
 use super::NeuralSpec;
 use crate::learner::Task;
-use crate::nets::{BucketSpec, Buckets, OutcomeSummary};
+use crate::nets::{BucketRows, BucketSpec, Buckets, OutcomeSummary};
 use crate::objectives::{Batch, Label, Labels, ranking_label};
 use std::collections::BTreeMap;
 use tch::{Device, Tensor};
@@ -80,9 +80,12 @@ impl DeviceRows {
 ///
 /// # Errors
 ///
-/// Input errors where all are in one bucket.
+/// Input errors where all are in one bucket, and of a window.
 pub(super) fn buckets(spec: &BucketSpec, task: &Task, scale: f64) -> anyhow::Result<Buckets> {
-    spec.fit(task.train.iter().map(|&row| task.outcome[row as usize] / scale))
+    let outcome: Vec<f64> = task.train.iter().map(|&row| task.outcome[row as usize] / scale).collect();
+    let time: Option<Vec<f64>> =
+        task.time.map(|times| task.train.iter().map(|&row| times[row as usize]).collect());
+    spec.fit(BucketRows { outcome: &outcome, time: time.as_deref(), scale })
 }
 
 /// Upper ends of the buckets in outcome units, for the record.

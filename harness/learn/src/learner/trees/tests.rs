@@ -53,6 +53,8 @@ impl Planted {
             train: &self.rows,
             validation: &[],
             test: &self.rows,
+            time: None,
+            interval: None,
         }
     }
 }
@@ -197,7 +199,7 @@ fn hard_rows_give_finite_answers_that_explain_themselves() {
         for (name, planted) in hard() {
             let forest = Forest::grow(&spec, &planted.task(), &Seeds::new(1)).0;
             let said = forest.predictions(&planted.features);
-            let all = said.clone().into_columns();
+            let all = said.clone().into_scores();
             assert!(all.into_iter().flatten().all(|value| value.is_finite()), "{}, {name}", spec.slug());
             assert!(forest.gains().unwrap().shares.iter().all(|share| share.is_finite()), "{name}");
             let saved = forest.saved();
@@ -342,7 +344,7 @@ fn hard_rows_of_one_arm_give_finite_values_that_explain_themselves() {
         for (name, planted) in hard() {
             let forest = Forest::grow(&spec, &task_of(&planted), &Seeds::new(1)).0;
             let said = forest.predictions(&planted.features);
-            let all = said.clone().into_columns();
+            let all = said.clone().into_scores();
             assert!(all.into_iter().flatten().all(|value| value.is_finite()), "{}, {name}", spec.slug());
             let saved = forest.saved();
             assert_eq!(again(&saved).unwrap().score(&planted.features), said.score, "{name}");

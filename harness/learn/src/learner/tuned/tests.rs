@@ -44,6 +44,8 @@ impl Planted {
             train: &self.parts[0],
             validation: &self.parts[1],
             test: &self.parts[2],
+            time: None,
+            interval: None,
         }
     }
 }

@@ -36,7 +36,10 @@ pub enum Detector {
 
 impl Default for ExpLtvSpec {
     fn default() -> Self {
-        Self { buckets: BucketSpec { quantiles: vec![0.75] }, detector: Detector::default() }
+        Self {
+            buckets: BucketSpec { quantiles: vec![0.75], ..BucketSpec::default() },
+            detector: Detector::default(),
+        }
     }
 }
 

@@ -19,8 +19,8 @@ const OPEN_ROWS: usize = 30;
 const GRIDS: usize = 2;
 
 /// The reference rankings that the table shows, and what it calls them.
-pub(in super::super) fn references(asks: Question) -> &'static [(&'static str, &'static str)] {
-    match asks {
+pub(in super::super) fn references(analysis: &Analysis) -> Vec<(String, String)> {
+    let fixed: &[(&str, &str)] = match analysis.asks {
         Question::Uplift => &[
             (RANDOM, "random ranking"),
             (PROGNOSTIC, "expected spend alone"),
@@ -32,7 +32,10 @@ pub(in super::super) fn references(asks: Question) -> &'static [(&'static str, &
             (MEAN, "mean of the training rows"),
             (ORACLE, "oracle: the true expectation"),
         ],
-    }
+    };
+    let owned = |(ranker, called): &(&str, &str)| (ranker.to_string(), called.to_string());
+    let column = analysis.reference.iter().map(|name| (name.clone(), format!("ranking by {name}")));
+    fixed.iter().map(owned).chain(column).collect()
 }
 
 /// The table of the headline.
@@ -119,8 +122,8 @@ impl StandingTable {
                 },
             ));
         }
-        for &(ranker, called) in references(analysis.asks) {
-            if let Some(row) = reference(first, ranker, called, &headline.columns, kind) {
+        for (ranker, called) in references(analysis) {
+            if let Some(row) = reference(first, &ranker, &called, &headline.columns, kind) {
                 let worse = |value: Option<f64>| {
                     let merit = |value: f64| first.direction().merit(value);
                     value.is_none_or(|value| row.0.is_some_and(|reference| merit(value) < merit(reference)))

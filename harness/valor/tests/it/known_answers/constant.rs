@@ -76,6 +76,8 @@ fn errors(count: usize) -> Vec<(String, f64)> {
         train: &all,
         validation: &[],
         test: &all[..1],
+        time: None,
+        interval: None,
     };
     let mean = rows.outcome.iter().sum::<f64>() / count as f64;
     let training = TrainingSpec {

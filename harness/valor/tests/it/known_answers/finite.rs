@@ -32,6 +32,8 @@ fn two_hundred_steps_end_in_numbers_or_in_a_recorded_divergence() {
         train: &train_rows,
         validation: &[],
         test: &test,
+        time: None,
+        interval: None,
     };
     let training = TrainingSpec { epochs: EPOCHS, batch: BATCH, ..TrainingSpec::default() };
     for row in &BACKBONES {
@@ -40,7 +42,7 @@ fn two_hundred_steps_end_in_numbers_or_in_a_recorded_divergence() {
             let place = format!("{} {components:?}", row.key);
             match (&replicate.status, &replicate.predictions) {
                 (Status::Finished { epochs, .. }, Some(found)) => {
-                    let arms = found.clone().into_columns();
+                    let arms = found.clone().into_scores();
                     let finite = arms.iter().all(|arm| arm.len() == 500 && arm.iter().all(|e| e.is_finite()));
                     assert!(finite && *epochs == EPOCHS, "{place}: {found:?}");
                     assert!(replicate.epochs.iter().all(|epoch| epoch.total.is_some()), "{place}");

@@ -60,6 +60,8 @@ impl Rows {
             train: &self.all,
             validation: &[],
             test: &self.all,
+            time: None,
+            interval: None,
         }
     }
 }

@@ -47,6 +47,8 @@ fn training_on_expectations_reaches_the_oracle() {
         train: &train,
         validation: &[],
         test: &test,
+        time: None,
+        interval: None,
     };
     let training = TrainingSpec { epochs: 20, batch: 256, learning_rate: 2e-3, ..TrainingSpec::default() };
     let options = Options { trunk: vec![64, 64], heads: vec![32], ..small() };

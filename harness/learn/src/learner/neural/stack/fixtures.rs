@@ -3,7 +3,7 @@
 use super::*;
 use crate::learner::catalog::{self, Options};
 use crate::learner::neural::NeuralSpec;
-use crate::learner::neural::predict::Model;
+use crate::learner::neural::predict::{Detail, Model};
 use crate::learner::{Context, MethodSpec, Predictions};
 use crate::nets::{BackboneKind, GatePosition, HeadSpec, NetworkSpec};
 use crate::objectives::{
@@ -57,6 +57,8 @@ impl Rows48 {
             train: &self.rows,
             validation: &[],
             test: &self.rows,
+            time: None,
+            interval: None,
         }
     }
 }
@@ -243,7 +245,7 @@ fn members_are_averaged() {
     let parameters = Tensor::from_slice(&draws.collect::<Vec<f32>>()).view([3, -1]);
     let said = |spec: &NeuralSpec, models: usize| {
         let model = Model::new((spec, 5), network(), parameters.copy(), 1.0);
-        model.predict(&device_rows.features, rows.task().test, models)
+        model.predict(&device_rows.features, rows.task().test, (models, Detail::Expectations))
     };
     let single = TrainingSpec { members: 1, ..three.training.clone() };
     let each = said(&NeuralSpec { training: single, ..three.clone() }, 3);
