@@ -43,7 +43,6 @@ mod unit;
 mod whales;
 mod ziln;
 
-pub use crate::nets::{NamedUnit, Unit};
 pub use batch::{Batch, Labels, Prediction};
 pub use bucket_residual::{BucketResidualSpec, ResidualError};
 pub use cascade::{BucketLikelihoodSpec, CascadeSpec, ExceedanceSpec, RiskSets};
@@ -66,6 +65,7 @@ pub use sinkhorn::SinkhornSpec;
 pub use sub_distributions::SubDistributionsSpec;
 pub use targeted::TargetedSpec;
 pub use tweedie::TweedieSpec;
+pub use unit::{NamedUnit, Unit};
 pub use whales::WhalesSpec;
 pub use ziln::{FocalZilnSpec, ZilnSpec};
 

@@ -1,7 +1,8 @@
 //! The unit in which outcomes enter a term.
 
 use super::Setting;
-use crate::nets::{NamedUnit, Unit};
+
+pub use crate::nets::{NamedUnit, Unit};
 
 pub(super) use crate::nets::above_zero;
 

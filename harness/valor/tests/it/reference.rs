@@ -33,7 +33,7 @@ components = [[], ["ziln", "focal", "wr"], ["ziln", "focal", "gti", "wr"], ["rer
 
 [[grid]]
 backbones = ["tarnet"]
-components = [["cc-or"]]
+components = [["cc-or"], ["log1p"]]
 
 [[grid]]
 backbones = ["dragonnet"]
@@ -95,7 +95,7 @@ name = "customers"
 value-sim = {}
 
 [grid]
-backbones = ["mlp", "two-stage", "mmoe", "exp-ltv", "opt-dist"]
+backbones = ["mlp", "mdme", "deep-fm", "two-stage", "mmoe", "exp-ltv", "opt-dist"]
 components = [[]]
 
 [[method]]
@@ -109,7 +109,7 @@ backbone = "bg-nbd"
 "#;
 
 /// Keys below `model` that only methods for rows without a treatment use.
-const OF_VALUE: &[&str] = &["two-stage", "mmoe", "exp-ltv", "opt-dist", "gbdt", "bg-nbd"];
+const OF_VALUE: &[&str] = &["mdme", "deep-fm", "two-stage", "mmoe", "exp-ltv", "opt-dist", "gbdt", "bg-nbd"];
 
 /// Where a key is allowed: a claim of its kind, of those above.
 fn place_of(place: &str, key: &str) -> String {

@@ -81,7 +81,7 @@ fn errors(count: usize) -> Vec<(String, f64)> {
     };
     let mean = rows.outcome.iter().sum::<f64>() / count as f64;
     let training = TrainingSpec {
-        epochs: (4_000_000 / count).max(10),
+        epochs: (2_000_000 / count).max(4),
         batch: 5000,
         learning_rate: 0.01,
         schedule: Schedule::Cosine,
