@@ -214,7 +214,12 @@ fn train<'c>(
     let start = now();
     let mut examiner = Examiner::new(prepared, &job.seeds);
     let (task, context) = (prepared.task(), Context { device, progress });
-    let fitted = learner::fit_and_examine(&job.method, &task, &job.seeds, context, &mut examiner)?;
+    let fitted = learner::fit_and_examine(&job.method, &task, &job.seeds, context, &mut examiner);
+    // What is wrong with encoded rows is found here: the message names their place as those of `check` do.
+    let fitted = fitted.map_err(|error| match valor_base::error::is_input(&error) {
+        true => error.context(job.data.place().to_string()),
+        false => error,
+    })?;
     device::synchronise(device);
     // Training alone is timed, and the few rows that are watched.
     let Examiner { importance, took, .. } = examiner;

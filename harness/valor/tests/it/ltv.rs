@@ -393,11 +393,15 @@ fn rows_that_no_law_of_purchases_can_have_are_refused_by_row_and_column() {
     let (some, early) = (|row: usize| 1 + (row as i64 % 4), |row: usize| if row % 4 == 0 { 90 } else { 20 });
     refused(&|_| 1, &|_| 90, &["in none of", "purchase after the first"]);
     refused(&|_| 3, &|_| 20, &["there are 2 purchases after the first"]);
-    refused(&|row| if row == 6 { -2 } else { some(row) }, &early, &["row 7, column 'frequency': found -2"]);
+    refused(
+        &|row| if row == 6 { -2 } else { some(row) },
+        &early,
+        &["rows.csv", "row 8, column 'frequency': found -2"],
+    );
     refused(
         &some,
         &|row| if row == 5 { 95 } else { early(row) },
-        &["row 6, column 'recency': found 95", "age, 90"],
+        &["row 7, column 'recency': found 95", "age, 90"],
     );
     refused(&some, &|_| 20, &["column 'recency': found 20", "--window"]);
     workspace.write("experiments/small.toml", experiment.replace("\"tenure\", ", ""));
