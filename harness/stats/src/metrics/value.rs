@@ -401,8 +401,10 @@ mod tests {
                 seen.insert(name.clone());
             }
         }
-        let missing: Vec<&str> =
-            metrics().iter().map(|metric| metric.name).filter(|name| !seen.contains(*name)).collect();
+        // Of intervals, which these cases lack: checked in intervals.rs.
+        let own = ["coverage", "coverage.gap", "coverage.total", "interval.width"];
+        let mut missing: Vec<&str> = metrics().iter().map(|metric| metric.name).collect();
+        missing.retain(|name| !seen.contains(*name) && !own.contains(name));
         assert!(missing.is_empty(), "no case of {missing:?}");
     }
 
