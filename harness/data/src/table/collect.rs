@@ -74,6 +74,7 @@ impl<'a> Collector<'a> {
                     time: spec.time.clone(),
                     known: spec.known.clone(),
                 },
+                sequences: spec.sequence.clone(),
                 ..Dataset::default()
             },
             features: Features::default(),

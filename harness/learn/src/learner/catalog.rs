@@ -226,8 +226,13 @@ fn propensity(options: &Options) -> TermSpec {
 /// The components of VALOR, in the order in which tables name them.
 pub const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
 
-/// All components: VALOR's, RERUM's losses as in its paper or with the weights of its public code, and CC-OR-Net's head.
-pub const COMPONENTS: [&str; 7] = ["ziln", "focal", "gti", "wr", "rerum", "rerum-released", "cc-or"];
+/// All components: VALOR's, RERUM's losses as in its paper or with the weights of its public code, CC-OR-Net's head, and how columns
+/// enter.
+pub const COMPONENTS: [&str; 9] =
+    ["ziln", "focal", "gti", "wr", "rerum", "rerum-released", "cc-or", "embedding", "sequence"];
+
+/// Components that go with an objective: those that are of the network alone.
+pub const BESIDE_OBJECTIVES: [&str; 3] = ["gti", "embedding", "sequence"];
 
 /// The backbone called `key`.
 pub fn backbone(key: &str) -> anyhow::Result<&'static BackboneRow> {

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::input_error;
 use valor_base::question::Question;
-use valor_data::encode::{ColumnKind, Encoding};
+use valor_data::encode::{ColumnKind, Encoding, Entry};
 use valor_data::{LARGEST, Matrix, Treatment};
 use valor_stats::metrics::Buckets;
 
@@ -62,6 +62,17 @@ impl MethodSpec {
             MethodSpec::Tuned(spec) => {
                 let first = spec.candidates.first();
                 first.map_or(Question::Uplift, |candidate| candidate.network.backbone.question())
+            }
+        }
+    }
+
+    /// How columns enter beside the usual.
+    pub fn entry(&self) -> Entry {
+        match self {
+            MethodSpec::Neural(spec) => spec.network.front.entry(),
+            MethodSpec::Trees(_) => Entry::default(),
+            MethodSpec::Tuned(spec) => {
+                spec.candidates.first().map_or_else(Entry::default, |first| first.network.front.entry())
             }
         }
     }

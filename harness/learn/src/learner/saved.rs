@@ -2,7 +2,7 @@
 
 use super::neural::{Maps, NeuralSpec};
 use super::trees::TreesSpec;
-use crate::nets::Buckets;
+use crate::nets::{Buckets, Inputs};
 use serde::{Deserialize, Serialize};
 
 /// One trained replicate, apart from the rows that it was trained on.
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct SavedModel {
     /// The method as it was trained.
     pub spec: TrainedSpec,
-    /// Number of encoded columns.
-    pub inputs: usize,
+    /// Encoded columns.
+    pub inputs: Inputs,
     /// Parameters by name; a network's in the order of its layout.
     pub parameters: Vec<Parameter>,
     /// What sets its conversion probabilities right, where something does.

@@ -10,7 +10,7 @@ pub use explain::{Cell, Explained, Explanations};
 use crate::evaluation::Predictions;
 use crate::learner::neural::Maps;
 use crate::learner::{self, Device, Parameter, SavedModel, Scorer, Status, TrainedSpec};
-use crate::nets::Buckets;
+use crate::nets::{Buckets, Inputs};
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -157,7 +157,7 @@ impl Model {
         ensure!(encoder.gives(columns), "the encoder does not give the columns that the file names");
         Ok(SavedModel {
             spec: model.clone(),
-            inputs: columns.len(),
+            inputs: Inputs::of(columns.len(), &encoder.kinds()),
             parameters: self.tensors.clone(),
             maps: self.about.recalibration.clone(),
             buckets: self.about.buckets.clone(),

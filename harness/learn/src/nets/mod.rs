@@ -13,6 +13,7 @@ mod efin;
 mod euen;
 mod experts;
 mod fields;
+mod front;
 mod gate;
 pub mod head;
 mod heads;
@@ -39,6 +40,7 @@ mod unite;
 pub use buckets::{BucketSpec, Buckets, ZERO};
 pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
+pub use front::{EmbeddingSpec, FrontSpec, Inputs, SequenceSpec};
 pub use law::BucketLaw;
 pub use network::Network;
 pub use ordinal::{Decoding, OrdinalKind, OrdinalSpec};
@@ -130,6 +132,9 @@ pub struct NetworkSpec {
     /// Treatment-gated interaction, where used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GatePosition>,
+    /// How columns enter.
+    #[serde(default, skip_serializing_if = "FrontSpec::is_usual")]
+    pub front: FrontSpec,
 }
 
 /// The registered backbones with their own options.
@@ -288,6 +293,7 @@ impl NetworkSpec {
         widths("trunk", &self.trunk)?;
         widths("heads", &self.heads)?;
         self.head.validate()?;
+        self.front.validate()?;
         self.check_head()?;
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),

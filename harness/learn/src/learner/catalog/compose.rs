@@ -5,7 +5,7 @@ use super::{BackboneRow, Options, has};
 use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
 use crate::nets::{
-    Augmentation, BackboneKind, CcOrSpec, Decoding, Distillation, GatePosition, HeadSpec, NetworkSpec,
+    Augmentation, BackboneKind, CcOrSpec, Decoding, Distillation, FrontSpec, HeadSpec, NetworkSpec,
     OrdinalKind, OrdinalSpec, Residual, Structure,
 };
 use crate::objectives::{
@@ -128,15 +128,14 @@ pub fn compose(
     if rerum {
         objective.extend(rerum_terms(backbone, has(components, "rerum-released"), options.rerum_unit));
     }
-    let gate = has(components, "gti").then_some(options.gate);
     let head = head.spec(options, kind.question());
-    let network = network(kind, head, options, gate);
+    let network = network(kind, head, options, components);
     let recalibration = options.recalibration.filter(|_| ziln);
     validate(&objective).map_err(in_model)?;
     finish(network, objective, training, recalibration)
 }
 
-/// A backbone trained for an objective, gated or not.
+/// A backbone trained for an objective, with components of [`BESIDE_OBJECTIVES`].
 ///
 /// # Errors
 ///
@@ -144,7 +143,7 @@ pub fn compose(
 pub fn compose_objective(
     backbone: &BackboneRow,
     objective: &ObjectiveSpec,
-    gated: bool,
+    components: &[String],
     settings: (&Options, &TrainingSpec),
 ) -> anyhow::Result<MethodSpec> {
     let (options, training) = settings;
@@ -160,7 +159,7 @@ pub fn compose_objective(
     let attempt = |head: HeadKey| {
         let kind = (backbone.kind)(options);
         let head = head.spec(options, kind.question());
-        let network = network(kind, head, options, gated.then_some(options.gate));
+        let network = network(kind, head, options, components);
         finish(network, terms.clone(), training, objective.recalibration).map_err(place)
     };
     if let (Some(own), Some(asked)) = (backbone.head, objective.head)
@@ -247,12 +246,12 @@ fn rerum_terms(backbone: &BackboneRow, released: bool, unit: Unit) -> Vec<TermSp
     ]
 }
 
-fn network(
-    backbone: BackboneKind,
-    head: HeadSpec,
-    options: &Options,
-    gate: Option<GatePosition>,
-) -> NetworkSpec {
+fn network(backbone: BackboneKind, head: HeadSpec, options: &Options, components: &[String]) -> NetworkSpec {
+    let gate = has(components, "gti").then_some(options.gate);
+    let front = FrontSpec {
+        embedding: has(components, "embedding").then(|| options.embedding.clone()),
+        sequence: has(components, "sequence").then(|| options.sequence.clone()),
+    };
     // UniTE's experts stand where others have a trunk, and scores where others have hidden layers.
     let (trunk, heads) = match backbone {
         BackboneKind::Unite(_) => (Vec::new(), options.heads.clone()),
@@ -266,7 +265,7 @@ fn network(
         | BackboneKind::Euen(_)
         | BackboneKind::Efin(_) => (options.trunk.clone(), options.heads.clone()),
     };
-    NetworkSpec { backbone, trunk, heads, head, gate }
+    NetworkSpec { backbone, trunk, heads, head, gate, front }
 }
 
 /// Checks the parts.

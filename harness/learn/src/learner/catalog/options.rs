@@ -2,7 +2,8 @@
 
 use crate::learner::neural::Recalibration;
 use crate::nets::{
-    BucketSpec, CcOrSpec, Decoding, EfinSpec, EuenSpec, GatePosition, SharedIndexSpec, UniteSpec,
+    BucketSpec, CcOrSpec, Decoding, EfinSpec, EmbeddingSpec, EuenSpec, GatePosition, SequenceSpec,
+    SharedIndexSpec, UniteSpec,
 };
 use crate::objectives::{
     BucketResidualSpec, CascadeSpec, DistillationSpec, FocalZilnSpec, MmdSpec, RankingSpec, RobinsonSpec,
@@ -68,6 +69,10 @@ pub struct Options {
     pub bucket_residual: BucketResidualSpec,
     /// Options of the loss of the top bucket.
     pub whales: WhalesSpec,
+    /// Options of embeddings.
+    pub embedding: EmbeddingSpec,
+    /// Options of the attention of sequences.
+    pub sequence: SequenceSpec,
     /// Options of the causal forest.
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
@@ -123,6 +128,8 @@ impl Default for Options {
             distillation: DistillationSpec::default(),
             bucket_residual: BucketResidualSpec::default(),
             whales: WhalesSpec::default(),
+            embedding: EmbeddingSpec::default(),
+            sequence: SequenceSpec::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),
