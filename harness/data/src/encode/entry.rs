@@ -85,6 +85,11 @@ impl Encoder {
         Ok(encoder)
     }
 
+    /// Whether a level that the training rows lack enters as some of theirs do.
+    pub fn pools(&self, column: &str) -> bool {
+        self.categorical.iter().any(|feature| feature.name == column && !feature.rare.is_empty())
+    }
+
     /// Whether columns enter as usual.
     pub fn is_usual(&self) -> bool {
         self.sequences.is_empty() && !self.categorical.iter().any(|feature| feature.embedded)

@@ -177,6 +177,11 @@ impl Ready<'_> {
         self.encoder.categorical().zip(self.encoder.unseen(rows))
     }
 
+    /// Whether a level that the training rows lack is to the model what their rare ones are.
+    pub fn pools(&self, column: &str) -> bool {
+        self.encoder.pools(column)
+    }
+
     /// What the model says of each raw row. Of the dataset it looks at the features alone.
     ///
     /// # Errors

@@ -192,7 +192,8 @@ fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8>
     }
     println!("{}: {rows} rows, {seconds:.1} s, {speed:.0} rows/s", arguments.out.display());
     for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
-        println!("{}: in {count} rows a level that the training rows lack; it says nothing", shown(name));
+        let says = if work.ready.pools(name) { "it stands as the rare ones do" } else { "it says nothing" };
+        println!("{}: in {count} rows a level that the training rows lack; {says}", shown(name));
     }
     Ok(DONE)
 }
