@@ -299,6 +299,7 @@ fn method() -> MethodSpec {
             heads: vec![4],
             head: HeadSpec::Point,
             gate: None,
+            front: Default::default(),
         },
         objective: Vec::new(),
         training: TrainingSpec::default(),

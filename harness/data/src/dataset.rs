@@ -112,6 +112,8 @@ pub struct Dataset {
     pub units: UnitColumns,
     /// Row of the file, as error messages count; absent where rows are generated.
     pub origin: Option<Vec<u64>>,
+    /// Names of numeric columns that are one sequence each, in their order.
+    pub sequences: Vec<Vec<String>>,
     /// What a reader of a table should know about these rows: dropped rows, stand-ins.
     pub notes: Vec<String>,
 }
@@ -154,6 +156,7 @@ impl Dataset {
             known: self.known.as_ref().map(|column| pick(column, rows)),
             units: self.units.clone(),
             origin: self.origin.as_ref().map(|column| pick(column, rows)),
+            sequences: self.sequences.clone(),
             notes: self.notes.clone(),
         }
     }

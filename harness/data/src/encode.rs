@@ -1,5 +1,6 @@
 //! Turns features into the numbers that a method sees, by what the training rows alone say.
 
+mod entry;
 mod feature_summary;
 mod logs;
 mod names;
@@ -7,6 +8,7 @@ mod pooled;
 #[cfg(test)]
 mod tests;
 
+pub use entry::{Embedded, Entry, spread};
 pub use feature_summary::FeatureSummary;
 pub use pooled::{MOST_CODES, pooled_levels};
 
@@ -35,6 +37,13 @@ pub enum ColumnKind {
     Number,
     /// Codes of so many levels, which have none.
     Levels(usize),
+    /// Numbers that are one step of a sequence.
+    Step {
+        /// Number of the sequence.
+        sequence: usize,
+        /// Place of the step in it.
+        place: usize,
+    },
 }
 
 /// How each feature is encoded, fitted on the training rows.
@@ -54,6 +63,10 @@ pub enum ColumnKind {
 /// each categorical feature with its own indicator. Plain: the numeric features as they are, then one column per
 /// categorical feature with the place of its level among those met; NaN where missing or not met. Of more than [`MOST_CODES`]
 /// levels the most frequent ones come first, and the rest, whose places are that or larger, is one to trees.
+///
+/// An embedded categorical feature ([`Entry`]) has one column in the place of its levels' and its indicator: the place of the level,
+/// one number after the last for all levels that are rare or not met, and the next one where the cell is missing and some training
+/// rows lack it too.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoder {
@@ -61,6 +74,9 @@ pub struct Encoder {
     categorical: Vec<Levels>,
     #[serde(default, skip_serializing_if = "is_standard")]
     encoding: Encoding,
+    /// Names of the columns of each sequence, in their order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    sequences: Vec<Vec<String>>,
 }
 
 impl Encoder {
@@ -104,6 +120,12 @@ struct Levels {
     /// Whether the training rows are all alike, so that the feature's only column is always 0.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     constant: bool,
+    /// Whether its only column is the number of the level.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    embedded: bool,
+    /// Levels of the training rows that have no number of their own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    rare: Vec<String>,
 }
 
 /// Rows that one task handles; fixed, so that sums do not depend on the number of threads.
@@ -129,7 +151,7 @@ impl Encoder {
                 }
             }
         }
-        Self { numeric, categorical, encoding }
+        Self { numeric, categorical, encoding, sequences: Vec::new() }
     }
 
     /// Which numbers it gives.
@@ -151,7 +173,8 @@ impl Encoder {
     pub fn unseen(&self, dataset: &Dataset) -> Vec<usize> {
         let count = |known: &Levels| match find(dataset, &known.name).map(|feature| &feature.kind) {
             Ok(FeatureKind::Categorical { levels, codes }) => {
-                let strange: Vec<bool> = levels.iter().map(|level| !known.levels.contains(level)).collect();
+                let met = |level| known.levels.contains(level) || known.rare.contains(level);
+                let strange: Vec<bool> = levels.iter().map(|level| !met(level)).collect();
                 codes.iter().filter(|code| strange.get(**code as usize) == Some(&true)).count()
             }
             Ok(FeatureKind::Numeric { .. }) | Err(_) => 0,
@@ -162,13 +185,31 @@ impl Encoder {
     /// What the encoded columns hold, in the order of their names.
     pub fn kinds(&self) -> Vec<ColumnKind> {
         match self.encoding {
-            Encoding::Standard => vec![ColumnKind::Number; self.names().len()],
+            Encoding::Standard => {
+                let indicators =
+                    self.numeric.iter().filter(|scale| scale.missing).map(|_| ColumnKind::Number);
+                let levels = self.categorical.iter().flat_map(|feature| match feature.embedded {
+                    true => vec![ColumnKind::Levels(feature.numbers())],
+                    false => vec![ColumnKind::Number; feature.levels.len() + usize::from(feature.missing)],
+                });
+                let numbers = self.numeric.iter().map(|scale| self.kind(&scale.name));
+                numbers.chain(indicators).chain(levels).collect()
+            }
             Encoding::Plain => {
                 let numbers = self.numeric.iter().map(|_| ColumnKind::Number);
                 let levels = |feature: &Levels| ColumnKind::Levels(feature.levels.len());
                 numbers.chain(self.categorical.iter().map(levels)).collect()
             }
         }
+    }
+
+    /// What the column of a number holds.
+    fn kind(&self, name: &str) -> ColumnKind {
+        let places = self.sequences.iter().enumerate().flat_map(|(sequence, names)| {
+            names.iter().enumerate().map(move |(place, name)| (name, ColumnKind::Step { sequence, place }))
+        });
+        let mut own = places.filter(|(step, _)| *step == name);
+        own.next().map_or(ColumnKind::Number, |(_, kind)| kind)
     }
 
     /// All rows, encoded. Fails where `dataset` lacks a feature that the encoder was fitted on.
@@ -201,7 +242,7 @@ impl Levels {
         let levels: Vec<String> = codes.into_iter().map(|code| levels[code].clone()).collect();
         let missing = counts.missing > 0;
         let constant = encoding == Encoding::Standard && levels.len() + usize::from(missing) == 1;
-        Self { name, levels, missing, constant }
+        Self { name, levels, missing, constant, embedded: false, rare: Vec::new() }
     }
 }
 
@@ -299,6 +340,20 @@ struct CategoricalPlan<'a> {
     missing: Option<(usize, f32)>,
 }
 
+impl<'a> CategoricalPlan<'a> {
+    /// The number of each level in `column`: after the last of those that have one, that of all others, then of missing cells.
+    fn embedded(feature: &Levels, (levels, codes): (&[String], &'a [u32]), column: usize) -> Self {
+        let others = feature.levels.len();
+        let number = |level| feature.levels.iter().position(|known| known == level).unwrap_or(others);
+        let target = |number: usize| (!feature.constant).then_some((column, number as f32));
+        Self {
+            codes,
+            targets: levels.iter().map(|level| target(number(level))).collect(),
+            missing: target(others + usize::from(feature.missing)),
+        }
+    }
+}
+
 impl<'a> Plan<'a> {
     fn new(encoder: &Encoder, dataset: &'a Dataset) -> anyhow::Result<Self> {
         let plain = encoder.encoding == Encoding::Plain;
@@ -318,6 +373,11 @@ impl<'a> Plan<'a> {
             let FeatureKind::Categorical { levels, codes } = &find(dataset, &feature.name)?.kind else {
                 anyhow::bail!("the feature '{}' was categorical when the encoder was fitted", feature.name);
             };
+            if feature.embedded {
+                categorical.push(CategoricalPlan::embedded(feature, (levels, codes), columns));
+                columns += 1;
+                continue;
+            }
             let target = |level| {
                 let place = feature.levels.iter().position(|known| known == level)?;
                 Some(if plain { (columns, place as f32) } else { (columns + place, 1.0) })

@@ -170,6 +170,16 @@ impl DataSpec {
         identity
     }
 
+    /// The same rows with no column said to be a step of a sequence: what methods that do not ask for sequences learn from.
+    #[must_use]
+    pub fn without_sequences(mut self) -> Self {
+        match &mut self {
+            Self::B2bMimic(_) | Self::ProductionSim(_) | Self::ValorRelease(_) | Self::ValueSim(_) => {}
+            Self::Table(spec) => spec.sequence.clear(),
+        }
+        self
+    }
+
     /// The same whatever a file holds: what tells runs of one cell before and after the file changed.
     pub fn any_content(&self) -> Self {
         let mut any = self.identity();

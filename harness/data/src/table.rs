@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::Path;
-use valor_base::error::shown;
+use valor_base::error::{did_you_mean, shown};
 use valor_base::input_error;
 use valor_io::table::Format;
 
@@ -70,6 +70,9 @@ pub struct TableSpec {
     /// Categorical feature columns; an empty cell is a missing value.
     #[serde(default)]
     pub categorical: Vec<String>,
+    /// Groups of numeric columns that are one sequence each, in their order; for methods that ask for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sequence: Vec<Vec<String>>,
     /// Column of true effects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effect: Option<String>,
@@ -145,6 +148,7 @@ impl TableSpec {
         self.validate_values(path)?;
         self.validate_truth(path)?;
         self.validate_columns(path)?;
+        self.validate_sequences(path)?;
         self.validate_names(path)?;
         if let (Some(known), None) = (&self.known, &self.time) {
             return Err(input_error!(
@@ -177,6 +181,7 @@ impl TableSpec {
             numeric: Vec::new(),
             log1p: Vec::new(),
             categorical: Vec::new(),
+            sequence: Vec::new(),
             effect: None,
             expected_control: None,
             expected_treated: None,
@@ -315,6 +320,37 @@ impl TableSpec {
             return Err(input_error!(
                 "table {path}: no features; name columns in 'numeric' or 'categorical'"
             ));
+        }
+        Ok(())
+    }
+
+    /// Refuses sequences of columns that are no numeric features, or of which another has a column.
+    fn validate_sequences(&self, path: &str) -> anyhow::Result<()> {
+        if let Some(group) = self.sequence.iter().find(|group| group.len() < 2) {
+            return Err(input_error!(
+                "table {path}: sequence: found a group of {} columns; allowed are 2 or more",
+                group.len()
+            ));
+        }
+        let mut seen = BTreeSet::new();
+        for name in self.sequence.iter().flatten() {
+            if !self.numeric.contains(name) {
+                let is = match self.categorical.contains(name) {
+                    true => "is categorical",
+                    false => "is not among the columns of 'numeric'",
+                };
+                let hint = did_you_mean(name, self.numeric.iter().map(String::as_str));
+                let name = shown(name);
+                return Err(input_error!(
+                    "table {path}: sequence: the column '{name}' {is}; allowed are columns of 'numeric'{hint}"
+                ));
+            }
+            if !seen.insert(name) {
+                return Err(input_error!(
+                    "table {path}: sequence: the column '{}' stands there twice; allowed is once, in one group",
+                    shown(name)
+                ));
+            }
         }
         Ok(())
     }

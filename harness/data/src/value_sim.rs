@@ -240,6 +240,7 @@ fn gather(labels: &[Vec<Label>], numeric: Matrix) -> Dataset {
         time: Some(column(|label| label.day)),
         known: Some(column(|label| label.day + HORIZON)),
         units: UnitColumns { time: Some("day".to_string()), ..UnitColumns::default() },
+        sequences: vec![names()[FIRST_WEEK..].to_vec()],
         ..Dataset::default()
     }
 }

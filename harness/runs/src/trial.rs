@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 use valor_data::DataSpec;
+use valor_data::encode::Entry;
 use valor_data::split::SplitSpec;
 use valor_learn::evaluation::{self, Predictions};
 use valor_learn::learner::{
@@ -102,9 +103,23 @@ impl Job {
         RunSpec { interval, ..RunSpec::new(&self.data, &self.split, &self.method, seed) }
     }
 
+    /// How columns enter, and which of the data's are sequences.
+    fn columns(&self) -> (Entry, &[Vec<String>]) {
+        let sequences: &[Vec<String>] = match &self.data {
+            DataSpec::B2bMimic(_)
+            | DataSpec::ProductionSim(_)
+            | DataSpec::ValorRelease(_)
+            | DataSpec::ValueSim(_) => &[],
+            DataSpec::Table(spec) => &spec.sequence,
+        };
+        (self.method.entry(), sequences)
+    }
+
     /// The rows, from the cache where they are there.
     fn prepare<'c>(&self, cache: &'c mut Cache) -> anyhow::Result<&'c Prepared> {
-        let key = format!("{}, {:?}, {:?}", Prepared::key(self)?, self.method.encoding(), self.interval);
+        let (method, interval) = (&self.method, self.interval);
+        let entry = self.columns();
+        let key = format!("{}, {:?}, {interval:?}, {entry:?}", Prepared::key(self)?, method.encoding());
         if cache.key != key || cache.prepared.is_none() {
             *cache = Cache::default();
             cache.prepared = Some(Prepared::load(self)?);
@@ -122,12 +137,14 @@ impl Job {
 pub fn check(jobs: &[Job]) -> anyhow::Result<()> {
     let mut known = (String::new(), None);
     for job in jobs {
-        let key = Prepared::key(job)?;
+        let key = format!("{}, {:?}", Prepared::key(job)?, job.columns().1);
         if known.0 != key {
             known = (key, Some(Prepared::unencoded(job)?));
         }
         if let Some(prepared) = &known.1 {
-            learner::check(&job.method, &prepared.task()).with_context(|| job.data.place().to_string())?;
+            let place = || job.data.place().to_string();
+            prepared.check(&job.method).with_context(place)?;
+            learner::check(&job.method, &prepared.task()).with_context(place)?;
         }
     }
     Ok(())

@@ -4,8 +4,8 @@ use super::{Encoder, Encoding};
 use std::collections::HashSet;
 
 impl Encoder {
-    /// Names of the encoded columns: `x` for a number, `x?` for its indicator, `x=level` for a level. Plain: of the
-    /// features. A name that an earlier column has is followed by ` (2)`, or the first number that makes it another one.
+    /// Names of the encoded columns: `x` for a number, `x?` for its indicator, `x=level` for a level, `x` for
+    /// the numbers of levels. Plain: of the features. A name that an earlier column has is followed by ` (2)`, or the first number that makes it another one.
     pub fn names(&self) -> Vec<String> {
         distinct(self.spelled())
     }
@@ -25,6 +25,10 @@ impl Encoder {
             self.numeric.iter().filter(|scale| scale.missing).map(|scale| format!("{}?", scale.name)),
         );
         for feature in &self.categorical {
+            if feature.embedded {
+                names.push(feature.name.clone());
+                continue;
+            }
             names.extend(feature.levels.iter().map(|level| format!("{}={level}", feature.name)));
             names.extend(feature.missing.then(|| format!("{}?", feature.name)));
         }

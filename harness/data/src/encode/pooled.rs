@@ -43,6 +43,11 @@ impl Counts {
         codes
     }
 
+    /// Codes of the levels that were met at least so often, and of those that were met less often.
+    pub(super) fn parted(&self, least: usize) -> (Vec<usize>, Vec<usize>) {
+        self.met().into_iter().partition(|&code| self.levels[code] >= least)
+    }
+
     /// How many levels share a bin, and how many rows have one of them.
     fn pooled(&self) -> Option<(usize, usize)> {
         let codes = self.pooled_last();

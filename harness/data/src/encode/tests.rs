@@ -231,3 +231,88 @@ fn a_large_offset_does_not_drown_the_spread() {
     assert!((encoded.row(0)[0] + 1.224_745).abs() < 1e-5, "{}", encoded.row(0)[0]);
     assert_eq!(encoded.row(0)[1], 0.0);
 }
+
+/// The dataset with its numbers as one sequence.
+fn with_sequence() -> Dataset {
+    Dataset { sequences: vec![vec!["c".into(), "a".into()]], ..dataset() }
+}
+
+fn entry(columns: &[&str], rare: usize, sequences: bool) -> Entry {
+    let columns = columns.iter().map(ToString::to_string).collect();
+    Entry { embedded: Some(Embedded { columns, rare }), sequences }
+}
+
+#[test]
+fn embedded_levels_enter_by_number() {
+    let of = |entry: &Entry| {
+        Encoder::entering(&with_sequence(), &[0, 1, 2, 3], Encoding::Standard, entry).unwrap()
+    };
+    let encoder = of(&entry(&[], 0, true));
+    assert_eq!(encoder.names(), ["a", "b", "c", "a?", "colour", "size"]);
+    let step = |place| ColumnKind::Step { sequence: 0, place };
+    let (number, levels) = (ColumnKind::Number, ColumnKind::Levels);
+    assert_eq!(encoder.kinds(), [step(1), number, step(0), number, levels(4), levels(3)]);
+    let cells = |encoder: &Encoder, column: usize| -> Vec<f32> {
+        let encoded = encoder.encode(&dataset()).unwrap();
+        (0..5).map(|row| encoded.row(row)[column]).collect()
+    };
+    assert_eq!(cells(&encoder, 4), [1.0, 0.0, 0.0, 3.0, 2.0], "red, blue, blue, missing, green unseen");
+    assert_eq!(
+        cells(&encoder, 5),
+        [0.0, 1.0, 0.0, 1.0, 2.0],
+        "a missing cell is unseen where none was learned from"
+    );
+    assert_eq!(encoder.unseen(&dataset()), [1, 0]);
+    // Red has one row.
+    let rare = of(&entry(&["colour"], 2, false));
+    assert_eq!(rare.names(), ["a", "b", "c", "a?", "colour", "size=L", "size=S"]);
+    assert_eq!(rare.kinds()[4..], [levels(3), number, number]);
+    assert_eq!(cells(&rare, 4), [1.0, 0.0, 0.0, 2.0, 1.0], "the rare and the unseen share a number");
+    assert_eq!(rare.unseen(&dataset()), [1, 0], "a rare level was met");
+    for encoder in [encoder, rare] {
+        assert!(!encoder.is_usual());
+        let json = serde_json::to_string(&encoder).unwrap();
+        assert_eq!(serde_json::from_str::<Encoder>(&json).unwrap(), encoder);
+    }
+    let usual = Encoder::fit(&with_sequence(), &[0, 1, 2, 3], Encoding::Standard);
+    assert!(usual.is_usual() && usual == Encoder::fit(&dataset(), &[0, 1, 2, 3], Encoding::Standard));
+    let json = serde_json::to_string(&usual).unwrap();
+    assert!(["embedded", "rare", "sequences"].iter().all(|key| !json.contains(key)), "{json}");
+}
+
+#[test]
+fn an_embedded_column_that_is_constant_says_nothing() {
+    let encoder =
+        Encoder::entering(&constant(), &[0, 1, 2], Encoding::Standard, &entry(&[], 5, false)).unwrap();
+    assert_eq!(encoder.names(), ["same", "never", "x", "one", "none"]);
+    let encoded = encoder.encode(&constant()).unwrap();
+    assert!((0..5).all(|row| encoded.row(row)[3..] == [0.0, 0.0]));
+}
+
+#[test]
+fn what_the_columns_do_not_give_is_refused_by_its_key() {
+    let refused = |dataset: &Dataset, entry: &Entry| {
+        let error = entry.check(dataset).unwrap_err();
+        assert!(valor_base::error::is_input(&error));
+        error.to_string()
+    };
+    let numeric = refused(&dataset(), &entry(&["size", "a"], 5, false));
+    assert!(numeric.starts_with("model.embedding.columns: 'a' is numeric"), "{numeric}");
+    assert!(numeric.contains("allowed are the categorical columns colour, size"), "{numeric}");
+    let strange = refused(&dataset(), &entry(&["color"], 5, false));
+    assert!(strange.contains("is no column of the data; did you mean 'colour'?"), "{strange}");
+    assert!(refused(&dataset(), &entry(&[], 5, true)).contains("the data have no sequence"));
+    let mut numbers = dataset();
+    numbers.features.retain(|feature| matches!(feature.kind, FeatureKind::Numeric { .. }));
+    assert!(refused(&numbers, &entry(&[], 5, false)).contains("no categorical columns"));
+    entry(&["size"], 5, true).check(&with_sequence()).unwrap();
+}
+
+#[test]
+fn numbers_of_levels_are_spread_for_models_that_know_numbers_alone() {
+    let features = Matrix { rows: 2, columns: 2, values: vec![0.5, 1.0, -2.0, 2.0] };
+    let kinds = [ColumnKind::Number, ColumnKind::Levels(3)];
+    let spread = spread(&features, &kinds);
+    assert_eq!((spread.row(0), spread.row(1)), (&[0.5, 0.0, 1.0, 0.0][..], &[-2.0, 0.0, 0.0, 1.0][..]));
+    assert_eq!(*super::spread(&features, &[]), features);
+}

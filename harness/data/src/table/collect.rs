@@ -75,6 +75,7 @@ impl<'a> Collector<'a> {
                     known: spec.known.clone(),
                 },
                 logs: spec.log1p.clone(),
+                sequences: spec.sequence.clone(),
                 ..Dataset::default()
             },
             features: Features::default(),

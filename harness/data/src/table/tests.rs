@@ -570,3 +570,24 @@ fn rows_without_a_treatment_are_of_the_question_value() {
     let found = load_bytes("t.csv", content.as_bytes(), |to| to.clone_from(&spec)).unwrap();
     assert_eq!(found.truth.unwrap().expected, Some(Arms::One(vec![1.0, 2.5])));
 }
+
+#[test]
+fn a_sequence_is_of_numeric_columns_and_of_one_group() {
+    let refused = |sequence: &[&[&str]]| {
+        let group = |names: &&[&str]| names.iter().map(ToString::to_string).collect();
+        let mut spec = spec("t.csv");
+        spec.numeric = vec!["age".into(), "week1".into(), "week2".into()];
+        spec.sequence = sequence.iter().map(group).collect();
+        let error = spec.validate().map_err(|error| {
+            assert!(is_input(&error), "{error:#}");
+            error.to_string()
+        });
+        error.err().unwrap_or_default()
+    };
+    assert_eq!(refused(&[&["week1", "week2"]]), "");
+    assert!(refused(&[&["week1", "wek2"]]).contains("'wek2' is not among the columns of 'numeric'"));
+    assert!(refused(&[&["week1", "wek2"]]).contains("did you mean 'week2'?"));
+    assert!(refused(&[&["week1", "colour"]]).contains("'colour' is categorical"));
+    assert!(refused(&[&["week1", "week2"], &["age", "week2"]]).contains("'week2' stands there twice"));
+    assert!(refused(&[&["week1"]]).contains("a group of 1 columns; allowed are 2 or more"));
+}

@@ -7,6 +7,7 @@
 pub(crate) mod attention;
 pub mod discrepancy;
 pub(crate) mod elu;
+pub(crate) mod embedding;
 pub mod exp;
 pub(crate) mod gate;
 pub(crate) mod interaction;
@@ -14,6 +15,7 @@ mod lanes;
 mod logistic;
 pub(crate) mod mixture;
 pub mod rows;
+pub(crate) mod sequence;
 pub mod transport;
 mod vector;
 

@@ -293,13 +293,27 @@ fn propensity(options: &Options) -> TermSpec {
 /// The components of VALOR, in the order in which tables name them.
 pub const VALOR: [&str; 4] = ["ziln", "focal", "gti", "wr"];
 
-/// All components: VALOR's, RERUM's losses as in its paper or with the weights of its public code, CC-OR-Net's head, and losses of
-/// long-tailed outcomes.
-pub const COMPONENTS: [&str; 9] =
-    ["ziln", "focal", "gti", "wr", "rerum", "rerum-released", "cc-or", "log1p", "tweedie"];
+/// All components: VALOR's, RERUM's losses as in its paper or with the weights of its public code, CC-OR-Net's head, losses of
+/// long-tailed outcomes, and how columns enter.
+pub const COMPONENTS: [&str; 11] = [
+    "ziln",
+    "focal",
+    "gti",
+    "wr",
+    "rerum",
+    "rerum-released",
+    "cc-or",
+    "log1p",
+    "tweedie",
+    "embedding",
+    "sequence",
+];
 
 /// Components that choose the head.
 const CHOOSING: [&str; 6] = ["ziln", "rerum", "rerum-released", "cc-or", "log1p", "tweedie"];
+
+/// Components that go with an objective: those that are of the network alone.
+pub const BESIDE_OBJECTIVES: [&str; 3] = ["gti", "embedding", "sequence"];
 
 /// The backbone called `key`.
 pub fn backbone(key: &str) -> anyhow::Result<&'static BackboneRow> {

@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use valor_base::input_error;
 use valor_base::question::Question;
-use valor_data::encode::{ColumnKind, Encoding};
+use valor_data::encode::{ColumnKind, Encoding, Entry};
 use valor_data::{LARGEST, Matrix, Treatment};
 use valor_stats::metrics::Buckets;
 
@@ -80,6 +80,17 @@ impl MethodSpec {
             MethodSpec::Neural(spec) => spec.has_intervals(),
             MethodSpec::Trees(_) | MethodSpec::Purchases(_) => false,
             MethodSpec::Tuned(spec) => spec.candidates.iter().all(NeuralSpec::has_intervals),
+        }
+    }
+
+    /// How columns enter beside the usual.
+    pub fn entry(&self) -> Entry {
+        match self {
+            MethodSpec::Neural(spec) => spec.network.front.entry(),
+            MethodSpec::Trees(_) | MethodSpec::Purchases(_) => Entry::default(),
+            MethodSpec::Tuned(spec) => {
+                spec.candidates.first().map_or_else(Entry::default, |first| first.network.front.entry())
+            }
         }
     }
 

@@ -170,7 +170,7 @@ pub(super) fn restore(spec: &PurchasesSpec, saved: &SavedModel) -> anyhow::Resul
         }
     };
     let place = |place: f64| {
-        let whole = place >= 0.0 && place.fract() == 0.0 && place < saved.inputs as f64;
+        let whole = place >= 0.0 && place.fract() == 0.0 && place < saved.inputs.columns as f64;
         ensure!(whole, "the tensor 'columns' names {place}, a column that is not there");
         Ok(place as usize)
     };
@@ -182,7 +182,7 @@ pub(super) fn restore(spec: &PurchasesSpec, saved: &SavedModel) -> anyhow::Resul
     let orders = BgNbd { r: law[0], alpha: law[1], a: law[2], b: law[3] };
     let amounts = GammaGamma { p: law[4], q: law[5], gamma: law[6] };
     let reader = Reader { spec: options.clone(), columns };
-    Ok(Box::new(Customers { spec: spec.clone(), inputs: saved.inputs, reader, orders, amounts }))
+    Ok(Box::new(Customers { spec: spec.clone(), inputs: saved.inputs.columns, reader, orders, amounts }))
 }
 
 /// Reads histories from encoded rows.
@@ -278,7 +278,7 @@ impl Scorer for Customers {
         let columns = self.reader.columns.iter().map(|&place| place as f64).collect();
         SavedModel {
             spec: TrainedSpec::Purchases(self.spec.clone()),
-            inputs: self.inputs,
+            inputs: (self.inputs as i64).into(),
             parameters: vec![numbers(COLUMNS, columns), numbers(LAW, self.law().to_vec())],
             maps: None,
             buckets: None,

@@ -3,7 +3,7 @@
 use super::neural::{Maps, NeuralSpec};
 use super::purchases::PurchasesSpec;
 use super::trees::TreesSpec;
-use crate::nets::Buckets;
+use crate::nets::{Buckets, Inputs};
 use serde::{Deserialize, Serialize};
 use valor_base::question::Question;
 
@@ -12,8 +12,8 @@ use valor_base::question::Question;
 pub struct SavedModel {
     /// The method as it was trained.
     pub spec: TrainedSpec,
-    /// Number of encoded columns.
-    pub inputs: usize,
+    /// Encoded columns.
+    pub inputs: Inputs,
     /// Parameters by name; a network's in the order of its layout.
     pub parameters: Vec<Parameter>,
     /// What sets its conversion probabilities right, where something does.

@@ -182,7 +182,7 @@ pub fn restore(spec: &TreesSpec, saved: &SavedModel) -> anyhow::Result<Box<dyn S
     let plain = saved.outcome_scale == 1.0 && saved.maps.is_none() && saved.buckets.is_none();
     anyhow::ensure!(plain, "trees have neither 'outcome_scale' nor 'recalibration' nor 'buckets'");
     let grown = grown(spec, saved)?;
-    Ok(Box::new(Forest { spec: spec.clone(), inputs: saved.inputs, grown }))
+    Ok(Box::new(Forest { spec: spec.clone(), inputs: saved.inputs.columns, grown }))
 }
 
 /// What has been grown, of saved tensors.
@@ -312,7 +312,7 @@ impl Scorer for Forest {
     fn saved(&self) -> SavedModel {
         SavedModel {
             spec: TrainedSpec::Trees(self.spec.clone()),
-            inputs: self.inputs,
+            inputs: (self.inputs as i64).into(),
             parameters: self.grown.parameters(),
             maps: None,
             buckets: None,

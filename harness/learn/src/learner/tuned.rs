@@ -13,6 +13,7 @@ use super::{Context, Examiner, Fitted, NeuralSpec, Replicate, Scorer, Status, Ta
 use crate::evaluation::{self, EvaluationRows, Predictions, estimated_propensity};
 use serde::{Deserialize, Serialize};
 use valor_base::input_error;
+use valor_data::encode::spread;
 use valor_stats::metrics::{self, Buckets};
 
 /// What a record calls the number of the candidate that was kept, from 0.
@@ -235,7 +236,8 @@ impl Judge {
             let mut judged = treatment.select(task.validation);
             if judged.propensity.is_none() && needs_propensity {
                 let (assigned, asked) = (&treatment.assigned, task.validation);
-                judged.propensity = Some(estimated_propensity(task.features, assigned, task.train, asked));
+                let features = spread(task.features, task.kinds);
+                judged.propensity = Some(estimated_propensity(&features, assigned, task.train, asked));
             }
             judged
         });

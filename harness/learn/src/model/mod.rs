@@ -10,7 +10,7 @@ pub use explain::{Cell, Explained, Explanations};
 use crate::evaluation::{BucketEdges, Predictions, ScoreColumns};
 use crate::learner::neural::Maps;
 use crate::learner::{self, Device, Parameter, SavedModel, Scorer, Status, TrainedSpec};
-use crate::nets::Buckets;
+use crate::nets::{Buckets, Inputs};
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -157,7 +157,7 @@ impl Model {
         ensure!(encoder.gives(columns), "the encoder does not give the columns that the file names");
         Ok(SavedModel {
             spec: model.clone(),
-            inputs: columns.len(),
+            inputs: Inputs::of(columns.len(), &encoder.kinds()),
             parameters: self.tensors.clone(),
             maps: self.about.recalibration.clone(),
             buckets: self.about.buckets.clone(),
@@ -190,6 +190,11 @@ impl Ready<'_> {
     /// For each categorical column the number of cells with a level that the training rows lack.
     pub fn unseen(&self, rows: &Dataset) -> impl Iterator<Item = (&str, usize)> {
         self.encoder.categorical().zip(self.encoder.unseen(rows))
+    }
+
+    /// Whether a level that the training rows lack is to the model what their rare ones are.
+    pub fn pools(&self, column: &str) -> bool {
+        self.encoder.pools(column)
     }
 
     /// What the model says of each raw row. Of the dataset it looks at the features alone.

@@ -142,6 +142,7 @@ mod tests {
             heads: vec![4],
             head: HeadSpec::Point,
             gate: None,
+            front: Default::default(),
         };
         let network = Network::new(&spec, 6, &OutcomeSummary::default());
         let features = (Tensor::arange(120, (Kind::Float, Device::Cpu)) * 0.37).sin().view([1, 20, 6]);

@@ -108,13 +108,14 @@ impl<const N: usize> Kept<N> {
 }
 
 /// A replicate's values.
-fn part(tensor: &Tensor, replicate: usize, replicates: usize) -> &[f32] {
+pub(super) fn part(tensor: &Tensor, replicate: usize, replicates: usize) -> &[f32] {
     let values = values(tensor);
     let size = values.len() / replicates;
     &values[replicate * size..][..size]
 }
 
-fn part_mut(tensor: &mut Tensor, replicate: usize, replicates: usize) -> &mut [f32] {
+/// The same, to be written to.
+pub(super) fn part_mut(tensor: &mut Tensor, replicate: usize, replicates: usize) -> &mut [f32] {
     let values = values_mut(tensor);
     let size = values.len() / replicates;
     &mut values[replicate * size..][..size]

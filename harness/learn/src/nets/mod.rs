@@ -14,6 +14,7 @@ mod efin;
 mod euen;
 mod experts;
 mod fields;
+mod front;
 mod gate;
 pub mod head;
 mod heads;
@@ -45,6 +46,7 @@ pub use buckets::{Amounts, BucketRows, BucketSpec, Buckets, ZERO};
 pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
 pub use deep_fm::DeepFmSpec;
+pub use front::{EmbeddingSpec, FrontSpec, Inputs, SequenceSpec};
 pub use law::BucketLaw;
 pub(crate) use law::chosen;
 pub use log1p::{Log1p, Log1pSpec};
@@ -150,6 +152,9 @@ pub struct NetworkSpec {
     /// Treatment-gated interaction, where used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GatePosition>,
+    /// How columns enter.
+    #[serde(default, skip_serializing_if = "FrontSpec::is_usual")]
+    pub front: FrontSpec,
 }
 
 /// The registered backbones with their own options.
@@ -315,6 +320,7 @@ impl NetworkSpec {
         widths("trunk", &self.trunk)?;
         widths("heads", &self.heads)?;
         self.head.validate()?;
+        self.front.validate()?;
         self.check_head()?;
         match &self.backbone {
             BackboneKind::Unite(spec) => spec.validate(),

@@ -1,9 +1,10 @@
-//! A network: features, gate, backbone, heads, in the order that its spec asks for.
+//! A network: features, front, gate, backbone, heads, in the order that its spec asks for.
 
 use super::deep_fm::DeepFm;
 use super::dragonnet::Dragonnet;
 use super::efin::Efin;
 use super::euen::Euen;
+use super::front::{Front, Inputs, Plan};
 use super::gate::Gate;
 use super::heads::Heads;
 use super::one_arm::OneArm;
@@ -11,7 +12,6 @@ use super::outputs::Outputs;
 use super::parameters::{Layout, Weights};
 use super::readout::Readout;
 use super::s_learner::SLearner;
-use super::seen::Seen;
 use super::shared_index::SharedIndex;
 use super::t_learner::TLearner;
 use super::tarnet::Tarnet;
@@ -23,6 +23,7 @@ use valor_base::question::Question;
 /// A network and the layout of its parameters.
 pub struct Network {
     layout: Layout,
+    front: Front,
     backbone: Box<dyn Backbone + Send>,
     feature_gate: Option<Gate>,
     representation_gate: Option<Gate>,
@@ -32,13 +33,16 @@ pub struct Network {
 }
 
 impl Network {
-    /// The network for `inputs` features, its outputs starting at the training outcomes.
-    pub fn new(spec: &NetworkSpec, inputs: i64, summary: &OutcomeSummary) -> Self {
+    /// The network for these features (a number of them where all are numbers), its outputs starting at the training outcomes.
+    pub fn new(spec: &NetworkSpec, inputs: impl Into<Inputs>, summary: &OutcomeSummary) -> Self {
         let mut layout = Layout::default();
+        let plan = Plan::new(&spec.front, inputs.into());
+        let inputs = plan.width() as i64;
         let gated = |position| spec.gate == Some(position);
         let backbone = build(spec, &mut layout, inputs, summary);
         layout.mark_features(is_of_features);
         let (sharing, width) = (backbone.sharing(), backbone.width());
+        let front = Front::new(&mut layout, plan, sharing);
         let feature_gate =
             gated(GatePosition::Features).then(|| Gate::new(&mut layout, "feature-gate", inputs, sharing));
         let representation_gate =
@@ -47,6 +51,7 @@ impl Network {
         let heads = Heads::new(&mut layout, sharing, (width, &spec.heads), (&head, summary));
         Self {
             layout,
+            front,
             backbone,
             feature_gate,
             representation_gate,
@@ -59,6 +64,11 @@ impl Network {
     /// The layout of the parameters.
     pub fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    /// What it is given.
+    pub fn inputs(&self) -> &Inputs {
+        self.front.inputs()
     }
 
     /// What it answers: where that is `Value`, both arms' outputs are those of the only one.
@@ -79,7 +89,7 @@ impl Network {
 
     /// Features `[S, B, d]` to what terms and predictions read.
     pub fn forward(&self, weights: &Weights, features: &Tensor, pass: &Pass) -> Outputs {
-        let mut arms = Seen::Shared(features.shallow_clone());
+        let mut arms = self.front.forward(weights, features);
         if let Some(gate) = &self.feature_gate {
             arms = gate.forward(weights, &arms);
         }

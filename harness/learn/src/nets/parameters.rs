@@ -12,6 +12,13 @@ use valor_base::seed::Seeds;
 pub enum Init {
     /// Uniform on `[-1/sqrt(n), 1/sqrt(n)]` with `n` inputs: PyTorch's default for linear layers.
     FanIn(i64),
+    /// Rows of `width` values, drawn as of as many inputs; the last `still` values are 0.
+    Table {
+        /// Values of a row.
+        width: i64,
+        /// Values that start at 0.
+        still: usize,
+    },
     /// The same values for every replicate.
     Values(Vec<f32>),
 }
@@ -77,6 +84,12 @@ impl Layout {
             match &entry.init {
                 Init::Values(given) => values.extend_from_slice(given),
                 Init::FanIn(inputs) => values.extend(uniform(entry, *inputs, seeds)),
+                Init::Table { width, still } => {
+                    let mut drawn = uniform(entry, *width, seeds);
+                    let last = drawn.len().saturating_sub(*still);
+                    drawn[last..].fill(0.0);
+                    values.extend(drawn);
+                }
             }
         }
         values

@@ -4,6 +4,7 @@
 
 use super::cc_or::{BLOCKS, SMALLEST_VARIANCE};
 use super::efin::SMALLEST_NORM;
+use super::front::{FRONT, OWN_FRONTS};
 use super::head::{LOG_EXPECTATION_MAXIMUM, SIGMA_MAXIMUM, SIGMA_MINIMUM, SIGMA_SQUARE};
 use super::tarnet::SMALLEST_SQUARE;
 use super::{
@@ -51,6 +52,8 @@ struct Step {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "operation", rename_all = "kebab-case", rename_all_fields = "kebab-case")]
 enum Operation {
+    /// Columns that are no numbers of levels, the rows that these name, and what attention reads of sequences.
+    Front { of: String, parameters: String, divisor: Option<f64> },
     /// One more column of this value.
     Append { of: String, value: f64 },
     /// Layers, each followed by the activation.
@@ -154,17 +157,17 @@ impl NetworkSpec {
     /// What the network computes, step by step.
     pub fn steps(&self) -> Steps {
         let mut writer = Writer { steps: Vec::new(), head: &self.head };
+        let mut arms = writer.front(self);
         if self.backbone.question() == Question::Value {
             let phi = if let BackboneKind::DeepFm(spec) = &self.backbone {
-                writer.parts(spec, self.trunk.len())
+                writer.parts(spec, &arms[0], self.trunk.len())
             } else {
-                writer.layer_stack("phi", INPUTS, layers("trunk", self.trunk.len()))
+                writer.layer_stack("phi", &arms[0], layers("trunk", self.trunk.len()))
             };
             let value = writer.named_head("both", "value", &phi, self.heads.len());
             let answers = Answers::One { value };
             return Steps { members: None, steps: writer.steps, answers, head: Head::of(&self.head) };
         }
-        let mut arms = ARMS.map(|_| INPUTS.to_string());
         let gated = |position| self.gate == Some(position);
         let shared = self.backbone.shares_gate();
         if gated(GatePosition::Features) {
@@ -344,6 +347,24 @@ impl Writer<'_> {
         name
     }
 
+    /// What each arm sees of the encoded columns.
+    fn front(&mut self, spec: &NetworkSpec) -> [String; 2] {
+        let inputs = ARMS.map(|_| INPUTS.to_string());
+        if spec.front.is_usual() {
+            return inputs;
+        }
+        let divisor = spec.front.sequence.as_ref().map(|spec| (spec.width as f64).sqrt());
+        let mut add = |name: &str| {
+            let (of, parameters) = (INPUTS.to_string(), name.to_string());
+            self.add(parameters.clone(), Operation::Front { of, parameters, divisor })
+        };
+        if spec.backbone.shares_front() {
+            let both = add(FRONT);
+            return [both.clone(), both];
+        }
+        OWN_FRONTS.map(add)
+    }
+
     /// The same operation for both arms: one step where they see the same.
     fn both(&mut self, name: &str, arms: &[String; 2], make: impl Fn(String) -> Operation) -> [String; 2] {
         if arms[0] == arms[1] {
@@ -409,12 +430,12 @@ impl Writer<'_> {
     }
 
     /// DeepFM's parts.
-    fn parts(&mut self, spec: &DeepFmSpec, layers_of_tower: usize) -> String {
-        let linear = Operation::Linear { of: INPUTS.to_string(), layer: "linear".to_string() };
-        let (of, factors, segments) = (INPUTS.to_string(), "factors".to_string(), spec.segments);
+    fn parts(&mut self, spec: &DeepFmSpec, inputs: &str, layers_of_tower: usize) -> String {
+        let linear = Operation::Linear { of: inputs.to_string(), layer: "linear".to_string() };
+        let (of, factors, segments) = (inputs.to_string(), "factors".to_string(), spec.segments);
         let linear = self.add("linear".to_string(), linear);
         let pairs = self.add("pairs".to_string(), Operation::Pairs { of, factors, segments });
-        let of = self.layer_stack("tower", INPUTS, layers("trunk", layers_of_tower));
+        let of = self.layer_stack("tower", inputs, layers("trunk", layers_of_tower));
         let deep = self.add("deep".to_string(), Operation::Linear { of, layer: "deep".to_string() });
         self.add("phi".to_string(), Operation::Concatenate { of: vec![linear, pairs, deep] })
     }

@@ -3,7 +3,7 @@
 use super::cases::{exact_row, numbers};
 use super::*;
 use crate::nets::{
-    Buckets, Counter, Detector, ExpLtvSpec, OptDistSpec, Outputs, Readout, Selection, TwoStageSpec,
+    Buckets, Counter, Detector, ExpLtvSpec, FrontSpec, OptDistSpec, Outputs, Readout, Selection, TwoStageSpec,
 };
 use serde_json::Value;
 use tch::{Device, Kind};
@@ -24,6 +24,7 @@ fn setting(head: &HeadSpec) -> Setting {
         heads: vec![4],
         head: head.clone(),
         gate: None,
+        front: FrontSpec::default(),
     };
     Setting::new(&network, OutcomeSummary::default(), ROWS)
 }

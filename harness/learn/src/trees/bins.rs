@@ -50,7 +50,7 @@ impl Binned {
 impl Column {
     fn new(kind: ColumnKind, values: &[f32], most: usize) -> Self {
         match kind {
-            ColumnKind::Number => {
+            ColumnKind::Number | ColumnKind::Step { .. } => {
                 let edges = edges(values, most);
                 let codes = values.iter().map(|&value| number_bin(&edges, value)).collect();
                 Self { kind, bins: edges.len() + 1, edges, codes }

@@ -293,7 +293,7 @@ impl<'a, R: Rule> Search<'a, R> {
         self.sorted[..=last].iter().for_each(|&bin| left.insert(bin));
         let side = match column.kind {
             // Of the edges below the next bin with rows the lowest; beyond all values where only missing ones go right.
-            ColumnKind::Number => {
+            ColumnKind::Number | ColumnKind::Step { .. } => {
                 let bin = usize::from(self.sorted[last]);
                 let beyond = last + 1 == self.sorted.len();
                 Predicate::UpTo(if beyond { f32::INFINITY } else { column.edges[bin] })

@@ -378,8 +378,12 @@ impl<'a> Grower<'a> {
             sorted[..=last].iter().for_each(|&bin| left.insert(bin));
             let side = match column.kind {
                 // Of the edges below the next bin with rows the lowest; beyond all values where only missing ones go right.
-                ColumnKind::Number if last + 1 == count => Predicate::UpTo(f32::INFINITY),
-                ColumnKind::Number => Predicate::UpTo(column.edges[usize::from(sorted[last])]),
+                ColumnKind::Number | ColumnKind::Step { .. } if last + 1 == count => {
+                    Predicate::UpTo(f32::INFINITY)
+                }
+                ColumnKind::Number | ColumnKind::Step { .. } => {
+                    Predicate::UpTo(column.edges[usize::from(sorted[last])])
+                }
                 ColumnKind::Levels(_) => Predicate::Among(left),
             };
             if missing_left {

@@ -10,7 +10,7 @@ use valor_learn::learner::{MethodSpec, TrainingSpec};
 /// What a method is trained with beside its backbone.
 enum Recipe<'a> {
     Components(Vec<String>),
-    Objective { objective: &'a ObjectiveSpec, gated: bool },
+    Objective { objective: &'a ObjectiveSpec, components: Vec<String> },
 }
 
 /// All methods of a file: those of its grids, then those that it lists.
@@ -45,7 +45,8 @@ fn expand(grid: &GridWire, objectives: &[ObjectiveSpec]) -> anyhow::Result<Vec<N
             }
         }
         for name in &grid.objectives {
-            let recipe = Recipe::Objective { objective: find(objectives, name)?, gated: false };
+            let (objective, components) = (find(objectives, name)?, Vec::new());
+            let recipe = Recipe::Objective { objective, components };
             methods.push(method(backbone, recipe, (&model, &training))?);
         }
     }
@@ -67,12 +68,14 @@ fn listed(wire: &MethodWire, objectives: &[ObjectiveSpec]) -> anyhow::Result<Nam
         None => Recipe::Components(components),
         Some(name) => {
             let objective = find(objectives, name)?;
-            if let Some(other) = components.iter().find(|component| *component != "gti") {
+            let beside = catalog::BESIDE_OBJECTIVES;
+            if let Some(other) = components.iter().find(|component| !beside.contains(&component.as_str())) {
                 return Err(input_error!(
-                    "method with objective '{name}': found component '{other}'; beside an objective only 'gti' is allowed"
+                    "method with objective '{name}': found component '{other}'; beside an objective only '{}' are allowed",
+                    beside.join("', '")
                 ));
             }
-            Recipe::Objective { objective, gated: !components.is_empty() }
+            Recipe::Objective { objective, components }
         }
     };
     let (model, training) = settings(&wire.model, &wire.training);
@@ -117,11 +120,10 @@ fn method(
                 .map_err(|error| input_error!("{}: {error:#}", catalog::name(row, &components)))?;
             (catalog::name(row, &components), components, spec)
         }
-        Recipe::Objective { objective, gated } => {
-            let spec = catalog::compose_objective(row, objective, gated, settings)?;
-            let gate = if gated { "+gti" } else { "" };
-            let components = gated.then(|| "gti".to_string()).into_iter().collect();
-            (format!("{} {}{gate}", row.name, objective.name), components, spec)
+        Recipe::Objective { objective, components } => {
+            let spec = catalog::compose_objective(row, objective, &components, settings)?;
+            let added: String = components.iter().map(|component| format!("+{component}")).collect();
+            (format!("{} {}{added}", row.name, objective.name), components, spec)
         }
     };
     Ok(NamedMethod { name, backbone: backbone.to_string(), components, spec })

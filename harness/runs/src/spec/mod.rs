@@ -61,9 +61,10 @@ pub struct RunSpec {
 }
 
 impl RunSpec {
-    /// A run of this version of the science.
+    /// A run of this version of the science. Which columns are a sequence is said to those alone who ask.
     pub fn new(data: &DataSpec, split: &SplitSpec, method: &MethodSpec, seed: u64) -> Self {
         let (data, split, method) = (data.clone(), split.clone(), method.clone());
+        let data = if method.entry().sequences { data } else { data.without_sequences() };
         Self { science: SCIENCE_VERSION, data, split, method, interval: None, seed }
     }
 }

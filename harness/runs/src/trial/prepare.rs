@@ -2,12 +2,14 @@
 
 use super::{Job, RowCounts, Task};
 use crate::spec::{self, SCIENCE_VERSION};
+use anyhow::Context as _;
 use serde_json::json;
 use valor_data::caution::near_certain;
 use valor_data::encode::{ColumnKind, Encoder, Encoding};
 use valor_data::split::Split;
 use valor_data::{Dataset, Evaluation, Matrix, parted};
 use valor_learn::evaluation::{EvaluationRows, estimated_propensity};
+use valor_learn::learner::MethodSpec;
 use valor_learn::model::RawColumn;
 
 /// Rows ready to learn from.
@@ -34,7 +36,8 @@ impl Prepared {
     /// What distinguishes prepared rows: data, split and, with a split per seed, the seed.
     pub fn key(job: &Job) -> anyhow::Result<String> {
         let seed = job.split.per_seed.then(|| job.seeds.first());
-        let identity = json!({ "science": SCIENCE_VERSION, "data": job.data.identity(), "split": job.split, "seed": seed });
+        let data = job.data.identity().without_sequences();
+        let identity = json!({ "science": SCIENCE_VERSION, "data": data, "split": job.split, "seed": seed });
         Ok(spec::hash(&identity))
     }
 
@@ -43,7 +46,8 @@ impl Prepared {
         let mut prepared = Self::unencoded(job)?;
         let encoding = job.method.encoding();
         let Self { dataset, split, .. } = &prepared;
-        let encoder = Encoder::fit(dataset, &split.train, encoding);
+        let encoder = Encoder::entering(dataset, &split.train, encoding, &job.method.entry())
+            .with_context(|| job.data.place().to_string())?;
         let pooled = encoder.pooled(dataset, &split.train);
         let encoded = (encoder.names().len() * size_of::<f32>()) as u64;
         let what = format!("{}: the rows are encoded", job.data.place());
@@ -80,7 +84,7 @@ impl Prepared {
         match job.split.test {
             Evaluation::Share(_) => Self::key(job),
             Evaluation::Fresh { .. } => {
-                let world = job.data.world().identity();
+                let world = job.data.world().identity().without_sequences();
                 let evaluation =
                     json!({ "science": SCIENCE_VERSION, "world": world, "evaluation": job.split.test });
                 Ok(spec::hash(&evaluation))
@@ -99,9 +103,9 @@ impl Prepared {
         let estimate = |features: &Matrix| {
             estimated_propensity(features, &treatment.assigned, &split.train, &split.test)
         };
-        let estimated = match encoding {
-            Encoding::Standard => estimate(&self.features),
-            Encoding::Plain => {
+        let estimated = match (encoding, self.encoder.is_usual()) {
+            (Encoding::Standard, true) => estimate(&self.features),
+            (Encoding::Standard, false) | (Encoding::Plain, _) => {
                 estimate(&Encoder::fit(dataset, &split.train, Encoding::Standard).encode(dataset)?)
             }
         };
@@ -111,6 +115,11 @@ impl Prepared {
             judged.propensity = Some(estimated);
         }
         Ok(())
+    }
+
+    /// Refuses a method that asks for columns that the rows lack.
+    pub(super) fn check(&self, method: &MethodSpec) -> anyhow::Result<()> {
+        method.entry().check(&self.dataset)
     }
 
     /// What a method is given.

@@ -271,7 +271,8 @@ fn tell(arguments: &Arguments, model: &Model, work: &Work) -> anyhow::Result<u8>
         println!("total {:.2} [{low:.2}, {high:.2}], {level} % by the model's law: {TOTAL}", sums.mean);
     }
     for (name, count) in work.unseen.iter().filter(|(_, count)| **count > 0) {
-        println!("{}: in {count} rows a level that the training rows lack; it says nothing", shown(name));
+        let says = if work.ready.pools(name) { "it stands as the rare ones do" } else { "it says nothing" };
+        println!("{}: in {count} rows a level that the training rows lack; {says}", shown(name));
     }
     Ok(DONE)
 }

@@ -17,6 +17,7 @@ mod diverged;
 mod documents;
 mod evaluation;
 mod explain;
+mod front;
 mod known_answers;
 mod ltv;
 mod model_files;

@@ -33,7 +33,7 @@ components = [[], ["ziln", "focal", "wr"], ["ziln", "focal", "gti", "wr"], ["rer
 
 [[grid]]
 backbones = ["tarnet"]
-components = [["cc-or"], ["log1p"]]
+components = [["cc-or"], ["log1p"], ["embedding", "sequence"]]
 
 [[grid]]
 backbones = ["dragonnet"]

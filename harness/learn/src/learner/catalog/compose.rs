@@ -6,8 +6,8 @@ use super::{BackboneRow, CHOOSING, Options, has};
 use crate::learner::neural::Recalibration;
 use crate::learner::{MethodSpec, NeuralSpec, TrainingSpec};
 use crate::nets::{
-    Augmentation, BackboneKind, CcOrSpec, Decoding, Distillation, GatePosition, HeadSpec, MdmeSpec,
-    NetworkSpec, OrdinalKind, OrdinalSpec, Residual, Structure,
+    Augmentation, BackboneKind, CcOrSpec, Decoding, Distillation, FrontSpec, HeadSpec, MdmeSpec, NetworkSpec,
+    OrdinalKind, OrdinalSpec, Residual, Structure,
 };
 use crate::objectives::{
     BucketLikelihoodSpec, CascadeSpec, CrossGroupSpec, ExceedanceSpec, ListwiseSpec, Log1pErrorSpec,
@@ -173,15 +173,14 @@ pub fn compose(
     if rerum {
         objective.extend(rerum_terms(backbone, has(components, "rerum-released"), options.rerum_unit));
     }
-    let gate = has(components, "gti").then_some(options.gate);
     let head = head.spec(options, kind.question());
-    let network = network(kind, head, options, gate);
+    let network = network(kind, head, options, components);
     let recalibration = options.recalibration.filter(|_| ziln);
     validate(&objective).map_err(in_model)?;
     finish(network, objective, training, recalibration)
 }
 
-/// A backbone trained for an objective, gated or not.
+/// A backbone trained for an objective, with components of [`BESIDE_OBJECTIVES`].
 ///
 /// # Errors
 ///
@@ -189,7 +188,7 @@ pub fn compose(
 pub fn compose_objective(
     backbone: &BackboneRow,
     objective: &ObjectiveSpec,
-    gated: bool,
+    components: &[String],
     settings: (&Options, &TrainingSpec),
 ) -> anyhow::Result<MethodSpec> {
     let (options, training) = settings;
@@ -205,7 +204,7 @@ pub fn compose_objective(
     let attempt = |head: HeadKey| {
         let kind = (backbone.kind)(options);
         let head = head.spec(options, kind.question());
-        let network = network(kind, head, options, gated.then_some(options.gate));
+        let network = network(kind, head, options, components);
         finish(network, terms.clone(), training, objective.recalibration).map_err(place)
     };
     if let (Some(own), Some(asked)) = (backbone.head, objective.head)
@@ -297,12 +296,12 @@ fn rerum_terms(backbone: &BackboneRow, released: bool, unit: Unit) -> Vec<TermSp
     ]
 }
 
-fn network(
-    backbone: BackboneKind,
-    head: HeadSpec,
-    options: &Options,
-    gate: Option<GatePosition>,
-) -> NetworkSpec {
+fn network(backbone: BackboneKind, head: HeadSpec, options: &Options, components: &[String]) -> NetworkSpec {
+    let gate = has(components, "gti").then_some(options.gate);
+    let front = FrontSpec {
+        embedding: has(components, "embedding").then(|| options.embedding.clone()),
+        sequence: has(components, "sequence").then(|| options.sequence.clone()),
+    };
     // UniTE's experts stand where others have a trunk, and scores where others have hidden layers.
     let (trunk, heads) = match backbone {
         BackboneKind::Unite(_) => (Vec::new(), options.heads.clone()),
@@ -323,7 +322,7 @@ fn network(
     };
     let widths = options.mdme.widths.clone().filter(|_| matches!(head, HeadSpec::Mdme(_)));
     let heads = widths.unwrap_or(heads);
-    NetworkSpec { backbone, trunk, heads, head, gate }
+    NetworkSpec { backbone, trunk, heads, head, gate, front }
 }
 
 /// Checks the parts.

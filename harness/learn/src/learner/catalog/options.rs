@@ -3,8 +3,8 @@
 use super::towers::{ExpLtvOptions, MmoeOptions, OptDistOptions, Towers, TwoStageOptions};
 use crate::learner::neural::Recalibration;
 use crate::nets::{
-    BucketSpec, CcOrSpec, Decoding, DeepFmSpec, EfinSpec, EuenSpec, GatePosition, Log1pSpec, MdmeSpec,
-    SharedIndexSpec, UniteSpec, widths,
+    BucketSpec, CcOrSpec, Decoding, DeepFmSpec, EfinSpec, EmbeddingSpec, EuenSpec, GatePosition, Log1pSpec,
+    MdmeSpec, SequenceSpec, SharedIndexSpec, UniteSpec, widths,
 };
 use crate::objectives::{
     BucketResidualSpec, CascadeSpec, DistillationSpec, FocalZilnSpec, MmdSpec, PartsSpec, RankingSpec,
@@ -93,6 +93,10 @@ pub struct Options {
     pub exp_ltv: ExpLtvOptions,
     /// Options of OptDist.
     pub opt_dist: OptDistOptions,
+    /// Options of embeddings.
+    pub embedding: EmbeddingSpec,
+    /// Options of the attention of sequences.
+    pub sequence: SequenceSpec,
     /// Options of the causal forest.
     pub causal_forest: CausalForestSpec,
     /// Options of the ziln-forest.
@@ -218,6 +222,8 @@ impl Default for Options {
             mmoe: MmoeOptions::default(),
             exp_ltv: ExpLtvOptions::default(),
             opt_dist: OptDistOptions::default(),
+            embedding: EmbeddingSpec::default(),
+            sequence: SequenceSpec::default(),
             causal_forest: CausalForestSpec::default(),
             ziln_forest: ZilnForestSpec::default(),
             ziln_gbdt: ZilnGbdtSpec::default(),

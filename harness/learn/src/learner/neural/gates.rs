@@ -71,6 +71,7 @@ mod tests {
             heads: vec![4],
             head: HeadSpec::Point,
             gate,
+            front: Default::default(),
         };
         let made = Network::new(&network, 5, &OutcomeSummary::default());
         let parameters = Tensor::from_slice(&made.layout().draw(&Seeds::new(1))).view([1, -1]);

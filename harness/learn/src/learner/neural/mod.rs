@@ -17,7 +17,7 @@ pub use restore::restore;
 use super::status::PREDICTION;
 use super::{Context, Divergence, Examiner, Fitted, LastFinite, Replicate, Status, Task, TrainingSpec};
 use crate::evaluation::Predictions;
-use crate::nets::{HeadSpec, Network, NetworkSpec, OutcomeSummary};
+use crate::nets::{HeadSpec, Inputs, Network, NetworkSpec, OutcomeSummary};
 use crate::objectives::{Objective, Setting, TermSpec};
 use predict::{Detail, Model};
 use recalibration::Map;
@@ -89,7 +89,7 @@ pub(super) fn train(
     let rows = DeviceRows::new(spec, task, scale, context.device);
     let setting = Setting::new(&spec.network, rows.summary.clone(), spec.training.batch);
     let objective = Objective::new(&spec.objective, &setting)?;
-    let network = Network::new(&spec.network, task.features.columns as i64, &rows.summary);
+    let network = Network::new(&spec.network, inputs(task), &rows.summary);
     let networks = stack::network_seeds(seeds, spec.training.members);
     let mut stack = Stack::new(&network, &objective, &spec.training, (networks, context.device));
     let mut watched = Watched::new((spec, task), scale, &rows, examiner);
@@ -111,6 +111,11 @@ pub(super) fn train(
     Ok(Trained { replicates: replicates.collect(), model, maps, features: rows.features })
 }
 
+/// What a network is given of a task's rows.
+fn inputs(task: &Task) -> Inputs {
+    Inputs::of(task.features.columns, task.kinds)
+}
+
 /// The network that an examiner asks about its rows.
 struct Watched<'a> {
     examiner: &'a dyn Examiner,
@@ -126,10 +131,13 @@ impl<'a> Watched<'a> {
         rows: &'a DeviceRows,
         examiner: &'a dyn Examiner,
     ) -> Self {
-        let inputs = task.features.columns;
-        let network = Network::new(&spec.network, inputs as i64, &rows.summary);
+        let network = Network::new(&spec.network, inputs(task), &rows.summary);
         let none = Tensor::zeros([0, 0], (Kind::Float, rows.features.device()));
-        Self { examiner, model: Model::new((spec, inputs), network, none, scale), features: &rows.features }
+        Self {
+            examiner,
+            model: Model::new((spec, task.features.columns), network, none, scale),
+            features: &rows.features,
+        }
     }
 
     /// What is noted of each replicate of a stack with these parameters, `[S, P]`; empty where nobody looks.

@@ -359,6 +359,7 @@ impl Scorer for Model {
         let spec = TrainedSpec::Network(self.spec.clone());
         let (maps, outcome_scale) = (self.maps.clone(), self.outcome_scale);
         let buckets = self.network.head().buckets().cloned();
-        SavedModel { spec, inputs: self.inputs, parameters, maps, buckets, outcome_scale }
+        let inputs = self.network.inputs().clone();
+        SavedModel { spec, inputs, parameters, maps, buckets, outcome_scale }
     }
 }

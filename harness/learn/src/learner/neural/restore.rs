@@ -19,11 +19,15 @@ use valor_data::LARGEST;
 pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow::Result<Model> {
     spec.network.validate()?;
     spec.network.check_gate()?;
-    ensure!(saved.inputs > 0, "there are no inputs");
+    ensure!(saved.inputs.columns > 0, "there are no inputs");
+    ensure!(
+        saved.inputs.fit(&spec.network.front),
+        "the encoder gives columns that the method does not ask for"
+    );
     check_buckets(spec, saved.buckets.as_ref())?;
     let scale = saved.outcome_scale;
     let summary = OutcomeSummary { buckets: saved.buckets.clone(), scale, ..OutcomeSummary::default() };
-    let network = Network::new(&spec.network, saved.inputs as i64, &summary);
+    let network = Network::new(&spec.network, saved.inputs.clone(), &summary);
     let mut named: BTreeMap<&str, &Parameter> =
         saved.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
     let mut values = Vec::new();
@@ -55,7 +59,7 @@ pub fn restore(spec: &NeuralSpec, saved: &SavedModel, device: Device) -> anyhow:
         "the outcome scale is {}; allowed are numbers above 0, at most {LARGEST:e}",
         saved.outcome_scale
     );
-    let model = Model::new((spec, saved.inputs), network, parameters, saved.outcome_scale);
+    let model = Model::new((spec, saved.inputs.columns), network, parameters, saved.outcome_scale);
     Ok(model.first(saved.maps.clone()))
 }
 
@@ -309,7 +313,7 @@ mod tests {
         };
         assert!(refused(|saved| drop(saved.parameters.remove(0))).contains("is missing"));
         assert!(refused(|saved| saved.parameters[0].name += "x").contains("is missing"));
-        assert!(refused(|saved| saved.inputs = 6).contains("the network needs [6, 16]"));
+        assert!(refused(|saved| saved.inputs = 6.into()).contains("the network needs [6, 16]"));
         assert!(refused(|saved| saved.parameters[0].values = Values::Single(vec![])).contains("not whole"));
         assert!(
             refused(|saved| network(saved).network.trunk = vec![usize::MAX])

@@ -31,7 +31,7 @@ impl Explainer {
     pub fn of(saved: &SavedModel) -> anyhow::Result<Option<Self>> {
         let TrainedSpec::Trees(spec) = &saved.spec else { return Ok(None) };
         spec.validate()?;
-        let (grown, columns) = (super::grown(spec, saved)?, saved.inputs);
+        let (grown, columns) = (super::grown(spec, saved)?, saved.inputs.columns);
         let contributions = grown.contributions(columns);
         let forest = Forest { spec: spec.clone(), inputs: columns, grown };
         Ok(Some(Self { forest, contributions }))

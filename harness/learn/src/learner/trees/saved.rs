@@ -92,7 +92,7 @@ pub(super) fn trees(
             sets: sets.by_ref().take(size[1] as usize).flatten().copied().collect(),
             gains: gains.by_ref().take(size[0] as usize).copied().collect(),
         };
-        let tree = Tree::from_flat(&flat, saved.inputs)
+        let tree = Tree::from_flat(&flat, saved.inputs.columns)
             .with_context(|| format!("tree {number} of '{name}' is not whole"))?;
         let depth = tree.depth();
         ensure!(

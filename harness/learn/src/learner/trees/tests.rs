@@ -226,7 +226,7 @@ fn what_is_not_whole_is_refused() {
         };
         assert!(refused(&|saved| drop(saved.parameters.remove(2))).contains("tensors; found"));
         assert!(refused(&|saved| saved.parameters[2].name.clear()).contains("nodes' is missing"));
-        assert!(refused(&|saved| saved.inputs = 0).contains("a column that is not there"));
+        assert!(refused(&|saved| saved.inputs = 0.into()).contains("a column that is not there"));
         assert!(
             refused(&|saved| saved.parameters[1].values = Values::Double(vec![])).contains("leaves; found 0")
         );

@@ -65,7 +65,7 @@ fn alone(term: TermKind, head: HeadKey) -> MethodSpec {
         recalibration: None,
     };
     let tarnet = catalog::backbone("tarnet").unwrap();
-    catalog::compose_objective(tarnet, &objective, false, (&small(), &training(false))).unwrap()
+    catalog::compose_objective(tarnet, &objective, &[], (&small(), &training(false))).unwrap()
 }
 
 fn composed(backbone: &str, components: &[&str], options: &Options) -> MethodSpec {

@@ -11,6 +11,7 @@ use crate::objectives::{
 };
 use rand::Rng;
 use serde_json::Value;
+use valor_data::encode::ColumnKind;
 use valor_data::{Matrix, Treatment};
 
 const FIXTURES: &str = include_str!("../../../../../fixtures/pytorch.json");
@@ -26,17 +27,33 @@ pub(super) fn flat(value: &Value) -> Vec<f32> {
 /// Rows to learn from.
 pub(super) struct Rows48 {
     features: Matrix,
+    kinds: Vec<ColumnKind>,
     treatment: Treatment,
     outcome: Vec<f64>,
     rows: Vec<u32>,
 }
 
 impl Rows48 {
+    /// Rows of numbers.
     pub(super) fn new(rows: &Value) -> Self {
+        Self::of(rows, &Value::Null)
+    }
+
+    /// Rows whose columns hold what `kinds` says: `"number"`, `["step", place]`, `["levels", numbers]`.
+    pub(super) fn of(rows: &Value, kinds: &Value) -> Self {
         let values = flat(&rows["x"]);
-        let count = values.len() / 5;
+        let count = rows["x"].as_array().unwrap().len();
+        let kind = |kind: &Value| {
+            let number = kind[1].as_u64().unwrap_or_default() as usize;
+            match kind[0].as_str() {
+                Some("step") => ColumnKind::Step { sequence: 0, place: number },
+                Some(_) => ColumnKind::Levels(number),
+                None => ColumnKind::Number,
+            }
+        };
         Self {
-            features: Matrix { rows: count, columns: 5, values },
+            features: Matrix { rows: count, columns: values.len() / count, values },
+            kinds: kinds.as_array().into_iter().flatten().map(kind).collect(),
             treatment: Treatment {
                 assigned: flat(&rows["treatment"]).iter().map(|&treated| treated == 1.0).collect(),
                 propensity: Some(vec![0.5; count]),
@@ -49,7 +66,7 @@ impl Rows48 {
     pub(super) fn task(&self) -> Task<'_> {
         Task {
             features: &self.features,
-            kinds: &[],
+            kinds: &self.kinds,
             columns: &[],
             treatment: Some(&self.treatment),
             outcome: &self.outcome,
@@ -100,6 +117,7 @@ fn spec(step: &Value) -> NeuralSpec {
                 Some(_) => Some(GatePosition::Features),
                 None => None,
             },
+            front: Default::default(),
         },
         objective: objective
             .map(|(name, weight)| TermSpec::new(weight.as_f64().unwrap(), term(name)))
@@ -167,7 +185,7 @@ fn drawn(count: usize) -> Rows48 {
     let assigned = (0..count).map(|_| stream.random_bool(0.5)).collect();
     let treatment = Treatment { assigned, propensity: Some(vec![0.5; count]) };
     let features = Matrix { rows: count, columns: 5, values };
-    Rows48 { features, treatment, outcome, rows: (0..count as u32).collect() }
+    Rows48 { features, kinds: Vec::new(), treatment, outcome, rows: (0..count as u32).collect() }
 }
 
 fn method(backbone: &str, components: &[&str], training: TrainingSpec) -> NeuralSpec {
@@ -227,6 +245,34 @@ fn a_replicate_with_buckets_is_the_same_alone_and_in_a_stack() {
         assert_ne!(stacked[1].1, stacked[2].1);
         let said = stacked[2].1.as_ref().unwrap();
         assert!(said.score.iter().all(|score| score.is_finite()), "{key}");
+    }
+}
+
+/// The same of networks whose columns enter by embeddings and attention.
+#[test]
+fn a_replicate_with_a_front_is_the_same_alone_and_in_a_stack() {
+    tch::set_num_threads(1);
+    let mut rows = drawn(640);
+    let step = |place| ColumnKind::Step { sequence: 0, place };
+    rows.kinds = vec![step(1), step(0), ColumnKind::Levels(12), step(2), ColumnKind::Levels(3)];
+    for row in rows.features.values.chunks_exact_mut(5) {
+        row[2] = ((row[2] + 1.7) * 3.0).floor();
+        row[4] = f32::from(u8::from(row[4] > 0.0));
+    }
+    let training = TrainingSpec { epochs: 1, batch: 64, ..TrainingSpec::default() };
+    for row in catalog::BACKBONES.iter().chain(&catalog::ONE_ARM) {
+        let mut components = vec!["embedding", "sequence"];
+        components.extend(row.chooses_head().then_some("ziln"));
+        let spec = method(row.key, &components, training.clone());
+        let mut task = rows.task();
+        if spec.network.backbone.question() == valor_base::question::Question::Value {
+            task.treatment = None;
+        }
+        let stacked = fit(&spec, &task, &[42, 43, 44, 45, 46]);
+        assert_eq!(fit(&spec, &task, &[44])[0], stacked[2], "{}", row.key);
+        assert_ne!(stacked[1].1, stacked[2].1);
+        let said = stacked[2].1.as_ref().unwrap();
+        assert!(said.score.iter().all(|score| score.is_finite()), "{}", row.key);
     }
 }
 

@@ -4,18 +4,19 @@ use super::fixtures::{Rows48, flat, in_order};
 use super::*;
 use crate::learner::neural::NeuralSpec;
 use crate::nets::{
-    BackboneKind, Buckets, DeepFmSpec, EfinSpec, EuenSpec, NetworkSpec, Outputs, SharedIndexSpec, UniteSpec,
-    Weights,
+    BackboneKind, Buckets, DeepFmSpec, EfinSpec, EuenSpec, Inputs, NetworkSpec, Outputs, SharedIndexSpec,
+    UniteSpec, Weights,
 };
 use crate::objectives::Setting;
 use serde_json::Value;
 use valor_base::question::Question;
 
-const FIXTURES: [&str; 4] = [
+const FIXTURES: [&str; 5] = [
     include_str!("../../../../../fixtures/networks.json"),
     include_str!("../../../../../fixtures/buckets.json"),
     include_str!("../../../../../fixtures/values.json"),
     include_str!("../../../../../fixtures/towers.json"),
+    include_str!("../../../../../fixtures/front.json"),
 ];
 const BATCH: usize = 16;
 
@@ -62,6 +63,7 @@ fn spec(case: &Value) -> NeuralSpec {
             heads: widths(&network["heads"]),
             head: serde_json::from_value(network["head"].clone()).unwrap(),
             gate: serde_json::from_value(network["gate"].clone()).unwrap(),
+            front: serde_json::from_value(network["front"].clone()).unwrap_or_default(),
         },
         objective: serde_json::from_value(case["objective"].clone()).unwrap(),
         training: TrainingSpec { batch: BATCH, ..TrainingSpec::default() },
@@ -181,7 +183,7 @@ fn networks_and_their_training_steps_are_those_of_pytorch() {
 }
 
 fn are_those_of_pytorch(fixtures: &Value) {
-    let rows = Rows48::new(&fixtures["rows"]);
+    let rows = Rows48::of(&fixtures["rows"], &fixtures["kinds"]);
     for (name, case) in fixtures["cases"].as_object().unwrap() {
         let spec = spec(case);
         let mut task = rows.task();
@@ -189,7 +191,8 @@ fn are_those_of_pytorch(fixtures: &Value) {
             task.treatment = None;
         }
         let device_rows = DeviceRows::new(&spec, &task, 1.0, Device::Cpu);
-        let network = Network::new(&spec.network, 5, &device_rows.summary);
+        let inputs = Inputs::of(task.features.columns, task.kinds);
+        let network = Network::new(&spec.network, inputs, &device_rows.summary);
         let names: Vec<&str> = network.layout().names().map(|(name, _)| name).collect();
         assert_eq!(names.len(), case["parameters"].as_object().unwrap().len(), "{name}: {names:?}");
         let setting = Setting::new(&spec.network, device_rows.summary.clone(), BATCH);

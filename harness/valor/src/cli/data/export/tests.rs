@@ -49,6 +49,7 @@ fn read_back(folder: &Path, name: &str) -> Dataset {
         group: None,
         time: None,
         known: None,
+        sequence: Vec::new(),
         rows: None,
         separator: None,
         decimal: None,
