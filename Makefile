@@ -1,8 +1,9 @@
 # Every target is one or two commands; `make` lists them.
-table1 table2 losses appendix-a gate: PROFILE ?= quick
+table1 table2 losses appendix-a gate ltv ltv-uplift: PROFILE ?= quick
 hillstrom cdnow rho release: PROFILE ?= standard
 losses: EXPERIMENT = loss_variants
 appendix-a: EXPERIMENT = appendix_a
+ltv-uplift: EXPERIMENT = ltv_uplift
 VALOR := target/release/valor
 
 help:                   ## this list
@@ -16,7 +17,7 @@ build: setup            ## target/release/valor
 
 ablation: table2        ## Table 2 on the quick profile: trains what is missing, prints the report's path
 
-table1 table2 losses rho release hillstrom cdnow appendix-a gate: build ## one experiment (PROFILE=quick|standard|full)
+table1 table2 losses rho release hillstrom cdnow appendix-a gate ltv ltv-uplift: build ## one experiment (PROFILE=quick|standard|full)
 	@file=experiments/$(or $(EXPERIMENT),$@).toml; $(VALOR) run $$file --profile $(PROFILE); code=$$?; \
 	$(VALOR) report $$file --profile $(PROFILE) && exit $$code
 
@@ -42,4 +43,4 @@ check: setup            ## format and lints
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 
-.PHONY: help setup build ablation table1 table2 losses rho release hillstrom cdnow appendix-a gate data test fuzz simulation bench published check
+.PHONY: help setup build ablation table1 table2 losses rho release hillstrom cdnow appendix-a gate ltv ltv-uplift data test fuzz simulation bench published check

@@ -290,7 +290,7 @@ mod tests {
 
     fn groups(spec: &MdmeSpec, outcomes: &[f64]) -> Vec<Range<usize>> {
         spec.groups(
-            &spec.of_outcomes().fit(BucketRows { outcome: &outcomes, time: None, scale: 1.0 }).unwrap(),
+            &spec.of_outcomes().fit(BucketRows { outcome: outcomes, time: None, scale: 1.0 }).unwrap(),
         )
     }
 

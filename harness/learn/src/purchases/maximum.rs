@@ -115,16 +115,19 @@ fn derivatives(function: &dyn Fn(&[f64]) -> f64, at: &Maximum) -> (Vec<f64>, Vec
         function(&place)
     };
     let slope = (0..count).map(|i| (moved(&[(i, FIRST)]) - moved(&[(i, -FIRST)])) / (2.0 * FIRST)).collect();
-    let mut curve = vec![vec![0.0; count]; count];
-    for i in 0..count {
-        let bent = 2.0 * at.value - moved(&[(i, SECOND)]) - moved(&[(i, -SECOND)]);
-        curve[i][i] = bent / (SECOND * SECOND);
-        for j in 0..i {
-            let corner = |one: f64, other: f64| moved(&[(i, one * SECOND), (j, other * SECOND)]);
-            let twist = corner(1.0, 1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0) + corner(-1.0, -1.0);
-            curve[i][j] = -twist / (4.0 * SECOND * SECOND);
-            curve[j][i] = curve[i][j];
+    let second = |i: usize, j: usize| {
+        if i == j {
+            let bent = 2.0 * at.value - moved(&[(i, SECOND)]) - moved(&[(i, -SECOND)]);
+            return bent / (SECOND * SECOND);
         }
+        let corner = |one: f64, other: f64| moved(&[(i, one * SECOND), (j, other * SECOND)]);
+        let twist = corner(1.0, 1.0) - corner(1.0, -1.0) - corner(-1.0, 1.0) + corner(-1.0, -1.0);
+        -twist / (4.0 * SECOND * SECOND)
+    };
+    let mut curve: Vec<Vec<f64>> = (0..count).map(|i| (0..=i).map(|j| second(i, j)).collect()).collect();
+    for i in 0..count {
+        let above: Vec<f64> = curve[i + 1..].iter().map(|row| row[i]).collect();
+        curve[i].extend(above);
     }
     (slope, curve)
 }
@@ -143,9 +146,9 @@ fn solve(curve: &[Vec<f64>], slope: &[f64], damping: f64) -> Vec<f64> {
         rows.swap(column, pivot);
         for row in column + 1..count {
             let factor = rows[row][column] / rows[column][column];
-            for place in column..=count {
-                rows[row][place] -= factor * rows[column][place];
-            }
+            let (done, below) = rows.split_at_mut(row);
+            let pivot = &done[column][column..];
+            below[0][column..].iter_mut().zip(pivot).for_each(|(to, pivot)| *to -= factor * pivot);
         }
     }
     let mut found = vec![0.0; count];

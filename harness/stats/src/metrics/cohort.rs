@@ -16,7 +16,7 @@ pub fn normal_quantile(probability: f64) -> f64 {
 /// Sums of heavy tails lean to the right long after a normal law would fit them; where V / M^2 is small the two are the same. Where
 /// nothing is expected both ends are 0. Source: Fenton 1960.
 pub fn total_interval(mean: f64, variance: f64, level: f64) -> [f64; 2] {
-    if !(mean > 0.0) {
+    if mean.is_nan() || mean <= 0.0 {
         return [0.0, 0.0];
     }
     let square = (variance.max(0.0) / (mean * mean)).ln_1p();

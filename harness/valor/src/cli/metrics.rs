@@ -532,7 +532,7 @@ mod tests {
                 "new"
             };
             let spent = if kind == "new" && row < 120 { 0 } else { row % 7 };
-            format!("{},{},{spent},{kind},{}\n", row % 11, u8::from(row % 3 == 0), row * 4)
+            format!("{},{},{spent},{kind},{}\n", row % 11, u8::from(row.is_multiple_of(3)), row * 4)
         };
         format!("s,t,y,kind,tenure\n{}", (0..240).map(row).collect::<String>())
     }

@@ -390,7 +390,8 @@ fn rows_that_no_law_of_purchases_can_have_are_refused_by_row_and_column() {
         assert!(parts.iter().all(|part| told.contains(part)), "{told}");
         assert!(!workspace.path("model.safetensors").exists());
     };
-    let (some, early) = (|row: usize| 1 + (row as i64 % 4), |row: usize| if row % 4 == 0 { 90 } else { 20 });
+    let (some, early) =
+        (|row: usize| 1 + (row as i64 % 4), |row: usize| if row.is_multiple_of(4) { 90 } else { 20 });
     refused(&|_| 1, &|_| 90, &["in none of", "purchase after the first"]);
     refused(&|_| 3, &|_| 20, &["there are 2 purchases after the first"]);
     refused(

@@ -90,7 +90,7 @@ fn errors(count: usize) -> Vec<(String, f64)> {
     let error = |(name, key, components, options): (String, &str, Vec<&str>, Options)| {
         let said = predict(&compose(key, &components, &options, &training), &task);
         let value = f64::from(said.score[0]);
-        println!("{name}: {:+.4}", value / mean - 1.0);
+        eprintln!("{name}: {:+.4}", value / mean - 1.0);
         (name, value / mean - 1.0)
     };
     methods().into_iter().map(error).collect()
