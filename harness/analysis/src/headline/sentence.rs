@@ -3,6 +3,8 @@
 use super::kind::KindView;
 use crate::claims::ClaimView;
 use crate::contrasts::ContrastView;
+use std::collections::BTreeSet;
+use valor_runs::spec::Statement;
 use valor_stats::stats::{Answer, Verdict};
 
 /// Most sentences on claims.
@@ -122,11 +124,24 @@ impl Split {
     }
 }
 
-/// Claims by verdict: those that hold, those that do not, and what is open where there is room.
+/// Claims by verdict: those that hold, those that do not, and what is open where there is room. What another claim rests on is left to it.
 pub(super) fn claims(claims: &[ClaimView]) -> Vec<Sentence> {
     const ORDER: [Answer; 4] = [Answer::Supported, Answer::Refuted, Answer::Inconclusive, Answer::TooSmall];
+    let rests_on = |claim: &ClaimView| match &claim.claim.statement {
+        Statement::AllOf(ids) => ids.clone(),
+        Statement::Better { .. }
+        | Statement::LargestStep(_)
+        | Statement::EveryBestHas { .. }
+        | Statement::SpreadAtMost { .. }
+        | Statement::MeanAtMost { .. }
+        | Statement::OrdersAs { .. }
+        | Statement::Faster { .. }
+        | Statement::Fails { .. } => Vec::new(),
+    };
+    let parts: BTreeSet<String> = claims.iter().flat_map(rests_on).collect();
     let of = |verdict: Answer| {
-        let same = claims.iter().enumerate().filter(|(_, claim)| claim.verdict == verdict);
+        let whole = claims.iter().enumerate().filter(|(_, claim)| !parts.contains(&claim.claim.id));
+        let same = whole.filter(|(_, claim)| claim.verdict == verdict);
         (verdict, same.map(|(place, _)| place).collect::<Vec<_>>())
     };
     let some = ORDER.into_iter().map(of).filter(|(_, claims)| !claims.is_empty());

@@ -71,6 +71,16 @@ fn without_a_grid_claims_come_first_then_the_baseline_and_the_leader() {
         claim("low", better("low", "base", NONE, None)),
         claim("noisy", better("noisy", "base", NONE, None)),
     ];
+    let mut rested = evidence.clone();
+    rested
+        .experiment
+        .claims
+        .push(claim("all", Statement::AllOf(vec!["high".to_string(), "low".to_string()])));
+    let first = &said(&rested).answer[0];
+    assert!(
+        first.starts_with("Refuted: \u{201c}Claim all\u{201d} (1 supported, 1 refuted of 2 parts)"),
+        "{first}"
+    );
     let found = said(&evidence);
     assert!(found.answer[0].starts_with("Supported: \u{201c}Claim high\u{201d} (+0.0"), "{:?}", found.answer);
     assert!(
