@@ -337,7 +337,8 @@ impl Scorer for Model {
     }
 
     fn buckets(&self) -> Option<BucketEdges> {
-        self.edges()
+        // ExpLTV tells whales by a bucket, and has no shares of buckets.
+        self.edges().filter(|_| self.network.head().spec().has_law())
     }
 
     fn saved(&self) -> SavedModel {
