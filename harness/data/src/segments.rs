@@ -310,6 +310,8 @@ impl ColumnSource {
                 if spec.time.as_deref() != Some(name) {
                     let alone = |wanted: bool| if wanted { vec![name.to_string()] } else { Vec::new() };
                     (asked.numeric, asked.categorical) = (alone(number), alone(!number));
+                    // How networks see columns that are not read here.
+                    (asked.log1p, asked.sequence) = (Vec::new(), Vec::new());
                 }
                 let dataset = load(&DataSpec::Table(asked), root)?;
                 SegmentColumn::of(&dataset, name).ok_or_else(|| input_error!("no column '{}'", shown(name)))
@@ -386,6 +388,21 @@ mod tests {
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert!(matches!(of(&many).as_numbers(false), SegmentColumn::Numbers(_)));
         assert!(matches!(of(&["1", "x"]).as_numbers(true), SegmentColumn::Levels { .. }));
+    }
+
+    /// A column is read alone, whatever networks do with others.
+    #[test]
+    fn a_column_of_a_table_is_read_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("rows.csv"), "a,b,c,y,kind\n1,2,3,0,x\n4,5,6,7,z\n").unwrap();
+        let spec: DataSpec = toml::from_str(
+            "[table]\npath = 'rows.csv'\noutcome = 'y'\nnumeric = ['a', 'b', 'c']\nlog1p = ['a']\nsequence = [['b', 'c']]\n",
+        )
+        .unwrap();
+        let source = ColumnSource::open(&spec, Evaluation::Share(0.5), folder.path()).unwrap();
+        let SegmentColumn::Numbers(found) = source.column("b", true).unwrap() else { panic!() };
+        assert_eq!(found, [2.0, 5.0]);
+        assert!(matches!(source.column("kind", false).unwrap(), SegmentColumn::Levels { .. }));
     }
 
     #[test]

@@ -109,7 +109,8 @@ backbone = "bg-nbd"
 "#;
 
 /// Keys below `model` that only methods for rows without a treatment use.
-const OF_VALUE: &[&str] = &["mdme", "deep-fm", "two-stage", "mmoe", "exp-ltv", "opt-dist", "gbdt", "gbdt-tweedie", "bg-nbd"];
+const OF_VALUE: &[&str] =
+    &["mdme", "deep-fm", "two-stage", "mmoe", "exp-ltv", "opt-dist", "gbdt", "gbdt-tweedie", "bg-nbd"];
 
 /// Where a key is allowed: a claim of its kind, of those above.
 fn place_of(place: &str, key: &str) -> String {
