@@ -95,8 +95,8 @@ impl Rows {
 
     /// As high as the lines need, with room for their names.
     pub fn size(&self, names: &[String]) -> Size {
-        let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
-        Size::Lines { count: self.0 as u32, letters: widest as u32 }
+        let widest = names.iter().map(|name| letters(name)).max().unwrap_or(0);
+        Size::Lines { count: self.0 as u32, letters: widest }
     }
 
     /// A line from top to bottom.
@@ -110,6 +110,17 @@ impl Rows {
         let at = |(place, name)| (self.height(place), name);
         Layer::Names(names.into_iter().enumerate().map(at).collect())
     }
+}
+
+/// How long a name is, in letters of usual width: capitals and signs are wider, so that a name in them keeps its first letter.
+fn letters(name: &str) -> u32 {
+    let width = |letter: char| match letter {
+        'i' | 'j' | 'l' | 't' | 'f' | 'r' | '.' | ',' | ' ' | '(' | ')' | '-' => 0.65,
+        'm' | 'w' | 'M' | 'W' | '+' | '&' | '%' | '\u{2026}' => 1.5,
+        letter if letter.is_uppercase() => 1.2,
+        _ => 1.06,
+    };
+    name.chars().map(width).sum::<f64>().ceil() as u32
 }
 
 /// A name as far as there is room for so many letters.

@@ -22,7 +22,7 @@ pub enum Size {
     Lines {
         /// Lines.
         count: u32,
-        /// Letters of the longest name.
+        /// Length of the longest name, in letters of usual width.
         letters: u32,
     },
 }
