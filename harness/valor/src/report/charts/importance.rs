@@ -67,7 +67,7 @@ mod tests {
         let figure = importance("ZILN-Tree", &view(30, Some(Spread { mean: 0.02, sd: None })));
         assert_eq!(figure.panels.len(), 2);
         let panel = &figure.panels[0].panel;
-        assert_eq!(panel.size, Size::Lines { count: DRAWN as u32, letters: LONGEST as u32 });
+        assert_eq!(panel.size, Size::Lines { count: DRAWN as u32, letters: 21 });
         assert_eq!(panel.layers[1], Layer::Spans(Style::Span, Vec::new()), "one seed has no spread");
         let Layer::Dots(_, dots) = &panel.layers[2] else { panic!() };
         assert_eq!((dots.len(), dots[0]), (DRAWN, (0.02, 14.0)));
