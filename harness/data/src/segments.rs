@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use valor_base::error::shown;
 use valor_base::input_error;
+use valor_stats::metrics::quantile;
 
 /// Fewest rows of a group that is judged: of fewer a metric says little, and its interval as little.
 pub const FEWEST: usize = 50;
@@ -218,14 +219,6 @@ impl Grouping {
 fn written(cut: f64) -> String {
     let digits = format!("{cut:.6}");
     digits.trim_end_matches('0').trim_end_matches('.').to_string()
-}
-
-/// Linear between neighbours; 0 of nothing.
-fn quantile(ascending: &[f64], share: f64) -> f64 {
-    let Some(last) = ascending.len().checked_sub(1) else { return 0.0 };
-    let place = share * last as f64;
-    let (below, above) = (ascending[place.floor() as usize], ascending[(place.ceil() as usize).min(last)]);
-    below + (above - below) * place.fract()
 }
 
 /// Refuses cuts that do not increase.

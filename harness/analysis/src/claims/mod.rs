@@ -214,7 +214,10 @@ pub fn conclude(claims: &mut [ClaimView]) {
     let known: BTreeMap<String, Answer> =
         claims.iter().map(|view| (view.claim.id.clone(), view.verdict)).collect();
     for view in claims {
-        let Statement::AllOf(ids) = &view.claim.statement else { continue };
+        let ids = view.claim.statement.rests_on();
+        if ids.is_empty() {
+            continue;
+        }
         let part = |id: &String| Part {
             verdict: known.get(id).copied().unwrap_or(Answer::Inconclusive),
             ..Part::untested(id.clone(), String::new())

@@ -4,7 +4,6 @@ use super::kind::KindView;
 use crate::claims::ClaimView;
 use crate::contrasts::ContrastView;
 use std::collections::BTreeSet;
-use valor_runs::spec::Statement;
 use valor_stats::stats::{Answer, Verdict};
 
 /// Most sentences on claims.
@@ -127,18 +126,7 @@ impl Split {
 /// Claims by verdict: those that hold, those that do not, and what is open where there is room. What another claim rests on is left to it.
 pub(super) fn claims(claims: &[ClaimView]) -> Vec<Sentence> {
     const ORDER: [Answer; 4] = [Answer::Supported, Answer::Refuted, Answer::Inconclusive, Answer::TooSmall];
-    let rests_on = |claim: &ClaimView| match &claim.claim.statement {
-        Statement::AllOf(ids) => ids.clone(),
-        Statement::Better { .. }
-        | Statement::LargestStep(_)
-        | Statement::EveryBestHas { .. }
-        | Statement::SpreadAtMost { .. }
-        | Statement::MeanAtMost { .. }
-        | Statement::OrdersAs { .. }
-        | Statement::Faster { .. }
-        | Statement::Fails { .. } => Vec::new(),
-    };
-    let parts: BTreeSet<String> = claims.iter().flat_map(rests_on).collect();
+    let parts: BTreeSet<&String> = claims.iter().flat_map(|claim| claim.claim.statement.rests_on()).collect();
     let of = |verdict: Answer| {
         let whole = claims.iter().enumerate().filter(|(_, claim)| !parts.contains(&claim.claim.id));
         let same = whole.filter(|(_, claim)| claim.verdict == verdict);

@@ -134,6 +134,21 @@ impl Claim {
 }
 
 impl Statement {
+    /// Other claims that it rests on, by id.
+    pub fn rests_on(&self) -> &[String] {
+        match self {
+            Self::AllOf(claims) => claims,
+            Self::Better { .. }
+            | Self::LargestStep(_)
+            | Self::EveryBestHas { .. }
+            | Self::SpreadAtMost { .. }
+            | Self::MeanAtMost { .. }
+            | Self::OrdersAs { .. }
+            | Self::Faster { .. }
+            | Self::Fails { .. } => &[],
+        }
+    }
+
     /// Methods that it compares, by name: those whose seeds decide it one after the other. Nothing where it is
     /// judged once: standard deviations, means of single methods, orders, times, failures and other claims.
     pub fn compared(&self) -> BTreeSet<&str> {

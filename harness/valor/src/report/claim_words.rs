@@ -172,17 +172,10 @@ fn found(claim: &ClaimView) -> String {
         text += &format!("Of {} parts {}. ", parts.len(), counts.join(", "));
     }
     let decisive: Vec<&Part> = claim.decisive().collect();
-    let spell = |part_of: &&Part| match &claim.claim.statement {
-        // Their numbers stand beside them.
-        Statement::AllOf(_) => format!("{} ({})", part_of.what, part_of.verdict.word()),
-        Statement::Better { .. }
-        | Statement::LargestStep(_)
-        | Statement::EveryBestHas { .. }
-        | Statement::SpreadAtMost { .. }
-        | Statement::MeanAtMost { .. }
-        | Statement::OrdersAs { .. }
-        | Statement::Faster { .. }
-        | Statement::Fails { .. } => part(part_of),
+    let spell = |one: &&Part| match claim.claim.statement.rests_on() {
+        [] => part(one),
+        // The numbers of other claims stand beside these.
+        [_, ..] => format!("{} ({})", one.what, one.verdict.word()),
     };
     let spelled: Vec<String> = decisive.iter().take(SPELLED).map(spell).collect();
     let more = decisive.len().saturating_sub(SPELLED);
@@ -216,7 +209,7 @@ pub(super) fn needed(claim: &ClaimView) -> Option<String> {
     if !claim.absent.is_empty() {
         return Some(format!("A profile with {}.", claim.absent.join(", ")));
     }
-    if let Statement::AllOf(_) = claim.claim.statement {
+    if !claim.claim.statement.rests_on().is_empty() {
         let open: Vec<&str> = claim.decisive().map(|part| part.what.as_str()).collect();
         return Some(format!("What decides {}.", open.join("; ")));
     }
