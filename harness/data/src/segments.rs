@@ -385,6 +385,7 @@ mod tests {
 
     /// A column is read alone, whatever networks do with others.
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "a file to read")]
     fn a_column_of_a_table_is_read_alone() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("rows.csv"), "a,b,c,y,kind\n1,2,3,0,x\n4,5,6,7,z\n").unwrap();
