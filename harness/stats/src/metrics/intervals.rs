@@ -1,11 +1,12 @@
 //! Whether what happened lies in the intervals that were predicted, of rows of one arm.
 
 use super::cohort::total_interval;
-use super::defined::{Undefined, Value};
+use super::defined::Undefined;
 use super::means::Means;
+use super::positions::{Lane, Positions, Values, undefined};
 use super::row_intervals::RankedIntervals;
 use super::scored::RankedRows;
-use super::value::Positions;
+use super::stretch::LANES;
 
 /// Cohorts that rows are dealt into to see whether totals lie in their intervals.
 const COHORTS: usize = 50;
@@ -69,30 +70,35 @@ pub(super) fn width(prepared: &RankedRows) -> Result<Means, Undefined> {
 /// ```
 ///
 /// A cohort has every fiftieth row by score, so that all are alike; fewer cohorts where rows are few, at least 20 rows in each.
-pub(super) fn coverage_total(positions: &Positions) -> Value {
-    let (prepared, weights) = positions.rows();
-    let found = intervals(prepared)?;
+pub(super) fn coverage_total(positions: &Positions) -> Values {
+    let prepared = positions.prepared();
+    let found = match intervals(prepared) {
+        Ok(found) => found,
+        Err(reason) => return undefined(&reason),
+    };
     let cohorts = COHORTS.min(prepared.rows() / COHORT);
     if cohorts < 2 {
-        return Err(Undefined(format!("{} rows are too few for cohorts", prepared.rows())));
+        return undefined(&Undefined(format!("{} rows are too few for cohorts", prepared.rows())));
     }
-    let mut sums = vec![[0.0; 3]; cohorts];
-    for (rank, (outcome, weight)) in prepared.outcomes().zip(weights).enumerate() {
-        let sum = &mut sums[rank % cohorts];
-        sum[0] += weight * outcome;
-        sum[1] += weight * found.mean[rank];
+    let mut sums: Vec<[Lane; 3]> = vec![[[0.0; LANES]; 3]; cohorts];
+    for (rank, (outcome, weights)) in positions.outcomes().iter().zip(positions.weights()).enumerate() {
         // Copies of a row are other rows like it, and independent of it.
-        sum[2] += weight * found.sd[rank] * found.sd[rank];
+        let parts = [*outcome, found.mean[rank], found.sd[rank] * found.sd[rank]];
+        for (sum, part) in sums[rank % cohorts].iter_mut().zip(parts) {
+            (0..LANES).for_each(|lane| sum[lane] += f64::from(weights[lane]) * part);
+        }
     }
-    let hit = |[total, mean, variance]: &[f64; 3]| {
-        let [low, high] = total_interval(*mean, *variance, found.level);
-        inside(*total, low, high)
+    let hit = |[total, mean, variance]: &[Lane; 3], lane: usize| {
+        let [low, high] = total_interval(mean[lane], variance[lane], found.level);
+        inside(total[lane], low, high)
     };
-    Ok(sums.iter().filter(|sum| hit(sum)).count() as f64 / cohorts as f64)
+    let hits = |lane: usize| sums.iter().filter(|sum| hit(sum, lane)).count();
+    std::array::from_fn(|lane| Ok(hits(lane) as f64 / cohorts as f64))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::defined::Value;
     use super::super::row_intervals::RowIntervals;
     use super::super::{ScoredRows, find};
     use super::*;

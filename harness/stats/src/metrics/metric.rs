@@ -2,10 +2,10 @@
 
 use super::defined::{Undefined, Value, finite, no_propensity, no_treatment};
 use super::means::Means;
+use super::positions::{Positions, Values};
 use super::rank::tau_b;
 use super::scored::RankedRows;
 use super::sweep::Sweep;
-use super::value::Positions;
 use serde::{Deserialize, Serialize};
 use valor_base::question::Question;
 
@@ -90,7 +90,7 @@ pub(super) enum Compute {
     /// From the ranked rows; has no weighted form.
     Ranked(fn(&RankedRows) -> Value),
     /// From where rows without a treatment stand by score and by outcome.
-    Positions(fn(&Positions) -> Value),
+    Positions(fn(&Positions) -> Values),
     /// From weighted means over rows without a treatment.
     ValueMeans(fn(&RankedRows) -> Result<Means, Undefined>),
 }
@@ -132,7 +132,11 @@ impl Metric {
             Compute::Inverse(metric) => {
                 prepared.inverse().ok_or_else(no_propensity).and_then(|(_, sweep)| metric(sweep))
             }
-            Compute::Positions(metric) => metric(&Positions::new(prepared)),
+            Compute::Positions(metric) => {
+                // Every lane has the same.
+                let [value, ..] = metric(&Positions::new(prepared));
+                value
+            }
             Compute::Means(metric) | Compute::ValueMeans(metric) => {
                 metric(prepared).and_then(|means| means.value())
             }

@@ -18,6 +18,7 @@ mod intervals;
 mod means;
 mod metric;
 mod pass;
+mod positions;
 mod quantile;
 pub mod rank;
 pub mod ranking;

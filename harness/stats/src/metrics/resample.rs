@@ -6,10 +6,10 @@ use super::defined::{Undefined, Value, finite, no_propensity, no_treatment};
 use super::means::Means;
 use super::metric::{Compute, Metric};
 use super::pass::{Run, weighted};
+use super::positions::{Positions, Values};
 use super::scored::RankedRows;
 use super::stretch::{Harmonics, LANES, Lanes, Weights, lane, totals, weighted_lanes};
 use super::sweep::Sweep;
-use super::value::Positions;
 use std::cell::LazyCell;
 use std::sync::Arc;
 use valor_base::question::Question;
@@ -63,7 +63,7 @@ enum Form {
     Observed(fn(&Sweep) -> Value),
     Inverse(fn(&Sweep) -> Value),
     Means(Means),
-    Positions(fn(&Positions) -> Value),
+    Positions(fn(&Positions) -> Values),
     Undefined(Undefined),
 }
 
@@ -108,14 +108,14 @@ impl<'a> Resampler<'a> {
         };
         let swept = |one: usize| found.as_ref().map(|found| &found[one]).ok_or_else(no_treatment);
         let inverse = LazyCell::new(|| self.inverse(ranked));
-        let positions = LazyCell::new(|| self.positions(ranked));
+        let positions = LazyCell::new(|| Positions::weighted(self.prepared, ranked));
         let values = |form: &Form| -> [Value; LANES] {
             match form {
                 Form::Observed(compute) => std::array::from_fn(|one| compute(&swept(one)?.0)),
                 Form::Inverse(compute) => {
                     std::array::from_fn(|one| compute(&inverse.as_ref().ok_or_else(no_propensity)?[one]))
                 }
-                Form::Positions(compute) => std::array::from_fn(|one| compute(&positions[one])),
+                Form::Positions(compute) => compute(&positions),
                 Form::Means(means) => means.weighted(ranked, &totals),
                 Form::Undefined(reason) => std::array::from_fn(|_| Err(reason.clone())),
             }
@@ -125,12 +125,6 @@ impl<'a> Resampler<'a> {
             values: values.iter().map(|values| finite(values[one].clone())).collect(),
             curves: swept(one).map_or_else(|_| Default::default(), |found| gains(&at[one], &found.1)),
         }))
-    }
-
-    /// Where rows stand in every lane of `ranked` weights.
-    fn positions(&self, ranked: &[Lanes]) -> [Positions<'a>; LANES] {
-        let weights = |one: usize| ranked.iter().map(|lanes| f64::from(lanes[one])).collect();
-        std::array::from_fn(|one| Positions::weighted(self.prepared, weights(one)))
     }
 
     /// The sums of the inverse-propensity-weighted arms in every lane of `ranked` weights.

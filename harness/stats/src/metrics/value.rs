@@ -5,170 +5,11 @@
 use super::amounts::{buckets, expected, predicted};
 use super::buckets::{Bucket, ZERO};
 use super::defined::{Undefined, Value};
-use super::ranking::Ranking;
-use super::scored::RankedRows;
-use std::cell::OnceCell;
+use super::positions::{DECILES, Order, Positions, Values, deciles, undefined};
 
 const NO_TOTAL: &str = "the total outcome is not above zero";
-const SCORES_EQUAL: &str = "all scores are equal";
 const OUTCOMES_EQUAL: &str = "all outcomes are equal";
 const WORTH_EQUAL: &str = "all rows are truly worth the same";
-
-/// Where each row stands in several orders, among rows that count `weights` times. Rows by rank of the score.
-pub(super) struct Positions<'a> {
-    prepared: &'a RankedRows,
-    weights: Vec<f64>,
-    /// Rows in all.
-    total: f64,
-    /// Middle of the row's tie block, from 0 for the best to `total` for the worst.
-    by_score: OnceCell<Vec<f64>>,
-    by_outcome: OnceCell<Vec<f64>>,
-    by_expected: OnceCell<Vec<f64>>,
-}
-
-impl<'a> Positions<'a> {
-    /// Every row once.
-    pub(super) fn new(prepared: &'a RankedRows) -> Self {
-        Self::weighted(prepared, vec![1.0; prepared.rows()])
-    }
-
-    /// The rows and how often each counts, by rank.
-    pub(super) fn rows(&self) -> (&'a RankedRows, &[f64]) {
-        (self.prepared, &self.weights)
-    }
-
-    /// Rows count `weights` times, by rank.
-    pub(super) fn weighted(prepared: &'a RankedRows, weights: Vec<f64>) -> Self {
-        let total = weights.iter().sum();
-        let [by_score, by_outcome, by_expected] = Default::default();
-        Self { prepared, weights, total, by_score, by_outcome, by_expected }
-    }
-
-    /// The same among the rows with such outcomes alone: no other one counts.
-    fn within(&self, inside: impl Fn(f64) -> bool) -> Self {
-        let weights = self.weights.iter().zip(self.prepared.outcomes());
-        let weights = weights.map(|(weight, outcome)| if inside(outcome) { *weight } else { 0.0 });
-        Self::weighted(self.prepared, weights.collect())
-    }
-
-    fn by_score(&self) -> &[f64] {
-        self.by_score.get_or_init(|| middles(&self.prepared.ranking, &self.weights, |rank| rank))
-    }
-
-    fn by_outcome(&self) -> &[f64] {
-        self.by_outcome.get_or_init(|| self.middles_of(self.prepared.by_outcome()))
-    }
-
-    /// In the order of true worth.
-    fn by_expected(&self) -> Result<&[f64], Undefined> {
-        expected(self.prepared)?;
-        Ok(self.by_expected.get_or_init(|| {
-            let order = self.prepared.by_expected();
-            order.map(|order| self.middles_of(order)).unwrap_or_default()
-        }))
-    }
-
-    fn middles_of(&self, order: &Ranking) -> Vec<f64> {
-        middles(order, &self.weights, |place| order.order[place] as usize)
-    }
-
-    /// `1/2 - sum w y p / (W sum w y)`: how far amounts lie above the middle of an order, as a share of rows.
-    fn area(&self, amounts: impl Iterator<Item = f64>, positions: &[f64]) -> Value {
-        let (mut spent, mut placed) = (0.0, 0.0);
-        for ((weight, amount), position) in self.weights.iter().zip(amounts).zip(positions) {
-            spent += weight * amount;
-            placed += weight * amount * position;
-        }
-        match spent > 0.0 {
-            true => Ok(0.5 - placed / (self.total * spent)),
-            false => Err(Undefined::new(NO_TOTAL)),
-        }
-    }
-
-    fn moment(&self, left: &[f64], right: &[f64]) -> f64 {
-        let middle = 0.5 * self.total;
-        let products = self.weights.iter().zip(left.iter().zip(right));
-        products.map(|(weight, (left, right))| weight * (left - middle) * (right - middle)).sum()
-    }
-
-    /// Pearson's correlation of the positions by score and in another order; `equal` is why there is none where that is no order.
-    fn correlation(&self, other: &[f64], equal: &str) -> Value {
-        let scores = self.moment(self.by_score(), self.by_score());
-        let others = self.moment(other, other);
-        match (scores > 0.0, others > 0.0) {
-            (true, true) => Ok(self.moment(self.by_score(), other) / (scores * others).sqrt()),
-            (false, _) => Err(Undefined::new(SCORES_EQUAL)),
-            (true, false) => Err(Undefined::new(equal)),
-        }
-    }
-
-    /// The share of whales among the first `called` rows by score. `whales` says how much of each row is one.
-    fn recall(&self, whales: &[f64], called: f64) -> Value {
-        let called = firsts(&self.prepared.ranking, &self.weights, called, |rank| rank);
-        let (mut found, mut all) = (0.0, 0.0);
-        for ((weight, whale), called) in self.weights.iter().zip(whales).zip(&called) {
-            all += weight * whale;
-            found += weight * whale * called;
-        }
-        if all > 0.0 { Ok(found / all) } else { Err(Undefined::new("there are no whales")) }
-    }
-
-    /// Rows whose outcome is in the top bucket: how much of each is one, and how many there are.
-    fn top_bucket(&self) -> Result<(Vec<f64>, f64), Undefined> {
-        let buckets = buckets(self.prepared)?;
-        let top = |outcome: f64| f64::from(u8::from(buckets.of_amount(outcome) == buckets.count()));
-        let whales: Vec<f64> = self.prepared.outcomes().map(top).collect();
-        let count = self.weights.iter().zip(&whales).map(|(weight, whale)| weight * whale).sum();
-        Ok((whales, count))
-    }
-
-    /// The hundredth of the rows with the largest outcomes, as far as they are positive; likewise.
-    fn top_percent(&self) -> (Vec<f64>, f64) {
-        let positive = self.weights.iter().zip(self.prepared.outcomes());
-        let positive: f64 =
-            positive.map(|(weight, outcome)| if outcome > ZERO { *weight } else { 0.0 }).sum();
-        let count = (self.total / PERCENT).ceil().min(positive);
-        let order = self.prepared.by_outcome();
-        (firsts(order, &self.weights, count, |place| order.order[place] as usize), count)
-    }
-
-    /// So many rows are called where their number does not depend on the whales: a twentieth of all.
-    fn twentieth(&self) -> f64 {
-        (self.total / TWENTIETH).ceil()
-    }
-}
-
-/// A hundredth and a twentieth of the rows: quotients of whole numbers, so that rounding up is not by rounding errors.
-const PERCENT: f64 = 100.0;
-const TWENTIETH: f64 = 20.0;
-
-/// The middle of each entry's tie block; `row` is the entry's row at a place of the ranking.
-fn middles(ranking: &Ranking, weights: &[f64], row: impl Fn(usize) -> usize) -> Vec<f64> {
-    let (mut middles, mut before) = (vec![0.0; weights.len()], 0.0);
-    for block in ranking.blocks() {
-        let size: f64 = block.clone().map(|place| weights[row(place)]).sum();
-        block.for_each(|place| middles[row(place)] = before + 0.5 * size);
-        before += size;
-    }
-    middles
-}
-
-/// How much of each entry is among the first `count`: a tie block across the border is in part.
-fn firsts(ranking: &Ranking, weights: &[f64], count: f64, row: impl Fn(usize) -> usize) -> Vec<f64> {
-    let (mut shares, mut before) = (vec![0.0; weights.len()], 0.0);
-    for block in ranking.blocks() {
-        if before >= count {
-            break;
-        }
-        let size: f64 = block.clone().map(|place| weights[row(place)]).sum();
-        if size > 0.0 {
-            let share = ((count - before) / size).min(1.0);
-            block.for_each(|place| shares[row(place)] = share);
-        }
-        before += size;
-    }
-    shares
-}
 
 /// Normalised Gini coefficient.
 ///
@@ -178,54 +19,67 @@ fn firsts(ranking: &Ranking, weights: &[f64], count: f64, row: impl Fn(usize) ->
 ///
 /// At most 1, 0 for an order that knows nothing; outcomes of equal scores are shared out evenly. Undefined where the total
 /// outcome is not above 0 or all outcomes are equal. Source: Wang, Liu, Miao, arXiv 1912.07753 (ties: this project).
-pub(super) fn gini(positions: &Positions) -> Value {
-    let outcomes = || positions.prepared.outcomes();
-    let best = positions.area(outcomes(), positions.by_outcome())?;
-    match best > 0.0 {
-        true => Ok(positions.area(outcomes(), positions.by_score())? / best),
-        false => Err(Undefined::new(OUTCOMES_EQUAL)),
-    }
+pub(super) fn gini(positions: &Positions) -> Values {
+    normalised(positions, positions.outcomes(), positions.by_outcome(), OUTCOMES_EQUAL)
 }
 
 /// The same with `E[Y | x]` in the place of the outcome: without its noise.
-pub(super) fn gini_true(positions: &Positions) -> Value {
-    let truth = expected(positions.prepared)?;
-    let amounts = || truth.iter().copied();
-    let best = positions.area(amounts(), positions.by_expected()?)?;
-    match best > 0.0 {
-        true => Ok(positions.area(amounts(), positions.by_score())? / best),
-        false => Err(Undefined::new(WORTH_EQUAL)),
+pub(super) fn gini_true(positions: &Positions) -> Values {
+    match (expected(positions.prepared()), positions.by_expected()) {
+        (Ok(truth), Ok(best)) => normalised(positions, truth, best, WORTH_EQUAL),
+        (Err(reason), _) | (_, Err(reason)) => undefined(&reason),
     }
 }
 
+/// The area by score over that of the best order of `amounts`.
+fn normalised(positions: &Positions, amounts: &[f64], best: Order, equal: &str) -> Values {
+    let (best, found) = (positions.area(amounts, best), positions.area(amounts, positions.by_score()));
+    std::array::from_fn(|lane| match (best[lane], found[lane]) {
+        (Some(best), Some(found)) if best > 0.0 => Ok(found / best),
+        (Some(_), Some(_)) => Err(Undefined::new(equal)),
+        (None, _) | (_, None) => Err(Undefined::new(NO_TOTAL)),
+    })
+}
+
 /// Spearman's rank correlation of score and outcome: Pearson's of the middle ranks, in [-1, 1].
-pub(super) fn spearman(positions: &Positions) -> Value {
+pub(super) fn spearman(positions: &Positions) -> Values {
     positions.correlation(positions.by_outcome(), OUTCOMES_EQUAL)
 }
 
 /// Spearman's rank correlation of score and `E[Y | x]`.
-pub(super) fn spearman_true(positions: &Positions) -> Value {
-    positions.correlation(positions.by_expected()?, WORTH_EQUAL)
+pub(super) fn spearman_true(positions: &Positions) -> Values {
+    match positions.by_expected() {
+        Ok(order) => positions.correlation(order, WORTH_EQUAL),
+        Err(reason) => undefined(&reason),
+    }
 }
 
 /// Spearman's rank correlation among the rows with a positive outcome.
-pub(super) fn spearman_positive(positions: &Positions) -> Value {
-    let positive = positions.within(|outcome| outcome > ZERO);
-    if positive.total == 0.0 {
-        return Err(Undefined::new("no outcome is above zero"));
-    }
-    spearman(&positive)
+pub(super) fn spearman_positive(positions: &Positions) -> Values {
+    spearman_among(&positions.within(|outcome| outcome > ZERO), "no outcome is above zero")
 }
 
 /// Spearman's rank correlation among the rows whose outcome is in a bucket.
-pub(super) fn spearman_within(positions: &Positions, bucket: Bucket) -> Value {
-    let buckets = buckets(positions.prepared)?;
-    let number = buckets.number(bucket)?;
-    let inside = positions.within(|outcome| buckets.of_amount(outcome) == number);
-    if inside.total == 0.0 {
-        return Err(Undefined::new("no row's outcome is in this bucket"));
+pub(super) fn spearman_within(positions: &Positions, bucket: Bucket) -> Values {
+    let found = buckets(positions.prepared()).and_then(|buckets| Ok((buckets, buckets.number(bucket)?)));
+    match found {
+        Ok((buckets, number)) => {
+            let inside = positions.within(|outcome| buckets.of_amount(outcome) == number);
+            spearman_among(&inside, "no row's outcome is in this bucket")
+        }
+        Err(reason) => undefined(&reason),
     }
-    spearman(&inside)
+}
+
+/// Of some of the rows; `none` says why there are none.
+fn spearman_among(positions: &Positions, none: &str) -> Values {
+    let mut found = spearman(positions);
+    for (value, total) in found.iter_mut().zip(positions.totals()) {
+        if *total == 0.0 {
+            *value = Err(Undefined::new(none));
+        }
+    }
+    found
 }
 
 /// Recall of whales, the rows whose outcome is in the top bucket, among as many rows with the highest scores.
@@ -235,32 +89,33 @@ pub(super) fn spearman_within(positions: &Positions, bucket: Bucket) -> Value {
 /// ```
 ///
 /// In [0, 1]; equal scores at the border are called in part. Undefined where there are no whales.
-pub(super) fn recall_top(positions: &Positions) -> Value {
-    let (whales, count) = positions.top_bucket()?;
-    positions.recall(&whales, count)
+pub(super) fn recall_top(positions: &Positions) -> Values {
+    match positions.top_bucket() {
+        Ok((whales, count)) => positions.recall(&whales, &count),
+        Err(reason) => undefined(&reason),
+    }
 }
 
 /// The same with `k = ceil(n / 20)`.
-pub(super) fn recall_top_at_5(positions: &Positions) -> Value {
-    let (whales, _) = positions.top_bucket()?;
-    positions.recall(&whales, positions.twentieth())
+pub(super) fn recall_top_at_5(positions: &Positions) -> Values {
+    match positions.top_bucket() {
+        Ok((whales, _)) => positions.recall(&whales, &positions.twentieth()),
+        Err(reason) => undefined(&reason),
+    }
 }
 
 /// Recall of whales, the `ceil(n / 100)` rows with the largest outcomes, as far as these are positive, among as many rows with
 /// the highest scores. Equal outcomes at the border are whales in part.
-pub(super) fn recall_percent(positions: &Positions) -> Value {
+pub(super) fn recall_percent(positions: &Positions) -> Values {
     let (whales, count) = positions.top_percent();
-    positions.recall(&whales, count)
+    positions.recall(&whales, &count)
 }
 
 /// The same with `k = ceil(n / 20)`.
-pub(super) fn recall_percent_at_5(positions: &Positions) -> Value {
+pub(super) fn recall_percent_at_5(positions: &Positions) -> Values {
     let (whales, _) = positions.top_percent();
-    positions.recall(&whales, positions.twentieth())
+    positions.recall(&whales, &positions.twentieth())
 }
-
-/// Groups of [`decile_mape`].
-const DECILES: usize = 10;
 
 /// Mean absolute percentage error of deciles by prediction.
 ///
@@ -272,41 +127,21 @@ const DECILES: usize = 10;
 /// one row that a border parts where n is no multiple of ten: the order of the rows changes nothing. A share, 0 at best. Undefined
 /// with fewer than ten rows, and where a group's mean outcome is not above 0. Source: google/lifetime_value, whose groups are those
 /// of `pandas.qcut`.
-pub(super) fn decile_mape(positions: &Positions) -> Value {
-    let (said, prepared) = (predicted(positions.prepared)?, positions.prepared);
-    if positions.total < DECILES as f64 {
-        return Err(Undefined::new("there are fewer than ten rows"));
-    }
-    let outcomes: Vec<f64> = prepared.outcomes().collect();
-    let mut groups = [[0.0; 2]; DECILES];
-    let border = |group: usize| positions.total * group as f64 / DECILES as f64;
-    let (mut before, mut group) = (0.0, 0);
-    for block in prepared.ranking.blocks() {
-        let (mut size, mut sums) = (0.0, [0.0; 2]);
-        for rank in block {
-            let weight = positions.weights[rank];
-            size += weight;
-            sums[0] += weight * said[rank];
-            sums[1] += weight * outcomes[rank];
+pub(super) fn decile_mape(positions: &Positions) -> Values {
+    let said = match predicted(positions.prepared()) {
+        Ok(said) => said,
+        Err(reason) => return undefined(&reason),
+    };
+    let groups = deciles(positions, [said, positions.outcomes()]);
+    std::array::from_fn(|lane| {
+        if positions.totals()[lane] < DECILES as f64 {
+            return Err(Undefined::new("there are fewer than ten rows"));
         }
-        if size == 0.0 {
-            continue;
-        }
-        let after = before + size;
-        while group + 1 < DECILES && border(group + 1) <= before {
-            group += 1;
-        }
-        // All groups that the block reaches into.
-        for (reached, sum) in groups.iter_mut().enumerate().skip(group) {
-            let inside = if reached + 1 < DECILES { border(reached + 1).min(after) } else { after };
-            let share = (inside - border(reached).max(before)) / size;
-            if share <= 0.0 {
-                break;
-            }
-            (0..2).for_each(|part| sum[part] += share * sums[part]);
-        }
-        before = after;
-    }
+        mean_error(&groups[lane])
+    })
+}
+
+fn mean_error(groups: &[[f64; 2]; DECILES]) -> Value {
     let errors = groups.iter().map(|[said, outcome]| match *outcome > 0.0 {
         true => Ok((said - outcome).abs() / outcome),
         false => Err(Undefined::new("the mean outcome of a decile is not above zero")),
@@ -316,7 +151,7 @@ pub(super) fn decile_mape(positions: &Positions) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Buckets, LANES, Metric, Resampler, ScoredRows, find, of_question};
+    use super::super::{Buckets, LANES, Metric, RankedRows, Resampler, ScoredRows, find, of_question};
     use super::*;
     use proptest::prelude::*;
     use serde::Deserialize;
