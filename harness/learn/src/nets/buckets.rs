@@ -1,5 +1,6 @@
 //! Buckets of outcomes: where the training rows part them, and what is known of the rows in each.
 
+use super::partition::least_squares;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 use valor_base::input_error;
@@ -18,7 +19,7 @@ const MOST: usize = 64;
 /// the last        y > tau_{K-1}                        open
 /// ```
 ///
-/// `K` is two more than there are quantiles, or amounts. Rows are those that are learned from, or the latest of them.
+/// `K` is two more than there are quantiles, learned thresholds or amounts. Rows are those that are learned from, or the latest of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct BucketSpec {
@@ -27,20 +28,28 @@ pub struct BucketSpec {
     /// Share of the training rows, the latest by time, whose quantiles these are; inside (0, 1). Absent: of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<f64>,
-    /// Where outcomes above zero are parted, in outcome units, in the place of quantiles; they increase, each above 0.
+    /// Where outcomes above zero are parted in the place of quantiles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thresholds: Option<Amounts>,
+    pub thresholds: Option<Thresholds>,
 }
 
-/// Amounts in outcome units.
+/// Thresholds that are no quantiles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "expected a list of amounts; thresholds that are learned are not there (docs/methods/ltv.md#buckets says why)"
-)]
-pub enum Amounts {
-    /// As they stand.
+#[serde(untagged, expecting = "expected a list of amounts, or \"learned\"")]
+pub enum Thresholds {
+    /// Amounts in outcome units as they stand; they increase, each above 0.
     Fixed(Vec<f64>),
+    /// Found in the training rows.
+    Found(Rule),
+}
+
+/// How thresholds are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// As many as there are quantiles, where the logs of the outcomes above zero fall apart best: the parts have the least sum of
+    /// squares around their means.
+    Learned,
 }
 
 impl Default for BucketSpec {
@@ -84,7 +93,7 @@ impl BucketSpec {
         if let Some(window) = self.window.filter(|window| !(*window > 0.0 && *window < 1.0)) {
             return Err(input_error!("{head}.buckets.window: found {window}; must be inside (0, 1)"));
         }
-        let Some(Amounts::Fixed(amounts)) = &self.thresholds else { return Ok(()) };
+        let Some(Thresholds::Fixed(amounts)) = &self.thresholds else { return Ok(()) };
         let key = format!("{head}.buckets.thresholds");
         if self.window.is_some() {
             return Err(input_error!(
@@ -106,8 +115,8 @@ impl BucketSpec {
     /// Most buckets that it gives.
     pub fn most(&self) -> usize {
         2 + match &self.thresholds {
-            Some(Amounts::Fixed(amounts)) => amounts.len(),
-            None => self.quantiles.len(),
+            Some(Thresholds::Fixed(amounts)) => amounts.len(),
+            Some(Thresholds::Found(Rule::Learned)) | None => self.quantiles.len(),
         }
     }
 
@@ -117,7 +126,7 @@ impl BucketSpec {
     ///
     /// Input errors: a window of rows without times, or without an outcome above 0.
     fn wanted(&self, rows: BucketRows) -> anyhow::Result<Vec<f64>> {
-        if let Some(Amounts::Fixed(amounts)) = &self.thresholds {
+        if let Some(Thresholds::Fixed(amounts)) = &self.thresholds {
             return Ok(amounts.iter().map(|amount| amount / rows.scale).collect());
         }
         let mut positive: Vec<f64> = match self.window {
@@ -132,7 +141,17 @@ impl BucketSpec {
                 "buckets.window = {window}: among the latest training rows no outcome is above 0"
             ));
         }
-        Ok(self.quantiles.iter().map(|&share| quantile(&positive, share)).collect())
+        Ok(match self.thresholds {
+            Some(Thresholds::Found(Rule::Learned)) => {
+                // The log keeps the order, and no currency moves a threshold.
+                let logs: Vec<f64> = positive.iter().map(|outcome| outcome.ln()).collect();
+                let ends = least_squares(&logs, self.quantiles.len() + 1);
+                ends.iter().map(|end| positive[logs.partition_point(|log| log <= end) - 1]).collect()
+            }
+            Some(Thresholds::Fixed(_)) | None => {
+                self.quantiles.iter().map(|&share| quantile(&positive, share)).collect()
+            }
+        })
     }
 
     /// Buckets of these training rows. A threshold that parts off no row is left out: those that coincide, or that are the largest
@@ -349,7 +368,7 @@ mod tests {
     #[test]
     fn amounts_are_in_outcome_units_and_part_off_rows_or_are_left_out() {
         let with = |amounts: &[f64]| BucketSpec {
-            thresholds: Some(Amounts::Fixed(amounts.to_vec())),
+            thresholds: Some(Thresholds::Fixed(amounts.to_vec())),
             ..BucketSpec::default()
         };
         let found = with(&[4.0, 8.0, 1e6]).fit(rows(&[0.0, 1.0, 3.0, 5.0], None)).unwrap();
@@ -359,9 +378,9 @@ mod tests {
             serde_json::to_value(BucketSpec::default()).unwrap(),
             serde_json::json!({ "quantiles": [0.5, 0.75] })
         );
-        let learned =
-            serde_json::from_str::<BucketSpec>("{\"thresholds\": \"learned\"}").unwrap_err().to_string();
-        assert!(learned.contains("thresholds that are learned are not there"), "{learned}");
+        let wrong =
+            serde_json::from_str::<BucketSpec>("{\"thresholds\": \"guessed\"}").unwrap_err().to_string();
+        assert!(wrong.contains("expected a list of amounts, or \"learned\""), "{wrong}");
         for (spec, words) in [
             (with(&[0.0]), "cc-or.buckets.thresholds: found 0; allowed are amounts above 0"),
             (with(&[5.0, 5.0]), "must increase"),
@@ -375,6 +394,29 @@ mod tests {
             let error = spec.validate("cc-or").unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn learned_thresholds_lie_in_gaps_of_the_logs_whatever_the_currency() {
+        let learned = |json: &str| serde_json::from_str::<BucketSpec>(json).unwrap();
+        let spec = learned("{\"thresholds\": \"learned\"}");
+        assert_eq!((spec.most(), spec.validate("cc-or").is_ok()), (4, true));
+        // Three price points with noise, most customers at the lowest: quantiles part it, gaps do not.
+        let outcomes = [0.0, 0.0, 1.0, 1.1, 1.2, 1.05, 1.15, 1.25, 10.0, 12.0, 90.0, 100.0];
+        let found = spec.fit(rows(&outcomes, None)).unwrap();
+        assert_eq!(found.thresholds, [single(1e-6), single(1.25), 12.0]);
+        let dearer: Vec<f64> = outcomes.iter().map(|outcome| 64.0 * outcome).collect();
+        assert_eq!(spec.fit(rows(&dearer, None)).unwrap().thresholds[1..], [80.0, 768.0]);
+        assert_eq!(
+            fit(&[0.5, 0.75], &outcomes).unwrap().thresholds[1..],
+            [1.225, 11.5].map(single),
+            "quantiles"
+        );
+        // One price is one bucket; of the latest rows with a window.
+        assert_eq!(spec.fit(rows(&[0.0, 5.0, 5.0, 5.0], None)).unwrap().thresholds, [single(1e-6)]);
+        let late = learned("{\"thresholds\": \"learned\", \"quantiles\": [0.5], \"window\": 0.5}");
+        let times: Vec<f64> = (0..12).map(f64::from).collect();
+        assert_eq!(late.fit(rows(&outcomes, Some(&times))).unwrap().thresholds, [single(1e-6), 1.25]);
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod ordinal;
 mod outputs;
 mod own_rows;
 mod parameters;
+mod partition;
 mod readout;
 mod s_learner;
 mod seen;
@@ -42,7 +43,7 @@ mod towers;
 mod unit;
 mod unite;
 
-pub use buckets::{Amounts, BucketRows, BucketSpec, Buckets, ZERO};
+pub use buckets::{BucketRows, BucketSpec, Buckets, Thresholds, ZERO};
 pub use cc_or::{Augmentation, CcOrSaid, CcOrSpec, Distillation, Residual, Structure};
 pub use counter::Counter;
 pub use deep_fm::DeepFmSpec;
