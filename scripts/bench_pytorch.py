@@ -2,7 +2,7 @@
 
     pip install torch==2.11.0 && python scripts/bench_pytorch.py --threads 2 --networks tarnet,efin --replicates 1,5
 
-A step is zero_grad, forward, loss, backward, clip_grad_norm_ and Adam on a batch of 512 rows with 100 features: trunk
+A step is zero_grad, forward, loss, backward, clip_grad_norm_ and Adam on a batch of `--batch` rows with 100 features: trunk
 256-256, heads 128-128; EFIN of rank 16; UniTE with three experts 128-128 and dropout .3. Plain PyTorch as one writes it
 for one model: replicates are trained one after another. Variants:
 
@@ -10,6 +10,9 @@ for one model: replicates are trained one after another. Variants:
     valor                ZILN head, focal loss, gate, log-ratio ranking over all pairs, with the network's own terms
     focal-ziln           ZILN head and focal loss
     focal-ziln+ranking   the same and the ranking
+
+Without a treatment, `base` alone: mlp, and with heads 128-128 OptDist of four laws and CC-OR-Net of four buckets, both with their
+published terms (docs/methods/ltv.md). `--batch 2048` for other batches.
 
 Prints JSON: medians in milliseconds by NETWORK/VARIANT/REPLICATES.
 """
@@ -25,7 +28,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-ROWS, FEATURES, ZEROS, RANK, EXPERTS = 512, 100, 0.8, 16, 3
+FEATURES, ZEROS, RANK, EXPERTS = 100, 0.8, 16, 3
+BUCKETS, LAWS, EMBEDDING, NOISE = 4, 4, 32, 0.1
 VARIANTS = {
     "base": [], "valor": ["ziln", "gate", "ranking"], "focal-ziln": ["ziln"], "focal-ziln+ranking": ["ziln", "ranking"],
 }
@@ -183,7 +187,132 @@ class Unite(nn.Module):
         return SimpleNamespace(arms=torch.stack([first, second]), propensity=logit.squeeze(1))
 
 
-# Losses. `rows`: x, t, y, z (ranking label), sd.
+# Of one arm.
+
+
+class Mlp(nn.Module):
+    def __init__(self, parts, outputs):
+        super().__init__()
+        self.trunk, self.head = mlp(FEATURES, 256, 256), head(outputs)
+
+    def forward(self, x, t):
+        return SimpleNamespace(observed=self.head(self.trunk(x)))
+
+
+class OptDist(nn.Module):
+    def __init__(self, parts, outputs):
+        super().__init__()
+        self.trunk, self.selector = mlp(FEATURES, 256, 256), head(LAWS)
+        self.laws = nn.ModuleList(head(3) for _ in range(LAWS))
+
+    def forward(self, x, t):
+        phi = self.trunk(x)
+        logit, mu, raw = torch.stack([law(phi) for law in self.laws], 1).unbind(2)
+        scores = self.selector(phi)
+        noise = -torch.log(-torch.log(torch.rand_like(scores).clamp(min=1e-9)))
+        return SimpleNamespace(logit=logit, mu=mu, sigma=(F.softplus(raw) + 1e-4).clamp(1e-4, 3.0), log=F.log_softmax(scores + noise, 1))
+
+
+class Residual(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm, self.first, self.second = nn.LayerNorm(width), nn.Linear(width, width), nn.Linear(width, width)
+
+    def forward(self, x):
+        return x + self.second(F.gelu(self.first(self.norm(x)), approximate="tanh"))
+
+
+class CcOrNet(nn.Module):
+    def __init__(self, parts, outputs, width=128):
+        super().__init__()
+        self.trunk, self.hidden = mlp(FEATURES, 256, 256), mlp(256, width, width)
+        self.gates = nn.ModuleList(nn.Linear(width + gate, 1) for gate in range(BUCKETS - 1))
+        self.embedding = nn.Parameter(torch.empty(BUCKETS, EMBEDDING).uniform_(-0.5, 0.5))
+        self.align = nn.Linear(width + BUCKETS + EMBEDDING, 2 * width)
+        self.blocks, self.residual = nn.Sequential(Residual(width), Residual(width)), nn.Linear(width, 1)
+        self.attention, self.whales = nn.Linear(width, width), nn.Sequential(*layers(width, width), nn.Linear(width, 2))
+
+    def logits(self, h):
+        logits = []
+        for gate in self.gates:
+            logits.append(gate(torch.cat([h, *logits], 1)))
+        return torch.cat(logits, 1)
+
+    def forward(self, x, t):
+        h = self.hidden(self.trunk(x))
+        logits, shielded = self.logits(h), self.logits(h.detach())
+        share = bucket_law(logits.detach()).exp()
+        aligned = F.glu(self.align(torch.cat([h, share, share @ self.embedding], 1)), 1)
+        seen = aligned.detach()
+        attention = seen.shape[1] * self.attention(seen).softmax(1)
+        seen = seen + NOISE * attention * seen.std(0, correction=0) * torch.randn_like(seen)
+        residual = torch.tanh(self.residual(self.blocks(aligned))[:, 0])
+        return SimpleNamespace(logits=logits, shielded=shielded, residual=residual, whales=self.whales(seen))
+
+
+# Losses. `rows`: x, t, y, z (ranking label), sd; of buckets thresholds, exceeded, place, lower, half, centre, target.
+
+
+def log_normal(said, rows):
+    log_outcome = torch.log(torch.where(rows.y > 0, rows.y, 1.0))[:, None]
+    return torch.log(said.sigma * (2 * torch.pi) ** 0.5) + (log_outcome - said.mu) ** 2 / (2 * said.sigma**2)
+
+
+def chosen_law(said, rows):
+    """OptDist: likelihoods in the shares of its selection, and what aligns the selection with them."""
+    buys = (rows.y > 0)[:, None]
+    fits = torch.where(buys, -F.logsigmoid(said.logit) + log_normal(said, rows), -F.logsigmoid(-said.logit))
+    share, held = said.log.exp(), fits.detach()
+    best = said.log.gather(1, held.argmin(1, keepdim=True))[:, 0]
+    focal = (1 - best.exp()) ** 2 * -best
+    divergence = (share * (said.log - F.log_softmax(-held, 1).clamp(min=-69.0))).sum(1)
+    return (share * fits).sum(1).mean() + (focal + divergence).mean()
+
+
+def bucket_law(logits):
+    above = F.logsigmoid(logits).cumsum(1)
+    before = F.pad(above[:, :-1], (1, 0))
+    return torch.cat([before + F.logsigmoid(-logits), above[:, -1:]], 1)
+
+
+def cascade(said, rows):
+    at_risk = F.pad(rows.exceeded[:, :-1], (1, 0), value=1.0)
+    errors = at_risk * F.binary_cross_entropy_with_logits(said.logits, rows.exceeded, reduction="none")
+    return (errors.sum(0) / at_risk.sum(0).clamp(min=1)).sum()
+
+
+def distillation(said, rows):
+    found, share = bucket_law(said.shielded).exp().mean(0), F.one_hot(rows.place, BUCKETS).to(rows.y.dtype).mean(0)
+    return torch.where(share > 0, share * (share.clamp(min=1e-12).log() - found.log()), 0.0).sum()
+
+
+def bucket_residual(said, rows):
+    counted = rows.place > 0
+    return F.smooth_l1_loss(said.residual[counted], rows.target[counted])
+
+
+def whales(said, rows):
+    truth = (rows.place == BUCKETS - 1).float()
+    put = (bucket_law(said.logits).argmax(1) == BUCKETS - 1).float()
+    counted, q = torch.maximum(put, truth), torch.sigmoid(said.whales[:, 1])
+    value = rows.edge + rows.beyond * F.softplus(said.whales[:, 0])
+    relative = (value - rows.y).abs() / (rows.y + 1e-6)
+    focal = torch.where(truth > 0, 0.35 * (1 - q) ** 2 * -q.log(), 0.65 * q**2 * -(1 - q).log())
+    return (counted * (truth * relative + focal)).sum() / counted.sum().clamp(min=1)
+
+
+def parted(rows):
+    """The rows with their buckets."""
+    positive = rows.y[rows.y > 0]
+    thresholds = torch.cat([torch.tensor([1e-6]), torch.quantile(positive, torch.tensor([0.5, 0.75])).cpu()]).to(rows.y)
+    exceeded = (rows.y[:, None] > thresholds).to(rows.y.dtype)
+    place = exceeded.sum(1).long()
+    forth = lambda y: torch.log1p(y / positive.median())
+    lower, upper = F.pad(thresholds, (1, 0)), torch.cat([thresholds, rows.y.max()[None]])
+    centre, half = (forth(lower) + forth(upper)) / 2, (forth(upper) - forth(lower)) / 2
+    target = ((forth(rows.y) - centre[place]) / half[place]).clamp(-1, 1)
+    beyond = rows.y[place == BUCKETS - 1].mean() - thresholds[-1]
+    return SimpleNamespace(**vars(rows), exceeded=exceeded, place=place, target=target, edge=thresholds[-1], beyond=beyond)
 
 
 def log_expectation(raw):
@@ -278,19 +407,24 @@ NETWORKS = {
     "cfr-mmd": (Cfr, [mmd]), "dragonnet": (Dragonnet, [propensity, targeted]), "euen": (Euen, []),
     "efin": (Efin, [propensity]), "unite": (Unite, [robinson, propensity]),
 }
+# Networks of one arm with their losses.
+VALUES = {"mlp": (Mlp, [mse]), "opt-dist": (OptDist, [chosen_law]), "cc-or-net": (CcOrNet, [cascade, distillation, bucket_residual, whales])}
 
 
 class Replicate:
-    def __init__(self, network, parts, seed, device):
+    def __init__(self, network, parts, seed, asked):
         torch.manual_seed(seed)
-        make, own = NETWORKS[network]
-        self.model = make(parts, 3 if parts else 1).to(device)
+        make, own = (NETWORKS | VALUES)[network]
+        self.model = make(parts, 3 if parts else 1).to(asked.device)
         self.adam = torch.optim.Adam(self.model.parameters(), lr=5e-4)
-        t = (torch.rand(ROWS) < 0.5).float()
-        y = torch.where(torch.rand(ROWS) < ZEROS, 0.0, torch.exp(torch.randn(ROWS)))
-        x = torch.randn(ROWS, FEATURES).to(device)
-        z = (y * (t - 0.5) / 0.25).to(device)
-        self.rows = SimpleNamespace(x=x, t=t.to(device), y=y.to(device), z=z, sd=y.std().item())
+        t = (torch.rand(asked.batch) < 0.5).float()
+        y = torch.where(torch.rand(asked.batch) < ZEROS, 0.0, torch.exp(torch.randn(asked.batch)))
+        x = torch.randn(asked.batch, FEATURES).to(asked.device)
+        z = (y * (t - 0.5) / 0.25).to(asked.device)
+        self.rows = SimpleNamespace(x=x, t=t.to(asked.device), y=y.to(asked.device), z=z, sd=y.std().item())
+        if network in VALUES:
+            self.rows, self.objective = parted(self.rows), [(1.0, term) for term in own]
+            return
         # Without the ZILN head losses are in outcome units squared; the network's own terms are scaled alike.
         scale = 1.0 if parts else self.rows.sd**2
         outcome = (scale, marginal) if network == "unite" and not parts else (1.0, focal_ziln if parts else mse)
@@ -336,20 +470,21 @@ def main():
     parser.add_argument("--networks", type=listed, default=list(NETWORKS))
     parser.add_argument("--variants", type=listed, default=["base", "valor"])
     parser.add_argument("--replicates", type=counts, default=[1, 5])
+    parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     asked = parser.parse_args()
-    for found, allowed in [(asked.networks, NETWORKS), (asked.variants, VARIANTS)]:
+    for found, allowed in [(asked.networks, NETWORKS | VALUES), (asked.variants, VARIANTS)]:
         if wrong := set(found) - set(allowed):
             parser.error(f"{', '.join(sorted(wrong))}: allowed are {', '.join(allowed)}")
     torch.set_num_threads(asked.threads)
     cases = {}
     for network in asked.networks:
-        for variant in asked.variants:
+        for variant in asked.variants if network in NETWORKS else ["base"]:
             for count in asked.replicates:
-                stack = [Replicate(network, VARIANTS[variant], seed, asked.device) for seed in range(count)]
+                stack = [Replicate(network, VARIANTS[variant], seed, asked) for seed in range(count)]
                 cases[f"{network}/{variant}/{count}"] = median_ms(stack, asked.steps, asked.device)
     device = torch.cuda.get_device_name() if asked.device == "cuda" else processor()
-    facts = dict(torch=torch.__version__, threads=asked.threads, steps=asked.steps, device=device)
+    facts = dict(torch=torch.__version__, threads=asked.threads, steps=asked.steps, batch=asked.batch, device=device)
     print(json.dumps(facts | dict(median_ms=cases), indent=2))
 
 

@@ -1,7 +1,7 @@
 //! Milliseconds per training step of every backbone, as published and with VALOR's components, for one replicate and
-//! five.
+//! five; of networks of one arm as published.
 //!
-//! `cargo bench --bench step -- [--threads 1] [--steps 50] [--networks tarnet,unite]` prints JSON: medians over the steps
+//! `cargo bench --bench step -- [--threads 1] [--steps 50] [--batch 512] [--networks tarnet,unite]` prints JSON: medians over the steps
 //! of all rounds, in which the cases take turns, under the keys of `scripts/bench_pytorch.py`.
 
 #![expect(
@@ -15,13 +15,13 @@ use rand::Rng;
 use std::collections::BTreeMap;
 use std::time::Instant;
 use tch::Device;
+use valor_base::question::Question;
 use valor_base::seed::Seeds;
 use valor_data::{Matrix, Treatment};
-use valor_learn::learner::catalog::{self, BACKBONES, Options};
+use valor_learn::learner::catalog::{self, BACKBONES, ONE_ARM, Options};
 use valor_learn::learner::{self, Context, MethodSpec, Task, TrainingSpec, device};
 
 const COLUMNS: usize = 100;
-const BATCH: usize = 512;
 const ROUNDS: usize = 3;
 /// Steps that are not counted, as in `scripts/bench_pytorch.py`.
 const WARM_UP: usize = 20;
@@ -36,6 +36,7 @@ const VARIANTS: [(&str, &[&str]); 4] = [
 struct Case {
     key: String,
     method: MethodSpec,
+    asks: Question,
     replicates: usize,
     times: Vec<f64>,
 }
@@ -47,7 +48,7 @@ fn main() {
         arguments.get(place + 1).cloned()
     };
     let number = |name: &str, default: usize| option(name).map_or(default, |text| text.parse().unwrap());
-    let (threads, steps) = (number("--threads", 1), number("--steps", 50));
+    let (threads, steps, batch) = (number("--threads", 1), number("--steps", 50), number("--batch", 512));
     let device = device::resolve(&option("--device").unwrap_or("cpu".into())).unwrap();
     // As workers run, before the first product.
     // SAFETY: no other thread has been started.
@@ -56,18 +57,18 @@ fn main() {
     tch::set_num_threads(threads as i32);
     let wanted = option("--networks");
     let wanted = |key: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|name| name == key));
-    let rows = Rows::draw(BATCH * (steps + WARM_UP));
-    let mut cases: Vec<Case> = cases().into_iter().filter(|case| wanted(case.network())).collect();
+    let rows = Rows::draw(batch * (steps + WARM_UP));
+    let mut cases: Vec<Case> = cases(batch).into_iter().filter(|case| wanted(case.network())).collect();
     for _ in 0..ROUNDS {
         for case in &mut cases {
-            case.times.extend(rows.train(&case.method, case.replicates, device));
+            case.times.extend(rows.train(case, device));
         }
     }
     let medians: BTreeMap<&str, f64> =
         cases.iter_mut().map(|case| (case.key.as_str(), median(&mut case.times))).collect();
     let device = device::name(device);
     let found = serde_json::json!({
-        "threads": threads, "steps": steps, "rounds": ROUNDS, "device": device, "median_ms": medians,
+        "threads": threads, "steps": steps, "batch": batch, "rounds": ROUNDS, "device": device, "median_ms": medians,
     });
     println!("{}", serde_json::to_string_pretty(&found).unwrap());
 }
@@ -78,19 +79,23 @@ fn median(times: &mut [f64]) -> f64 {
 }
 
 /// Parts of VALOR's components are timed for TARNet alone.
-fn cases() -> Vec<Case> {
+fn cases(batch: usize) -> Vec<Case> {
     let mut cases = Vec::new();
+    let mut push = |network: &str, variant: &str, components: &[&str], asks: Question| {
+        for replicates in [1, 5] {
+            let (key, method) =
+                (format!("{network}/{variant}/{replicates}"), method(network, components, batch));
+            cases.push(Case { key, method, asks, replicates, times: Vec::new() });
+        }
+    };
     for row in &BACKBONES {
         for (variant, components) in VARIANTS {
-            for replicates in [1, 5] {
-                if variant.starts_with("focal-ziln") && row.key != "tarnet" {
-                    continue;
-                }
-                let key = format!("{}/{variant}/{replicates}", row.key);
-                cases.push(Case { key, method: method(row.key, components), replicates, times: Vec::new() });
+            if !variant.starts_with("focal-ziln") || row.key == "tarnet" {
+                push(row.key, variant, components, Question::Uplift);
             }
         }
     }
+    ONE_ARM.iter().for_each(|row| push(row.key, "base", &[], Question::Value));
     cases
 }
 
@@ -100,9 +105,9 @@ impl Case {
     }
 }
 
-fn method(backbone: &str, components: &[&str]) -> MethodSpec {
+fn method(backbone: &str, components: &[&str], batch: usize) -> MethodSpec {
     let components: Vec<String> = components.iter().map(ToString::to_string).collect();
-    let training = TrainingSpec { epochs: 1, batch: BATCH, ..TrainingSpec::default() };
+    let training = TrainingSpec { epochs: 1, batch, ..TrainingSpec::default() };
     let backbone = catalog::backbone(backbone).unwrap();
     catalog::compose(backbone, &components, &Options::default(), &training).unwrap()
 }
@@ -128,12 +133,12 @@ impl Rows {
     }
 
     /// Milliseconds of every step after the warm-up.
-    fn train(&self, method: &MethodSpec, replicates: usize, device: Device) -> Vec<f64> {
+    fn train(&self, case: &Case, device: Device) -> Vec<f64> {
         let task = Task {
             features: &self.features,
             kinds: &[],
             columns: &[],
-            treatment: Some(&self.treatment),
+            treatment: Some(&self.treatment).filter(|_| case.asks == Question::Uplift),
             outcome: &self.outcome,
             origin: None,
             train: &self.train,
@@ -142,7 +147,7 @@ impl Rows {
             time: None,
             interval: None,
         };
-        let seeds: Vec<u64> = (0..replicates as u64).collect();
+        let seeds: Vec<u64> = (0..case.replicates as u64).collect();
         let mut times = Vec::new();
         let mut last: Option<Instant> = None;
         let mut progress = |_, _| {
@@ -151,7 +156,7 @@ impl Rows {
             times.extend(last.map(|last| (now - last).as_secs_f64() * 1e3));
             last = Some(now);
         };
-        learner::fit(method, &task, &seeds, Context { device, progress: &mut progress }).unwrap();
+        learner::fit(&case.method, &task, &seeds, Context { device, progress: &mut progress }).unwrap();
         times.split_off(WARM_UP.min(times.len()))
     }
 }
