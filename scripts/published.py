@@ -7,7 +7,7 @@ To publish a report copy its folder, `cp -r reports/table2/standard results/publ
 
     index.html                              the page, as written
     summary.json.gz                         summary.json, packed: gunzip gives the bytes that `valor report` wrote
-    table.csv table.md table.tex contrasts.csv paper.tex    the tables, as written
+    table.csv table.md table.tex contrasts.csv segments.csv paper.tex    the tables, as written
     curves.png                              of the report whose figure README.md shows
     made.json                               what made it: command, profile, versions, commits, dates, machine. Science is the version of the
                                             code that stood here when the report was copied; everything else is in the summary
@@ -24,7 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PUBLISHED = ROOT / "results/published"
-KEPT = {"index.html", "summary.json.gz", "table.csv", "table.md", "table.tex", "contrasts.csv", "paper.tex", "curves.png", "made.json"}
+KEPT = {"index.html", "summary.json.gz", "table.csv", "table.md", "table.tex", "contrasts.csv", "segments.csv", "paper.tex", "curves.png", "made.json"}
 NEEDED = {"index.html", "summary.json.gz", "table.csv", "table.md", "table.tex", "contrasts.csv", "made.json"}
 # Version of the summary that first had it.
 DECIDED, JOINT, TRUTH = 4, 4, 6

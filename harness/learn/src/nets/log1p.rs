@@ -1,6 +1,8 @@
 //! A head in the scale of logs: it says `log(1 + y / u)`.
 
+use super::OutcomeSummary;
 use super::head::LOG_EXPECTATION_MAXIMUM;
+use super::readout::Reading;
 use super::unit::Unit;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -65,13 +67,6 @@ pub struct Log1p {
 }
 
 impl Log1p {
-    /// Where raw outputs start, of the share of outcomes above zero and the mean of their logs.
-    pub(super) fn start(self, positive_share: f64, log_mean: f64) -> Vec<f32> {
-        let mut start = vec![(positive_share * (log_mean.exp() / self.unit).ln_1p()) as f32];
-        start.extend(self.smearing.then_some(0.0));
-        start
-    }
-
     /// `log(1 + y / u)` of outcomes of 0 or more.
     pub fn log_of(self, outcomes: &Tensor) -> Tensor {
         (outcomes / self.unit).log1p()
@@ -96,13 +91,25 @@ impl Log1p {
     fn factor(self, raw: &Tensor) -> Tensor {
         raw.select(-1, 1).clamp(-LOG_EXPECTATION_MAXIMUM, LOG_EXPECTATION_MAXIMUM)
     }
+}
 
-    /// `E[y]`, `[S, B]`.
-    pub(super) fn expectation(self, raw: &Tensor) -> Tensor {
+impl Reading for Log1p {
+    /// Of the share of outcomes above zero and the mean of their logs.
+    fn start(&self, summary: &OutcomeSummary) -> Vec<f32> {
+        let mut start = vec![(summary.positive_share * (summary.log_mean.exp() / self.unit).ln_1p()) as f32];
+        start.extend(self.smearing.then_some(0.0));
+        start
+    }
+
+    fn expectation(&self, raw: &Tensor) -> Tensor {
         let log = match self.smearing {
             true => (self.kept(raw) + self.factor(raw)).clamp_min(0.0),
             false => self.kept(raw),
         };
         log.expm1() * self.unit
+    }
+
+    fn log1p(&self) -> Option<Log1p> {
+        Some(*self)
     }
 }

@@ -5,7 +5,8 @@ use super::head::ArmHead;
 use super::law::{BucketLaw, chosen};
 use super::layers::{Linear, Mlp};
 use super::parameters::{Layout, Weights};
-use super::{Decoding, Pass, logit_of, steady};
+use super::readout::Reading;
+use super::{Decoding, OutcomeSummary, Pass, logit_of, steady};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use tch::{Kind, Tensor};
@@ -77,7 +78,7 @@ impl MdmeSpec {
     }
 
     /// Number of raw outputs.
-    pub(super) fn outputs(&self) -> usize {
+    fn outputs(&self) -> usize {
         let (segments, one) = self.widths();
         segments + self.distributions * one
     }
@@ -129,16 +130,69 @@ fn starts(shares: &[f64], (first, classes): (usize, usize), width: usize) -> Vec
     start
 }
 
-/// What makes the raw outputs: hidden layers and an output layer for the sub-distributions and for each of them.
-pub(super) struct Body(Vec<(Mlp, Linear)>);
+/// The head with the buckets of the training rows.
+#[derive(Clone, Debug)]
+pub(super) struct Fitted {
+    spec: MdmeSpec,
+    buckets: Buckets,
+}
 
-impl Body {
-    /// On a representation of the given width with hidden layers of the given widths.
-    pub(super) fn new(
+impl Fitted {
+    pub(super) fn new(spec: MdmeSpec, buckets: Buckets) -> Self {
+        Self { spec, buckets }
+    }
+
+    fn said(&self, raw: &Tensor) -> MdmeSaid<'_> {
+        MdmeSaid::new(&self.spec, &self.buckets, raw)
+    }
+}
+
+impl Reading for Fitted {
+    fn start(&self, _summary: &OutcomeSummary) -> Vec<f32> {
+        vec![0.0; self.spec.outputs()]
+    }
+
+    fn head(
+        &self,
         layout: &mut Layout,
         name: &str,
         shape: (i64, &[usize]),
-        (spec, buckets): (&MdmeSpec, &Buckets),
+        _summary: &OutcomeSummary,
+    ) -> Box<dyn ArmHead> {
+        Box::new(Body::new(layout, name, shape, self))
+    }
+
+    fn expectation(&self, raw: &Tensor) -> Tensor {
+        self.said(raw).expectation()
+    }
+
+    fn buckets(&self) -> Option<&Buckets> {
+        Some(&self.buckets)
+    }
+
+    fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
+        Some(self.said(raw).law())
+    }
+
+    fn within(&self, raw: &Tensor) -> Option<Tensor> {
+        Some(Tensor::stack(&self.said(raw).values(), -1))
+    }
+
+    fn mdme(&self, raw: &Tensor) -> Option<MdmeSaid<'_>> {
+        Some(self.said(raw))
+    }
+}
+
+/// What makes the raw outputs: hidden layers and an output layer for the sub-distributions and for each of them.
+struct Body(Vec<(Mlp, Linear)>);
+
+impl Body {
+    /// On a representation of the given width with hidden layers of the given widths.
+    fn new(
+        layout: &mut Layout,
+        name: &str,
+        shape: (i64, &[usize]),
+        Fitted { spec, buckets }: &Fitted,
     ) -> Self {
         let parts = spec.parts().into_iter().zip(spec.start(buckets));
         let part = |(part, start): (String, Vec<f32>)| {
@@ -196,7 +250,7 @@ pub struct MdmeSaid<'a> {
 
 impl<'a> MdmeSaid<'a> {
     /// Takes `[S, B, k]` apart.
-    pub(super) fn new(spec: &'a MdmeSpec, buckets: &'a Buckets, raw: &Tensor) -> Self {
+    fn new(spec: &'a MdmeSpec, buckets: &'a Buckets, raw: &Tensor) -> Self {
         Self { spec, buckets, groups: spec.groups(buckets), raw: raw.shallow_clone() }
     }
 
@@ -256,7 +310,7 @@ impl<'a> MdmeSaid<'a> {
     }
 
     /// The value in each bucket, `[S, B]` each: `l + (u - l) sigmoid(w)`, inside the bucket; 0 of the zeros.
-    pub(super) fn values(&self) -> Vec<Tensor> {
+    fn values(&self) -> Vec<Tensor> {
         let ends = self.buckets.ends();
         let mut values = Vec::new();
         for (place, group) in self.groups.iter().enumerate() {
@@ -274,7 +328,7 @@ impl<'a> MdmeSaid<'a> {
     }
 
     /// `E[y]`, `[S, B]`.
-    pub(super) fn expectation(&self) -> Tensor {
+    fn expectation(&self) -> Tensor {
         let values = self.values();
         match self.spec.decoding {
             Decoding::Hard => chosen(&self.places(), &values),

@@ -5,7 +5,8 @@ use super::head::{ArmHead, Head};
 use super::law::{BucketLaw, chosen};
 use super::layers::Mlp;
 use super::parameters::{Init, Layout, Slot, Weights};
-use super::{Pass, logit_of};
+use super::readout::Reading;
+use super::{OutcomeSummary, Pass, logit_of};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
@@ -64,7 +65,7 @@ impl OrdinalKind {
     }
 
     /// Where raw outputs start: the training shares.
-    pub(super) fn start(self, buckets: &Buckets) -> Vec<f32> {
+    fn start(self, buckets: &Buckets) -> Vec<f32> {
         let survival = buckets.survival();
         match self {
             OrdinalKind::Coral | OrdinalKind::OrCnn => survival.into_iter().map(logit_of).collect(),
@@ -74,7 +75,7 @@ impl OrdinalKind {
     }
 
     /// The law of the bucket.
-    pub(super) fn law(self, raw: &Tensor) -> BucketLaw {
+    fn law(self, raw: &Tensor) -> BucketLaw {
         match self {
             OrdinalKind::Coral | OrdinalKind::OrCnn => BucketLaw::of_exceedances(raw),
             OrdinalKind::Corn => BucketLaw::of_conditionals(raw),
@@ -94,31 +95,58 @@ impl OrdinalKind {
     }
 }
 
-impl OrdinalSpec {
-    /// `E[y]`, `[S, B]`.
-    pub(super) fn expectation(&self, buckets: &Buckets, raw: &Tensor) -> Tensor {
-        let means: Vec<Tensor> = buckets.row(raw, &buckets.means).unbind(0);
-        match self.decoding {
-            Decoding::Soft => self.kind.law(raw).expectation(means.iter()),
-            Decoding::Hard => chosen(&self.kind.places(raw), &means),
+/// The head with the buckets of the training rows.
+#[derive(Clone, Debug)]
+pub(super) struct OrdinalReading {
+    spec: OrdinalSpec,
+    buckets: Buckets,
+}
+
+impl OrdinalReading {
+    pub(super) fn new(spec: OrdinalSpec, buckets: Buckets) -> Self {
+        Self { spec, buckets }
+    }
+}
+
+impl Reading for OrdinalReading {
+    fn start(&self, _summary: &OutcomeSummary) -> Vec<f32> {
+        self.spec.kind.start(&self.buckets)
+    }
+
+    fn expectation(&self, raw: &Tensor) -> Tensor {
+        let means: Vec<Tensor> = self.buckets.row(raw, &self.buckets.means).unbind(0);
+        match self.spec.decoding {
+            Decoding::Soft => self.spec.kind.law(raw).expectation(means.iter()),
+            Decoding::Hard => chosen(&self.spec.kind.places(raw), &means),
         }
     }
 
-    /// What makes the raw outputs of an arm.
-    pub(super) fn head(
+    fn head(
         &self,
         layout: &mut Layout,
         name: &str,
         shape: (i64, &[usize]),
-        buckets: &Buckets,
+        summary: &OutcomeSummary,
     ) -> Box<dyn ArmHead> {
-        let start = self.kind.start(buckets);
-        match self.kind {
+        let start = self.start(summary);
+        match self.spec.kind {
             OrdinalKind::Coral => Box::new(Coral::new(layout, name, shape, &start)),
             OrdinalKind::Corn | OrdinalKind::OrCnn | OrdinalKind::Softmax => {
                 Box::new(Head::new(layout, name, shape, &start))
             }
         }
+    }
+
+    fn buckets(&self) -> Option<&Buckets> {
+        Some(&self.buckets)
+    }
+
+    fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
+        Some(self.spec.kind.law(raw))
+    }
+
+    fn within(&self, raw: &Tensor) -> Option<Tensor> {
+        Some(self.buckets.row(raw, &self.buckets.means))
     }
 }
 

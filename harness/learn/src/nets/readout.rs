@@ -1,21 +1,22 @@
 //! How raw outputs are read: the head, and what it knows of the training rows.
 
-use super::cc_or::{Body, CcOrSaid};
-use super::head::{ArmHead, Head, LOG_EXPECTATION_MAXIMUM, SMALLEST_MEAN, Ziln, log_of_ziln};
+use super::cc_or::{self, CcOrSaid};
+use super::head::{ArmHead, Head, LogReading, PointReading, ZilnReading};
 use super::law::BucketLaw;
-use super::mdme::{self, MdmeSaid, MdmeSpec};
+use super::mdme::{self, MdmeSaid};
+use super::ordinal::OrdinalReading;
 use super::parameters::Layout;
-use super::towers::{Known, TowersSpec};
-use super::{
-    BucketSpec, Buckets, CcOrSpec, HeadSpec, Log1p, OrdinalSpec, OutcomeSummary, steady, ziln_start,
-};
+use super::towers::{TowersReading, TowersSpec};
+use super::{BucketSpec, Buckets, HeadSpec, Log1p, OutcomeSummary};
+use std::fmt::Debug;
+use std::sync::Arc;
 use tch::Tensor;
 
 /// A head, fitted: reads raw outputs `[S, B, k]` of an arm.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Readout {
     spec: HeadSpec,
-    fitted: Fitted,
+    reading: Arc<dyn Reading>,
 }
 
 /// What a head knows of outcomes beyond their expectation, in the network's unit.
@@ -36,34 +37,94 @@ pub enum AmountLaw {
     },
 }
 
-/// Heads with what they need of the training rows.
-#[derive(Clone, Debug, PartialEq)]
-enum Fitted {
-    Point,
-    Log,
-    Ziln { sigma_term: bool },
-    Log1p(Log1p),
-    Mdme(MdmeSpec, Buckets),
-    Ordinal(OrdinalSpec, Buckets),
-    CcOr(CcOrSpec, Buckets),
-    Towers(TowersSpec, Option<Buckets>),
+/// A kind of head with what it needs of the training rows: how its raw outputs `[S, B, k]` are made and read.
+pub(super) trait Reading: Debug + Send + Sync {
+    /// Where the raw outputs start.
+    fn start(&self, summary: &OutcomeSummary) -> Vec<f32>;
+
+    /// `E[y]`, `[S, B]`.
+    fn expectation(&self, raw: &Tensor) -> Tensor;
+
+    /// What makes the raw outputs: hidden layers and an output layer, unless it says otherwise.
+    fn head(
+        &self,
+        layout: &mut Layout,
+        name: &str,
+        shape: (i64, &[usize]),
+        summary: &OutcomeSummary,
+    ) -> Box<dyn ArmHead> {
+        Box::new(Head::new(layout, name, shape, &self.start(summary)))
+    }
+
+    /// Its buckets, where it has any.
+    fn buckets(&self) -> Option<&Buckets> {
+        None
+    }
+
+    /// `log E[y]`, where that is what it puts out.
+    fn log_expectation(&self, _raw: &Tensor) -> Option<Tensor> {
+        None
+    }
+
+    /// The law of the bucket, where it has one.
+    fn law(&self, _raw: &Tensor) -> Option<BucketLaw> {
+        None
+    }
+
+    /// The mean within each bucket, `[S, B, K]` or `[K]`, where it has a law of the bucket.
+    fn within(&self, _raw: &Tensor) -> Option<Tensor> {
+        None
+    }
+
+    /// `P(y > 0)`, where it knows it. Of buckets the share above the zeros; 1 where the training rows had none.
+    fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
+        let above = self.law(raw)?.survival().into_iter().next()?;
+        Some(if self.buckets()?.starts_with_zeros() { above } else { above.ones_like() })
+    }
+
+    /// What it knows of an outcome beyond its expectation, where it has a law of amounts.
+    fn amounts(&self, raw: &Tensor) -> Option<AmountLaw> {
+        let shares = self.law(raw)?.probabilities();
+        let amounts = &shares * self.within(raw)?;
+        Some(AmountLaw::Buckets { shares, amounts })
+    }
+
+    /// Raw outputs by what they are, for terms of this kind of head alone.
+    fn cc_or(&self, _raw: &Tensor) -> Option<CcOrSaid<'_>> {
+        None
+    }
+
+    /// Likewise.
+    fn mdme(&self, _raw: &Tensor) -> Option<MdmeSaid<'_>> {
+        None
+    }
+
+    /// Likewise.
+    fn log1p(&self) -> Option<Log1p> {
+        None
+    }
+
+    /// Likewise.
+    fn towers(&self) -> Option<&TowersSpec> {
+        None
+    }
 }
 
 impl Readout {
     /// The head with what it needs of the training rows. Where these are not known yet, buckets are of outcomes 0, 1, 2 and so on.
     pub fn new(spec: &HeadSpec, summary: &OutcomeSummary) -> Self {
         let buckets = |spec: &BucketSpec| summary.buckets.clone().unwrap_or_else(|| spec.stand_in());
-        let fitted = match spec {
-            HeadSpec::Point => Fitted::Point,
-            HeadSpec::Log => Fitted::Log,
-            HeadSpec::Ziln { sigma_term } => Fitted::Ziln { sigma_term: *sigma_term },
-            HeadSpec::Log1p(spec) => Fitted::Log1p(spec.fitted(summary.scale)),
-            HeadSpec::Mdme(spec) => Fitted::Mdme(spec.clone(), buckets(&spec.of_outcomes())),
-            HeadSpec::Ordinal(spec) => Fitted::Ordinal(spec.clone(), buckets(&spec.buckets)),
-            HeadSpec::CcOr(spec) => Fitted::CcOr(spec.clone(), buckets(&spec.buckets)),
-            HeadSpec::Towers(spec) => Fitted::Towers(spec.clone(), spec.buckets().map(buckets)),
+        let reading: Arc<dyn Reading> = match spec {
+            HeadSpec::Point => Arc::new(PointReading),
+            HeadSpec::Log => Arc::new(LogReading),
+            HeadSpec::Ziln { sigma_term } => Arc::new(ZilnReading { sigma_term: *sigma_term }),
+            HeadSpec::Log1p(spec) => Arc::new(spec.fitted(summary.scale)),
+            HeadSpec::Mdme(spec) => Arc::new(mdme::Fitted::new(spec.clone(), buckets(&spec.of_outcomes()))),
+            HeadSpec::Ordinal(spec) => Arc::new(OrdinalReading::new(spec.clone(), buckets(&spec.buckets))),
+            HeadSpec::CcOr(spec) => Arc::new(cc_or::Fitted::new(spec.clone(), buckets(&spec.buckets))),
+            HeadSpec::Towers(spec) => Arc::new(TowersReading::new(spec.clone(), spec.buckets().map(buckets))),
         };
-        Self { spec: spec.clone(), fitted }
+        Self { spec: spec.clone(), reading }
     }
 
     /// What the head is.
@@ -73,30 +134,13 @@ impl Readout {
 
     /// The buckets of heads that have them.
     pub fn buckets(&self) -> Option<&Buckets> {
-        match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) => None,
-            Fitted::Mdme(_, buckets) | Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
-                Some(buckets)
-            }
-            Fitted::Towers(_, buckets) => buckets.as_ref(),
-        }
+        self.reading.buckets()
     }
 
     /// Where the raw outputs of hidden layers and an output layer start: the pooled training outcome, so that no head starts with
     /// an advantage.
     pub fn start(&self, summary: &OutcomeSummary) -> Vec<f32> {
-        match &self.fitted {
-            Fitted::Point => vec![summary.mean as f32],
-            Fitted::Log => vec![summary.mean.max(SMALLEST_MEAN).ln() as f32],
-            Fitted::Ziln { .. } => ziln_start(summary).to_vec(),
-            Fitted::Log1p(head) => head.start(summary.positive_share, summary.log_mean),
-            Fitted::Mdme(spec, _) => vec![0.0; spec.outputs()],
-            Fitted::Ordinal(spec, buckets) => spec.kind.start(buckets),
-            Fitted::CcOr(spec, buckets) => {
-                spec.parts(buckets).into_iter().flat_map(|(_, width)| vec![0.0; width]).collect()
-            }
-            Fitted::Towers(spec, buckets) => spec.start(Known { summary, buckets: buckets.as_ref() }),
-        }
+        self.reading.start(summary)
     }
 
     /// Number of raw outputs.
@@ -112,17 +156,7 @@ impl Readout {
         shape: (i64, &[usize]),
         summary: &OutcomeSummary,
     ) -> Box<dyn ArmHead> {
-        match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) => {
-                Box::new(Head::new(layout, name, shape, &self.start(summary)))
-            }
-            Fitted::Mdme(spec, buckets) => Box::new(mdme::Body::new(layout, name, shape, (spec, buckets))),
-            Fitted::Ordinal(spec, buckets) => spec.head(layout, name, shape, buckets),
-            Fitted::CcOr(spec, buckets) => Box::new(Body::new(layout, name, shape, (spec, buckets))),
-            Fitted::Towers(spec, buckets) => {
-                spec.head(layout, name, shape, Known { summary, buckets: buckets.as_ref() })
-            }
-        }
+        self.reading.head(layout, name, shape, summary)
     }
 
     /// `E[y]` of raw outputs: `[S, B, k] -> [S, B]`, in the network's unit of outcomes.
@@ -138,142 +172,48 @@ impl Readout {
     /// towers:    as each says
     /// ```
     pub fn expectation(&self, raw: &Tensor) -> Tensor {
-        match &self.fitted {
-            Fitted::Point => raw.squeeze_dim(-1),
-            Fitted::Log => log_of_log(raw).exp(),
-            Fitted::Ziln { sigma_term } => log_of_ziln(raw, *sigma_term).exp(),
-            Fitted::Log1p(head) => head.expectation(raw),
-            Fitted::Mdme(spec, buckets) => MdmeSaid::new(spec, buckets, raw).expectation(),
-            Fitted::Ordinal(spec, buckets) => spec.expectation(buckets, raw),
-            Fitted::CcOr(spec, buckets) => CcOrSaid::new(spec, buckets, raw).expectation(),
-            Fitted::Towers(spec, _) => spec.expectation(raw),
-        }
+        self.reading.expectation(raw)
     }
 
     /// `log E[y]` of raw outputs, from heads that put out a positive expectation.
     pub fn log_expectation(&self, raw: &Tensor) -> Option<Tensor> {
-        match &self.fitted {
-            Fitted::Point
-            | Fitted::Log1p(_)
-            | Fitted::Mdme(..)
-            | Fitted::Ordinal(..)
-            | Fitted::CcOr(..)
-            | Fitted::Towers(..) => None,
-            Fitted::Log => Some(log_of_log(raw)),
-            Fitted::Ziln { sigma_term } => Some(log_of_ziln(raw, *sigma_term)),
-        }
+        self.reading.log_expectation(raw)
     }
 
     /// `P(y > 0)` of raw outputs, from heads that have it. Of buckets the share above the zeros; 1 where the training rows had none.
     pub fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
-        match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Log1p(_) => None,
-            Fitted::Ziln { .. } => Some(steady::sigmoid(&Ziln::new(raw).logit)),
-            Fitted::Towers(spec, _) => Some(spec.conversion(raw)),
-            Fitted::Mdme(_, buckets) | Fitted::Ordinal(_, buckets) | Fitted::CcOr(_, buckets) => {
-                let above = self.law(raw)?.survival().into_iter().next()?;
-                Some(if buckets.starts_with_zeros() { above } else { above.ones_like() })
-            }
-        }
+        self.reading.conversion(raw)
     }
 
     /// The law of the bucket, from heads that have one.
     pub fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
-        match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Ziln { .. } | Fitted::Log1p(_) | Fitted::Towers(..) => None,
-            Fitted::Mdme(spec, buckets) => Some(MdmeSaid::new(spec, buckets, raw).law()),
-            Fitted::Ordinal(spec, _) => Some(spec.kind.law(raw)),
-            Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw).law()),
-        }
+        self.reading.law(raw)
     }
 
     /// What the head knows of an outcome beyond its expectation, where it has a law of amounts; in the network's unit.
     pub fn amounts(&self, raw: &Tensor) -> Option<AmountLaw> {
-        match &self.fitted {
-            Fitted::Point | Fitted::Log | Fitted::Log1p(_) | Fitted::Towers(..) => None,
-            Fitted::Mdme(spec, buckets) => {
-                let said = MdmeSaid::new(spec, buckets, raw);
-                let shares = said.law().probabilities();
-                let amounts = &shares * Tensor::stack(&said.values(), -1);
-                Some(AmountLaw::Buckets { shares, amounts })
-            }
-            Fitted::Ziln { .. } => {
-                let parts = Ziln::new(raw);
-                Some(AmountLaw::ZeroInflated { sigma: parts.sigma(), mu: parts.mu })
-            }
-            Fitted::Ordinal(spec, buckets) => {
-                let shares = spec.kind.law(raw).probabilities();
-                let amounts = &shares * buckets.row(raw, &buckets.means);
-                Some(AmountLaw::Buckets { shares, amounts })
-            }
-            Fitted::CcOr(spec, buckets) => {
-                let said = CcOrSaid::new(spec, buckets, raw);
-                let shares = said.law().probabilities();
-                let amounts = &shares * Tensor::stack(&said.values(), -1);
-                Some(AmountLaw::Buckets { shares, amounts })
-            }
-        }
+        self.reading.amounts(raw)
     }
 
     /// The raw outputs of a cc-or head by what they are.
     pub fn cc_or(&self, raw: &Tensor) -> Option<CcOrSaid<'_>> {
-        match &self.fitted {
-            Fitted::CcOr(spec, buckets) => Some(CcOrSaid::new(spec, buckets, raw)),
-            Fitted::Point
-            | Fitted::Log
-            | Fitted::Ziln { .. }
-            | Fitted::Log1p(_)
-            | Fitted::Mdme(..)
-            | Fitted::Ordinal(..)
-            | Fitted::Towers(..) => None,
-        }
+        self.reading.cc_or(raw)
     }
 
     /// The raw outputs of an mdme head by what they are.
     pub fn mdme(&self, raw: &Tensor) -> Option<MdmeSaid<'_>> {
-        match &self.fitted {
-            Fitted::Mdme(spec, buckets) => Some(MdmeSaid::new(spec, buckets, raw)),
-            Fitted::Point
-            | Fitted::Log
-            | Fitted::Ziln { .. }
-            | Fitted::Log1p(_)
-            | Fitted::Ordinal(..)
-            | Fitted::CcOr(..)
-            | Fitted::Towers(..) => None,
-        }
+        self.reading.mdme(raw)
     }
 
     /// How a log1p head is read.
     pub fn log1p(&self) -> Option<Log1p> {
-        match &self.fitted {
-            Fitted::Log1p(head) => Some(*head),
-            Fitted::Point
-            | Fitted::Log
-            | Fitted::Ziln { .. }
-            | Fitted::Mdme(..)
-            | Fitted::Ordinal(..)
-            | Fitted::CcOr(..)
-            | Fitted::Towers(..) => None,
-        }
+        self.reading.log1p()
     }
 
     /// The head of several towers.
     pub fn towers(&self) -> Option<&TowersSpec> {
-        match &self.fitted {
-            Fitted::Towers(spec, _) => Some(spec),
-            Fitted::Point
-            | Fitted::Log
-            | Fitted::Ziln { .. }
-            | Fitted::Log1p(_)
-            | Fitted::Mdme(..)
-            | Fitted::Ordinal(..)
-            | Fitted::CcOr(..) => None,
-        }
+        self.reading.towers()
     }
-}
-
-fn log_of_log(raw: &Tensor) -> Tensor {
-    raw.squeeze_dim(-1).clamp_max(LOG_EXPECTATION_MAXIMUM)
 }
 
 impl From<&HeadSpec> for Readout {

@@ -4,8 +4,8 @@ use super::super::head::ArmHead;
 use super::super::law::BucketLaw;
 use super::super::layers::{Linear, Mlp};
 use super::super::parameters::{Init, Layout, Slot, Weights};
-use super::super::{Buckets, Pass, steady};
-use super::{Augmentation, CcOrSpec, Distillation, Residual, Structure, scores_start};
+use super::super::{Pass, steady};
+use super::{Augmentation, CcOrSpec, Distillation, Fitted, Residual, Structure, scores_start};
 use tch::Tensor;
 
 /// Residual blocks.
@@ -27,7 +27,7 @@ const NOISE_LAYER: u32 = 64;
 /// g'     = sg[g] + noise a sd(g) eps                      in training only;  eps ~ N(0, 1)
 /// w, c   = W elu(U g')                                    amount above the edge, confidence
 /// ```
-pub(in super::super) struct Body {
+pub(super) struct Body {
     spec: CcOrSpec,
     hidden: Mlp,
     gates: Vec<Linear>,
@@ -39,11 +39,11 @@ pub(in super::super) struct Body {
 
 impl Body {
     /// On a representation of the given width with hidden layers of the given widths.
-    pub(in super::super) fn new(
+    pub(super) fn new(
         layout: &mut Layout,
         name: &str,
         shape: (i64, &[usize]),
-        (spec, buckets): (&CcOrSpec, &Buckets),
+        Fitted { spec, buckets }: &Fitted,
     ) -> Self {
         // Two arms of one row are two looks.
         let place = u32::from(name.ends_with("treated"));

@@ -6,11 +6,18 @@ mod said;
 
 pub use said::CcOrSaid;
 
-pub(super) use body::{BLOCKS, Body, SMALLEST_VARIANCE};
+pub(super) use body::{BLOCKS, SMALLEST_VARIANCE};
 
+use super::OutcomeSummary;
 use super::buckets::{BucketSpec, Buckets};
+use super::head::ArmHead;
+use super::law::BucketLaw;
 use super::ordinal::{Decoding, conditional_start};
+use super::parameters::Layout;
+use super::readout::Reading;
+use body::Body;
 use serde::{Deserialize, Serialize};
+use tch::Tensor;
 use valor_base::error::{not_negative, within};
 
 /// Options of the head: its parts, each a switch.
@@ -140,7 +147,7 @@ impl CcOrSpec {
     }
 
     /// The raw outputs, in their order.
-    pub(super) fn parts(&self, buckets: &Buckets) -> Vec<(&'static str, usize)> {
+    fn parts(&self, buckets: &Buckets) -> Vec<(&'static str, usize)> {
         let logits = match self.structure {
             Structure::Cascade => buckets.count() - 1,
             Structure::Softmax => buckets.count(),
@@ -153,6 +160,59 @@ impl CcOrSpec {
         let residual = (self.residual != Residual::None).then_some(("residual", 1));
         let whales = (self.augmentation != Augmentation::None).then_some(("whales", 2));
         [Some(("logits", logits)), distilled, residual, whales].into_iter().flatten().collect()
+    }
+}
+
+/// The head with the buckets of the training rows.
+#[derive(Clone, Debug)]
+pub(super) struct Fitted {
+    spec: CcOrSpec,
+    buckets: Buckets,
+}
+
+impl Fitted {
+    pub(super) fn new(spec: CcOrSpec, buckets: Buckets) -> Self {
+        Self { spec, buckets }
+    }
+
+    fn said(&self, raw: &Tensor) -> CcOrSaid<'_> {
+        CcOrSaid::new(&self.spec, &self.buckets, raw)
+    }
+}
+
+impl Reading for Fitted {
+    fn start(&self, _summary: &OutcomeSummary) -> Vec<f32> {
+        self.spec.parts(&self.buckets).into_iter().flat_map(|(_, width)| vec![0.0; width]).collect()
+    }
+
+    fn head(
+        &self,
+        layout: &mut Layout,
+        name: &str,
+        shape: (i64, &[usize]),
+        _summary: &OutcomeSummary,
+    ) -> Box<dyn ArmHead> {
+        Box::new(Body::new(layout, name, shape, self))
+    }
+
+    fn expectation(&self, raw: &Tensor) -> Tensor {
+        self.said(raw).expectation()
+    }
+
+    fn buckets(&self) -> Option<&Buckets> {
+        Some(&self.buckets)
+    }
+
+    fn law(&self, raw: &Tensor) -> Option<BucketLaw> {
+        Some(self.said(raw).law())
+    }
+
+    fn within(&self, raw: &Tensor) -> Option<Tensor> {
+        Some(Tensor::stack(&self.said(raw).values(), -1))
+    }
+
+    fn cc_or(&self, raw: &Tensor) -> Option<CcOrSaid<'_>> {
+        Some(self.said(raw))
     }
 }
 

@@ -16,6 +16,7 @@ use super::buckets::{BucketSpec, Buckets};
 use super::head::{ArmHead, SMALLEST_MEAN};
 use super::ordinal::Decoding;
 use super::parameters::Layout;
+use super::readout::Reading;
 use super::{OutcomeSummary, logit_of};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -112,36 +113,6 @@ impl TowersSpec {
         self.own().towers(known).into_iter().map(|(name, _)| name).collect()
     }
 
-    /// Where the raw outputs start.
-    pub(super) fn start(&self, known: Known) -> Vec<f32> {
-        self.own().towers(known).into_iter().flat_map(|(_, start)| start).collect()
-    }
-
-    /// What makes the raw outputs of an arm.
-    pub(super) fn head(
-        &self,
-        layout: &mut Layout,
-        name: &str,
-        shape: (i64, &[usize]),
-        known: Known,
-    ) -> Box<dyn ArmHead> {
-        let experts = match self {
-            TowersSpec::Mmoe(spec) => Some(spec),
-            TowersSpec::TwoStage(_) | TowersSpec::ExpLtv(_) | TowersSpec::OptDist(_) => None,
-        };
-        Box::new(body::Body::new(layout, name, shape, (&self.own().towers(known), experts)))
-    }
-
-    /// `E[y]`, `[S, B]`.
-    pub(super) fn expectation(&self, raw: &Tensor) -> Tensor {
-        self.own().expectation(raw)
-    }
-
-    /// `P(y > 0)`, `[S, B]`.
-    pub(super) fn conversion(&self, raw: &Tensor) -> Tensor {
-        self.own().conversion(raw)
-    }
-
     /// The logit of the purchase, `[S, B]`, of heads that have one tower for it.
     pub fn purchase(&self, raw: &Tensor) -> Option<Tensor> {
         match self {
@@ -173,6 +144,59 @@ impl TowersSpec {
             TowersSpec::OptDist(spec) => Some(Choice::new(spec, raw)),
             TowersSpec::TwoStage(_) | TowersSpec::Mmoe(_) | TowersSpec::ExpLtv(_) => None,
         }
+    }
+}
+
+/// The head with the buckets of the training rows, where it needs any.
+#[derive(Clone, Debug)]
+pub(super) struct TowersReading {
+    spec: TowersSpec,
+    buckets: Option<Buckets>,
+}
+
+impl TowersReading {
+    pub(super) fn new(spec: TowersSpec, buckets: Option<Buckets>) -> Self {
+        Self { spec, buckets }
+    }
+
+    fn towers_from(&self, summary: &OutcomeSummary) -> Vec<Tower> {
+        self.spec.own().towers(Known { summary, buckets: self.buckets.as_ref() })
+    }
+}
+
+impl Reading for TowersReading {
+    fn start(&self, summary: &OutcomeSummary) -> Vec<f32> {
+        self.towers_from(summary).into_iter().flat_map(|(_, start)| start).collect()
+    }
+
+    fn head(
+        &self,
+        layout: &mut Layout,
+        name: &str,
+        shape: (i64, &[usize]),
+        summary: &OutcomeSummary,
+    ) -> Box<dyn ArmHead> {
+        let experts = match &self.spec {
+            TowersSpec::Mmoe(spec) => Some(spec),
+            TowersSpec::TwoStage(_) | TowersSpec::ExpLtv(_) | TowersSpec::OptDist(_) => None,
+        };
+        Box::new(body::Body::new(layout, name, shape, (&self.towers_from(summary), experts)))
+    }
+
+    fn expectation(&self, raw: &Tensor) -> Tensor {
+        self.spec.own().expectation(raw)
+    }
+
+    fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
+        Some(self.spec.own().conversion(raw))
+    }
+
+    fn buckets(&self) -> Option<&Buckets> {
+        self.buckets.as_ref()
+    }
+
+    fn towers(&self) -> Option<&TowersSpec> {
+        Some(&self.spec)
     }
 }
 
