@@ -1,9 +1,9 @@
 //! The front of a network: how encoded columns become what backbones see. Levels by number are embedded, sequences read by attention.
 
+use super::Sharing;
 use super::fields::{part, part_mut};
 use super::parameters::{Init, Layout, Slot, Weights};
 use super::seen::Seen;
-use super::{BackboneKind, Sharing};
 use crate::kernels::{embedding, sequence};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
@@ -277,25 +277,6 @@ fn is_shared(sharing: Sharing) -> bool {
     match sharing {
         Sharing::Heads | Sharing::Parts | Sharing::Trunk | Sharing::Residual => true,
         Sharing::Nothing | Sharing::Sum { .. } | Sharing::Scores => false,
-    }
-}
-
-impl BackboneKind {
-    /// The same of a backbone.
-    pub(super) fn shares_front(&self) -> bool {
-        match self {
-            BackboneKind::Mlp
-            | BackboneKind::DeepFm(_)
-            | BackboneKind::SLearner
-            | BackboneKind::Tarnet
-            | BackboneKind::Cfr
-            | BackboneKind::Dragonnet
-            | BackboneKind::Unite(_) => true,
-            BackboneKind::TLearner
-            | BackboneKind::Euen(_)
-            | BackboneKind::Efin(_)
-            | BackboneKind::SharedIndex(_) => false,
-        }
     }
 }
 

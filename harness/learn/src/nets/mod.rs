@@ -264,6 +264,23 @@ pub struct Abilities {
 }
 
 impl BackboneKind {
+    /// Whether one front and one gate serve both arms.
+    fn shares_sides(&self) -> bool {
+        match self {
+            BackboneKind::Mlp
+            | BackboneKind::DeepFm(_)
+            | BackboneKind::SLearner
+            | BackboneKind::Tarnet
+            | BackboneKind::Cfr
+            | BackboneKind::Dragonnet
+            | BackboneKind::Unite(_) => true,
+            BackboneKind::TLearner
+            | BackboneKind::Euen(_)
+            | BackboneKind::Efin(_)
+            | BackboneKind::SharedIndex(_) => false,
+        }
+    }
+
     /// Its name in slugs and messages.
     pub fn name(&self) -> &'static str {
         match self {

@@ -169,7 +169,7 @@ impl NetworkSpec {
             return Steps { members: None, steps: writer.steps, answers, head: Head::of(&self.head) };
         }
         let gated = |position| self.gate == Some(position);
-        let shared = self.backbone.shares_gate();
+        let shared = self.backbone.shares_sides();
         if gated(GatePosition::Features) {
             arms = writer.gate("feature-gate", shared, &arms);
         }
@@ -298,25 +298,6 @@ impl NetworkSpec {
     }
 }
 
-impl BackboneKind {
-    /// Whether one gate serves both arms.
-    fn shares_gate(&self) -> bool {
-        match self {
-            BackboneKind::Mlp
-            | BackboneKind::DeepFm(_)
-            | BackboneKind::SLearner
-            | BackboneKind::Tarnet
-            | BackboneKind::Cfr
-            | BackboneKind::Dragonnet
-            | BackboneKind::Unite(_) => true,
-            BackboneKind::TLearner
-            | BackboneKind::Euen(_)
-            | BackboneKind::Efin(_)
-            | BackboneKind::SharedIndex(_) => false,
-        }
-    }
-}
-
 /// Steps whose values the heads see.
 struct Represented {
     arms: [String; 2],
@@ -358,7 +339,7 @@ impl Writer<'_> {
             let (of, parameters) = (INPUTS.to_string(), name.to_string());
             self.add(parameters.clone(), Operation::Front { of, parameters, divisor })
         };
-        if spec.backbone.shares_front() {
+        if spec.backbone.shares_sides() {
             let both = add(FRONT);
             return [both.clone(), both];
         }

@@ -11,7 +11,8 @@ use valor_runs::spec::Family;
 use valor_stats::metrics::Defined;
 use valor_stats::stats::Interval;
 
-const HEADER: [&str; 22] = [
+/// What is said of a method or a reference.
+const METHOD: [&str; 10] = [
     "dataset",
     "kind",
     "method",
@@ -22,6 +23,10 @@ const HEADER: [&str; 22] = [
     "seeds_diverged",
     "seeds_asked",
     "status",
+];
+
+/// What is said of a metric.
+const ESTIMATE: [&str; 12] = [
     "metric",
     "mean",
     "sd",
@@ -74,7 +79,7 @@ const CONTRASTS: [&str; 33] = [
 
 /// The table as CSV.
 pub(super) fn render(analysis: &Analysis) -> Result<Vec<u8>> {
-    let mut table = Table::new(&HEADER)?;
+    let mut table = Table::new(&[&METHOD[..], &ESTIMATE].concat())?;
     for block in &analysis.blocks {
         for cell in &block.cells {
             for (metric, estimate) in &cell.metrics {
@@ -92,32 +97,13 @@ pub(super) fn render(analysis: &Analysis) -> Result<Vec<u8>> {
     table.finish()
 }
 
-const SEGMENTS: [&str; 20] = [
-    "dataset",
-    "segmentation",
-    "column",
-    "segment",
-    "rows",
-    "zeros",
-    "kind",
-    "method",
-    "metric",
-    "mean",
-    "sd",
-    "ci_low",
-    "ci_high",
-    "ci_method",
-    "ci_rows_low",
-    "ci_rows_high",
-    "ci_rows_method",
-    "ci_rows_resamples",
-    "values",
-    "reason",
-];
+/// What is said of a group of test rows and of whom it is judged.
+const SEGMENT: [&str; 8] =
+    ["dataset", "segmentation", "column", "segment", "rows", "zeros", "kind", "method"];
 
 /// Methods on groups of test rows as CSV. A group without numbers is one line with its reason.
 pub(super) fn segments(analysis: &Analysis) -> Result<Vec<u8>> {
-    let mut table = Table::new(&SEGMENTS)?;
+    let mut table = Table::new(&[&SEGMENT[..], &ESTIMATE].concat())?;
     for view in &analysis.segmentations {
         let start = [(&view.dataset).into(), (&view.name).into(), (&view.column).into()];
         let groups = match &view.segments {
