@@ -4,11 +4,11 @@
 #
 #   scripts/bench_step.sh [THREADS [ROUNDS [OUT]]]    PYTHON=python3: the Python that has torch 2.11 (not part of set-up)
 #                                                     NETWORKS="tarnet efin": some networks only; of one arm mlp, opt-dist, cc-or-net
-#                                                     BATCH=2048: rows of a step, 512 unless set
+#                                                     BATCH=2048: rows of a step, 512 unless set; STEPS=40: steps that are timed
 #                                                     OUT: results/published/bench/step-DATE.json
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-threads=${1:-1} rounds=${2:-3} out=${3:-results/published/bench/step-$(date -u +%F).json} python=${PYTHON:-python3} batch=${BATCH:-512}
+threads=${1:-1} rounds=${2:-3} out=${3:-results/published/bench/step-$(date -u +%F).json} python=${PYTHON:-python3} batch=${BATCH:-512} steps=${STEPS:-40}
 networks=${NETWORKS:-s-learner t-learner tarnet dragonnet cfr-wass cfr-mmd unite euen efin}
 scratch=$(mktemp -d)
 echo "figures of every round are kept in $scratch until they are written" >&2
@@ -18,9 +18,9 @@ for round in $(seq "$rounds"); do
         echo "round $round, $network" >&2
         variants=base,valor
         [[ $network != tarnet ]] || variants+=,focal-ziln,focal-ziln+ranking
-        "$python" scripts/bench_pytorch.py --threads "$threads" --steps 40 --batch "$batch" --networks "$network" \
+        "$python" scripts/bench_pytorch.py --threads "$threads" --steps "$steps" --batch "$batch" --networks "$network" \
             --variants "$variants" > "$scratch/pytorch-$round-$network.json"
-        cargo bench --quiet --profile release --bench step -- --threads "$threads" --batch "$batch" --networks "$network" \
+        cargo bench --quiet --profile release --bench step -- --threads "$threads" --steps "$steps" --batch "$batch" --networks "$network" \
             > "$scratch/valor-$round-$network.json"
     done
 done
