@@ -34,7 +34,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "rows.f32")
         words = ["--rows", asked.rows, "--columns", asked.columns, "--rounds", asked.rounds, "--write", path]
-        command = ["cargo", "bench", "--quiet", "--profile", "release", "-p", "valor-learn", "--bench", "gbdt", "--", *map(str, words)]
+        command = ["cargo", "bench", "--quiet", "--profile", "release", "--bench", "gbdt", "--", *map(str, words)]
         for _ in range(asked.turns):
             environment = os.environ | {"RAYON_NUM_THREADS": str(THREADS)}
             text = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT, env=environment).stdout
