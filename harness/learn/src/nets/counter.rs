@@ -10,6 +10,8 @@ const FIRST_FACTOR: u32 = 0x7FEB_352D;
 const SECOND_FACTOR: u32 = 0x846C_A68B;
 const LOW_BITS: i64 = 0xFFFF_FFFF;
 const RANGE: f64 = 4_294_967_296.0;
+/// The largest number of 32 bits below it.
+const LARGEST: f32 = 4_294_967_040.0;
 
 /// Who asks: one key per replicate, and the training step.
 ///
@@ -43,11 +45,15 @@ impl Counter {
 
     /// `[S, count]` uniform values in `[0, 1)` of the layer with this number.
     pub fn uniform(&self, layer: u32, count: i64) -> Tensor {
-        let hashes = match self.sent.device() {
-            Device::Cpu => self.hashes_on_host(layer, count),
-            _ => self.hashes_on_device(layer, count),
-        };
-        hashes.to_kind(Kind::Float).clamp_max(RANGE - 256.0) / RANGE
+        if self.sent.device() == Device::Cpu {
+            let mut values = Tensor::empty([self.keys.len() as i64, count], (Kind::Float, Device::Cpu));
+            let mut shared = vec![0; count as usize];
+            mixed(self.step, layer, &mut shared);
+            let replicates = values_mut(&mut values).chunks_exact_mut((count as usize).max(1));
+            replicates.zip(self.keys.iter()).for_each(|(values, &key)| spread(key, &shared, values));
+            return values;
+        }
+        self.hashes_on_device(layer, count).to_kind(Kind::Float).clamp_max(f64::from(LARGEST)) / RANGE
     }
 
     /// Dropout factors `[S, shape...]`: 0 with probability `rate`, else `1 / (1 - rate)`.
@@ -81,25 +87,6 @@ impl Counter {
         radius * angle.cos()
     }
 
-    fn hashes_on_host(&self, layer: u32, count: i64) -> Tensor {
-        let hashes: Vec<i64> = self.on_host(layer, count, i64::from);
-        Tensor::from_slice(&hashes).view([self.keys.len() as i64, count])
-    }
-
-    fn on_host<T>(&self, layer: u32, count: i64, apply: impl Fn(u32) -> T) -> Vec<T> {
-        let shared: Vec<u32> = (0..count as u32).map(|element| self.shared(layer, element)).collect();
-        let mut values = Vec::with_capacity(self.keys.len() * shared.len());
-        for key in self.keys.iter() {
-            values.extend(shared.iter().map(|shared| apply(mix(key ^ shared))));
-        }
-        values
-    }
-
-    /// What the hashes of all replicates begin with.
-    fn shared(&self, layer: u32, element: u32) -> u32 {
-        mix(self.step ^ mix(layer ^ mix(element)))
-    }
-
     fn hashes_on_device(&self, layer: u32, count: i64) -> Tensor {
         let elements = Tensor::arange(count, (Kind::Int64, self.sent.device()));
         let shared = mix_tensor(
@@ -123,6 +110,14 @@ fn mixed(step: u32, layer: u32, shared: &mut [u32]) {
 fn keep(key: u32, shared: &[u32], (most, factor): (u32, f32), factors: &mut [f32]) {
     for (shared, into) in shared.iter().zip(factors) {
         *into = if mix(key ^ shared) > most { factor } else { 0.0 };
+    }
+}
+
+/// Uniform values of a replicate. The largest hashes would round to 1.
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
+fn spread(key: u32, shared: &[u32], values: &mut [f32]) {
+    for (shared, into) in shared.iter().zip(values) {
+        *into = (mix(key ^ shared) as f32).min(LARGEST) / RANGE as f32;
     }
 }
 
@@ -158,7 +153,7 @@ mod tests {
         assert!(draws.len() >= 40);
         for (draw, value) in draws.iter().zip(fixtures["dropout"]["value"].as_array().unwrap()) {
             let [key, layer, step, element] = [0, 1, 2, 3].map(|place| draw[place].as_u64().unwrap() as u32);
-            let found = mix(key ^ Counter::new(vec![key], Device::Cpu).at(step).shared(layer, element));
+            let found = mix(key ^ mix(step ^ mix(layer ^ mix(element))));
             assert!((f64::from(found) / RANGE - value.as_f64().unwrap()).abs() < 1e-11, "{draw}");
         }
     }
@@ -166,7 +161,9 @@ mod tests {
     #[test]
     fn host_and_device_give_the_same_bits() {
         let counter = Counter::new(vec![7, u32::MAX, 0], Device::Cpu).at(12);
-        assert_eq!(counter.hashes_on_host(3, 1000), counter.hashes_on_device(3, 1000));
+        let hashes = counter.hashes_on_device(3, 1000);
+        let uniform = hashes.to_kind(Kind::Float).clamp_max(f64::from(LARGEST)) / RANGE;
+        assert_eq!(counter.uniform(3, 1000), uniform);
     }
 
     #[test]

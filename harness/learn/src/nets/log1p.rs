@@ -2,7 +2,7 @@
 
 use super::OutcomeSummary;
 use super::head::LOG_EXPECTATION_MAXIMUM;
-use super::readout::Reading;
+use super::reading::Reading;
 use super::unit::Unit;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -107,9 +107,5 @@ impl Reading for Log1p {
             false => self.kept(raw),
         };
         log.expm1() * self.unit
-    }
-
-    fn log1p(&self) -> Option<Log1p> {
-        Some(*self)
     }
 }

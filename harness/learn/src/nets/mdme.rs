@@ -5,7 +5,7 @@ use super::head::ArmHead;
 use super::law::{BucketLaw, chosen};
 use super::layers::{Linear, Mlp};
 use super::parameters::{Layout, Weights};
-use super::readout::Reading;
+use super::reading::Reading;
 use super::{Decoding, OutcomeSummary, Pass, logit_of, steady};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -177,10 +177,6 @@ impl Reading for Fitted {
     fn within(&self, raw: &Tensor) -> Option<Tensor> {
         Some(Tensor::stack(&self.said(raw).values(), -1))
     }
-
-    fn mdme(&self, raw: &Tensor) -> Option<MdmeSaid<'_>> {
-        Some(self.said(raw))
-    }
 }
 
 /// What makes the raw outputs: hidden layers and an output layer for the sub-distributions and for each of them.
@@ -250,7 +246,7 @@ pub struct MdmeSaid<'a> {
 
 impl<'a> MdmeSaid<'a> {
     /// Takes `[S, B, k]` apart.
-    fn new(spec: &'a MdmeSpec, buckets: &'a Buckets, raw: &Tensor) -> Self {
+    pub(super) fn new(spec: &'a MdmeSpec, buckets: &'a Buckets, raw: &Tensor) -> Self {
         Self { spec, buckets, groups: spec.groups(buckets), raw: raw.shallow_clone() }
     }
 

@@ -9,6 +9,7 @@ mod cc_or;
 mod counter;
 mod deep_fm;
 mod dense;
+mod direct;
 mod dragonnet;
 mod efin;
 mod euen;
@@ -30,6 +31,7 @@ mod outputs;
 mod own_rows;
 mod parameters;
 mod partition;
+mod reading;
 mod readout;
 mod s_learner;
 mod seen;
@@ -56,7 +58,8 @@ pub use network::Network;
 pub use ordinal::{Decoding, OrdinalKind, OrdinalSpec};
 pub use outputs::{Outputs, Parts};
 pub use parameters::{Layout, Weights};
-pub use readout::{AmountLaw, Readout};
+pub use reading::AmountLaw;
+pub use readout::Readout;
 pub use steps::Steps;
 pub use towers::{
     Amount, Choice, Detector, ExpLtvSpec, Hurdle, MmoeSpec, OptDistSpec, Routed, Selection, TowersSpec,

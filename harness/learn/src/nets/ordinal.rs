@@ -5,7 +5,7 @@ use super::head::{ArmHead, Head};
 use super::law::{BucketLaw, chosen};
 use super::layers::Mlp;
 use super::parameters::{Init, Layout, Slot, Weights};
-use super::readout::Reading;
+use super::reading::Reading;
 use super::{OutcomeSummary, Pass, logit_of};
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};

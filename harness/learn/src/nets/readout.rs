@@ -1,14 +1,15 @@
 //! How raw outputs are read: the head, and what it knows of the training rows.
 
 use super::cc_or::{self, CcOrSaid};
-use super::head::{ArmHead, Head, LogReading, PointReading, ZilnReading};
+use super::direct::{LogReading, PointReading, ZilnReading};
+use super::head::ArmHead;
 use super::law::BucketLaw;
 use super::mdme::{self, MdmeSaid};
 use super::ordinal::OrdinalReading;
 use super::parameters::Layout;
+use super::reading::{AmountLaw, Reading};
 use super::towers::{TowersReading, TowersSpec};
 use super::{BucketSpec, Buckets, HeadSpec, Log1p, OutcomeSummary};
-use std::fmt::Debug;
 use std::sync::Arc;
 use tch::Tensor;
 
@@ -17,97 +18,8 @@ use tch::Tensor;
 pub struct Readout {
     spec: HeadSpec,
     reading: Arc<dyn Reading>,
-}
-
-/// What a head knows of outcomes beyond their expectation, in the network's unit.
-pub enum AmountLaw {
-    /// Zero, or log-normal: mean and standard deviation of the log of what is above zero, each `[S, B]`.
-    ZeroInflated {
-        /// `mu`
-        mu: Tensor,
-        /// `sigma`
-        sigma: Tensor,
-    },
-    /// In buckets, each `[S, B, K]`.
-    Buckets {
-        /// `P_k`
-        shares: Tensor,
-        /// `P_k v_k`, `v_k` the mean within the bucket.
-        amounts: Tensor,
-    },
-}
-
-/// A kind of head with what it needs of the training rows: how its raw outputs `[S, B, k]` are made and read.
-pub(super) trait Reading: Debug + Send + Sync {
-    /// Where the raw outputs start.
-    fn start(&self, summary: &OutcomeSummary) -> Vec<f32>;
-
-    /// `E[y]`, `[S, B]`.
-    fn expectation(&self, raw: &Tensor) -> Tensor;
-
-    /// What makes the raw outputs: hidden layers and an output layer, unless it says otherwise.
-    fn head(
-        &self,
-        layout: &mut Layout,
-        name: &str,
-        shape: (i64, &[usize]),
-        summary: &OutcomeSummary,
-    ) -> Box<dyn ArmHead> {
-        Box::new(Head::new(layout, name, shape, &self.start(summary)))
-    }
-
-    /// Its buckets, where it has any.
-    fn buckets(&self) -> Option<&Buckets> {
-        None
-    }
-
-    /// `log E[y]`, where that is what it puts out.
-    fn log_expectation(&self, _raw: &Tensor) -> Option<Tensor> {
-        None
-    }
-
-    /// The law of the bucket, where it has one.
-    fn law(&self, _raw: &Tensor) -> Option<BucketLaw> {
-        None
-    }
-
-    /// The mean within each bucket, `[S, B, K]` or `[K]`, where it has a law of the bucket.
-    fn within(&self, _raw: &Tensor) -> Option<Tensor> {
-        None
-    }
-
-    /// `P(y > 0)`, where it knows it. Of buckets the share above the zeros; 1 where the training rows had none.
-    fn conversion(&self, raw: &Tensor) -> Option<Tensor> {
-        let above = self.law(raw)?.survival().into_iter().next()?;
-        Some(if self.buckets()?.starts_with_zeros() { above } else { above.ones_like() })
-    }
-
-    /// What it knows of an outcome beyond its expectation, where it has a law of amounts.
-    fn amounts(&self, raw: &Tensor) -> Option<AmountLaw> {
-        let shares = self.law(raw)?.probabilities();
-        let amounts = &shares * self.within(raw)?;
-        Some(AmountLaw::Buckets { shares, amounts })
-    }
-
-    /// Raw outputs by what they are, for terms of this kind of head alone.
-    fn cc_or(&self, _raw: &Tensor) -> Option<CcOrSaid<'_>> {
-        None
-    }
-
-    /// Likewise.
-    fn mdme(&self, _raw: &Tensor) -> Option<MdmeSaid<'_>> {
-        None
-    }
-
-    /// Likewise.
-    fn log1p(&self) -> Option<Log1p> {
-        None
-    }
-
-    /// Likewise.
-    fn towers(&self) -> Option<&TowersSpec> {
-        None
-    }
+    /// Outcome units in one of the network's.
+    scale: f64,
 }
 
 impl Readout {
@@ -124,7 +36,7 @@ impl Readout {
             HeadSpec::CcOr(spec) => Arc::new(cc_or::Fitted::new(spec.clone(), buckets(&spec.buckets))),
             HeadSpec::Towers(spec) => Arc::new(TowersReading::new(spec.clone(), spec.buckets().map(buckets))),
         };
-        Self { spec: spec.clone(), reading }
+        Self { spec: spec.clone(), reading, scale: summary.scale }
     }
 
     /// What the head is.
@@ -197,22 +109,26 @@ impl Readout {
 
     /// The raw outputs of a cc-or head by what they are.
     pub fn cc_or(&self, raw: &Tensor) -> Option<CcOrSaid<'_>> {
-        self.reading.cc_or(raw)
+        let HeadSpec::CcOr(spec) = &self.spec else { return None };
+        Some(CcOrSaid::new(spec, self.buckets()?, raw))
     }
 
     /// The raw outputs of an mdme head by what they are.
     pub fn mdme(&self, raw: &Tensor) -> Option<MdmeSaid<'_>> {
-        self.reading.mdme(raw)
+        let HeadSpec::Mdme(spec) = &self.spec else { return None };
+        Some(MdmeSaid::new(spec, self.buckets()?, raw))
     }
 
     /// How a log1p head is read.
     pub fn log1p(&self) -> Option<Log1p> {
-        self.reading.log1p()
+        let HeadSpec::Log1p(spec) = &self.spec else { return None };
+        Some(spec.fitted(self.scale))
     }
 
     /// The head of several towers.
     pub fn towers(&self) -> Option<&TowersSpec> {
-        self.reading.towers()
+        let HeadSpec::Towers(spec) = &self.spec else { return None };
+        Some(spec)
     }
 }
 

@@ -80,8 +80,8 @@ impl Tape {
                 match place {
                     Place::Parameter(number) => add(&mut found.parameters[*number], gradient),
                     Place::Output(number) => add(&mut found.outputs[*number], gradient),
-                    // The gradient of this product is the gradient.
-                    Place::Between => between.push(input * gradient),
+                    // The gradient of this product is the gradient, and one number starts it.
+                    Place::Between => between.push(input.reshape(-1i64).dot(&gradient.reshape(-1i64))),
                     Place::Constant => {}
                 }
             }

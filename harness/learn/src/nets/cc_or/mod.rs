@@ -14,7 +14,7 @@ use super::head::ArmHead;
 use super::law::BucketLaw;
 use super::ordinal::{Decoding, conditional_start};
 use super::parameters::Layout;
-use super::readout::Reading;
+use super::reading::Reading;
 use body::Body;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -209,10 +209,6 @@ impl Reading for Fitted {
 
     fn within(&self, raw: &Tensor) -> Option<Tensor> {
         Some(Tensor::stack(&self.said(raw).values(), -1))
-    }
-
-    fn cc_or(&self, raw: &Tensor) -> Option<CcOrSaid<'_>> {
-        Some(self.said(raw))
     }
 }
 

@@ -21,7 +21,7 @@ pub struct CcOrSaid<'a> {
 
 impl<'a> CcOrSaid<'a> {
     /// Takes `[S, B, k]` apart.
-    pub(super) fn new(spec: &'a CcOrSpec, buckets: &'a Buckets, raw: &Tensor) -> Self {
+    pub(in super::super) fn new(spec: &'a CcOrSpec, buckets: &'a Buckets, raw: &Tensor) -> Self {
         let (mut start, mut found) = (0, std::collections::BTreeMap::new());
         for (name, width) in spec.parts(buckets) {
             found.insert(name, raw.narrow(-1, start, width as i64));

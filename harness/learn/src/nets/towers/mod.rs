@@ -16,7 +16,7 @@ use super::buckets::{BucketSpec, Buckets};
 use super::head::{ArmHead, SMALLEST_MEAN};
 use super::ordinal::Decoding;
 use super::parameters::Layout;
-use super::readout::Reading;
+use super::reading::Reading;
 use super::{OutcomeSummary, logit_of};
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -193,10 +193,6 @@ impl Reading for TowersReading {
 
     fn buckets(&self) -> Option<&Buckets> {
         self.buckets.as_ref()
-    }
-
-    fn towers(&self) -> Option<&TowersSpec> {
-        Some(&self.spec)
     }
 }
 
