@@ -218,7 +218,12 @@ pub(super) fn calibration_true(prepared: &RankedRows) -> Found {
 
 /// What rows are truly worth.
 pub(super) fn expected(prepared: &RankedRows) -> Result<&[f64], Undefined> {
-    prepared.expected.as_deref().ok_or_else(|| Undefined::new("what rows are truly worth is not known"))
+    prepared.expected.as_deref().ok_or_else(unknown_worth)
+}
+
+/// Why there is no such value.
+pub(super) fn unknown_worth() -> Undefined {
+    Undefined::new("what rows are truly worth is not known")
 }
 
 /// Where outcomes are parted.

@@ -3,10 +3,10 @@
 use super::cohort::total_interval;
 use super::defined::Undefined;
 use super::means::Means;
-use super::positions::{Lane, Positions, Values, undefined};
+use super::positions::{Positions, Values};
 use super::row_intervals::RankedIntervals;
 use super::scored::RankedRows;
-use super::stretch::LANES;
+use super::stretch::{LANES, Lane};
 
 /// Cohorts that rows are dealt into to see whether totals lie in their intervals.
 const COHORTS: usize = 50;
@@ -70,15 +70,12 @@ pub(super) fn width(prepared: &RankedRows) -> Result<Means, Undefined> {
 /// ```
 ///
 /// A cohort has every fiftieth row by score, so that all are alike; fewer cohorts where rows are few, at least 20 rows in each.
-pub(super) fn coverage_total(positions: &Positions) -> Values {
+pub(super) fn coverage_total(positions: &Positions) -> Result<Values, Undefined> {
     let prepared = positions.prepared();
-    let found = match intervals(prepared) {
-        Ok(found) => found,
-        Err(reason) => return undefined(&reason),
-    };
+    let found = intervals(prepared)?;
     let cohorts = COHORTS.min(prepared.rows() / COHORT);
     if cohorts < 2 {
-        return undefined(&Undefined(format!("{} rows are too few for cohorts", prepared.rows())));
+        return Err(Undefined(format!("{} rows are too few for cohorts", prepared.rows())));
     }
     let mut sums: Vec<[Lane; 3]> = vec![[[0.0; LANES]; 3]; cohorts];
     for (rank, (outcome, weights)) in positions.outcomes().iter().zip(positions.weights()).enumerate() {
@@ -93,7 +90,7 @@ pub(super) fn coverage_total(positions: &Positions) -> Values {
         inside(total[lane], low, high)
     };
     let hits = |lane: usize| sums.iter().filter(|sum| hit(sum, lane)).count();
-    std::array::from_fn(|lane| Ok(hits(lane) as f64 / cohorts as f64))
+    Ok(std::array::from_fn(|lane| Ok(hits(lane) as f64 / cohorts as f64)))
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub(super) enum Compute {
     /// From the ranked rows; has no weighted form.
     Ranked(fn(&RankedRows) -> Value),
     /// From where rows without a treatment stand by score and by outcome.
-    Positions(fn(&Positions) -> Values),
+    Positions(fn(&Positions) -> Result<Values, Undefined>),
     /// From weighted means over rows without a treatment.
     ValueMeans(fn(&RankedRows) -> Result<Means, Undefined>),
 }
@@ -134,8 +134,7 @@ impl Metric {
             }
             Compute::Positions(metric) => {
                 // Every lane has the same.
-                let [value, ..] = metric(&Positions::new(prepared));
-                value
+                metric(&Positions::new(prepared)).and_then(|[value, ..]| value)
             }
             Compute::Means(metric) | Compute::ValueMeans(metric) => {
                 metric(prepared).and_then(|means| means.value())

@@ -1,25 +1,17 @@
 //! Where rows without a treatment stand in an order, for eight resamples at once: rows are visited once for all of them.
 
-use super::amounts::{buckets, expected};
+use super::amounts::{buckets, unknown_worth};
 use super::buckets::ZERO;
 use super::defined::{Undefined, Value};
 use super::ranking::Ranking;
 use super::scored::RankedRows;
-use super::stretch::{LANES, Lanes};
+use super::stretch::{LANES, Lane, Lanes};
 use multiversion::multiversion;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
 /// A metric in every lane.
 pub(super) type Values = [Value; LANES];
-/// A number in every lane.
-pub(super) type Lane = [f64; LANES];
-
-/// The same reason in every lane.
-pub(super) fn undefined(reason: &Undefined) -> Values {
-    std::array::from_fn(|_| Err(reason.clone()))
-}
-
 /// Rows in the order of the score, of the outcome and of their true worth, in every lane with weights of its own.
 pub(super) struct Positions<'a> {
     prepared: &'a RankedRows,
@@ -101,10 +93,7 @@ impl<'a> Positions<'a> {
 
     /// In the order of true worth.
     pub(super) fn by_expected(&self) -> Result<Order<'_>, Undefined> {
-        expected(self.prepared)?;
-        let Some(ranking) = self.prepared.by_expected() else {
-            return Err(Undefined::new("what rows are truly worth is not known"));
-        };
+        let ranking = self.prepared.by_expected().ok_or_else(unknown_worth)?;
         let weights = self.by_expected.get_or_init(|| ranking.gather(&self.weights));
         Ok(Order { ranking, weights, by_score: false })
     }

@@ -63,7 +63,7 @@ enum Form {
     Observed(fn(&Sweep) -> Value),
     Inverse(fn(&Sweep) -> Value),
     Means(Means),
-    Positions(fn(&Positions) -> Values),
+    Positions(fn(&Positions) -> Result<Values, Undefined>),
     Undefined(Undefined),
 }
 
@@ -115,7 +115,9 @@ impl<'a> Resampler<'a> {
                 Form::Inverse(compute) => {
                     std::array::from_fn(|one| compute(&inverse.as_ref().ok_or_else(no_propensity)?[one]))
                 }
-                Form::Positions(compute) => compute(&positions),
+                Form::Positions(compute) => {
+                    compute(&positions).unwrap_or_else(|reason| std::array::from_fn(|_| Err(reason.clone())))
+                }
                 Form::Means(means) => means.weighted(ranked, &totals),
                 Form::Undefined(reason) => std::array::from_fn(|_| Err(reason.clone())),
             }

@@ -22,7 +22,8 @@ pub const LANES: usize = 8;
 /// How often a row counts in each of them.
 pub type Lanes = [u8; LANES];
 
-type Lane = [f64; LANES];
+/// A number in each of them.
+pub(super) type Lane = [f64; LANES];
 
 /// Ranks between two looks whether a stop was passed.
 const CHUNK: usize = 16;

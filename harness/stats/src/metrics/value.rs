@@ -5,7 +5,7 @@
 use super::amounts::{buckets, expected, predicted};
 use super::buckets::{Bucket, ZERO};
 use super::defined::{Undefined, Value};
-use super::positions::{DECILES, Order, Positions, Values, deciles, undefined};
+use super::positions::{DECILES, Order, Positions, Values, deciles};
 
 const NO_TOTAL: &str = "the total outcome is not above zero";
 const OUTCOMES_EQUAL: &str = "all outcomes are equal";
@@ -19,16 +19,14 @@ const WORTH_EQUAL: &str = "all rows are truly worth the same";
 ///
 /// At most 1, 0 for an order that knows nothing; outcomes of equal scores are shared out evenly. Undefined where the total
 /// outcome is not above 0 or all outcomes are equal. Source: Wang, Liu, Miao, arXiv 1912.07753 (ties: this project).
-pub(super) fn gini(positions: &Positions) -> Values {
-    normalised(positions, positions.outcomes(), positions.by_outcome(), OUTCOMES_EQUAL)
+pub(super) fn gini(positions: &Positions) -> Result<Values, Undefined> {
+    Ok(normalised(positions, positions.outcomes(), positions.by_outcome(), OUTCOMES_EQUAL))
 }
 
 /// The same with `E[Y | x]` in the place of the outcome: without its noise.
-pub(super) fn gini_true(positions: &Positions) -> Values {
-    match (expected(positions.prepared()), positions.by_expected()) {
-        (Ok(truth), Ok(best)) => normalised(positions, truth, best, WORTH_EQUAL),
-        (Err(reason), _) | (_, Err(reason)) => undefined(&reason),
-    }
+pub(super) fn gini_true(positions: &Positions) -> Result<Values, Undefined> {
+    let truth = expected(positions.prepared())?;
+    Ok(normalised(positions, truth, positions.by_expected()?, WORTH_EQUAL))
 }
 
 /// The area by score over that of the best order of `amounts`.
@@ -42,44 +40,37 @@ fn normalised(positions: &Positions, amounts: &[f64], best: Order, equal: &str) 
 }
 
 /// Spearman's rank correlation of score and outcome: Pearson's of the middle ranks, in [-1, 1].
-pub(super) fn spearman(positions: &Positions) -> Values {
-    positions.correlation(positions.by_outcome(), OUTCOMES_EQUAL)
+pub(super) fn spearman(positions: &Positions) -> Result<Values, Undefined> {
+    Ok(positions.correlation(positions.by_outcome(), OUTCOMES_EQUAL))
 }
 
 /// Spearman's rank correlation of score and `E[Y | x]`.
-pub(super) fn spearman_true(positions: &Positions) -> Values {
-    match positions.by_expected() {
-        Ok(order) => positions.correlation(order, WORTH_EQUAL),
-        Err(reason) => undefined(&reason),
-    }
+pub(super) fn spearman_true(positions: &Positions) -> Result<Values, Undefined> {
+    Ok(positions.correlation(positions.by_expected()?, WORTH_EQUAL))
 }
 
 /// Spearman's rank correlation among the rows with a positive outcome.
-pub(super) fn spearman_positive(positions: &Positions) -> Values {
+pub(super) fn spearman_positive(positions: &Positions) -> Result<Values, Undefined> {
     spearman_among(&positions.within(|outcome| outcome > ZERO), "no outcome is above zero")
 }
 
 /// Spearman's rank correlation among the rows whose outcome is in a bucket.
-pub(super) fn spearman_within(positions: &Positions, bucket: Bucket) -> Values {
-    let found = buckets(positions.prepared()).and_then(|buckets| Ok((buckets, buckets.number(bucket)?)));
-    match found {
-        Ok((buckets, number)) => {
-            let inside = positions.within(|outcome| buckets.of_amount(outcome) == number);
-            spearman_among(&inside, "no row's outcome is in this bucket")
-        }
-        Err(reason) => undefined(&reason),
-    }
+pub(super) fn spearman_within(positions: &Positions, bucket: Bucket) -> Result<Values, Undefined> {
+    let buckets = buckets(positions.prepared())?;
+    let number = buckets.number(bucket)?;
+    let inside = positions.within(|outcome| buckets.of_amount(outcome) == number);
+    spearman_among(&inside, "no row's outcome is in this bucket")
 }
 
 /// Of some of the rows; `none` says why there are none.
-fn spearman_among(positions: &Positions, none: &str) -> Values {
-    let mut found = spearman(positions);
+fn spearman_among(positions: &Positions, none: &str) -> Result<Values, Undefined> {
+    let mut found = spearman(positions)?;
     for (value, total) in found.iter_mut().zip(positions.totals()) {
         if *total == 0.0 {
             *value = Err(Undefined::new(none));
         }
     }
-    found
+    Ok(found)
 }
 
 /// Recall of whales, the rows whose outcome is in the top bucket, among as many rows with the highest scores.
@@ -89,32 +80,28 @@ fn spearman_among(positions: &Positions, none: &str) -> Values {
 /// ```
 ///
 /// In [0, 1]; equal scores at the border are called in part. Undefined where there are no whales.
-pub(super) fn recall_top(positions: &Positions) -> Values {
-    match positions.top_bucket() {
-        Ok((whales, count)) => positions.recall(&whales, &count),
-        Err(reason) => undefined(&reason),
-    }
+pub(super) fn recall_top(positions: &Positions) -> Result<Values, Undefined> {
+    let (whales, count) = positions.top_bucket()?;
+    Ok(positions.recall(&whales, &count))
 }
 
 /// The same with `k = ceil(n / 20)`.
-pub(super) fn recall_top_at_5(positions: &Positions) -> Values {
-    match positions.top_bucket() {
-        Ok((whales, _)) => positions.recall(&whales, &positions.twentieth()),
-        Err(reason) => undefined(&reason),
-    }
+pub(super) fn recall_top_at_5(positions: &Positions) -> Result<Values, Undefined> {
+    let (whales, _) = positions.top_bucket()?;
+    Ok(positions.recall(&whales, &positions.twentieth()))
 }
 
 /// Recall of whales, the `ceil(n / 100)` rows with the largest outcomes, as far as these are positive, among as many rows with
 /// the highest scores. Equal outcomes at the border are whales in part.
-pub(super) fn recall_percent(positions: &Positions) -> Values {
+pub(super) fn recall_percent(positions: &Positions) -> Result<Values, Undefined> {
     let (whales, count) = positions.top_percent();
-    positions.recall(&whales, &count)
+    Ok(positions.recall(&whales, &count))
 }
 
 /// The same with `k = ceil(n / 20)`.
-pub(super) fn recall_percent_at_5(positions: &Positions) -> Values {
+pub(super) fn recall_percent_at_5(positions: &Positions) -> Result<Values, Undefined> {
     let (whales, _) = positions.top_percent();
-    positions.recall(&whales, &positions.twentieth())
+    Ok(positions.recall(&whales, &positions.twentieth()))
 }
 
 /// Mean absolute percentage error of deciles by prediction.
@@ -127,18 +114,15 @@ pub(super) fn recall_percent_at_5(positions: &Positions) -> Values {
 /// one row that a border parts where n is no multiple of ten: the order of the rows changes nothing. A share, 0 at best. Undefined
 /// with fewer than ten rows, and where a group's mean outcome is not above 0. Source: google/lifetime_value, whose groups are those
 /// of `pandas.qcut`.
-pub(super) fn decile_mape(positions: &Positions) -> Values {
-    let said = match predicted(positions.prepared()) {
-        Ok(said) => said,
-        Err(reason) => return undefined(&reason),
-    };
+pub(super) fn decile_mape(positions: &Positions) -> Result<Values, Undefined> {
+    let said = predicted(positions.prepared())?;
     let groups = deciles(positions, [said, positions.outcomes()]);
-    std::array::from_fn(|lane| {
+    Ok(std::array::from_fn(|lane| {
         if positions.totals()[lane] < DECILES as f64 {
             return Err(Undefined::new("there are fewer than ten rows"));
         }
         mean_error(&groups[lane])
-    })
+    }))
 }
 
 fn mean_error(groups: &[[f64; 2]; DECILES]) -> Value {
